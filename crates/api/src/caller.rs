@@ -1,0 +1,86 @@
+//! From claims to access: who asks, and may they?
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use packages::access::{Claims, DatasetAccess, Permission};
+use tracing::Span;
+
+use crate::{Problem, audit, query::Query};
+
+/// Proof that the caller has permission `P` in the dataset that the query names. A handler that takes it does not run
+/// for anybody else.
+pub(crate) struct Caller<P>(pub(crate) DatasetAccess<P>);
+
+impl<P: Permission + Send, S: Sync> FromRequestParts<S> for Caller<P> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        check(parts).map(Self)
+    }
+}
+
+/// No claims is 401, no usable `dataset_id` is 400, a refusal is 403: in this order, so that strangers learn nothing.
+fn check<P: Permission>(parts: &mut Parts) -> Result<DatasetAccess<P>, Problem> {
+    let claims = parts.extensions.get::<Claims>().cloned();
+    let claims = claims.ok_or_else(|| Problem::unauthorized("a bearer token is needed"))?;
+    record(&claims);
+    let asked = Query::of(parts)?.dataset()?;
+    DatasetAccess::check(&claims, &asked).map_err(|refusal| {
+        audit::refused(&claims, &asked, refusal);
+        refusal.into()
+    })
+}
+
+/// From here on every line that is logged for this request says whose it is.
+fn record(claims: &Claims) {
+    Span::current()
+        .record("user", claims.user.node_id.as_str())
+        .record("workspace", claims.workspace.id.0)
+        .record("dataset", claims.dataset.node_id.as_str());
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use packages::access::{CreateDeleteFiles, ViewFiles};
+    use serde_json::json;
+
+    use super::*;
+
+    fn ask<P: Permission>(claims: Option<u8>, query: &str) -> u16 {
+        let (mut parts, ()) = Request::get(format!("/?{query}")).body(()).unwrap().into_parts();
+        if let Some(role) = claims {
+            let context = json!({
+                "user_claim": {"Id": 7, "NodeId": "N:user:7"},
+                "org_claim": {"Role": 8, "IntId": 2, "NodeId": "N:organization:2"},
+                "dataset_claim": {"Role": role, "NodeId": "N:dataset:41", "IntId": 41},
+            });
+            parts.extensions.insert(Claims::from_context(&context).unwrap());
+        }
+        match check::<P>(&mut parts) {
+            Ok(access) => {
+                assert_eq!(access.dataset_node_id().as_str(), "N:dataset:41");
+                200
+            }
+            Err(problem) => problem.status().as_u16(),
+        }
+    }
+
+    #[test]
+    fn claims_come_first_then_the_parameter_then_the_role() {
+        assert_eq!(ask::<ViewFiles>(None, ""), 401);
+        assert_eq!(ask::<ViewFiles>(Some(2), ""), 400);
+        assert_eq!(ask::<ViewFiles>(Some(2), "dataset_id="), 400);
+        assert_eq!(ask::<ViewFiles>(Some(2), "dataset_id=41"), 400);
+        assert_eq!(ask::<ViewFiles>(Some(2), "dataset_id=N:dataset:42"), 403);
+        assert_eq!(ask::<ViewFiles>(Some(1), "dataset_id=N:dataset:41"), 403);
+        assert_eq!(ask::<ViewFiles>(Some(2), "dataset_id=N:dataset:41"), 200);
+        assert_eq!(ask::<CreateDeleteFiles>(Some(2), "dataset_id=N:dataset:41"), 403);
+        assert_eq!(ask::<CreateDeleteFiles>(Some(3), "dataset_id=N%3Adataset%3A41"), 200);
+    }
+
+    #[test]
+    fn two_datasets_are_none() {
+        assert_eq!(ask::<ViewFiles>(Some(5), "dataset_id=N:dataset:41&dataset_id=N:dataset:42"), 400);
+    }
+}

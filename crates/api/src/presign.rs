@@ -1,0 +1,87 @@
+//! `/packages/presign/s3`: a presigned link to a package's source file, or to one of its viewer assets.
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::HeaderMap;
+use packages::{
+    access::{DatasetAccess, ViewFiles},
+    asset::AssetPath,
+    id::PackageNodeId,
+    links::{NoLink, find_source_file, find_viewer_asset},
+    objects::{Location, Method},
+};
+use serde::Serialize;
+
+use crate::{
+    App, Problem,
+    audit::{self, Given},
+    caller::Caller,
+    head,
+    query::Query,
+    redirect,
+};
+
+/// `GET` with `redirect=false`. Times are seconds since the Unix epoch.
+#[derive(Serialize)]
+struct Answer<'a> {
+    presigned_url: &'a str,
+    expires_at: u64,
+}
+
+/// Redirects to the object; with `redirect=false` tells where it is.
+pub(crate) async fn get(
+    State(app): State<App>,
+    Caller(access): Caller<ViewFiles>,
+    query: Query,
+) -> Result<Response, Problem> {
+    let asked = Asked::parse(&query)?;
+    let location = asked.locate(&app, &access).await?;
+    let link = app.objects.presign(&location, Method::Get, app.clock.now()).await?;
+    audit::link(&access, &asked.package, asked.given(), link.expires_at());
+    if query.get("redirect") == Some("false") {
+        let answer = Answer { presigned_url: link.url(), expires_at: link.expires_at() };
+        return Ok(Json(answer).into_response());
+    }
+    redirect::to(link.url())
+}
+
+/// Tells what the object is like. It is asked for here, since a client's `HEAD` on a link that is signed for `GET` is
+/// refused by S3: the signature covers the method.
+pub(crate) async fn head(
+    State(app): State<App>,
+    Caller(access): Caller<ViewFiles>,
+    query: Query,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let location = Asked::parse(&query)?.locate(&app, &access).await?;
+    let head = app.objects.head(&location, app.clock.now()).await.map_err(Problem::own_probe)?;
+    Ok(head::answer(head, &headers))
+}
+
+struct Asked {
+    package: PackageNodeId,
+    path: Option<AssetPath>,
+}
+
+impl Asked {
+    fn parse(query: &Query) -> Result<Self, Problem> {
+        let package = query.package()?;
+        let path = query.get("path").map(AssetPath::parse).transpose()?;
+        Ok(Self { package, path })
+    }
+
+    async fn locate(&self, app: &App, access: &DatasetAccess<ViewFiles>) -> Result<Location, Problem> {
+        let found = match &self.path {
+            Some(path) => find_viewer_asset(&app.db, access, &self.package, (&app.viewer_assets, path)).await,
+            None => find_source_file(&app.db, access, &self.package).await,
+        };
+        found.map_err(|error: NoLink| error.into())
+    }
+
+    fn given(&self) -> Given {
+        if self.path.is_some() { Given::ViewerAsset } else { Given::SourceFile }
+    }
+}

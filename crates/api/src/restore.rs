@@ -1,0 +1,221 @@
+//! `POST /packages/restore`: brings packages back from the trash.
+
+use std::{collections::HashSet, fmt};
+
+use axum::{Json, body::Body, extract::State};
+use packages::{
+    access::{CreateDeleteFiles, DatasetAccess},
+    id::PackageNodeId,
+    restore::{self, Order},
+};
+use serde::{
+    Deserialize, Serialize,
+    de::{Deserializer, IgnoredAny, MapAccess, Visitor},
+};
+
+use tracing::Instrument;
+
+use crate::{App, Problem, audit, body, caller::Caller};
+
+/// How many packages one request may name.
+const MAX_IDS: usize = 10_000;
+
+/// How much of a text that is no id is repeated in the answer, in characters: as much as an id may have.
+const MAX_ECHO: usize = 255;
+
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Answer {
+    success: Vec<String>,
+    failures: Vec<Failure>,
+}
+
+#[derive(Debug, Serialize)]
+struct Failure {
+    id: String,
+    error: String,
+}
+
+/// Orders the packages and answers what became of each. They come back later; `GET` tells how far they are.
+pub(crate) async fn post(
+    State(app): State<App>,
+    Caller(access): Caller<CreateDeleteFiles>,
+    body: Body,
+) -> Result<Json<Answer>, Problem> {
+    let Wish(asked) = Wish::parse(&body::read(body).await?)?;
+    let (ids, mut answer) = sort(asked);
+    // In a task of its own: a client that hangs up must not stop it between the commit and the queue.
+    let ordered = tokio::spawn(order(app, access, ids).in_current_span()).await;
+    answer.add(ordered.unwrap_or_else(|_| Err(Problem::internal("ordering a restore panicked")))?);
+    Ok(Json(answer))
+}
+
+async fn order(
+    app: App,
+    access: DatasetAccess<CreateDeleteFiles>,
+    ids: Vec<PackageNodeId>,
+) -> Result<Order, Problem> {
+    let order = restore::order(&app.db, &app.queue, &access, &ids).await;
+    let order = order.map_err(|error| Problem::order(error, &access))?;
+    for package in &order.success {
+        audit::restore(&access, package);
+    }
+    Ok(order)
+}
+
+/// Parts what may be asked of the database from what is a failure already.
+fn sort(asked: Vec<String>) -> (Vec<PackageNodeId>, Answer) {
+    let (mut ids, mut answer) = (Vec::with_capacity(asked.len()), Answer::default());
+    let mut seen = HashSet::new();
+    for text in asked {
+        match PackageNodeId::parse(&text) {
+            Ok(id) => ids.push(id),
+            Err(_) if !seen.insert(text.clone()) => {}
+            Err(_) => answer.failures.push(Failure {
+                id: text.chars().take(MAX_ECHO).collect(),
+                error: "not a package id: N:package:… or N:collection:…".to_owned(),
+            }),
+        }
+    }
+    (ids, answer)
+}
+
+impl Answer {
+    fn add(&mut self, order: Order) {
+        self.success.extend(order.success.into_iter().map(String::from));
+        let failures = order.failures.into_iter();
+        self.failures.extend(failures.map(|failure| Failure { id: failure.id.into(), error: failure.error }));
+    }
+}
+
+/// The texts in `{"nodeIds": [..]}`.
+///
+/// As lenient as the clients of the platform are used to: the member's name in any case (the last one counts), other
+/// members ignored, null for an empty list or an empty text.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Wish(Vec<String>);
+
+impl Wish {
+    fn parse(body: &[u8]) -> Result<Self, Problem> {
+        let wish: Option<Self> = serde_json::from_slice(body).map_err(|_| {
+            Problem::invalid(r#"the body must be JSON of the form {"nodeIds": ["N:package:…"]}"#)
+        })?;
+        let wish = wish.unwrap_or_default();
+        if wish.0.len() > MAX_IDS {
+            return Err(Problem::too_large(format!("one request may name up to {MAX_IDS} packages")));
+        }
+        Ok(wish)
+    }
+}
+
+impl<'de> Deserialize<'de> for Wish {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(WishVisitor)
+    }
+}
+
+struct WishVisitor;
+
+impl<'de> Visitor<'de> for WishVisitor {
+    type Value = Wish;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with nodeIds")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Wish, A::Error> {
+        let mut wish = Wish::default();
+        while let Some(name) = map.next_key::<String>()? {
+            if name.eq_ignore_ascii_case("nodeIds") {
+                let ids: Option<Vec<Option<String>>> = map.next_value()?;
+                wish.0 = ids.unwrap_or_default().into_iter().map(Option::unwrap_or_default).collect();
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(wish)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(body: &str) -> Result<Vec<String>, u16> {
+        Wish::parse(body.as_bytes()).map(|wish| wish.0).map_err(|problem| problem.status().as_u16())
+    }
+
+    #[test]
+    fn a_body_is_read_leniently() {
+        for (body, ids) in [
+            (r#"{"nodeIds":["a","b"]}"#, vec!["a", "b"]),
+            (r#"{"NODEIDS":["a"]}"#, vec!["a"]),
+            (r#"{"nodeIds":["a"],"nodeids":["b"]}"#, vec!["b"]),
+            (r#" {"userId":7,"nodeIds":["a"],"x":{"nodeIds":[1]}} "#, vec!["a"]),
+            (r#"{"nodeIds":["a",null]}"#, vec!["a", ""]),
+            (r#"{"nodeIds":null}"#, vec![]),
+            (r#"{"nodeIds":[]}"#, vec![]),
+            ("{}", vec![]),
+            ("null", vec![]),
+        ] {
+            assert_eq!(parse(body).unwrap(), ids, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for body in [
+            "",
+            " ",
+            "{",
+            "[]",
+            "\"x\"",
+            "7",
+            r#"{"nodeIds":"a"}"#,
+            r#"{"nodeIds":{"0":"a"}}"#,
+            r#"{"nodeIds":[1]}"#,
+            r#"{"nodeIds":[["a"]]}"#,
+            r#"{"nodeIds":["a"]} x"#,
+            r#"{"nodeIds":["a",]}"#,
+            "{\"nodeIds\":[\"a\n\"]}",
+        ] {
+            assert_eq!(parse(body), Err(400), "{body}");
+        }
+        assert_eq!(parse(&format!(r#"{{"x":{}}}"#, "[".repeat(100_000))), Err(400), "too deep");
+        assert!(Wish::parse(b"{\"nodeIds\":[\"\xff\"]}").is_err());
+    }
+
+    #[test]
+    fn the_list_has_a_limit() {
+        let body = |count: usize| json!({ "nodeIds": vec!["N:package:1"; count] }).to_string();
+        assert_eq!(parse(&body(MAX_IDS)).unwrap().len(), MAX_IDS);
+        assert_eq!(parse(&body(MAX_IDS + 1)), Err(413));
+    }
+
+    #[test]
+    fn what_is_no_package_id_fails_by_itself() {
+        let long = "é".repeat(1000);
+        let asked = ["N:package:1", "N:dataset:1", "", "N:collection:2", "N:dataset:1", &long];
+        let (ids, answer) = sort(asked.map(str::to_owned).to_vec());
+        assert_eq!(
+            ids.iter().map(PackageNodeId::as_str).collect::<Vec<_>>(),
+            ["N:package:1", "N:collection:2"]
+        );
+        let failed: Vec<&str> = answer.failures.iter().map(|failure| failure.id.as_str()).collect();
+        assert_eq!(failed, ["N:dataset:1", "", &"é".repeat(MAX_ECHO)]);
+    }
+
+    #[test]
+    fn both_lists_are_always_there() {
+        assert_eq!(serde_json::to_string(&Answer::default()).unwrap(), r#"{"success":[],"failures":[]}"#);
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_panics(body in any::<Vec<u8>>()) {
+            let _ = Wish::parse(&body);
+        }
+    }
+}

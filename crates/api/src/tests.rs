@@ -1,0 +1,324 @@
+//! The router as far as it goes without a database: what is refused, and how.
+
+use std::sync::{Arc, Mutex};
+
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use axum::{Extension, body::Body, extract::Request, middleware, response::Response};
+use http::{Method, StatusCode, header};
+use packages::{
+    access::Claims,
+    clock::Clock,
+    db::Db,
+    objects::{Bucket, Objects, Region, Settings},
+    queue::Queue,
+};
+use serde_json::{Value, json};
+use signing::{
+    cloudfront::{Hash, KeyPairId, PrivateKey, Signer},
+    s3::{Credentials as Keys, Endpoint, Method as Signed, PresignRequest, Presigner},
+};
+use tower::ServiceExt;
+use tracing::{Dispatch, subscriber::NoSubscriber};
+
+use super::*;
+
+const NOW: u64 = 1_767_200_000;
+const PRIVATE: [&str; 3] = ["/packages/restore", "/packages/presign/s3", "/packages/cloudfront/sign"];
+
+/// A database that nobody answers for.
+fn unreachable_db() -> Db {
+    let config = "host=127.0.0.1 port=1 user=nobody connect_timeout=1".parse().unwrap();
+    Db::new(config, 1).unwrap()
+}
+
+fn app() -> App {
+    let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+    let settings = Settings {
+        endpoint: None,
+        region: Region::new("us-east-1").unwrap(),
+        credentials: SharedCredentialsProvider::new(credentials),
+    };
+    let key = PrivateKey::generate_p256().unwrap();
+    let signer = Signer::new(KeyPairId::new("K2JCJMDEHXQW5F").unwrap(), key, Hash::Sha256);
+    App {
+        db: unreachable_db(),
+        objects: Objects::new(settings).unwrap(),
+        viewer_assets: bucket("viewer-assets"),
+        cdn: Cdn::new("https://d111111abcdef8.cloudfront.net/", signer),
+        proxy: ProxyPolicy::new(vec![bucket("open-data")], None),
+        queue: Queue::InProcess(tokio::sync::mpsc::unbounded_channel().0),
+        clock: Clock::At(NOW),
+    }
+}
+
+fn bucket(name: &str) -> Bucket {
+    Bucket::new(name).unwrap()
+}
+
+/// A person with a role in dataset 41.
+fn claims(role: u8) -> Claims {
+    let context = json!({
+        "user_claim": {"Id": 7, "NodeId": "N:user:7"},
+        "org_claim": {"Role": 8, "IntId": 2, "NodeId": "N:organization:2"},
+        "dataset_claim": {"Role": role, "NodeId": "N:dataset:41", "IntId": 41},
+    });
+    Claims::from_context(&context).unwrap()
+}
+
+async fn send(router: Router, method: Method, uri: &str, body: impl Into<Body>) -> (Response, Value) {
+    let request = Request::builder().method(method).uri(uri).body(body.into()).unwrap();
+    let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    (Response::from_parts(parts, Body::empty()), serde_json::from_slice(&body).unwrap_or_default())
+}
+
+async fn as_stranger(method: Method, uri: &str) -> (Response, Value) {
+    send(router(app(), |routes| routes), method, uri, Body::empty()).await
+}
+
+async fn as_member(role: u8, method: Method, uri: &str, body: &str) -> (Response, Value) {
+    let router = router(app(), |routes| routes.layer(Extension(claims(role))));
+    send(router, method, uri, body.to_owned()).await
+}
+
+#[tokio::test]
+async fn an_unknown_path_is_a_problem() {
+    for path in ["/", "/packages", "/packages/restore/", "/restore", "/packages/presign"] {
+        let (response, body) = as_stranger(Method::GET, path).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(body["type"], "urn:packages-service:problem:no-such-route");
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_is_not_allowed_is_refused_before_anything_is_asked() {
+    for (path, allowed) in [
+        ("/packages/restore", "GET,HEAD,POST,OPTIONS"),
+        ("/packages/presign/s3", "GET,HEAD,OPTIONS"),
+        ("/packages/cloudfront/sign", "GET,HEAD,OPTIONS"),
+        ("/packages/proxy/s3", "GET,HEAD,OPTIONS"),
+        ("/packages/health", "GET,HEAD,OPTIONS"),
+    ] {
+        let (response, body) = as_stranger(Method::DELETE, path).await;
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        let mut found: Vec<&str> = response.headers()[header::ALLOW].to_str().unwrap().split(',').collect();
+        let mut allowed: Vec<&str> = allowed.split(',').collect();
+        found.sort_unstable();
+        allowed.sort_unstable();
+        assert_eq!(found, allowed, "{path}");
+        assert_eq!(body["status"], 405);
+    }
+}
+
+#[tokio::test]
+async fn preflights_are_answered_without_authentication() {
+    let refuse =
+        middleware::from_fn(async |_: Request, _: middleware::Next| Problem::unauthorized("no token"));
+    let router = router(app(), |routes| routes.layer(refuse));
+    for path in PRIVATE.into_iter().chain(["/packages/proxy/s3", "/packages/health", "/packages/ready"]) {
+        let (response, _) = send(router.clone(), Method::OPTIONS, path, Body::empty()).await;
+        assert_eq!(response.status(), StatusCode::NO_CONTENT, "{path}");
+        let headers = response.headers();
+        assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+        assert_eq!(headers[header::ACCESS_CONTROL_MAX_AGE], "3600");
+        assert!(headers[header::ACCESS_CONTROL_ALLOW_METHODS].to_str().unwrap().contains("HEAD"));
+        assert!(headers[header::ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap().contains("Authorization"));
+    }
+    let (response, _) = send(router.clone(), Method::GET, "/packages/restore", Body::empty()).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    let (response, _) = send(router, Method::PUT, "/packages/restore", Body::empty()).await;
+    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test]
+async fn strangers_are_told_to_authenticate() {
+    for path in PRIVATE {
+        let (response, body) = as_stranger(Method::GET, &format!("{path}?dataset_id=%")).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
+        assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer");
+        assert_eq!(body["message"], body["detail"]);
+    }
+}
+
+#[tokio::test]
+async fn a_small_role_is_refused() {
+    for path in PRIVATE {
+        let (response, _) = as_member(1, Method::GET, &format!("{path}?dataset_id=N:dataset:41"), "").await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{path}");
+    }
+    let (response, _) = as_member(2, Method::POST, "/packages/restore?dataset_id=N:dataset:41", "").await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn missing_and_odd_parameters_are_named() {
+    for (uri, detail) in [
+        ("/packages/presign/s3?dataset_id=N:dataset:41", "missing required 'package_id' query parameter"),
+        ("/packages/presign/s3?package_id=N:package:1", "missing required 'dataset_id' query parameter"),
+        (
+            "/packages/presign/s3?dataset_id=N:dataset:41&package_id=1",
+            "query parameter 'package_id' is not a node id of the form N:package:… or N:collection:…",
+        ),
+        (
+            "/packages/cloudfront/sign?dataset_id=N:dataset:41&package_id=N:package:1&path=",
+            "missing required 'path' query parameter - CloudFront signing only supports viewer assets",
+        ),
+        (
+            "/packages/presign/s3?dataset_id=N:dataset:41&package_id=N:package:1&path=..%2Fx",
+            "the path has a '.' or '..' segment",
+        ),
+        ("/packages/restore?dataset_id=N:dataset:41&a=1&a=2", "query parameter 'a' is given more than once"),
+    ] {
+        let (response, body) = as_member(5, Method::GET, uri, "").await;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{uri}");
+        assert_eq!(body["detail"], detail);
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_judged_before_the_database_is_asked() {
+    const URI: &str = "/packages/restore?dataset_id=N:dataset:41";
+    let many = json!({ "nodeIds": vec!["N:package:1"; 10_001] }).to_string();
+    let long = " ".repeat(1024 * 1024 + 1);
+    for (body, status) in [("", 400), ("{", 400), (r#"{"nodeIds":7}"#, 400), (&many, 413), (&long, 413)] {
+        let (response, _) = as_member(3, Method::POST, URI, body).await;
+        assert_eq!(response.status().as_u16(), status);
+    }
+}
+
+#[tokio::test]
+async fn without_the_database_the_client_is_asked_to_come_back() {
+    const QUERY: &str = "dataset_id=N:dataset:41&package_id=N:package:1&path=a.txt";
+    for uri in
+        PRIVATE.map(|path| format!("{path}?{QUERY}")).iter().map(String::as_str).chain(["/packages/ready"])
+    {
+        let (response, body) = as_member(3, Method::GET, uri, "").await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{uri}");
+        assert_eq!(response.headers()[header::RETRY_AFTER], "5");
+        assert!(!body.to_string().contains("onnection"), "no driver text: {body}");
+    }
+    let (response, _) = as_stranger(Method::GET, "/packages/health").await;
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+fn presigned(bucket: &Bucket) -> String {
+    let request = PresignRequest {
+        method: Signed::Get,
+        region: &Region::new("us-east-1").unwrap(),
+        bucket,
+        key: "a b/東.parquet",
+        query: &[],
+        expires_in: 600,
+    };
+    Presigner::new(Endpoint::Aws)
+        .presign(&request, &Keys::new("AKIDEXAMPLE", "secret", None, None), NOW)
+        .unwrap()
+}
+
+fn encode(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
+}
+
+#[tokio::test]
+async fn the_proxy_redirects_to_listed_buckets_only() {
+    let url = presigned(&bucket("open-data"));
+    let (response, _) =
+        as_stranger(Method::GET, &format!("/packages/proxy/s3?presigned_url={}", encode(&url))).await;
+    assert_eq!(response.status(), StatusCode::TEMPORARY_REDIRECT);
+    assert_eq!(response.headers()[header::LOCATION], url.as_str());
+    assert!(response.headers()[header::LOCATION].is_sensitive());
+    assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+
+    let url = presigned(&bucket("private-data"));
+    for method in [Method::GET, Method::HEAD] {
+        let (response, body) =
+            as_stranger(method.clone(), &format!("/packages/proxy/s3?presigned_url={}", encode(&url))).await;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        if method == Method::GET {
+            assert_eq!(body["detail"], "bucket private-data is not in the allowed list");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_proxy_tells_what_is_wrong_without_repeating_the_url() {
+    let url = presigned(&bucket("open-data"));
+    for (query, part) in [
+        (String::new(), "missing required 'presigned_url'"),
+        (format!("presigned_url={url}"), "percent-encoded"),
+        (format!("presigned_url={}&redirect=false", encode(&url)), "only query parameter"),
+        (format!("presigned_url={}", encode("https://evil.example/hunter2")), "invalid presigned URL"),
+        ("presigned_url=hunter2".to_owned(), "invalid presigned URL"),
+    ] {
+        let (response, body) = as_stranger(Method::GET, &format!("/packages/proxy/s3?{query}")).await;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{query}");
+        let detail = body["detail"].as_str().unwrap();
+        assert!(detail.contains(part), "{detail}");
+        assert!(!body.to_string().contains("hunter2") && !body.to_string().contains("Signature="), "{body}");
+    }
+}
+
+/// What is logged while this lives, on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// The second subscriber hears nothing. While there is only one, tracing lets whichever thread comes by a callsite
+    /// first decide whether it is heard, and the other tests' threads have none.
+    fn capture(&self) -> (tracing::subscriber::DefaultGuard, Dispatch) {
+        let deaf = Dispatch::new(NoSubscriber::default());
+        let log = self.clone();
+        let subscriber = tracing_subscriber::fmt().json().with_writer(move || log.clone()).finish();
+        (tracing::subscriber::set_default(subscriber), deaf)
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_has_ids_and_never_what_the_client_wrote() {
+    let log = Log::default();
+    let guard = log.capture();
+    as_stranger(Method::GET, "/packages/proxy/s3?presigned_url=https%3A%2F%2Fhunter2").await;
+    as_stranger(Method::GET, "/packages/hunter2").await;
+    as_member(1, Method::GET, "/packages/presign/s3?dataset_id=N:dataset:41&path=hunter2", "").await;
+    as_member(3, Method::POST, "/packages/restore?dataset_id=N:dataset:41", r#"{"nodeIds":["hunter2"]}"#)
+        .await;
+    as_member(2, Method::GET, "/packages/restore?dataset_id=N:dataset:41&package_id=N:package:1", "").await;
+    drop(guard);
+
+    let log = log.text();
+    assert!(!log.contains("hunter2"), "{log}");
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let answers: Vec<_> = lines.iter().filter(|line| line["fields"]["message"] == "answered").collect();
+    let routes: Vec<_> =
+        answers.iter().map(|line| (&line["fields"]["route"], &line["fields"]["status"])).collect();
+    assert_eq!(
+        json!(routes),
+        json!([
+            ["/packages/proxy/s3", 400],
+            ["none", 404],
+            ["/packages/presign/s3", 403],
+            ["/packages/restore", 503],
+            ["/packages/restore", 503]
+        ])
+    );
+    let refusal = lines.iter().find(|line| line["target"] == "audit").unwrap();
+    assert_eq!(refusal["fields"]["user"], "N:user:7");
+    let cause = lines.iter().rfind(|line| line["level"] == "ERROR").unwrap();
+    assert_eq!(cause["span"]["dataset"], "N:dataset:41");
+    assert_eq!(cause["span"]["package"], "N:package:1");
+    assert_eq!(cause["span"]["request_id"], cause["fields"]["request_id"]);
+}

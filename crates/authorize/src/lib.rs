@@ -1,0 +1,93 @@
+//! From a bearer token to the claims that it gives on one dataset.
+//!
+//! A token is believed when a known key signed it ([`Authorizer::identify`]); who that is, and which role they have,
+//! comes from Postgres at every call ([`Authorizer::authorize`]), so a role that is taken away is gone at once.
+
+mod token;
+
+use std::fmt;
+
+use packages::{
+    access::Claims,
+    clock::Clock,
+    db::{
+        self, Db,
+        access::{Identity, find_claims, find_member},
+    },
+    id::DatasetNodeId,
+};
+pub use token::{InvalidToken, Pool, Verifier};
+
+/// Decides what a token's bearer may do.
+#[derive(Debug, Clone)]
+pub struct Authorizer {
+    verifier: Verifier,
+    db: Db,
+    clock: Clock,
+}
+
+/// Why there are no claims.
+#[derive(Debug)]
+pub enum Denied {
+    /// The bearer is unknown, or has no role in such a dataset; which of these is not told.
+    NoAccess,
+    /// Postgres did not answer: nothing is decided.
+    Db(db::Error),
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoAccess => f.write_str("you have no access to this dataset"),
+            Self::Db(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Denied {}
+
+impl From<db::Error> for Denied {
+    fn from(error: db::Error) -> Self {
+        Self::Db(error)
+    }
+}
+
+impl Authorizer {
+    /// An authorizer that believes what the verifier believes.
+    #[must_use]
+    pub fn new(verifier: Verifier, db: Db, clock: Clock) -> Self {
+        Self { verifier, db, clock }
+    }
+
+    /// Whom a token names, if it is to be believed now. Asks nobody.
+    pub fn identify(&self, token: &str) -> Result<Identity, InvalidToken> {
+        self.verifier.verify(token, self.clock.now())
+    }
+
+    /// The claims of somebody on a dataset of the workspace that they are active in. Two statements.
+    pub async fn authorize(&self, identity: &Identity, dataset: &DatasetNodeId) -> Result<Claims, Denied> {
+        let member = find_member(&self.db, identity).await?.ok_or(Denied::NoAccess)?;
+        find_claims(&self.db, member, dataset).await?.ok_or(Denied::NoAccess)
+    }
+}
+
+/// The token in an `Authorization` header: `Bearer`, in any case, one blank, the token (RFC 6750, section 2.1).
+#[must_use]
+pub fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(' ')).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_bearer_header_holds_a_token() {
+        assert_eq!(bearer("Bearer abc.def.ghi"), Some("abc.def.ghi"));
+        assert_eq!(bearer("bearer abc"), Some("abc"));
+        for other in ["", "Bearer", "Bearer ", "Basic abc", "Bearer a b", "abc", "Bearerabc"] {
+            assert_eq!(bearer(other), None, "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The embedded stack that the local service and every test run on.
+
+mod cors;
+pub mod demo;
+pub mod edge;
+pub mod faults;
+mod listen;
+pub mod postgres;
+pub mod s3;
+pub mod schema;
+pub mod stack;
+pub mod state;
+pub mod testing;
+pub mod tokens;
+pub mod workspace;

@@ -1,0 +1,40 @@
+//! An embedded S3: versioned buckets in a folder, served over S3's own protocol.
+//!
+//! It stands for the production bucket in local runs and in tests, so clients meet the real thing: signatures in
+//! header and query, ranges, conditions, versions, delete markers, checksums, pages. What it does not have is what
+//! nothing here asks for: ACLs, policies, encryption, lifecycles, tags, and buckets without versioning.
+//!
+//! | module | is about |
+//! | --- | --- |
+//! | `store` | [`S3`]: what one can do with buckets, objects and versions, without HTTP |
+//! | `state`, `journal`, `bodies`, `version` | what that is in memory and on disk |
+//! | `listing` | pages of keys and versions |
+//! | `server`, `gate` | the port, and what is checked before the protocol crate sees a request |
+//! | `service` | the operations: `buckets`, `objects`, `batch`, `listings`, `uploads` |
+//! | `content`, `checksum`, `conditions`, `errors` | bodies on their way in and out; what S3 says about them |
+//!
+//! Every change is in the journal before it is answered. Nothing is synced to the disk itself: a killed process loses
+//! nothing that it answered, a power cut may.
+
+mod batch;
+mod bodies;
+mod buckets;
+mod checksum;
+pub(crate) mod conditions;
+pub(crate) mod content;
+pub(crate) mod errors;
+mod gate;
+mod journal;
+mod listing;
+mod listings;
+mod objects;
+mod server;
+mod service;
+mod state;
+mod store;
+mod uploads;
+pub(crate) mod version;
+
+pub use server::{Credentials, S3Config, S3Server};
+pub use store::S3;
+pub use version::{Attributes, VersionEntry};

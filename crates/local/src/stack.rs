@@ -1,0 +1,114 @@
+//! Everything that the service stands on, started from one directory: Postgres, S3, the edge, the identity provider.
+
+use std::{fmt, io, path::PathBuf};
+
+use packages::clock::Clock;
+use signing::cloudfront::{Hash, KeyPairId, PrivateKey, Signer, Verifier};
+
+use crate::{
+    edge::{Edge, EdgeConfig},
+    postgres::{Durability, Postgres, PostgresConfig},
+    s3::{S3, S3Config, S3Server},
+    state::StateDir,
+    tokens::Issuer,
+};
+
+/// The bucket of stored files.
+pub const STORAGE_BUCKET: &str = "local-storage";
+
+/// The bucket of viewer assets, which the edge serves.
+pub const VIEWER_ASSETS_BUCKET: &str = "local-viewer-assets";
+
+/// The region that the local S3 says it is in.
+pub const REGION: &str = "us-east-1";
+
+/// The id under which the edge knows the service's key.
+const KEY_PAIR_ID: &str = "KLOCAL00000001";
+
+/// The running stack.
+pub struct Stack {
+    /// The database server.
+    pub postgres: Postgres,
+    /// S3, over its protocol.
+    pub s3: S3Server,
+    /// What S3 holds, for seeding.
+    pub store: S3,
+    /// The stand-in for the CDN.
+    pub edge: Edge,
+    /// The identity provider.
+    pub issuer: Issuer,
+    signing_key: String,
+}
+
+impl fmt::Debug for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stack").finish_non_exhaustive()
+    }
+}
+
+impl Stack {
+    /// Starts everything on free ports. Postgres's programs are looked for in `binaries` first.
+    pub async fn start(state: &StateDir, binaries: Option<PathBuf>, clock: Clock) -> io::Result<Self> {
+        let postgres = PostgresConfig {
+            data_dir: state.path().join("postgres"),
+            port: None,
+            durability: Durability::Durable,
+            binaries,
+        };
+        let postgres = tokio::task::spawn_blocking(move || Postgres::start(postgres));
+        let store = S3::open(&state.path().join("s3"), clock)?;
+        store.create_bucket(STORAGE_BUCKET)?;
+        store.create_bucket(VIEWER_ASSETS_BUCKET)?;
+        let s3 =
+            S3Server::start(S3Config { region: REGION.to_owned(), ..S3Config::new(store.clone()) }).await?;
+        let signing_key = state.keep("keys/cloudfront.pem", new_signing_key)?;
+        let verifier = Verifier::new()
+            .with_key(key_pair_id()?, private_key(&signing_key)?.public_key().map_err(io::Error::other)?);
+        let edge = EdgeConfig {
+            store: store.clone(),
+            bucket: VIEWER_ASSETS_BUCKET.to_owned(),
+            address: ([127, 0, 0, 1], 0).into(),
+            verifier,
+            clock,
+        };
+        let edge = Edge::start(edge).await?;
+        let issuer = state.keep("keys/tokens.pem", || Issuer::generate_key().map_err(io::Error::other))?;
+        let issuer = Issuer::new(&issuer).map_err(io::Error::other)?;
+        let postgres = postgres.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
+        Ok(Self { postgres, s3, store, edge, issuer, signing_key })
+    }
+
+    /// A signer whose links the edge accepts.
+    pub fn signer(&self) -> io::Result<Signer> {
+        Ok(Signer::new(key_pair_id()?, private_key(&self.signing_key)?, Hash::Sha256))
+    }
+
+    /// A connection to the database, as its owner.
+    pub async fn connect(&self) -> io::Result<tokio_postgres::Client> {
+        let connected = tokio_postgres::connect(&self.postgres.url(), tokio_postgres::NoTls).await;
+        let (client, connection) = connected.map_err(io::Error::other)?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    /// Stops everything that is still running.
+    pub async fn stop(self) {
+        self.edge.shutdown().await;
+        self.s3.shutdown().await;
+        let postgres = self.postgres;
+        let _ = tokio::task::spawn_blocking(move || postgres.stop()).await;
+    }
+}
+
+fn new_signing_key() -> io::Result<String> {
+    let pem = PrivateKey::generate_p256().and_then(|key| key.to_pkcs8_pem());
+    pem.map(|pem| pem.to_string()).map_err(io::Error::other)
+}
+
+fn private_key(pem: &str) -> io::Result<PrivateKey> {
+    PrivateKey::from_pem(pem).map_err(io::Error::other)
+}
+
+fn key_pair_id() -> io::Result<KeyPairId> {
+    KeyPairId::new(KEY_PAIR_ID).map_err(io::Error::other)
+}

@@ -1,0 +1,5 @@
+//! The embedded stack, seen from outside.
+
+mod edge;
+mod postgres;
+mod s3;

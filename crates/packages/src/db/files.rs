@@ -1,0 +1,104 @@
+//! `"{workspace}".files`: where a package's bytes lie. The row's bucket and key, never a derived key.
+
+use tokio_postgres::{Row, types::Type};
+
+use super::{Db, Error, Tx};
+use crate::{
+    access::{DatasetAccess, ViewFiles},
+    id::{PackageId, PackageNodeId, WorkspaceId},
+    package::State,
+};
+
+/// A package's newest source file, with what decides whether it may be read.
+#[derive(Debug, Clone)]
+pub struct NewestSource {
+    /// The package's state.
+    pub state: State,
+    /// Bucket, key and published version; `None`: the package has no stored file.
+    pub file: Option<(String, String, Option<String>)>,
+    /// What the malware scan says; `None`: not scanned, or a schema older than scans.
+    pub scan_status: Option<String>,
+}
+
+/// The newest source file of a package in the caller's dataset. One statement.
+///
+/// `published_s3_version_id` and `scan_status` are younger than some schemas, so they are read through the row's JSON:
+/// a missing column reads as null.
+pub async fn find_newest_source(
+    db: &Db,
+    access: &DatasetAccess<ViewFiles>,
+    package: &PackageNodeId,
+) -> Result<Option<NewestSource>, Error> {
+    let workspace = access.workspace();
+    let sql = format!(
+        r#"SELECT p.state, f.s3_bucket, f.s3_key, f.late ->> 'published_s3_version_id', f.late ->> 'scan_status'
+           FROM "{workspace}".datasets d
+           JOIN "{workspace}".packages p ON p.dataset_id = d.id
+           LEFT JOIN LATERAL (
+               SELECT s3_bucket, s3_key, to_jsonb(f) AS late
+               FROM "{workspace}".files f
+               WHERE package_id = p.id AND object_type = 'source' AND s3_bucket <> '' AND s3_key <> ''
+               ORDER BY created_at DESC, id DESC LIMIT 1
+           ) f ON true
+           WHERE d.id = $1 AND d.node_id = $2 AND p.node_id = $3"#
+    );
+    let row = db
+        .query_opt(
+            &sql,
+            &[
+                (&access.dataset().0, Type::INT4),
+                (&access.dataset_node_id().as_str(), Type::TEXT),
+                (&package.as_str(), Type::TEXT),
+            ],
+        )
+        .await?;
+    row.map(|row| newest_source(&row)).transpose()
+}
+
+fn newest_source(row: &Row) -> Result<NewestSource, Error> {
+    let bucket: Option<String> = row.try_get(1)?;
+    let key: Option<String> = row.try_get(2)?;
+    let version: Option<String> = row.try_get(3)?;
+    Ok(NewestSource {
+        state: State::parse(row.try_get(0)?),
+        file: bucket.zip(key).map(|(bucket, key)| (bucket, key, version.filter(|v| !v.is_empty()))),
+        scan_status: row.try_get(4)?,
+    })
+}
+
+/// A stored file of a package that comes back.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StoredFile {
+    /// Whose it is.
+    pub package: PackageId,
+    /// The bucket.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// Whether the package is nothing without it (a source file, not a derived one).
+    pub is_source: bool,
+}
+
+/// The stored files of packages, except published ones: deleting a package leaves those alone.
+pub(crate) async fn list_stored(
+    tx: &Tx<'_>,
+    workspace: WorkspaceId,
+    packages: &[i32],
+) -> Result<Vec<StoredFile>, Error> {
+    let sql = format!(
+        r#"SELECT f.package_id, f.s3_bucket, f.s3_key, f.object_type = 'source'
+           FROM "{workspace}".files f
+           WHERE f.package_id = ANY ($1) AND f.s3_bucket <> '' AND f.s3_key <> ''
+             AND coalesce(to_jsonb(f) ->> 'published_s3_version_id', '') = ''"#
+    );
+    let rows = tx.query(&sql, &[(&packages, Type::INT4_ARRAY)]).await?;
+    let stored = |row: &Row| -> Result<StoredFile, Error> {
+        Ok(StoredFile {
+            package: PackageId(row.try_get(0)?),
+            bucket: row.try_get(1)?,
+            key: row.try_get(2)?,
+            is_source: row.try_get(3)?,
+        })
+    };
+    rows.iter().map(stored).collect()
+}

@@ -1,0 +1,232 @@
+//! What a restore changes: states, names, and this service's own two tables (`packages_service.restore_orders`, a
+//! restore that is not finished; `restore_failures`, why a package is still in the trash).
+//!
+//! Every statement works on a set, so their number does not grow with the folder.
+
+use tokio_postgres::{Row, types::Type};
+
+use super::{
+    Db, Error, Tx,
+    packages::{COLUMNS, PackageRow, row, rows},
+};
+use crate::{
+    access::{CreateDeleteFiles, DatasetAccess},
+    id::{DatasetId, PackageId, PackageNodeId, WorkspaceId},
+};
+
+/// How deep a tree is followed: deeper than any path people make, and an end to a cycle.
+const MAX_DEPTH: i32 = 256;
+
+/// A package that an order has moved.
+#[derive(Debug, Clone)]
+pub struct Ordered {
+    /// The package, now RESTORING.
+    pub package: PackageRow,
+    /// Whether it was in the trash until now; else an earlier order had moved it.
+    pub moved: bool,
+}
+
+/// Moves the asked packages from the trash to RESTORING and notes who ordered it: one statement, its own transaction.
+/// `None`: the dataset is gone. A package that is neither in the trash nor on its way is not among the answer.
+pub async fn order(
+    db: &Db,
+    access: &DatasetAccess<CreateDeleteFiles>,
+    packages: &[PackageNodeId],
+) -> Result<Option<Vec<Ordered>>, Error> {
+    let workspace = access.workspace();
+    let sql = format!(
+        r#"WITH dataset AS (
+               SELECT id FROM "{workspace}".datasets WHERE id = $1 AND node_id = $2
+           ), asked AS (
+               SELECT p.id, p.state = 'DELETED' AS moved
+               FROM dataset JOIN "{workspace}".packages p ON p.dataset_id = dataset.id
+               WHERE p.node_id = ANY ($3) AND p.state IN ('DELETED', 'RESTORING')
+               ORDER BY p.id FOR UPDATE OF p
+           ), ordered AS (
+               UPDATE "{workspace}".packages p SET state = 'RESTORING'
+               FROM asked WHERE p.id = asked.id
+               RETURNING {COLUMNS}, asked.moved
+           ), noted AS (
+               INSERT INTO packages_service.restore_orders (workspace_id, package_id, dataset_id, user_node_id)
+               SELECT $4, id, $1, $5 FROM ordered
+               ON CONFLICT (workspace_id, package_id)
+               DO UPDATE SET user_node_id = excluded.user_node_id, ordered_at = now()
+           ), forgotten AS (
+               DELETE FROM packages_service.restore_failures
+               WHERE workspace_id = $4 AND package_id IN (SELECT id FROM ordered)
+           )
+           SELECT ordered.* FROM dataset LEFT JOIN ordered ON true"#
+    );
+    let node_ids: Vec<&str> = packages.iter().map(PackageNodeId::as_str).collect();
+    let rows = db
+        .query(
+            &sql,
+            &[
+                (&access.dataset().0, Type::INT4),
+                (&access.dataset_node_id().as_str(), Type::TEXT),
+                (&node_ids, Type::TEXT_ARRAY),
+                (&workspace.0, Type::INT4),
+                (&access.user().as_str(), Type::TEXT),
+            ],
+        )
+        .await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    rows.iter().filter_map(|row| ordered(row).transpose()).collect::<Result<_, _>>().map(Some)
+}
+
+fn ordered(r: &Row) -> Result<Option<Ordered>, Error> {
+    let moved = r.try_get::<_, Option<bool>>(6)?;
+    let package = row(r)?;
+    Ok(package.zip(moved).map(|(package, moved)| Ordered { package, moved }))
+}
+
+/// Puts packages whose order could not be handed on back into the trash.
+pub async fn put_back(db: &Db, workspace: WorkspaceId, packages: &[i32]) -> Result<(), Error> {
+    let sql = format!(
+        r#"WITH back AS (
+               UPDATE "{workspace}".packages SET state = 'DELETED' WHERE id = ANY ($1) AND state = 'RESTORING'
+           )
+           DELETE FROM packages_service.restore_orders WHERE workspace_id = $2 AND package_id = ANY ($1)"#
+    );
+    db.query(&sql, &[(&packages, Type::INT4_ARRAY), (&workspace.0, Type::INT4)]).await.map(drop)
+}
+
+/// The package that a message names, locked, and whether its order is on record. All three ids must agree.
+pub(crate) async fn lock_target(
+    tx: &Tx<'_>,
+    workspace: WorkspaceId,
+    dataset: DatasetId,
+    package: (PackageId, &PackageNodeId),
+) -> Result<Option<(PackageRow, bool)>, Error> {
+    let sql = format!(
+        r#"SELECT {COLUMNS}, EXISTS (SELECT 1 FROM packages_service.restore_orders o
+                                     WHERE o.workspace_id = $4 AND o.package_id = p.id)
+           FROM "{workspace}".packages p
+           WHERE p.id = $1 AND p.node_id = $2 AND p.dataset_id = $3 FOR NO KEY UPDATE OF p"#
+    );
+    let (id, node_id) = package;
+    let params = [
+        (&id.0 as &(dyn tokio_postgres::types::ToSql + Sync), Type::INT4),
+        (&node_id.as_str(), Type::TEXT),
+        (&dataset.0, Type::INT4),
+        (&workspace.0, Type::INT4),
+    ];
+    let Some(found) = tx.query_opt(&sql, &params).await? else { return Ok(None) };
+    let ordered: bool = found.try_get(6)?;
+    Ok(row(&found)?.map(|package| (package, ordered)))
+}
+
+/// Marks the folders above: upwards while they are in the trash or on their way. The first live one ends the walk.
+pub(crate) async fn claim_ancestors(
+    tx: &Tx<'_>,
+    workspace: WorkspaceId,
+    dataset: DatasetId,
+    parent: PackageId,
+) -> Result<Vec<PackageRow>, Error> {
+    let sql = format!(
+        r#"WITH RECURSIVE up AS (
+               SELECT p.id, p.parent_id, 0 AS depth FROM "{workspace}".packages p
+               WHERE p.id = $1 AND p.dataset_id = $2 AND p.type = 'Collection' AND p.state IN ('DELETED', 'RESTORING')
+               UNION
+               SELECT p.id, p.parent_id, up.depth + 1 FROM up JOIN "{workspace}".packages p ON p.id = up.parent_id
+               WHERE p.dataset_id = $2 AND p.type = 'Collection' AND p.state IN ('DELETED', 'RESTORING')
+                 AND up.depth < {MAX_DEPTH}
+           ), ids AS (SELECT DISTINCT id FROM up)
+           UPDATE "{workspace}".packages p SET state = 'RESTORING' FROM ids WHERE p.id = ids.id
+           RETURNING {COLUMNS}"#
+    );
+    rows(&tx.query(&sql, &[(&parent.0, Type::INT4), (&dataset.0, Type::INT4)]).await?)
+}
+
+/// Marks a package and all that lies beneath it in the trash, through folders in any state but DELETING.
+pub(crate) async fn claim_tree(
+    tx: &Tx<'_>,
+    workspace: WorkspaceId,
+    dataset: DatasetId,
+    root: PackageId,
+) -> Result<Vec<PackageRow>, Error> {
+    let sql = format!(
+        r#"WITH RECURSIVE down AS (
+               SELECT p.id, 0 AS depth FROM "{workspace}".packages p WHERE p.id = $1
+               UNION
+               SELECT p.id, down.depth + 1 FROM down JOIN "{workspace}".packages p ON p.parent_id = down.id
+               WHERE p.dataset_id = $2 AND p.state <> 'DELETING' AND down.depth < {MAX_DEPTH}
+           ), ids AS (SELECT DISTINCT id FROM down)
+           UPDATE "{workspace}".packages p SET state = 'RESTORING'
+           FROM ids WHERE p.id = ids.id AND p.state IN ('DELETED', 'RESTORING')
+           RETURNING {COLUMNS}"#
+    );
+    rows(&tx.query(&sql, &[(&root.0, Type::INT4), (&dataset.0, Type::INT4)]).await?)
+}
+
+/// Gives packages a name and makes them READY, where the name is free; answers those that it did that for.
+///
+/// A name is free when no package in the same folder has it, in any state, and no earlier one of this very set asks
+/// for it. That is only a look: the unique index decides, and an upload that came in between is a name clash.
+/// A file must still be RESTORING; a folder, which has no bytes, may have been put back by another restore's failure.
+pub(crate) async fn settle(
+    tx: &Tx<'_>,
+    workspace: WorkspaceId,
+    packages: &[i32],
+    names: &[&str],
+) -> Result<Vec<(PackageId, String)>, Error> {
+    let sql = format!(
+        r#"WITH asked AS (
+               SELECT p.id, a.name, p.parent_id, p.dataset_id,
+                      row_number() OVER (PARTITION BY p.dataset_id, p.parent_id, a.name ORDER BY p.id) AS turn
+               FROM unnest($1::int[], $2::text[]) AS a (id, name)
+               JOIN "{workspace}".packages p ON p.id = a.id
+               WHERE p.state = 'RESTORING' OR (p.state = 'DELETED' AND p.type = 'Collection')
+           ), free AS (
+               SELECT a.id, a.name FROM asked a
+               WHERE a.turn = 1
+                 AND NOT EXISTS (SELECT 1 FROM "{workspace}".packages q
+                                 WHERE q.parent_id = a.parent_id AND q.dataset_id = a.dataset_id
+                                   AND q.name = a.name AND q.id <> a.id)
+                 AND NOT EXISTS (SELECT 1 FROM "{workspace}".packages q
+                                 WHERE q.parent_id IS NULL AND a.parent_id IS NULL AND q.dataset_id = a.dataset_id
+                                   AND q.name = a.name AND q.id <> a.id)
+           )
+           UPDATE "{workspace}".packages p SET name = free.name, state = 'READY' FROM free WHERE p.id = free.id
+           RETURNING p.id, p.name"#
+    );
+    let rows = tx.query(&sql, &[(&packages, Type::INT4_ARRAY), (&names, Type::TEXT_ARRAY)]).await?;
+    rows.iter().map(|row| Ok((PackageId(row.try_get(0)?), row.try_get(1)?))).collect()
+}
+
+/// Puts claimed packages that do not come back into the trash again.
+pub(crate) async fn release(tx: &Tx<'_>, workspace: WorkspaceId, packages: &[i32]) -> Result<(), Error> {
+    let sql = format!(
+        r#"UPDATE "{workspace}".packages SET state = 'DELETED' WHERE id = ANY ($1) AND state = 'RESTORING'"#
+    );
+    tx.query(&sql, &[(&packages, Type::INT4_ARRAY)]).await.map(drop)
+}
+
+/// Closes an order: forgets it, forgets the failures of what came back, and keeps those of what did not.
+pub(crate) async fn close(
+    tx: &Tx<'_>,
+    workspace: WorkspaceId,
+    target: PackageId,
+    ready: &[i32],
+    failed: (&[i32], &[&str]),
+) -> Result<(), Error> {
+    let (packages, reasons) = failed;
+    let sql = "WITH closed AS (
+                   DELETE FROM packages_service.restore_orders WHERE workspace_id = $1 AND package_id = $2
+               ), forgotten AS (
+                   DELETE FROM packages_service.restore_failures WHERE workspace_id = $1 AND package_id = ANY ($3)
+               )
+               INSERT INTO packages_service.restore_failures (workspace_id, package_id, reason)
+               SELECT $1, id, reason FROM unnest($4::int[], $5::text[]) AS f (id, reason)
+               ON CONFLICT (workspace_id, package_id) DO UPDATE SET reason = excluded.reason, failed_at = now()";
+    let params = [
+        (&workspace.0 as &(dyn tokio_postgres::types::ToSql + Sync), Type::INT4),
+        (&target.0, Type::INT4),
+        (&ready, Type::INT4_ARRAY),
+        (&packages, Type::INT4_ARRAY),
+        (&reasons, Type::TEXT_ARRAY),
+    ];
+    tx.query(sql, &params).await.map(drop)
+}

@@ -1,0 +1,88 @@
+//! Which object a link may lead to.
+//!
+//! Nothing is said about packages of other datasets: a package that is not in the caller's dataset does not exist.
+
+use std::fmt;
+
+use crate::{
+    access::{DatasetAccess, ViewFiles},
+    asset::AssetPath,
+    db::{self, Db, files::find_newest_source, packages},
+    id::PackageNodeId,
+    objects::{Bucket, Location},
+    package::State,
+};
+
+/// Why there is no link.
+#[derive(Debug)]
+pub enum NoLink {
+    /// No such package in the dataset.
+    NoPackage,
+    /// The package is not there to be read: in the trash, or on its way in or out of it.
+    NotLive,
+    /// The package is a folder or has no stored file.
+    NoFile,
+    /// The malware scan found something, or failed.
+    Unsafe,
+    /// Postgres.
+    Db(db::Error),
+}
+
+impl fmt::Display for NoLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoPackage => "there is no such package in this dataset",
+            Self::NotLive => {
+                "the package is not available: it is in the trash, or its files are not there yet"
+            }
+            Self::NoFile => "the package has no stored file",
+            Self::Unsafe => "the file did not pass the malware scan",
+            Self::Db(error) => return error.fmt(f),
+        })
+    }
+}
+
+impl std::error::Error for NoLink {}
+
+impl From<db::Error> for NoLink {
+    fn from(error: db::Error) -> Self {
+        Self::Db(error)
+    }
+}
+
+/// The newest source file of a package. One statement.
+pub async fn find_source_file(
+    db: &Db,
+    access: &DatasetAccess<ViewFiles>,
+    package: &PackageNodeId,
+) -> Result<Location, NoLink> {
+    let found = find_newest_source(db, access, package).await?.ok_or(NoLink::NoPackage)?;
+    readable(found.state)?;
+    let (bucket, key, version) = found.file.ok_or(NoLink::NoFile)?;
+    if matches!(found.scan_status.as_deref(), Some("infected" | "failed")) {
+        return Err(NoLink::Unsafe);
+    }
+    let bucket = Bucket::new(bucket).map_err(|_| NoLink::NoFile)?;
+    Ok(Location { bucket, key, version })
+}
+
+/// A viewer asset of a package. One statement; whether the object exists is not asked.
+pub async fn find_viewer_asset(
+    db: &Db,
+    access: &DatasetAccess<ViewFiles>,
+    package: &PackageNodeId,
+    (bucket, path): (&Bucket, &AssetPath),
+) -> Result<Location, NoLink> {
+    let found = packages::find(db, access, package).await?.ok_or(NoLink::NoPackage)?;
+    readable(found.state)?;
+    let key = path.key(access.workspace(), access.dataset(), found.id);
+    Ok(Location { bucket: bucket.clone(), key, version: None })
+}
+
+fn readable(state: State) -> Result<(), NoLink> {
+    match state {
+        State::Infected => Err(NoLink::Unsafe),
+        state if state.is_live() => Ok(()),
+        _ => Err(NoLink::NotLive),
+    }
+}

@@ -1,0 +1,99 @@
+//! What a package is called: in the trash, when it comes back, and when its old name has been taken meanwhile.
+
+use uuid::Uuid;
+
+use crate::id::PackageNodeId;
+
+/// The longest name the platform's column holds, in characters (`varchar(255)`).
+const MAX_NAME: usize = 255;
+
+/// The last numbered candidate; after it comes one with a UUID.
+pub const LAST_NUMBER: u32 = 99;
+
+/// The name a package had before it was deleted.
+///
+/// Deleting puts `__DELETED__{node id}_` before the name. A name without exactly that prefix is taken as it is:
+/// an earlier attempt may have given it back already.
+#[must_use]
+pub fn original<'a>(name: &'a str, node_id: &PackageNodeId) -> &'a str {
+    name.strip_prefix("__DELETED__")
+        .and_then(|rest| rest.strip_prefix(node_id.as_str()))
+        .and_then(|rest| rest.strip_prefix('_'))
+        .filter(|original| !original.is_empty())
+        .unwrap_or(name)
+}
+
+/// `{base}-restored_{number}{extension}`, the name to try when the original is taken.
+#[must_use]
+pub fn numbered(original: &str, number: u32) -> String {
+    with_suffix(original, &format!("-restored_{number}"))
+}
+
+/// `{base}-restored_{uuid}{extension}`, the name to take when all numbers are taken.
+#[must_use]
+pub fn unique(original: &str, uuid: Uuid) -> String {
+    with_suffix(original, &format!("-restored_{uuid}"))
+}
+
+/// Puts the suffix before the extension; the base is cut where the whole would outgrow the column.
+fn with_suffix(original: &str, suffix: &str) -> String {
+    let (base, extension) = split(original);
+    let room = MAX_NAME.saturating_sub(suffix.chars().count() + extension.chars().count());
+    let base: String = base.chars().take(room).collect();
+    let whole = format!("{base}{suffix}{extension}");
+    whole.chars().take(MAX_NAME).collect()
+}
+
+/// Splits at the last dot: `a.nii.gz` is `a.nii` and `.gz`, `.hidden` has an empty base, `README` no extension.
+fn split(name: &str) -> (&str, &str) {
+    name.rfind('.').map_or((name, ""), |dot| name.split_at(dot))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id() -> PackageNodeId {
+        PackageNodeId::parse("N:package:123").unwrap()
+    }
+
+    #[test]
+    fn the_deletion_prefix_is_stripped_only_when_it_is_this_packages() {
+        assert_eq!(original("__DELETED__N:package:123_scan.nii.gz", &id()), "scan.nii.gz");
+        assert_eq!(
+            original("__DELETED__N:package:124_scan.nii.gz", &id()),
+            "__DELETED__N:package:124_scan.nii.gz"
+        );
+        assert_eq!(original("scan.nii.gz", &id()), "scan.nii.gz");
+        assert_eq!(original("__DELETED__N:package:123_", &id()), "__DELETED__N:package:123_");
+        assert_eq!(original("__DELETED__N:package:123___DELETED__x", &id()), "__DELETED__x");
+    }
+
+    #[test]
+    fn the_suffix_goes_before_the_last_extension() {
+        assert_eq!(numbered("a.txt", 1), "a-restored_1.txt");
+        assert_eq!(numbered("archive.tar.gz", 1), "archive.tar-restored_1.gz");
+        assert_eq!(numbered("README", 7), "README-restored_7");
+        assert_eq!(numbered(".hidden", 99), "-restored_99.hidden");
+        assert_eq!(numbered("ends.", 2), "ends-restored_2.");
+        assert_eq!(unique("a.txt", Uuid::nil()), "a-restored_00000000-0000-0000-0000-000000000000.txt");
+    }
+
+    proptest! {
+        #[test]
+        fn a_candidate_fits_its_column_and_differs_from_the_original(name in "\\PC{1,255}", number in 1u32..100) {
+            let candidate = numbered(&name, number);
+            prop_assert!(candidate.chars().count() <= MAX_NAME);
+            prop_assert_ne!(&candidate, &name);
+            prop_assert!(unique(&name, Uuid::max()).chars().count() <= MAX_NAME);
+        }
+
+        #[test]
+        fn deleting_and_restoring_gives_the_name_back(name in "\\PC{1,197}") {
+            let deleted = format!("__DELETED__{}_{name}", id());
+            prop_assert_eq!(original(&deleted, &id()), name);
+        }
+    }
+}

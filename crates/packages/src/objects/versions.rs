@@ -1,0 +1,288 @@
+//! A bucket's version listing, and the one kind of version that is ever removed: delete markers.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use aws_sdk_s3::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::list_object_versions::{ListObjectVersionsError, ListObjectVersionsOutput},
+    types::{Delete, ObjectIdentifier},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::Interrupted;
+
+/// Where a page of a thousand entries has fewer of our keys than this, each key is asked for by itself.
+const DENSE: usize = 16;
+
+/// Keys asked for by themselves at once.
+const KEYS_AT_ONCE: usize = 16;
+
+/// What lies on top of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Top {
+    /// An object: the key is visible.
+    Object,
+    /// These delete markers, and an object below them.
+    Deleted(Vec<String>),
+    /// No object at all.
+    Gone,
+}
+
+/// Why a listing failed.
+#[derive(Debug)]
+pub(super) enum Error {
+    /// For good: the reason, in words for the packages' owner.
+    Refused(String),
+    /// For now.
+    Interrupted(Interrupted),
+}
+
+/// Finds what lies on top of each key; one that the bucket has never seen is not in the answer.
+///
+/// Keys that lie close together are read page by page, jumping over what lies between them; where that does not pay,
+/// each key is asked for by itself.
+pub(super) async fn find_tops(
+    client: &Client,
+    bucket: &str,
+    keys: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, Top>, Error> {
+    let mut walk = Walk::new(keys.iter().copied().collect());
+    while let Some(first) = walk.open.first().copied() {
+        if keys.len() > 1 && !walk.pays {
+            let mut alone = Vec::new();
+            for key in &walk.open {
+                alone.push(find_one(client, bucket, key));
+            }
+            let found: Vec<BTreeMap<String, Top>> =
+                stream::iter(alone).buffer_unordered(KEYS_AT_ONCE).try_collect().await?;
+            walk.tops.extend(found.into_iter().flatten());
+            break;
+        }
+        let page = walk.next_page(client, bucket, first).await?;
+        walk.read(page);
+    }
+    Ok(walk.tops)
+}
+
+async fn find_one(client: &Client, bucket: &str, key: &str) -> Result<BTreeMap<String, Top>, Error> {
+    let mut walk = Walk::new(BTreeSet::from([key]));
+    while !walk.open.is_empty() {
+        let page = walk.next_page(client, bucket, key).await?;
+        walk.read(page);
+    }
+    Ok(walk.tops)
+}
+
+/// A walk through a listing.
+struct Walk<'a> {
+    prefix: String,
+    open: BTreeSet<&'a str>,
+    /// The versions of keys that are not fully read yet.
+    partial: BTreeMap<String, Vec<Entry>>,
+    tops: BTreeMap<String, Top>,
+    marker: Option<(String, Option<String>)>,
+    pays: bool,
+}
+
+struct Entry {
+    version: String,
+    is_marker: bool,
+    is_latest: bool,
+    modified: i128,
+}
+
+impl<'a> Walk<'a> {
+    fn new(open: BTreeSet<&'a str>) -> Self {
+        let prefix = common_prefix(open.first().unwrap_or(&""), open.last().unwrap_or(&"")).to_owned();
+        Self { prefix, open, partial: BTreeMap::new(), tops: BTreeMap::new(), marker: None, pays: true }
+    }
+
+    /// The next page that has anything to say about `first`, the smallest open key.
+    async fn next_page(
+        &self,
+        client: &Client,
+        bucket: &str,
+        first: &str,
+    ) -> Result<ListObjectVersionsOutput, Error> {
+        let jump = before(first);
+        let (key, version) = match &self.marker {
+            Some((key, version)) if key.as_str() >= jump => (key.as_str(), version.as_deref()),
+            _ => (jump, None),
+        };
+        let from_start = key.len() <= self.prefix.len() && version.is_none();
+        client
+            .list_object_versions()
+            .bucket(bucket)
+            .prefix(&self.prefix)
+            .set_key_marker((!from_start).then(|| key.to_owned()))
+            .set_version_id_marker(version.map(str::to_owned))
+            .max_keys(if self.open.len() == 1 { 50 } else { 1000 })
+            .send()
+            .await
+            .map_err(|error| listing_error(&error))
+    }
+
+    fn read(&mut self, page: ListObjectVersionsOutput) {
+        let next = page.next_key_marker.filter(|_| page.is_truncated == Some(true));
+        let markers = page
+            .delete_markers
+            .unwrap_or_default()
+            .into_iter()
+            .map(|m| (m.key, m.version_id, true, m.is_latest, m.last_modified));
+        let objects = page
+            .versions
+            .unwrap_or_default()
+            .into_iter()
+            .map(|v| (v.key, v.version_id, false, v.is_latest, v.last_modified));
+        for (key, version, is_marker, is_latest, modified) in markers.chain(objects) {
+            let (Some(key), Some(version)) = (key, version) else { continue };
+            if self.open.contains(key.as_str()) {
+                let modified = modified.map_or(0, |at| at.as_nanos());
+                let entry = Entry { version, is_marker, is_latest: is_latest == Some(true), modified };
+                self.partial.entry(key).or_default().push(entry);
+            }
+        }
+        let done = |key: &str| next.as_deref().is_none_or(|next| key < next);
+        let before = self.open.len();
+        self.open.retain(|key| !done(key));
+        self.pays = next.is_none() || before - self.open.len() >= DENSE;
+        for (key, entries) in std::mem::take(&mut self.partial) {
+            if done(&key) {
+                self.tops.insert(key, top(&entries));
+            } else {
+                self.partial.insert(key, entries);
+            }
+        }
+        self.marker = next.map(|key| (key, page.next_version_id_marker));
+    }
+}
+
+/// What a key's versions amount to. The listing tells markers and objects apart, but not their order; their times do.
+/// A marker as old as the newest object, to the listing's precision, may lie beneath it: removing it hides nothing.
+fn top(entries: &[Entry]) -> Top {
+    let Some(newest) = entries.iter().filter(|entry| !entry.is_marker).map(|entry| entry.modified).max()
+    else {
+        return Top::Gone;
+    };
+    if !entries.iter().any(|entry| entry.is_marker && entry.is_latest) {
+        return Top::Object;
+    }
+    let above =
+        entries.iter().filter(|entry| entry.is_marker && (entry.is_latest || entry.modified >= newest));
+    Top::Deleted(above.map(|entry| entry.version.clone()).collect())
+}
+
+/// A text that sorts before `key`, with few keys between the two.
+fn before(key: &str) -> &str {
+    key.char_indices().next_back().map_or("", |(last, _)| &key[..last])
+}
+
+fn common_prefix<'a>(a: &'a str, b: &str) -> &'a str {
+    let end = a.char_indices().zip(b.chars()).find(|((_, a), b)| a != b).map(|((at, _), _)| at);
+    &a[..end.unwrap_or_else(|| a.len().min(b.len()))]
+}
+
+fn listing_error(error: &SdkError<ListObjectVersionsError>) -> Error {
+    match error.code() {
+        Some("NoSuchBucket") => Error::Refused("the bucket of its stored file no longer exists".to_owned()),
+        Some("AccessDenied") => {
+            Error::Refused("the service may not look into the bucket of its stored file".to_owned())
+        }
+        _ => Error::Interrupted(Interrupted::sdk("listing versions", error)),
+    }
+}
+
+/// What a deletion left.
+#[derive(Default)]
+pub(super) struct Left {
+    /// Keys that S3 refuses for good, and why, in words for the packages' owner.
+    pub(super) refused: Vec<(String, String)>,
+    /// Markers to be asked for again.
+    pub(super) put_off: Vec<(String, String)>,
+}
+
+/// Removes versions, each named by key and id. One that is gone already counts as removed.
+pub(super) async fn delete(
+    client: &Client,
+    bucket: &str,
+    markers: &[(String, String)],
+) -> Result<Left, Interrupted> {
+    let objects = markers.iter().map(|(key, version)| {
+        ObjectIdentifier::builder()
+            .key(key)
+            .version_id(version)
+            .build()
+            .map_err(|error| Interrupted::sdk("deleting", &error))
+    });
+    let delete = Delete::builder().set_objects(Some(objects.collect::<Result<_, _>>()?)).quiet(true).build();
+    let delete = delete.map_err(|error| Interrupted::sdk("deleting", &error))?;
+    let sent = client.delete_objects().bucket(bucket).delete(delete).send().await;
+    let errors =
+        sent.map_err(|error| Interrupted::sdk("deleting markers", &error))?.errors.unwrap_or_default();
+    let mut left = Left::default();
+    for error in errors {
+        let (Some(key), version) = (error.key, error.version_id.unwrap_or_default()) else { continue };
+        match error.code.as_deref() {
+            Some("NoSuchKey" | "NoSuchVersion") => {}
+            Some(
+                "InternalError" | "SlowDown" | "ServiceUnavailable" | "RequestTimeout" | "OperationAborted",
+            ) => {
+                left.put_off.push((key, version));
+            }
+            _ => left.refused.push((key, "S3 refuses to undelete its stored file".to_owned())),
+        }
+    }
+    Ok(left)
+}
+
+/// Bounds on one attempt of one call.
+pub(super) const ATTEMPT: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry(version: &str, is_marker: bool, is_latest: bool, modified: i128) -> Entry {
+        Entry { version: version.into(), is_marker, is_latest, modified }
+    }
+
+    #[test]
+    fn only_markers_on_top_of_an_object_are_to_be_removed() {
+        assert_eq!(top(&[entry("v1", false, true, 1)]), Top::Object);
+        assert_eq!(
+            top(&[entry("m", true, true, 2), entry("v1", false, false, 1)]),
+            Top::Deleted(vec!["m".into()])
+        );
+        assert_eq!(top(&[entry("m", true, true, 2)]), Top::Gone);
+        assert_eq!(top(&[]), Top::Gone);
+        let reuploaded =
+            [entry("old", true, false, 2), entry("v2", false, true, 3), entry("v1", false, false, 1)];
+        assert_eq!(top(&reuploaded), Top::Object);
+        let twice = [
+            entry("m2", true, true, 4),
+            entry("m1", true, false, 3),
+            entry("v", false, false, 2),
+            entry("m0", true, false, 1),
+        ];
+        assert_eq!(top(&twice), Top::Deleted(vec!["m2".into(), "m1".into()]));
+    }
+
+    proptest! {
+        #[test]
+        fn the_jump_lands_before_the_key(key in "\\PC{1,20}") {
+            prop_assert!(before(&key) < key.as_str());
+        }
+
+        #[test]
+        fn a_common_prefix_is_a_prefix_of_both(a in "[ab東/]{0,8}", b in "[ab東/]{0,8}") {
+            let prefix = common_prefix(&a, &b);
+            prop_assert!(a.starts_with(prefix) && b.starts_with(prefix));
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Step one: what belongs to this restore, marked RESTORING in one short transaction.
+
+use super::message::Message;
+use crate::{
+    db::{
+        self, Db,
+        files::{StoredFile, list_stored},
+        lock_dataset,
+        packages::PackageRow,
+        restores::{claim_ancestors, claim_tree, lock_target},
+    },
+    id::PackageId,
+    package::State,
+};
+
+/// What one restore brings back.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// The folder that the target lies in, if any.
+    pub parent: Option<PackageId>,
+    /// The deleted folders above the target.
+    pub above: Vec<PackageRow>,
+    /// The target and what lies beneath it, the target first.
+    pub tree: Vec<PackageRow>,
+    /// The stored files of the tree's packages, published ones excepted.
+    pub files: Vec<StoredFile>,
+}
+
+impl Plan {
+    /// The primary keys of all packages in the plan.
+    #[must_use]
+    pub fn ids(&self) -> Vec<i32> {
+        self.above.iter().chain(&self.tree).map(|package| package.id.0).collect()
+    }
+}
+
+/// Whether there is anything to do. The message alone is no order: it may be stale, repeated or forged. A package that
+/// is RESTORING is to be restored; one in any other state only while its order is on record, which is how a folder is
+/// taken up again that another restore, of something in it, has made READY meanwhile.
+fn is_wanted(state: State, ordered: bool) -> bool {
+    state == State::Restoring || (ordered && (state == State::Deleted || state.is_live()))
+}
+
+/// Marks what belongs to the message's restore and says what that is; `None` when it is done, or was never ordered.
+/// A second claim answers the same plan, less what has come back since.
+pub async fn claim(db: &Db, message: &Message) -> Result<Option<Plan>, db::Error> {
+    let mut session = db.session().await?;
+    let tx = session.begin().await?;
+    let Message { workspace, dataset, .. } = *message;
+    if !lock_dataset(&tx, workspace, dataset).await? {
+        return Ok(None);
+    }
+    let named = (message.package.id, &message.package.node_id);
+    let Some((target, ordered)) = lock_target(&tx, workspace, dataset, named).await? else { return Ok(None) };
+    if !is_wanted(target.state, ordered) {
+        return Ok(None);
+    }
+
+    let above = match target.parent_id {
+        Some(parent) => claim_ancestors(&tx, workspace, dataset, parent).await?,
+        None => Vec::new(),
+    };
+    let mut tree = claim_tree(&tx, workspace, dataset, target.id).await?;
+    tree.sort_by_key(|package| (package.id != target.id, package.id));
+    let ids: Vec<i32> = tree.iter().map(|package| package.id.0).collect();
+    let files = list_stored(&tx, workspace, &ids).await?;
+    tx.commit().await?;
+    Ok(Some(Plan { parent: target.parent_id, above, tree, files }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_without_an_order_moves_only_what_is_restoring() {
+        assert!(is_wanted(State::Restoring, false));
+        for state in [State::Deleted, State::Deleting, State::Ready, State::Unavailable, State::Other] {
+            assert!(!is_wanted(state, false), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn an_order_on_record_is_carried_out_unless_the_package_is_being_deleted() {
+        for state in [State::Restoring, State::Deleted, State::Ready] {
+            assert!(is_wanted(state, true), "{state:?}");
+        }
+        assert!(!is_wanted(State::Deleting, true));
+    }
+}

@@ -1,0 +1,40 @@
+//! Who asks: the bearer token of a private route becomes claims on the dataset that the request names.
+
+use api::Problem;
+use authorize::{Authorizer, Denied, bearer};
+use axum::{
+    extract::{Request, State},
+    http::{header::AUTHORIZATION, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use packages::access::Claims;
+
+/// Puts [`packages::access::Claims`] into the request. A request without a token goes on without: the endpoint says
+/// that it needs one. A token that is not to be believed is refused before anything else is looked at.
+pub async fn authenticate(State(authorizer): State<Authorizer>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let token = match parts.headers.get(AUTHORIZATION).map(|value| value.to_str().ok().and_then(bearer)) {
+        None => return next.run(Request::from_parts(parts, body)).await,
+        Some(None) => {
+            return Problem::unauthorized("the Authorization header holds no bearer token").into_response();
+        }
+        Some(Some(token)) => token.to_owned(),
+    };
+    match claims(&authorizer, &token, &mut parts).await {
+        Ok(claims) => {
+            parts.extensions.insert(claims);
+            next.run(Request::from_parts(parts, body)).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn claims(authorizer: &Authorizer, token: &str, parts: &mut Parts) -> Result<Claims, Problem> {
+    let identity = authorizer.identify(token).map_err(|error| Problem::unauthorized(error.to_string()))?;
+    let dataset = api::dataset_id(parts)?;
+    authorizer.authorize(&identity, &dataset).await.map_err(|denied| match denied {
+        Denied::NoAccess => Problem::forbidden(denied.to_string()),
+        Denied::Db(error) => error.into(),
+    })
+}

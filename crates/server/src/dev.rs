@@ -1,0 +1,200 @@
+//! `packages-service dev`: the service and all that it needs, in one process beside Postgres.
+
+use std::{io, net::SocketAddr, path::PathBuf};
+
+use api::{App, Cdn, ProxyPolicy};
+use authorize::Authorizer;
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use axum::{Json, Router, middleware::from_fn_with_state, routing::get};
+use local::{
+    demo::{self, Demo},
+    stack::{REGION, STORAGE_BUCKET, Stack, VIEWER_ASSETS_BUCKET},
+    state::StateDir,
+};
+use packages::{
+    changelog::Changelog,
+    clock::Clock,
+    db::Db,
+    objects::{Bucket, Objects, Region, Settings},
+    queue::Queue,
+    restore::{self, Restorer},
+};
+use signing::s3::CustomEndpoint;
+use tokio::{net::TcpListener, signal::unix::SignalKind, sync::mpsc};
+
+use server::{authentication::authenticate, serve, worker};
+
+use crate::{
+    StateDirOption, say,
+    stack_file::{self, StackFile},
+    token, welcome,
+};
+
+/// Connections to Postgres at most.
+const CONNECTIONS: usize = 16;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    state: StateDirOption,
+    /// The API's port; 0 for any that is free
+    #[arg(long, value_name = "N", default_value_t = 8080)]
+    port: u16,
+    /// Forget what earlier runs left in the state directory
+    #[arg(long)]
+    fresh: bool,
+    /// Where Postgres's programs are, if not where they usually are
+    #[arg(long, env = "PG_BIN_DIR", value_name = "DIR")]
+    postgres: Option<PathBuf>,
+    /// Buckets whose presigned URLs the proxy lets through
+    #[arg(long, env = "PROXY_ALLOWED_BUCKETS", value_name = "LIST", value_delimiter = ',', default_value = VIEWER_ASSETS_BUCKET)]
+    proxy_allowed_buckets: Vec<String>,
+    /// What to log, as in `info,packages=debug`
+    #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "info")]
+    log: String,
+}
+
+/// Runs until it is told to stop.
+pub(crate) fn run(options: Options) -> io::Result<()> {
+    tracing_subscriber::fmt().with_env_filter(&options.log).with_writer(io::stderr).init();
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(dev(options))
+}
+
+async fn dev(options: Options) -> io::Result<()> {
+    let listener = listen(options.port).await?;
+    let state = StateDir::take(&options.state.state_dir)?;
+    if options.fresh {
+        state.clear()?;
+    }
+    let stack = Stack::start(&state, options.postgres.clone(), Clock::System).await?;
+    let served = service(&options, &state, &stack, listener).await;
+    stack.stop().await;
+    served
+}
+
+async fn listen(port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await.map_err(|error| {
+        io::Error::new(
+            error.kind(),
+            format!("port {port} cannot be used ({error}); choose another with --port N"),
+        )
+    })
+}
+
+async fn service(
+    options: &Options,
+    state: &StateDir,
+    stack: &Stack,
+    listener: TcpListener,
+) -> io::Result<()> {
+    let demo = demo::ensure(state, stack.connect().await?, &stack.store).await?;
+    let file = stack_file(&demo, stack, listener.local_addr()?)?;
+    let (queue, orders) = mpsc::unbounded_channel();
+    let app = app(options, stack, Queue::InProcess(queue))?;
+    let restorer = Restorer {
+        db: app.db.clone(),
+        objects: app.objects.clone(),
+        changelog: Changelog::file(state.path().join("changelog.jsonl")),
+        clock: app.clock,
+    };
+    let unfinished = restore::find_unfinished(&app.db).await.map_err(io::Error::other)?;
+    if !unfinished.is_empty() {
+        tracing::info!(orders = unfinished.len(), "taking up what was being restored");
+        app.queue.send(&unfinished).await;
+    }
+    let worker = tokio::spawn(worker::work(restorer, orders));
+    let authorizer = Authorizer::new(stack.issuer.verifier(), app.db.clone(), app.clock);
+    let keys = stack.issuer.keys().clone();
+    let router = api::router(app, |private| private.layer(from_fn_with_state(authorizer, authenticate)))
+        .merge(Router::new().route("/.well-known/jwks.json", get(async || Json(keys))));
+
+    state.write(stack_file::NAME, &serde_json::to_string_pretty(&file)?)?;
+    write_headers(state, &file)?;
+    welcome::print(&file, state.path());
+    serve::serve(listener, router, stop()).await;
+    say("Stopping.");
+    worker.abort();
+    Ok(())
+}
+
+fn app(options: &Options, stack: &Stack, queue: Queue) -> io::Result<App> {
+    let endpoint = CustomEndpoint::parse(&stack.s3.endpoint()).map_err(io::Error::other)?;
+    let keys = local::s3::Credentials::local();
+    let credentials = Credentials::new(keys.access_key, keys.secret_key, None, None, "local");
+    let settings = Settings {
+        endpoint: Some(endpoint.clone()),
+        region: Region::new(REGION).map_err(io::Error::other)?,
+        credentials: SharedCredentialsProvider::new(credentials),
+    };
+    let bucket = |name: &String| Bucket::new(name.trim()).map_err(io::Error::other);
+    let named = options.proxy_allowed_buckets.iter().filter(|name| !name.trim().is_empty());
+    let buckets = named.map(bucket).collect::<io::Result<_>>()?;
+    let postgres = stack.postgres.url().parse().map_err(io::Error::other)?;
+    Ok(App {
+        db: Db::new(postgres, CONNECTIONS).map_err(io::Error::other)?,
+        objects: Objects::new(settings).map_err(io::Error::other)?,
+        viewer_assets: Bucket::new(VIEWER_ASSETS_BUCKET).map_err(io::Error::other)?,
+        cdn: Cdn::new(&stack.edge.endpoint(), stack.signer()?),
+        proxy: ProxyPolicy::new(buckets, Some(endpoint)),
+        queue,
+        clock: Clock::System,
+    })
+}
+
+fn stack_file(demo: &Demo, stack: &Stack, api: SocketAddr) -> io::Result<StackFile> {
+    let now = Clock::System.now();
+    let user = |person: &demo::Person| {
+        Ok(stack_file::User {
+            email: person.email.clone(),
+            node_id: person.node_id.clone(),
+            workspace_id: person.workspace.0,
+            role: person.role.clone(),
+            cognito_id: person.cognito_id,
+            token: stack.issuer.issue(person.cognito_id, now, token::LIFE).map_err(io::Error::other)?,
+        })
+    };
+    let keys = local::s3::Credentials::local();
+    Ok(StackFile {
+        api: format!("http://{api}/packages"),
+        edge: stack.edge.endpoint(),
+        s3: stack_file::S3 {
+            endpoint: stack.s3.endpoint(),
+            region: REGION.to_owned(),
+            access_key_id: keys.access_key,
+            secret_access_key: keys.secret_key,
+            storage_bucket: STORAGE_BUCKET.to_owned(),
+            viewer_assets_bucket: VIEWER_ASSETS_BUCKET.to_owned(),
+        },
+        database_url: stack.postgres.url(),
+        users: demo.people.iter().map(user).collect::<io::Result<_>>()?,
+        demo: stack_file::Demo {
+            workspace_id: demo.workspace.0,
+            dataset_node_id: demo.dataset.to_string(),
+            other_dataset_node_id: demo.other_dataset.to_string(),
+            packages: demo.packages.clone(),
+        },
+    })
+}
+
+/// A header file for curl (`-H @FILE`) for each user, so that command lines stay short and free of tokens.
+fn write_headers(state: &StateDir, file: &StackFile) -> io::Result<()> {
+    for user in &file.users {
+        let name = user.email.split('@').next().unwrap_or_default();
+        state.write(&format!("tokens/{name}"), &format!("Authorization: Bearer {}\n", user.token))?;
+    }
+    Ok(())
+}
+
+/// Ends with Ctrl-C, or when a supervisor says so.
+async fn stop() {
+    let terminate = async {
+        match tokio::signal::unix::signal(SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}

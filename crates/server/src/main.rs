@@ -1,0 +1,63 @@
+//! `packages-service`: the service on one machine, and small helpers for those who run it.
+
+mod dev;
+mod stack_file;
+mod token;
+mod welcome;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// Links to the files of scientific data packages, and packages back from the trash.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the service with all that it needs: Postgres, S3, an edge, an identity provider and demo data
+    Dev(dev::Options),
+    /// Print a fresh token for one of the demo's users
+    Token(token::Options),
+    /// Print the SQL of the tables that the service adds to the platform's
+    Schema,
+}
+
+/// Where the local stack lives.
+#[derive(clap::Args)]
+struct StateDirOption {
+    /// The directory that holds the local stack's state
+    #[arg(long, value_name = "DIR", default_value = ".local")]
+    state_dir: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Dev(options) => dev::run(options),
+        Command::Token(options) => token::run(&options),
+        Command::Schema => {
+            say(packages::SCHEMA.trim_end());
+            Ok(())
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "a command's error goes to its user")]
+            {
+                eprintln!("packages-service: {error}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes to standard output. A reader that has gone away is none of our business.
+fn say(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout(), "{text}");
+}

@@ -1,0 +1,69 @@
+//! `stack.json`: where everything is, for programs.
+
+use std::{collections::BTreeMap, io, path::Path};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The file's name in the state directory.
+pub(crate) const NAME: &str = "stack.json";
+
+/// A running local stack.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct StackFile {
+    /// Base URL of the API, with `/packages`.
+    pub(crate) api: String,
+    /// Base URL of the stand-in for the CDN.
+    pub(crate) edge: String,
+    pub(crate) s3: S3,
+    /// Postgres, as its owner.
+    pub(crate) database_url: String,
+    pub(crate) users: Vec<User>,
+    pub(crate) demo: Demo,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct S3 {
+    pub(crate) endpoint: String,
+    pub(crate) region: String,
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: String,
+    pub(crate) storage_bucket: String,
+    pub(crate) viewer_assets_bucket: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct User {
+    pub(crate) email: String,
+    pub(crate) node_id: String,
+    pub(crate) workspace_id: i32,
+    /// The role in the demo dataset; null for who belongs to another workspace.
+    pub(crate) role: Option<String>,
+    /// What the identity provider knows the person by.
+    pub(crate) cognito_id: Uuid,
+    pub(crate) token: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Demo {
+    /// The workspace's number, which names its schema.
+    pub(crate) workspace_id: i32,
+    pub(crate) dataset_node_id: String,
+    /// The second workspace's dataset, to try to reach and fail.
+    pub(crate) other_dataset_node_id: String,
+    /// Node ids of packages worth trying, by name.
+    #[serde(flatten)]
+    pub(crate) packages: BTreeMap<String, String>,
+}
+
+impl StackFile {
+    /// Reads the file of the stack in a directory.
+    pub(crate) fn read(state_dir: &Path) -> io::Result<Self> {
+        let path = state_dir.join(NAME);
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            let hint = "start it once: packages-service dev --state-dir DIR";
+            io::Error::new(error.kind(), format!("{} cannot be read ({error}); {hint}", path.display()))
+        })?;
+        serde_json::from_str(&text).map_err(|error| io::Error::other(format!("{}: {error}", path.display())))
+    }
+}

@@ -1,0 +1,56 @@
+//! The restore worker of a single machine: takes orders from the in-process queue, several at a time.
+
+use std::{sync::Arc, time::Duration};
+
+use packages::restore::{self, ATTEMPTS, Message, Restorer};
+use tokio::sync::{Semaphore, mpsc::UnboundedReceiver};
+
+/// Restores at once: a large folder must not keep a single file waiting.
+const AT_ONCE: usize = 4;
+
+/// The pause before the second attempt; it doubles with each.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Works until the queue is closed.
+pub async fn work(restorer: Restorer, mut orders: UnboundedReceiver<Message>) {
+    let restorer = Arc::new(restorer);
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    while let Some(message) = orders.recv().await {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let restorer = Arc::clone(&restorer);
+        tokio::spawn(async move {
+            carry_out(&restorer, &message).await;
+            drop(place);
+        });
+    }
+}
+
+/// Tries a message as often as a real queue would deliver it, then gives it up.
+async fn carry_out(restorer: &Restorer, message: &Message) {
+    let (workspace, dataset, package) = (message.workspace.0, message.dataset.0, message.package.id.0);
+    for attempt in 1..=ATTEMPTS {
+        match restore::run(restorer, message).await {
+            Ok(outcome) => {
+                let (restored, failed) = (outcome.restored, outcome.failed);
+                tracing::info!(workspace, dataset, package, attempt, restored, failed, "restore finished");
+                return;
+            }
+            Err(error) => tracing::warn!(workspace, dataset, package, attempt, %error, "restore stopped"),
+        }
+        if attempt < ATTEMPTS {
+            tokio::time::sleep(PAUSE * (1 << (attempt - 1))).await;
+        }
+    }
+    let reason = "the storage or the database did not answer; restore it again later";
+    match restore::give_up(&restorer.db, message, reason).await {
+        Ok(()) => tracing::error!(
+            workspace,
+            dataset,
+            package,
+            "restore given up: the package is in the trash again"
+        ),
+        Err(error) => {
+            tracing::error!(workspace, dataset, package, %error, "restore given up, but still RESTORING");
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! One test's service, with a tenant, an S3 and an edge of its own.
+
+use std::sync::{LazyLock, Mutex};
+
+use api::{App, Cdn, ProxyPolicy};
+use authorize::Authorizer;
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use axum::{Router, body::Body, middleware::from_fn_with_state};
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use local::{
+    edge::{Edge, EdgeConfig},
+    faults::Faults,
+    s3::{S3, S3Config, S3Server},
+    testing,
+    tokens::Issuer,
+    workspace::{Dataset, NewPackage, Package, User, Workspace},
+};
+use packages::{
+    asset::AssetPath,
+    changelog::Changelog,
+    clock::Clock,
+    db::Db,
+    id::{PackageId, PackageNodeId},
+    objects::{Bucket, Objects, Region, Settings},
+    queue::Queue,
+    restore::{self, Message, Outcome, Restorer, Stopped},
+};
+use serde_json::{Value, json};
+use server::authentication::authenticate;
+use signing::{
+    cloudfront::{Hash, KeyPairId, PrivateKey, Signer, Verifier},
+    s3::CustomEndpoint,
+};
+use tempfile::TempDir;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tower::ServiceExt;
+
+pub(crate) const STORAGE: &str = "test-storage";
+pub(crate) const ASSETS: &str = "test-assets";
+
+static ISSUER: LazyLock<Issuer> = LazyLock::new(|| Issuer::new(&Issuer::generate_key().unwrap()).unwrap());
+
+pub(crate) struct TestApp {
+    pub(crate) app: App,
+    pub(crate) router: Router,
+    pub(crate) workspace: Workspace,
+    pub(crate) dataset: Dataset,
+    pub(crate) store: S3,
+    pub(crate) faults: Faults,
+    pub(crate) restorer: Restorer,
+    orders: Mutex<UnboundedReceiver<Message>>,
+    dir: TempDir,
+    _servers: (S3Server, Edge),
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Asserts that this is a problem with this status, in its full shape, and answers its detail.
+    pub(crate) fn problem(&self, status: u16) -> String {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(self.header("access-control-allow-origin"), "*");
+        let problem = self.json();
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["message"], problem["detail"]);
+        assert_eq!(problem["requestId"], self.header("x-request-id"));
+        assert!(!self.header("x-request-id").is_empty());
+        assert!(problem["type"].is_string() && problem["title"].is_string());
+        problem["detail"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Signers of links with a key each, and the edge's view of them.
+pub(crate) fn signer(key: PrivateKey, hash: Hash) -> (Signer, Verifier) {
+    let id = KeyPairId::new("KTEST0000001").unwrap();
+    let verifier = Verifier::new().with_key(id.clone(), key.public_key().unwrap());
+    (Signer::new(id, key, hash), verifier)
+}
+
+impl TestApp {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(PrivateKey::generate_p256().unwrap(), Hash::Sha256).await
+    }
+
+    pub(crate) async fn start_with(key: PrivateKey, hash: Hash) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = S3::open(&dir.path().join("s3"), Clock::System).unwrap();
+        store.create_bucket(STORAGE).unwrap();
+        store.create_bucket(ASSETS).unwrap();
+        let faults = Faults::default();
+        let s3 = S3Config { faults: faults.clone(), ..S3Config::new(store.clone()) };
+        let s3 = S3Server::start(s3).await.unwrap();
+        let (signer, verifier) = signer(key, hash);
+        let address = ([127, 0, 0, 1], 0).into();
+        let edge = EdgeConfig {
+            store: store.clone(),
+            bucket: ASSETS.into(),
+            address,
+            verifier,
+            clock: Clock::System,
+        };
+        let edge = Edge::start(edge).await.unwrap();
+
+        let workspace = testing::workspace().await;
+        let dataset = workspace.dataset("Test").await.unwrap();
+        let (queue, orders) = tokio::sync::mpsc::unbounded_channel();
+        let app = app(&s3, &edge, signer, Queue::InProcess(queue)).await;
+        let restorer = Restorer {
+            db: app.db.clone(),
+            objects: app.objects.clone(),
+            changelog: Changelog::file(dir.path().join("changelog.jsonl")),
+            clock: Clock::System,
+        };
+        let orders = Mutex::new(orders);
+        Self {
+            router: router(&app),
+            app,
+            workspace,
+            dataset,
+            store,
+            faults,
+            restorer,
+            orders,
+            dir,
+            _servers: (s3, edge),
+        }
+    }
+
+    /// The same service at another time.
+    pub(crate) fn at(&mut self, clock: Clock) {
+        self.app.clock = clock;
+        // Tokens are still believed by the time that it really is: only links are made at the other time.
+        self.router = router(&self.app);
+    }
+
+    pub(crate) async fn user(&self, role: &str) -> User {
+        let user = self.workspace.user(&format!("{role}@example.org")).await.unwrap();
+        self.workspace.grant(&self.dataset, &user, role).await.unwrap();
+        user
+    }
+
+    /// A bearer token for a fresh user with this role in the dataset.
+    pub(crate) async fn token(&self, role: &str) -> String {
+        token(&self.user(role).await)
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
+        self.send(request("GET", path, token, Body::empty())).await
+    }
+
+    pub(crate) async fn head(&self, path: &str, token: &str, range: Option<&str>) -> Answer {
+        let mut request = request("HEAD", path, token, Body::empty());
+        if let Some(range) = range {
+            request.headers_mut().insert("range", range.parse().unwrap());
+        }
+        self.send(request).await
+    }
+
+    pub(crate) fn presign_path(&self, package: &Package, more: &str) -> String {
+        format!(
+            "/packages/presign/s3?dataset_id={}&package_id={}{more}",
+            self.dataset.node_id, package.node_id
+        )
+    }
+
+    pub(crate) fn sign_path(&self, package: &Package, path: &str) -> String {
+        let (dataset, package) = (&self.dataset.node_id, &package.node_id);
+        format!("/packages/cloudfront/sign?dataset_id={dataset}&package_id={package}&path={path}")
+    }
+
+    /// A live package with a stored file.
+    pub(crate) async fn file(&self, parent: Option<&Package>, name: &str, bytes: &[u8]) -> Package {
+        let key = format!("O{}/D{}/{}/{}", self.workspace.id, self.dataset.id, uuid(), uuid());
+        self.store.put(STORAGE, &key, bytes.to_vec(), "text/plain").unwrap();
+        let size = i64::try_from(bytes.len()).unwrap();
+        self.workspace.file(&self.dataset, parent, name, (STORAGE, &key, size)).await.unwrap()
+    }
+
+    pub(crate) async fn folder(&self, parent: Option<&Package>, name: &str) -> Package {
+        self.workspace.collection(&self.dataset, parent, name).await.unwrap()
+    }
+
+    /// Many files of one folder, each of one byte.
+    pub(crate) async fn files(&self, parent: &Package, count: usize) -> Vec<Package> {
+        let upload = uuid();
+        let new: Vec<NewPackage> = (0..count)
+            .map(|n| {
+                let key = format!("O{}/D{}/{upload}/{}", self.workspace.id, self.dataset.id, uuid());
+                self.store.put(STORAGE, &key, vec![b'x'], "text/plain").unwrap();
+                NewPackage::file(Some(parent.id), &format!("{n}.txt"), (STORAGE, &key, 1))
+            })
+            .collect();
+        self.workspace.packages(&self.dataset, &new).await.unwrap()
+    }
+
+    pub(crate) fn asset(&self, package: &Package, path: &str, bytes: &[u8]) {
+        let key = AssetPath::parse(path).unwrap().key(self.workspace.id, self.dataset.id, package.id);
+        self.store.put(ASSETS, &key, bytes.to_vec(), "application/octet-stream").unwrap();
+    }
+
+    /// Into the trash, rows and objects, as the platform does it.
+    pub(crate) async fn trash(&self, package: &Package) {
+        self.workspace.trash(package).await.unwrap();
+        let sql = format!(
+            r#"WITH RECURSIVE tree AS (
+                   SELECT $1::int AS id UNION ALL
+                   SELECT p.id FROM tree JOIN "{0}".packages p ON p.parent_id = tree.id
+               ) SELECT f.s3_key FROM tree JOIN "{0}".files f ON f.package_id = tree.id"#,
+            self.workspace.id
+        );
+        for row in self.workspace.client.query(&sql, &[&package.id.0]).await.unwrap() {
+            let key: &str = row.get(0);
+            if self.store.versions(STORAGE, key).first().is_some_and(|top| !top.delete_marker) {
+                self.store.delete_marker(STORAGE, key).unwrap();
+            }
+        }
+    }
+
+    /// The stored keys of a package.
+    pub(crate) async fn keys(&self, package: &Package) -> Vec<String> {
+        let sql =
+            format!(r#"SELECT s3_key FROM "{}".files WHERE package_id = $1 ORDER BY id"#, self.workspace.id);
+        let rows = self.workspace.client.query(&sql, &[&package.id.0]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// State and name.
+    pub(crate) async fn row(&self, package: PackageId) -> (String, String) {
+        let sql = format!(r#"SELECT state, name FROM "{}".packages WHERE id = $1"#, self.workspace.id);
+        let row = self.workspace.client.query_one(&sql, &[&package.0]).await.unwrap();
+        (row.get(0), row.get(1))
+    }
+
+    pub(crate) async fn sql(&self, sql: &str) {
+        let sql = sql.replace("WORKSPACE", &self.workspace.id.to_string());
+        self.workspace.client.batch_execute(&sql).await.unwrap();
+    }
+
+    pub(crate) async fn order(&self, token: &str, packages: &[&PackageNodeId]) -> Answer {
+        let path = format!("/packages/restore?dataset_id={}", self.dataset.node_id);
+        let body = json!({ "nodeIds": packages }).to_string();
+        self.send(request("POST", &path, token, Body::from(body))).await
+    }
+
+    pub(crate) async fn progress(&self, token: &str, package: &Package) -> Value {
+        let (dataset, package) = (&self.dataset.node_id, &package.node_id);
+        let answer =
+            self.get(&format!("/packages/restore?dataset_id={dataset}&package_id={package}"), token).await;
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+        answer.json()
+    }
+
+    /// What waits in the queue.
+    pub(crate) fn messages(&self) -> Vec<Message> {
+        let mut orders = self.orders.lock().unwrap();
+        std::iter::from_fn(|| orders.try_recv().ok()).collect()
+    }
+
+    /// Carries out what waits in the queue.
+    pub(crate) async fn work(&self) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for message in self.messages() {
+            outcomes.push(self.run(&message).await.unwrap());
+        }
+        outcomes
+    }
+
+    pub(crate) async fn run(&self, message: &Message) -> Result<Outcome, Stopped> {
+        restore::run(&self.restorer, message).await
+    }
+
+    /// Orders a package as an editor, and carries the order out.
+    pub(crate) async fn restore(&self, package: &Package) -> Vec<Outcome> {
+        let answer = self.order(&self.token("editor").await, &[&package.node_id]).await;
+        assert_eq!(answer.json()["success"], json!([package.node_id]));
+        self.work().await
+    }
+
+    /// The events that the changelog was told, and how many messages that took.
+    pub(crate) fn changelog(&self) -> (Vec<Value>, usize) {
+        let text = std::fs::read_to_string(self.dir.path().join("changelog.jsonl")).unwrap_or_default();
+        let messages: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let events =
+            |message: &Value| message["DatasetChangelogEventJob"]["events"].as_array().unwrap().clone();
+        (messages.iter().flat_map(events).collect(), messages.len())
+    }
+
+    pub(crate) async fn assert_counted(&self) {
+        let (counted, recount) =
+            (self.workspace.counted().await.unwrap(), self.workspace.recount().await.unwrap());
+        assert_eq!(counted, recount);
+    }
+}
+
+async fn app(s3: &S3Server, edge: &Edge, signer: Signer, queue: Queue) -> App {
+    let endpoint = CustomEndpoint::parse(&s3.endpoint()).unwrap();
+    let keys = local::s3::Credentials::local();
+    let credentials = Credentials::new(keys.access_key, keys.secret_key, None, None, "test");
+    let settings = Settings {
+        endpoint: Some(endpoint.clone()),
+        region: Region::new("us-east-1").unwrap(),
+        credentials: SharedCredentialsProvider::new(credentials),
+    };
+    App {
+        db: Db::new(testing::database().await.parse().unwrap(), 4).unwrap(),
+        objects: Objects::new(settings).unwrap(),
+        viewer_assets: Bucket::new(ASSETS).unwrap(),
+        cdn: Cdn::new(&edge.endpoint(), signer),
+        proxy: ProxyPolicy::new(vec![Bucket::new(ASSETS).unwrap()], Some(endpoint)),
+        queue,
+        clock: Clock::System,
+    }
+}
+
+fn router(app: &App) -> Router {
+    let authorizer = Authorizer::new(ISSUER.verifier(), app.db.clone(), Clock::System);
+    api::router(app.clone(), |private| private.layer(from_fn_with_state(authorizer, authenticate)))
+}
+
+pub(crate) fn token(user: &User) -> String {
+    ISSUER.issue(user.cognito_id, Clock::System.now(), 3600).unwrap()
+}
+
+pub(crate) fn expired_token(user: &User) -> String {
+    ISSUER.issue(user.cognito_id, Clock::System.now() - 7200, 3600).unwrap()
+}
+
+pub(crate) fn request(method: &str, path: &str, token: &str, body: Body) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    if !token.is_empty() {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    request.body(body).unwrap()
+}
+
+pub(crate) fn uuid() -> uuid::Uuid {
+    uuid::Uuid::new_v4()
+}
+
+/// Fetches a link as a stranger would: over a socket, with nothing but the link.
+pub(crate) async fn fetch(method: &str, url: &str) -> Answer {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
+    let response = client.request(request(method, url, "", Body::empty())).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    Answer { status: parts.status, headers: parts.headers, body }
+}
+
+/// The part of a URL after `?`, percent-encoded whole, for a query parameter of its own.
+pub(crate) fn encoded(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}

@@ -1,0 +1,173 @@
+//! Who may do what: roles, other datasets, other workspaces, and tokens that are not to be believed.
+
+use axum::body::Body;
+use serde_json::json;
+
+use crate::app::{TestApp, expired_token, request, token};
+
+/// Every private route, for a package of the app's dataset.
+fn routes(app: &TestApp, package: &local::workspace::Package) -> Vec<(&'static str, String)> {
+    let dataset = &app.dataset.node_id;
+    vec![
+        ("GET", app.presign_path(package, "")),
+        ("HEAD", app.presign_path(package, "")),
+        ("GET", app.presign_path(package, "&path=a.png")),
+        ("GET", app.sign_path(package, "a.png")),
+        ("GET", format!("/packages/restore?dataset_id={dataset}&package_id={}", package.node_id)),
+        ("POST", format!("/packages/restore?dataset_id={dataset}")),
+    ]
+}
+
+fn body(method: &str, package: &local::workspace::Package) -> Body {
+    if method == "POST" {
+        Body::from(json!({"nodeIds": [package.node_id]}).to_string())
+    } else {
+        Body::empty()
+    }
+}
+
+#[tokio::test]
+async fn roles_open_what_they_should() {
+    let app = TestApp::start().await;
+    let package = app.file(None, "a", b"-").await;
+    for (role, reads, restores) in [
+        ("none", 403, 403),
+        ("guest", 403, 403),
+        ("viewer", 200, 403),
+        ("editor", 200, 200),
+        ("manager", 200, 200),
+        ("owner", 200, 200),
+    ] {
+        let token = app.token(role).await;
+        for (method, path) in routes(&app, &package) {
+            let status =
+                app.send(request(method, &path, &token, body(method, &package))).await.status.as_u16();
+            let expected = if method == "POST" { restores } else { reads };
+            let expected =
+                if expected == 200 && path.contains("presign") && method == "GET" { 307 } else { expected };
+            assert_eq!(status, expected, "{role} {method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_believable_token_nothing_opens() {
+    let app = TestApp::start().await;
+    let package = app.file(None, "a", b"-").await;
+    let user = app.user("owner").await;
+    let good = token(&user);
+    let parts: Vec<&str> = good.split('.').collect();
+    for bad in [
+        String::new(),
+        "nonsense".to_owned(),
+        expired_token(&user),
+        format!("{}.{}.{}", parts[0], parts[1], "A".repeat(parts[2].len())),
+        format!("eyJhbGciOiJub25lIn0.{}.", parts[1]),
+    ] {
+        for (method, path) in routes(&app, &package) {
+            let answer = app.send(request(method, &path, &bad, body(method, &package))).await;
+            assert_eq!(answer.status, 401, "{method} {path}");
+            assert_eq!(answer.header("www-authenticate"), "Bearer");
+        }
+    }
+    let mut basic = request("GET", &app.presign_path(&package, ""), "", Body::empty());
+    basic.headers_mut().insert("authorization", "Basic dXNlcjpwYXNz".parse().unwrap());
+    app.send(basic).await.problem(401);
+}
+
+#[tokio::test]
+async fn another_workspace_learns_nothing() {
+    let app = TestApp::start().await;
+    let other = TestApp::start().await;
+    let package = app.file(None, "a", b"-").await;
+    app.trash(&app.file(None, "b", b"-").await).await;
+    let stranger = other.token("owner").await;
+
+    // Their dataset, their package: refused, and whether either exists makes no difference.
+    let mut refusals = Vec::new();
+    for (method, path) in routes(&app, &package) {
+        let answer = app.send(request(method, &path, &stranger, body(method, &package))).await;
+        assert_eq!(answer.status, 403, "{method} {path}");
+        let unknown = path.replace(app.dataset.node_id.as_str(), "N:dataset:no-such");
+        let nowhere = app.send(request(method, &unknown, &stranger, body(method, &package))).await;
+        assert_eq!(nowhere.status, 403);
+        if method == "GET" {
+            refusals.push((answer.json()["detail"].clone(), nowhere.json()["detail"].clone()));
+        }
+    }
+    assert!(refusals.iter().all(|(known, unknown)| known == unknown));
+
+    // Our dataset, their package: it does not exist.
+    for (method, path) in routes(&other, &package) {
+        let answer = other.send(request(method, &path, &stranger, body(method, &package))).await;
+        if method == "POST" {
+            assert_eq!(answer.json()["success"], json!([]));
+            assert_eq!(answer.json()["failures"][0]["id"], json!(package.node_id));
+        } else {
+            assert_eq!(answer.status, 404, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_dataset_of_the_same_workspace_is_another() {
+    let app = TestApp::start().await;
+    let second = app.workspace.dataset("Second").await.unwrap();
+    let package = app.file(None, "a", b"-").await;
+    let deleted = app.file(None, "b", b"-").await;
+    app.trash(&deleted).await;
+    let user = app.user("none").await;
+    app.workspace.grant(&second, &user, "owner").await.unwrap();
+    let token = token(&user);
+
+    app.get(&app.presign_path(&package, ""), &token).await.problem(403);
+    let path = app.presign_path(&package, "").replace(app.dataset.node_id.as_str(), second.node_id.as_str());
+    app.get(&path, &token).await.problem(404);
+    let path = format!("/packages/restore?dataset_id={}", second.node_id);
+    let order = json!({"nodeIds": [deleted.node_id]}).to_string();
+    let answer = app.send(request("POST", &path, &token, Body::from(order))).await.json();
+    let error = format!("deleted package {} not found in dataset {}", deleted.node_id, second.node_id);
+    assert_eq!(answer, json!({"success": [], "failures": [{"id": deleted.node_id, "error": error}]}));
+    assert_eq!(app.row(deleted.id).await.0, "DELETED");
+}
+
+#[tokio::test]
+async fn the_greatest_of_all_roles_counts() {
+    let app = TestApp::start().await;
+    let package = app.file(None, "a", b"-").await;
+    let user = app.user("guest").await;
+    let token = token(&user);
+    let path = app.presign_path(&package, "");
+    app.get(&path, &token).await.problem(403);
+
+    app.sql(&format!(
+        r#"WITH team AS (INSERT INTO pennsieve.teams (name, node_id) VALUES ('T', 'N:team:1') RETURNING id),
+                joined AS (INSERT INTO pennsieve.team_user (team_id, user_id) SELECT id, {} FROM team)
+           INSERT INTO "WORKSPACE".dataset_team (dataset_id, team_id, role) SELECT {}, id, 'VIEWER' FROM team"#,
+        user.id, app.dataset.id
+    ))
+    .await;
+    assert_eq!(app.get(&path, &token).await.status, 307, "by a team's role");
+    app.sql(r#"DELETE FROM "WORKSPACE".dataset_team"#).await;
+    app.get(&path, &token).await.problem(403);
+    app.sql(r#"UPDATE "WORKSPACE".datasets SET role = 'editor'"#).await;
+    assert_eq!(app.get(&path, &token).await.status, 307, "by the role of everybody in the workspace");
+
+    // A role that nobody knows, or none at all, is no role and no error.
+    app.sql(r#"UPDATE "WORKSPACE".datasets SET role = 'emperor'"#).await;
+    app.sql(r#"UPDATE "WORKSPACE".dataset_user SET role = NULL"#).await;
+    app.get(&path, &token).await.problem(403);
+    app.sql(&format!("UPDATE pennsieve.users SET is_super_admin = true WHERE id = {}", user.id)).await;
+    app.get(&path, &token).await.problem(403);
+}
+
+#[tokio::test]
+async fn who_left_the_workspace_is_out_at_once() {
+    let app = TestApp::start().await;
+    let package = app.file(None, "a", b"-").await;
+    let user = app.user("owner").await;
+    let token = token(&user);
+    assert_eq!(app.get(&app.presign_path(&package, ""), &token).await.status, 307);
+    app.sql(&format!("DELETE FROM pennsieve.organization_user WHERE user_id = {}", user.id)).await;
+    app.get(&app.presign_path(&package, ""), &token).await.problem(403);
+}

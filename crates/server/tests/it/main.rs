@@ -1,0 +1,22 @@
+//! The service through its front door: HTTP through the router, orders through the worker's own function, links fetched
+//! from a real S3 and a real edge. Each test owns a tenant.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at what it did not expect"
+)]
+
+mod app;
+mod authority;
+mod cloudfront;
+mod cors;
+mod hostile;
+mod presign;
+mod proxy;
+mod restore;
+mod restore_faults;
+mod restore_names;
+mod restore_usage;

@@ -1,0 +1,224 @@
+//! Restoring: the order, the run, and how far it is.
+
+use serde_json::json;
+
+use crate::app::{STORAGE, TestApp, fetch};
+
+#[tokio::test]
+async fn a_file_comes_back_with_its_name_and_its_bytes() {
+    let app = TestApp::start().await;
+    let package = app.file(None, "scan.nii.gz", b"precious").await;
+    app.workspace.populate().await.unwrap();
+    app.trash(&package).await;
+    let editor = app.user("editor").await;
+    let token = crate::app::token(&editor);
+
+    let answer = app.order(&token, &[&package.node_id]).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert_eq!(answer.json(), json!({"success": [package.node_id], "failures": []}));
+    assert_eq!(app.row(package.id).await.0, "RESTORING");
+
+    let messages = app.messages();
+    let name = format!("__DELETED__{}_scan.nii.gz", package.node_id);
+    assert_eq!(
+        serde_json::to_value(&messages[0]).unwrap(),
+        json!({
+            "orgId": app.workspace.id, "datasetId": app.dataset.id, "userId": editor.node_id,
+            "package": {"id": package.id, "nodeId": package.node_id, "name": name, "parentId": null, "type": 10},
+        })
+    );
+    let outcome = app.run(&messages[0]).await.unwrap();
+    assert_eq!((outcome.restored, outcome.failed), (1, 0));
+
+    assert_eq!(app.row(package.id).await, ("READY".into(), "scan.nii.gz".into()));
+    let link = app.get(&app.presign_path(&package, ""), &token).await;
+    assert_eq!(fetch("GET", link.header("location")).await.body, "precious");
+    let versions = app.store.versions(STORAGE, &app.keys(&package).await[0]);
+    assert_eq!(versions.len(), 1, "the marker is gone and nothing else");
+    app.assert_counted().await;
+
+    let (events, messages) = app.changelog();
+    assert_eq!((events.len(), messages), (1, 1));
+    assert_eq!(events[0]["eventType"], "RESTORE_PACKAGE");
+    assert_eq!(
+        events[0]["eventDetail"],
+        json!({"id": package.id, "name": "scan.nii.gz", "nodeId": package.node_id})
+    );
+}
+
+#[tokio::test]
+async fn a_folder_comes_back_whole() {
+    let app = TestApp::start().await;
+    let top = app.folder(None, "study").await;
+    let sub = app.folder(Some(&top), "day 1").await;
+    let files = app.files(&sub, 30).await;
+    let deep = app.file(Some(&top), "readme.md", b"hello").await;
+    app.workspace.populate().await.unwrap();
+    app.trash(&top).await;
+
+    let token = app.token("editor").await;
+    app.order(&token, &[&top.node_id]).await;
+    let waiting = app.progress(&token, &top).await;
+    assert_eq!((waiting["state"].as_str().unwrap(), &waiting["total"]), ("RESTORING", &json!(32)));
+    let outcomes = app.work().await;
+    assert_eq!((outcomes[0].restored, outcomes[0].failed), (33, 0));
+
+    for package in files.iter().chain([&top, &sub, &deep]) {
+        let (state, name) = app.row(package.id).await;
+        assert_eq!(state, "READY");
+        assert!(!name.starts_with("__DELETED__"));
+    }
+    app.assert_counted().await;
+    let done = app.progress(&token, &top).await;
+    assert_eq!(
+        done,
+        json!({"id": top.node_id, "state": "READY", "total": 32, "restored": 32, "restoring": 0, "failures": 0, "failed": []})
+    );
+    let (events, _) = app.changelog();
+    assert_eq!(events.len(), 33);
+    assert_eq!(
+        events[0]["eventDetail"]["nodeId"],
+        json!(top.node_id),
+        "the target before what lies beneath it"
+    );
+}
+
+#[tokio::test]
+async fn deleted_folders_above_come_back_with_a_file_and_their_other_content_does_not() {
+    let app = TestApp::start().await;
+    let live = app.folder(None, "live").await;
+    let above = app.folder(Some(&live), "above").await;
+    let nearer = app.folder(Some(&above), "nearer").await;
+    let wanted = app.file(Some(&nearer), "wanted", b"12345").await;
+    let sibling = app.file(Some(&nearer), "sibling", b"123").await;
+    app.workspace.populate().await.unwrap();
+    app.trash(&above).await;
+
+    app.restore(&wanted).await;
+    for package in [&above, &nearer, &wanted] {
+        assert_eq!(app.row(package.id).await.0, "READY");
+    }
+    assert_eq!(app.row(sibling.id).await.0, "DELETED");
+    assert!(app.store.versions(STORAGE, &app.keys(&sibling).await[0])[0].delete_marker);
+    app.assert_counted().await;
+    let (events, _) = app.changelog();
+    let order: Vec<_> = events.iter().map(|event| event["eventDetail"]["id"].clone()).collect();
+    assert_eq!(order.last(), Some(&json!(wanted.id)), "folders above first");
+
+    app.restore(&sibling).await;
+    assert_eq!(app.row(sibling.id).await, ("READY".into(), "sibling".into()));
+    app.assert_counted().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_ordered_is_said_and_each_id_is_answered_once() {
+    let app = TestApp::start().await;
+    let deleted = app.file(None, "deleted", b"-").await;
+    let live = app.file(None, "live", b"-").await;
+    app.trash(&deleted).await;
+    let token = app.token("editor").await;
+    let unknown = packages::id::PackageNodeId::parse("N:package:unknown").unwrap();
+
+    let asked = [&deleted.node_id, &live.node_id, &unknown, &deleted.node_id];
+    let answer = app.order(&token, &asked).await.json();
+    assert_eq!(answer["success"], json!([deleted.node_id]));
+    let dataset = &app.dataset.node_id;
+    let error =
+        |id| json!({"id": id, "error": format!("deleted package {id} not found in dataset {dataset}")});
+    assert_eq!(answer["failures"], json!([error(&live.node_id), error(&unknown)]));
+    assert_eq!(app.messages().len(), 1);
+
+    let again = app.order(&token, &[&deleted.node_id]).await.json();
+    assert_eq!(again["success"], json!([deleted.node_id]), "on its way is a success");
+    assert_eq!(app.messages().len(), 1, "and is ordered again");
+}
+
+#[tokio::test]
+async fn an_order_costs_one_statement_and_a_run_the_same_for_any_folder() {
+    let app = TestApp::start().await;
+    let token = app.token("editor").await;
+    let mut costs = Vec::new();
+    for count in [1, 200] {
+        let folder = app.folder(None, &format!("of {count}")).await;
+        app.files(&folder, count).await;
+        app.trash(&folder).await;
+        let before = app.app.db.statements();
+        app.order(&token, &[&folder.node_id]).await;
+        assert_eq!(app.app.db.statements() - before, 2 + 1, "two of them say who asks");
+        let before = app.app.db.statements();
+        app.work().await;
+        costs.push(app.app.db.statements() - before);
+    }
+    assert_eq!(costs[0], costs[1], "{costs:?}");
+    assert!(costs[0] <= 20, "{costs:?}");
+}
+
+#[tokio::test]
+async fn a_folders_markers_are_found_and_removed_a_thousand_at_a_time() {
+    let app = TestApp::start().await;
+    let folder = app.folder(None, "large").await;
+    app.files(&folder, 2500).await;
+    app.workspace.populate().await.unwrap();
+    app.trash(&folder).await;
+    app.faults.reset();
+    let outcomes = app.restore(&folder).await;
+    assert_eq!((outcomes[0].restored, outcomes[0].failed), (2501, 0));
+    assert_eq!(app.faults.count("DeleteObjects"), 3);
+    // Each file has two versions, the object and its marker: five pages, and a few that end between two chunks.
+    assert!(app.faults.count("ListObjectVersions") <= 12, "{:?}", app.faults.counts());
+    app.assert_counted().await;
+    let (events, messages) = app.changelog();
+    assert_eq!(events.len(), 2501);
+    assert!(messages > 1, "split to fit the changelog's queue");
+}
+
+#[tokio::test]
+async fn published_files_are_left_alone() {
+    let app = TestApp::start().await;
+    let package = app.file(None, "paper.csv", b"published").await;
+    let key = app.keys(&package).await.remove(0);
+    app.sql(r#"UPDATE "WORKSPACE".files SET published = true, published_s3_version_id = 'some-version'"#)
+        .await;
+    app.workspace.trash(&package).await.unwrap();
+    let before = app.store.versions(STORAGE, &key);
+    app.faults.reset();
+    app.restore(&package).await;
+    assert_eq!(app.row(package.id).await.0, "READY");
+    assert_eq!(app.store.versions(STORAGE, &key).len(), before.len());
+    assert_eq!(app.faults.count("DeleteObjects"), 0);
+}
+
+#[tokio::test]
+async fn a_package_without_stored_files_comes_back_too() {
+    let app = TestApp::start().await;
+    let external = app.folder(None, "link").await;
+    app.sql(&format!(r#"UPDATE "WORKSPACE".packages SET type = 'ExternalFile' WHERE id = {}"#, external.id))
+        .await;
+    app.trash(&external).await;
+    app.restore(&external).await;
+    assert_eq!(app.row(external.id).await, ("READY".into(), "link".into()));
+}
+
+#[tokio::test]
+async fn what_was_under_way_is_found_again_after_a_restart() {
+    let app = TestApp::start().await;
+    let folder = app.folder(None, "folder").await;
+    let file = app.file(Some(&folder), "file", b"-").await;
+    let sibling = app.file(Some(&folder), "sibling", b"-").await;
+    app.trash(&folder).await;
+    let editor = app.user("editor").await;
+    app.order(&crate::app::token(&editor), &[&file.node_id]).await;
+    let message = app.messages().remove(0);
+    packages::restore::claim(&app.app.db, &message).await.unwrap().unwrap();
+
+    // The process dies here. Other tests' tenants are in the same database.
+    let unfinished = packages::restore::find_unfinished(&app.app.db).await.unwrap();
+    let ours: Vec<_> =
+        unfinished.into_iter().filter(|message| message.workspace == app.workspace.id).collect();
+    assert_eq!(ours, [message]);
+    app.run(&ours[0]).await.unwrap();
+    assert_eq!(app.row(file.id).await.0, "READY");
+    assert_eq!(app.row(folder.id).await.0, "READY");
+    assert_eq!(app.row(sibling.id).await.0, "DELETED");
+}

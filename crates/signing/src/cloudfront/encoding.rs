@@ -1,0 +1,66 @@
+//! CloudFront's own base64: the standard alphabet with `+`, `=` and `/` replaced by `-`, `_` and `~`, which are
+//! safe in a query string ("Create a signature for a signed URL that uses a canned policy").
+
+use base64::Engine as _;
+use base64::alphabet::Alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
+
+// The padding is written by hand below: the engine knows `=` only.
+const ENGINE: GeneralPurpose = GeneralPurpose::new(
+    &match Alphabet::new("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-~") {
+        Ok(alphabet) => alphabet,
+        Err(_) => base64::alphabet::URL_SAFE,
+    },
+    NO_PAD,
+);
+
+const PAD: char = '_';
+
+/// Encodes `bytes`, padded to a multiple of four characters.
+pub(super) fn encode(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    ENGINE.encode_string(bytes, &mut text);
+    while !text.len().is_multiple_of(4) {
+        text.push(PAD);
+    }
+    text
+}
+
+/// Decodes what [`encode`] wrote, and nothing else: one text for each value, so a signature has one spelling.
+pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+    let bytes = ENGINE.decode(text.trim_end_matches(PAD)).ok()?;
+    (encoded_len(bytes.len()) == text.len()).then_some(bytes)
+}
+
+fn encoded_len(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_alphabet_is_cloudfronts() {
+        assert_eq!(encode(&[0xfb, 0xef, 0xff]), "--~~");
+        assert_eq!(encode(b"a"), "YQ__");
+        assert_eq!(encode(b"ab"), "YWI_");
+        assert_eq!(encode(b""), "");
+    }
+
+    #[test]
+    fn other_spellings_are_refused() {
+        for text in ["YQ", "YQ_", "YQ___", "YQ==", "YR__", "YWI", "++//", "Y Q__", "_", "____", "é"] {
+            assert_eq!(decode(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_undoes_encoding(bytes in any::<Vec<u8>>()) {
+            prop_assert_eq!(decode(&encode(&bytes)), Some(bytes));
+        }
+    }
+}

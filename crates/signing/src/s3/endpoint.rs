@@ -1,0 +1,196 @@
+//! Where S3 is: at AWS, or at an endpoint of one's own.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::names::{Bucket, Region};
+use crate::percent::{self, Keep};
+
+/// Where presigned URLs point to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Endpoint {
+    /// AWS's regional endpoints: `{bucket}.s3.{region}.amazonaws.com`, or the bucket in the path where its name
+    /// has dots, which no certificate of AWS's covers.
+    #[default]
+    Aws,
+    /// A server that speaks S3, with the bucket in the path.
+    Custom(CustomEndpoint),
+}
+
+/// The start of every URL of a server that speaks S3, such as `http://127.0.0.1:9000`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomEndpoint {
+    scheme: &'static str,
+    authority: String,
+}
+
+impl CustomEndpoint {
+    /// Accepts `http://` or `https://`, a lower-case host name or IPv4 address, and perhaps a port and a final
+    /// slash. The scheme's own port is left out, as clients leave it out of the `Host` which the signature covers.
+    pub fn parse(base: &str) -> Result<Self, InvalidEndpoint> {
+        let (scheme, default_port, rest) = match base.split_once("://") {
+            Some(("http", rest)) => ("http", "80", rest),
+            Some(("https", rest)) => ("https", "443", rest),
+            _ => return Err(InvalidEndpoint),
+        };
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        let (host, port) = authority.split_once(':').unwrap_or((authority, default_port));
+        if !is_host(host) || !is_port(port) {
+            return Err(InvalidEndpoint);
+        }
+        let authority = if port == default_port { host } else { authority };
+        Ok(Self { scheme, authority: authority.to_owned() })
+    }
+
+    /// What follows the authority in `url`, when `url` is at this very endpoint.
+    pub(super) fn strip<'u>(&self, url: &'u str) -> Option<&'u str> {
+        let rest =
+            url.strip_prefix(self.scheme)?.strip_prefix("://")?.strip_prefix(self.authority.as_str())?;
+        rest.starts_with('/').then_some(rest)
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+    };
+    host.len() <= 253 && host.split('.').all(is_label)
+}
+
+fn is_port(port: &str) -> bool {
+    port.parse::<u16>().is_ok_and(|number| number != 0 && number.to_string() == port)
+}
+
+impl fmt::Display for CustomEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.authority)
+    }
+}
+
+impl FromStr for CustomEndpoint {
+    type Err = InvalidEndpoint;
+
+    fn from_str(base: &str) -> Result<Self, Self::Err> {
+        Self::parse(base)
+    }
+}
+
+/// The text is not an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidEndpoint;
+
+impl fmt::Display for InvalidEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an endpoint looks like http://127.0.0.1:9000, without a path")
+    }
+}
+
+impl std::error::Error for InvalidEndpoint {}
+
+/// Where one object is: what a URL has before its query.
+pub(super) struct Place {
+    pub(super) scheme: &'static str,
+    pub(super) host: String,
+    pub(super) path: String,
+}
+
+impl Place {
+    pub(super) fn of(endpoint: &Endpoint, region: &Region, bucket: &Bucket, key: &str) -> Self {
+        let mut path = String::with_capacity(bucket.as_str().len() + key.len() + 16);
+        let mut host = String::with_capacity(bucket.as_str().len() + 40);
+        path.push('/');
+        let scheme = match endpoint {
+            Endpoint::Custom(custom) => {
+                path.extend([bucket.as_str(), "/"]);
+                host.push_str(&custom.authority);
+                custom.scheme
+            }
+            Endpoint::Aws => {
+                if bucket.is_dotted() {
+                    path.extend([bucket.as_str(), "/"]);
+                } else {
+                    host.extend([bucket.as_str(), "."]);
+                }
+                let domain = if region.is_in_china() { ".amazonaws.com.cn" } else { ".amazonaws.com" };
+                host.extend(["s3.", region.as_str(), domain]);
+                "https"
+            }
+        };
+        percent::encode_into(&mut path, key, Keep::Slash);
+        Self { scheme, host, path }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(endpoint: &Endpoint, region: &str, bucket: &str) -> String {
+        let place = Place::of(endpoint, &region.parse().unwrap(), &bucket.parse().unwrap(), "a b/c");
+        format!("{}://{}{}", place.scheme, place.host, place.path)
+    }
+
+    #[test]
+    fn places() {
+        let custom = Endpoint::Custom("http://127.0.0.1:9000/".parse().unwrap());
+        for (endpoint, region, bucket, url) in [
+            (&Endpoint::Aws, "eu-west-1", "good", "https://good.s3.eu-west-1.amazonaws.com/a%20b/c"),
+            (&Endpoint::Aws, "eu-west-1", "my.good", "https://s3.eu-west-1.amazonaws.com/my.good/a%20b/c"),
+            (&Endpoint::Aws, "cn-north-1", "good", "https://good.s3.cn-north-1.amazonaws.com.cn/a%20b/c"),
+            (&custom, "us-east-1", "good", "http://127.0.0.1:9000/good/a%20b/c"),
+        ] {
+            assert_eq!(place(endpoint, region, bucket), url);
+        }
+    }
+
+    #[test]
+    fn endpoints() {
+        for (base, shown) in [
+            ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
+            ("https://s3.example.com/", "https://s3.example.com"),
+            ("http://minio:80", "http://minio"),
+            ("https://minio:443", "https://minio"),
+            ("https://minio:80", "https://minio:80"),
+        ] {
+            assert_eq!(CustomEndpoint::parse(base).unwrap().to_string(), shown);
+        }
+        for base in [
+            "",
+            "minio",
+            "ftp://minio",
+            "http://",
+            "http://h/p",
+            "http://h//",
+            "http://u@h",
+            "http://h:",
+            "http://h:0",
+            "http://h:65536",
+            "http://h:+80",
+            "http://h:080",
+            "http://h?q",
+            "http://H",
+            "http://h..h",
+            "http://h#f",
+            "http://[::1]:9000",
+            "http://h h",
+        ] {
+            assert_eq!(CustomEndpoint::parse(base), Err(InvalidEndpoint), "{base}");
+        }
+    }
+
+    #[test]
+    fn only_the_very_endpoint_is_stripped() {
+        let endpoint = CustomEndpoint::parse("http://127.0.0.1:9000").unwrap();
+        assert_eq!(endpoint.strip("http://127.0.0.1:9000/b/k?q"), Some("/b/k?q"));
+        for url in [
+            "http://127.0.0.1:9000",
+            "http://127.0.0.1:90001/",
+            "http://127.0.0.1:9000@evil.example/",
+            "https://127.0.0.1:9000/",
+            "http://127.0.0.1/",
+            "http://127.0.0.1:9000.evil.example/",
+        ] {
+            assert_eq!(endpoint.strip(url), None, "{url}");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Regions and buckets: both become part of a host name, so both are checked before they get there.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// An AWS region, such as `us-east-1` or `us-gov-west-1`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Region(String);
+
+impl Region {
+    /// Accepts lower-case words joined by hyphens, at least two of them, and a number of one or two digits at the
+    /// end. New regions need no new version of this crate.
+    pub fn new(name: impl Into<String>) -> Result<Self, InvalidRegion> {
+        let name = name.into();
+        if is_region(&name) { Ok(Self(name)) } else { Err(InvalidRegion) }
+    }
+
+    /// The region as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the region is in the China partition, which has a domain of its own.
+    #[must_use]
+    pub(super) fn is_in_china(&self) -> bool {
+        self.0.starts_with("cn-")
+    }
+}
+
+fn is_region(name: &str) -> bool {
+    let Some((words, number)) = name.rsplit_once('-') else { return false };
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let mut parts = words.split('-');
+    name.len() <= 32
+        && matches!(number.len(), 1..=2)
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && parts.next().is_some_and(|first| first.len() >= 2 && is_word(first))
+        && parts.clone().next().is_some()
+        && parts.all(is_word)
+}
+
+/// A bucket's name, by the rules for general purpose buckets.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bucket(String);
+
+impl Bucket {
+    /// Accepts 3 to 63 lower-case letters, digits, dots and hyphens that begin and end with a letter or digit,
+    /// without two dots in a row and not in the form of an IPv4 address ("Bucket naming rules").
+    pub fn new(name: impl Into<String>) -> Result<Self, InvalidBucket> {
+        let name = name.into();
+        if is_bucket(&name) { Ok(Self(name)) } else { Err(InvalidBucket) }
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the name is several host name labels, which no wildcard certificate covers.
+    pub(super) fn is_dotted(&self) -> bool {
+        self.0.contains('.')
+    }
+}
+
+fn is_bucket(name: &str) -> bool {
+    let is_alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (3..=63).contains(&name.len())
+        && name.bytes().all(|byte| is_alphanumeric(byte) || matches!(byte, b'.' | b'-'))
+        && name.bytes().next().is_some_and(is_alphanumeric)
+        && name.bytes().next_back().is_some_and(is_alphanumeric)
+        && !name.contains("..")
+        && name.parse::<std::net::Ipv4Addr>().is_err()
+        && !looks_like_an_address(name)
+}
+
+/// Four groups of digits, even where a number is too large for an address.
+fn looks_like_an_address(name: &str) -> bool {
+    name.split('.').count() == 4 && name.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit())
+}
+
+/// The text is not an AWS region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidRegion;
+
+impl fmt::Display for InvalidRegion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a region looks like us-east-1")
+    }
+}
+
+impl std::error::Error for InvalidRegion {}
+
+/// The text is not a bucket's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidBucket;
+
+impl fmt::Display for InvalidBucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a bucket's name is 3 to 63 lower-case letters, digits, dots and hyphens")
+    }
+}
+
+impl std::error::Error for InvalidBucket {}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Region {
+    type Err = InvalidRegion;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::new(name)
+    }
+}
+
+impl FromStr for Bucket {
+    type Err = InvalidBucket;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::new(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions() {
+        for name in
+            ["us-east-1", "ap-southeast-2", "us-gov-west-1", "cn-north-1", "us-isob-east-1", "eu-x-12"]
+        {
+            assert!(Region::new(name).is_ok(), "{name}");
+        }
+        for name in [
+            "",
+            "us",
+            "us-1",
+            "us-east",
+            "us-east-",
+            "us-east-1a",
+            "us-east-123",
+            "u-east-1",
+            "us--east-1",
+            "US-EAST-1",
+            "-us-east-1",
+            "us-east-1.evil.example",
+            "us-east-1/",
+            "us-east-1\n",
+            "us_east-1",
+            "us-east-١",
+            "dualstack",
+            "accelerate",
+            "us-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-1",
+        ] {
+            assert_eq!(Region::new(name), Err(InvalidRegion), "{name}");
+        }
+    }
+
+    #[test]
+    fn buckets() {
+        let longest = "b".repeat(63);
+        for name in ["abc", "my.dotted.bucket", "a-b-c", "1a2", "192.168.1", "1.2.3.4.5", &longest] {
+            assert!(Bucket::new(name).is_ok(), "{name}");
+        }
+        let too_long = "b".repeat(64);
+        for name in [
+            "",
+            "ab",
+            "Abc",
+            "a_b_c",
+            "a..b",
+            "-abc",
+            "abc-",
+            ".abc",
+            "abc.",
+            "192.168.1.1",
+            "999.999.999.999",
+            "a/b",
+            "a b",
+            "a%62c",
+            "bücket",
+            "abc\n",
+            &too_long,
+        ] {
+            assert_eq!(Bucket::new(name), Err(InvalidBucket), "{name}");
+        }
+    }
+}

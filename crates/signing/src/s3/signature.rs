@@ -1,0 +1,114 @@
+//! Signing keys and the last two steps of a signature ("Signature Calculations for the Authorization Header").
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use aws_lc_rs::digest::{self, SHA256};
+use aws_lc_rs::hmac::{self, HMAC_SHA256};
+use zeroize::Zeroizing;
+
+use super::credentials::Credentials;
+use super::date::AmzDate;
+use super::names::Region;
+use super::sigv4::ALGORITHM;
+
+/// How many signing keys are kept: a few regions, and two days around midnight.
+const CAPACITY: usize = 16;
+
+/// Signs a canonical request: 64 lower-case hex digits.
+pub(super) fn sign(key: &hmac::Key, canonical: &str, region: &Region, date: &AmzDate) -> [u8; 64] {
+    let hash = to_hex(digest::digest(&SHA256, canonical.as_bytes()).as_ref());
+    let mut message = hmac::Context::with_key(key);
+    for part in [ALGORITHM, "\n", date.as_str(), "\n", date.day(), "/", region.as_str(), "/s3/aws4_request\n"]
+    {
+        message.update(part.as_bytes());
+    }
+    message.update(&hash);
+    to_hex(message.sign().as_ref())
+}
+
+/// 32 bytes in hex.
+fn to_hex(bytes: &[u8]) -> [u8; 64] {
+    let mut text = [b'0'; 64];
+    // Both of our hashes have 32 bytes.
+    let _ = hex::encode_to_slice(bytes, &mut text);
+    text
+}
+
+/// Signing keys, one for each credentials, day and region. Deriving one costs as much as a signature.
+#[derive(Default)]
+pub(super) struct SigningKeys(RwLock<Vec<Entry>>);
+
+struct Entry {
+    access_key_id: String,
+    secret_access_key: Zeroizing<String>,
+    region: Region,
+    day: u64,
+    key: Arc<hmac::Key>,
+}
+
+impl SigningKeys {
+    pub(super) fn get(&self, credentials: &Credentials, region: &Region, date: &AmzDate) -> Arc<hmac::Key> {
+        let entries = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let known = entries.iter().find(|entry| entry.is_for(credentials, region, date));
+        if let Some(entry) = known {
+            return Arc::clone(&entry.key);
+        }
+        drop(entries);
+        self.derive(credentials, region, date)
+    }
+
+    fn derive(&self, credentials: &Credentials, region: &Region, date: &AmzDate) -> Arc<hmac::Key> {
+        let key = Arc::new(derive(credentials.secret_access_key(), region, date));
+        let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= CAPACITY {
+            entries.remove(0);
+        }
+        entries.push(Entry {
+            access_key_id: credentials.access_key_id().to_owned(),
+            secret_access_key: Zeroizing::new(credentials.secret_access_key().to_owned()),
+            region: region.clone(),
+            day: date.days_since_1970(),
+            key: Arc::clone(&key),
+        });
+        key
+    }
+}
+
+impl Entry {
+    fn is_for(&self, credentials: &Credentials, region: &Region, date: &AmzDate) -> bool {
+        self.day == date.days_since_1970()
+            && self.region == *region
+            && self.access_key_id == credentials.access_key_id()
+            && *self.secret_access_key == *credentials.secret_access_key()
+    }
+}
+
+fn derive(secret: &str, region: &Region, date: &AmzDate) -> hmac::Key {
+    let first = Zeroizing::new(format!("AWS4{secret}"));
+    let mut key = hmac::Key::new(HMAC_SHA256, first.as_bytes());
+    for part in [date.day(), region.as_str(), "s3", "aws4_request"] {
+        key = hmac::Key::new(HMAC_SHA256, hmac::sign(&key, part.as_bytes()).as_ref());
+    }
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_shared_and_few() {
+        let keys = SigningKeys::default();
+        let region = Region::new("us-east-1").unwrap();
+        let date = |day: u64| AmzDate::from_unix(day * 86_400).unwrap();
+        let credentials = |secret: &str| Credentials::new("AKID", secret, None, None);
+
+        let first = keys.get(&credentials("a"), &region, &date(1));
+        assert!(Arc::ptr_eq(&first, &keys.get(&credentials("a"), &region, &date(1))));
+        assert!(!Arc::ptr_eq(&first, &keys.get(&credentials("b"), &region, &date(1))));
+        for day in 2..50 {
+            keys.get(&credentials("a"), &region, &date(day));
+        }
+        assert_eq!(keys.0.read().unwrap().len(), CAPACITY);
+    }
+}
