@@ -87,7 +87,7 @@ impl Seeding<'_> {
     async fn seed(&self) -> io::Result<Demo> {
         let laboratory = self.workspace("Hippocampus Laboratory").await?;
         let neighbour = self.workspace("Cerebellum Laboratory").await?;
-        let dataset = laboratory.dataset("Hippocampal slice, day 12").await.map_err(io::Error::other)?;
+        let dataset = laboratory.dataset("Hippocampal slice 12").await.map_err(io::Error::other)?;
         let other_dataset = neighbour.dataset("Purkinje cells").await.map_err(io::Error::other)?;
 
         let mut people = Vec::new();
@@ -109,7 +109,14 @@ impl Seeding<'_> {
             store: self.store,
             named: BTreeMap::new(),
         };
-        shelf.file("other_file", None, "cells.csv", ("text/csv", files::csv().into_bytes())).await?;
+        shelf
+            .file(
+                "other_file",
+                None,
+                "cells.csv",
+                ("text/csv", b"cell,lobule,dendrites_um\n1,IV,812\n2,V,774\n".to_vec()),
+            )
+            .await?;
         neighbour.populate().await.map_err(io::Error::other)?;
         packages.extend(shelf.named);
         let (dataset, other_dataset) = (dataset.node_id, other_dataset.node_id);
@@ -143,6 +150,8 @@ impl Shelf<'_> {
             ("application/octet-stream", files::recording()),
         )
         .await?;
+        let about = ("application/json", files::recording_json()?.into_bytes());
+        self.file("recording_about", Some(&recordings), "slice-12.json", about).await?;
         self.file("table", Some(&recordings), "units.csv", ("text/csv", files::csv().into_bytes())).await?;
 
         let parquet = files::parquet()?;

@@ -3,9 +3,9 @@
 //! [`order()`] moves packages to RESTORING and hands one [`Message`] each to the queue. Whoever takes a message from
 //! the queue calls [`run`], which is four steps:
 //!
-//! 1. [`claim`]: one short transaction marks the target, the deleted folders above it and what lies beneath it;
+//! 1. [`claim()`]: one short transaction marks the target, the deleted folders above it and what lies beneath it;
 //! 2. [`undelete`](crate::objects::Objects::undelete): no transaction open, delete markers are removed in S3;
-//! 3. [`finish`]: one transaction gives names and states back, counts the bytes, closes the order;
+//! 3. [`finish()`]: one transaction gives names and states back, counts the bytes, closes the order;
 //! 4. the changelog is told.
 //!
 //! Each may be stopped anywhere and done again, at any time, also twice at once. What a step needs it reads again; an

@@ -68,35 +68,3 @@ fn microvolts(counts: i32) -> f64 {
 fn theta_phase(at_us: i64) -> f64 {
     std::f64::consts::TAU * (at_us % THETA_US) as f64 / THETA_US as f64
 }
-
-#[cfg(test)]
-mod dump_tmp {
-    #[test]
-    fn dump() {
-        let d = std::path::Path::new("/tmp/vf/out");
-        macro_rules! t {
-            ($n:literal, $e:expr) => {{
-                let t = std::time::Instant::now();
-                let v = $e;
-                println!("{} {:?}", $n, t.elapsed());
-                v
-            }};
-        }
-        let _ = std::fs::create_dir_all(d);
-        std::fs::write(d.join("spikes.parquet"), t!("parquet", super::parquet().unwrap())).unwrap();
-        std::fs::write(d.join("units.csv"), t!("csv", super::csv())).unwrap();
-        std::fs::write(d.join("slice.png"), t!("png", super::png().unwrap())).unwrap();
-        std::fs::write(d.join("rec.dat"), t!("rec", super::recording())).unwrap();
-        std::fs::write(d.join("rec.json"), t!("recj", super::recording_json().unwrap())).unwrap();
-        std::fs::write(d.join("note60.md"), t!("note", super::note(60))).unwrap();
-        for (p, b, _) in t!("zarr", super::ome_zarr()) {
-            let p = d.join("z.zarr").join(p);
-            std::fs::create_dir_all(p.parent().unwrap()).unwrap();
-            std::fs::write(p, b).unwrap();
-        }
-        let u = super::units::units();
-        t!("planes", super::slice::planes());
-        let n = t!("spikes", super::spikes::spikes(&u).count());
-        println!("{n}");
-    }
-}

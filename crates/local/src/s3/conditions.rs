@@ -95,7 +95,7 @@ mod tests {
     fn tags() {
         assert_eq!(verdict(&[]), Verdict::Send);
         assert_eq!(verdict(&[(header::IF_MATCH, "\"abc\"")]), Verdict::Send);
-        assert_eq!(verdict(&[(header::IF_MATCH, "\"abd\"")]), Verdict::Failed);
+        assert_eq!(verdict(&[(header::IF_MATCH, "\"xyz\"")]), Verdict::Failed);
         assert_eq!(verdict(&[(header::IF_NONE_MATCH, "\"x\", W/\"abc\"")]), Verdict::NotModified);
         assert_eq!(verdict(&[(header::IF_NONE_MATCH, "*")]), Verdict::NotModified);
         assert_eq!(verdict(&[(header::IF_NONE_MATCH, "\"x\"")]), Verdict::Send);

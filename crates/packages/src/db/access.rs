@@ -80,10 +80,10 @@ pub async fn find_claims(db: &Db, member: Member, dataset: &DatasetNodeId) -> Re
                         WHERE dt.dataset_id = d.id AND dt.role IS NOT NULL),
                   (SELECT du.role FROM "{workspace}".dataset_user du WHERE du.dataset_id = d.id AND du.user_id = $2),
                   ARRAY(SELECT jsonb_build_array(t.id, t.name, t.node_id, coalesce(tu.permission_bit, 0),
-                                                 coalesce(ot.system_team_type, '<none>'))
+                                                 coalesce(within.system_team_type, '<none>'))
                         FROM pennsieve.team_user tu
                         JOIN pennsieve.teams t ON t.id = tu.team_id
-                        JOIN pennsieve.organization_team ot ON ot.team_id = t.id AND ot.organization_id = $3
+                        JOIN pennsieve.organization_team within ON within.team_id = t.id AND within.organization_id = $3
                         WHERE tu.user_id = $2 ORDER BY t.id)
            FROM "{workspace}".datasets d WHERE d.node_id = $1 ORDER BY d.id LIMIT 1"#
     );

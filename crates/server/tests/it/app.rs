@@ -364,14 +364,19 @@ pub(crate) fn uuid() -> uuid::Uuid {
 
 /// Fetches a link as a stranger would: over a socket, with nothing but the link.
 pub(crate) async fn fetch(method: &str, url: &str) -> Answer {
+    over_the_wire(request(method, url, "", Body::empty())).await
+}
+
+/// Sends a request over a socket.
+pub(crate) async fn over_the_wire(request: Request<Body>) -> Answer {
     let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
-    let response = client.request(request(method, url, "", Body::empty())).await.unwrap();
+    let response = client.request(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     Answer { status: parts.status, headers: parts.headers, body }
 }
 
-/// The part of a URL after `?`, percent-encoded whole, for a query parameter of its own.
+/// A text percent-encoded whole, for a query parameter of its own.
 pub(crate) fn encoded(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),

@@ -13,6 +13,7 @@ mod app;
 mod authority;
 mod cloudfront;
 mod cors;
+mod dev;
 mod hostile;
 mod presign;
 mod proxy;

@@ -10,7 +10,7 @@ const WIDTH: usize = 480;
 const HEIGHT: usize = 320;
 
 /// The first row and column of the image that the preview shows.
-const CORNER: (usize, usize) = (110, 16);
+const CORNER: (usize, usize) = (84, 16);
 
 /// Length of the scale bar.
 const BAR_MICRONS: f64 = 100.0;
@@ -34,6 +34,9 @@ pub fn png() -> io::Result<Vec<u8>> {
 fn add_light(pixel: &mut [u8; 3], stain: &Stain, intensity: u16) {
     let (black, full) = (u32::from(stain.window.0), u32::from(stain.window.1));
     let light = u32::from(intensity).clamp(black, full) - black;
+    if light == 0 {
+        return; // as for most of the picture
+    }
     for (value, colour) in pixel.iter_mut().zip(stain.rgb) {
         *value = value.saturating_add((light * u32::from(colour) / (full - black)) as u8);
     }
@@ -51,7 +54,7 @@ fn encode(rgb: &[u8]) -> Result<Vec<u8>, EncodingError> {
     let mut encoder = Encoder::new(&mut file, WIDTH as u32, HEIGHT as u32);
     encoder.set_color(ColorType::Rgb);
     encoder.set_depth(BitDepth::Eight);
-    encoder.set_compression(Compression::Fast);
+    encoder.set_compression(Compression::Fastest);
     let mut writer = encoder.write_header()?;
     writer.write_image_data(rgb)?;
     writer.finish()?;

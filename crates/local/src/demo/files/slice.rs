@@ -62,8 +62,8 @@ struct Band {
 
 /// The pyramidal layer above, the dentate gyrus below, and sparse cells all around.
 const BANDS: [Band; 3] = [
-    Band { centre: (250.0, 330.0), radii: (215.0, 195.0), arc: (0.46, 1.02), spread: 9.0, cells: 420 },
-    Band { centre: (300.0, 350.0), radii: (120.0, 70.0), arc: (0.36, 1.10), spread: 8.0, cells: 330 },
+    Band { centre: (250.0, 330.0), radii: (215.0, 195.0), arc: (0.46, 1.02), spread: 9.0, cells: 480 },
+    Band { centre: (300.0, 350.0), radii: (120.0, 70.0), arc: (0.36, 1.10), spread: 8.0, cells: 380 },
     Band { centre: (256.0, 256.0), radii: (200.0, 200.0), arc: (0.0, 1.0), spread: 110.0, cells: 240 },
 ];
 
@@ -141,6 +141,26 @@ impl Plane {
         Self {
             width: self.width / 2,
             pixels: self.pixels.chunks_exact(2 * self.width).flat_map(halved).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Plane, planes};
+
+    #[test]
+    fn halving_takes_the_mean_of_four() {
+        let plane = Plane { width: 4, pixels: vec![0, 2, 10, 10, 4, 6, 10, 10] };
+        let half = plane.halved();
+        assert_eq!((half.width, half.pixels), (2, vec![3, 10]));
+    }
+
+    #[test]
+    fn cells_stand_out_from_the_dark() {
+        for plane in planes() {
+            let lit = plane.pixels.iter().filter(|&&pixel| pixel > 1_000).count();
+            assert!((2_000..100_000).contains(&lit), "{lit}");
         }
     }
 }

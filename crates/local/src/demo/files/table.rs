@@ -86,11 +86,8 @@ fn write_column<T: DataType>(
 ) -> Result<()> {
     let values: Vec<T::T> = rows.iter().map(value).collect();
     let mut column = group.next_column()?.ok_or(ParquetError::General("one column too many".to_owned()))?;
-    let t = std::time::Instant::now();
     column.typed::<T>().write_batch(&values, None, None)?;
-    column.close()?;
-    println!("{} {:?}", std::any::type_name::<T>(), t.elapsed());
-    Ok(())
+    column.close()
 }
 
 fn text(text: &str) -> ByteArray {
