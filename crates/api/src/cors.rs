@@ -6,12 +6,12 @@
 use axum::routing::{MethodRouter, options};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-const REQUEST_HEADERS: &str = "Authorization, Content-Type, Content-Length, Range, Origin, Accept, If-None-Match, \
-                               If-Modified-Since, X-Request-Id";
+const REQUEST_HEADERS: &str = "Authorization, Content-Type, Content-Length, Range, Origin, Accept, Cache-Control, \
+                               Pragma, If-Match, If-Modified-Since, If-None-Match, If-Range, Traceparent, X-Request-Id";
 
 /// Scripts see only these; readers of large files cannot work without the lengths and ranges.
 const RESPONSE_HEADERS: &str = "Content-Length, Content-Type, Content-Range, ETag, Last-Modified, Accept-Ranges, \
-                                Cache-Control, Content-Encoding, Location, X-Request-Id, Retry-After";
+                                Cache-Control, Content-Encoding, Location, X-Request-Id, Retry-After, WWW-Authenticate";
 
 /// Answers `OPTIONS` for a path with these methods, to anybody: a preflight carries no token.
 pub(crate) fn preflight<S>(methods: &'static str) -> MethodRouter<S>

@@ -17,10 +17,10 @@ mod testing;
 
 use std::{
     fmt, fs,
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io,
     net::{Ipv4Addr, TcpListener},
-    os::unix::fs::{OpenOptionsExt as _, fchown},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command},
     time::Duration,
@@ -32,9 +32,6 @@ use self::{
     error::Context as _,
 };
 pub use self::{error::PostgresError, testing::shared_for_tests};
-
-/// The server's log, in its data directory; each start begins it anew.
-const LOG: &str = "server.log";
 
 /// For the server to accept connections. Recovery after a crash is the only thing that takes more than a moment.
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -65,7 +62,8 @@ pub struct PostgresConfig {
     pub port: Option<u16>,
     /// Whether data must survive a crash.
     pub durability: Durability,
-    /// The directory with `postgres` and `initdb`; by default it is looked for.
+    /// The directory with `postgres` and `initdb`; by default, or if it is empty, it is looked for: Debian's newest, what
+    /// `make setup` unpacked into `.tools`, `PATH`.
     pub binaries: Option<PathBuf>,
 }
 
@@ -93,6 +91,10 @@ impl Postgres {
     ///
     /// Run by root, the server becomes `postgres` or `nobody`, since PostgreSQL refuses to run as root. Where that
     /// account cannot reach the data directory, the data live below `/var/tmp` and a link leads there.
+    ///
+    /// A server that still runs on the data directory is a killed predecessor's, and is stopped: its settings need
+    /// not be ours, and nobody would stop it later. The log lies beside the data directory, as `….log`; each start
+    /// begins it anew.
     pub fn start(config: PostgresConfig) -> Result<Self, PostgresError> {
         let PostgresConfig { data_dir: wanted, port, durability, binaries } = config;
         let account = Account::of_server(&wanted)?;
@@ -165,7 +167,7 @@ impl Launch<'_> {
         let mut attempt = 1;
         loop {
             let port = port.map_or_else(free_port, Ok).context(|| "cannot find a free port".to_owned())?;
-            let mut server = self.spawn(port).context(|| "cannot run postgres".to_owned())?;
+            let mut server = self.spawn(port)?;
             match postmaster::wait_ready(&mut server, self.data_dir, START_LIMIT) {
                 Ok(true) => return Ok((server, port)),
                 Ok(false) if attempt == ATTEMPTS => return Err(self.failure()),
@@ -176,22 +178,28 @@ impl Launch<'_> {
         }
     }
 
-    fn spawn(&self, port: u16) -> io::Result<Child> {
-        let log = self.data_dir.join(LOG);
-        let log = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(log)?;
-        if let Some(account) = self.account {
-            fchown(&log, Some(account.uid), Some(account.gid))?;
-        }
+    fn spawn(&self, port: u16) -> Result<Child, PostgresError> {
+        let log = self.begin_log().context(|| format!("cannot write {}", self.log().display()))?;
         let mut command = Command::new(self.binaries.postgres());
         command.arg("-D").arg(self.data_dir).arg("-p").arg(port.to_string()).stderr(log);
         for (name, value) in settings::of(self.durability, cluster::version(self.data_dir)) {
             command.arg("-c").arg(format!("{name}={value}"));
         }
-        spawn::spawn(command, self.account)
+        spawn::spawn(command, self.account).context(|| "cannot run postgres".to_owned())
+    }
+
+    /// Beside the data directory, because that one is the server's account's: root must not open what it may have
+    /// put there.
+    fn log(&self) -> PathBuf {
+        place::beside(self.data_dir, ".log")
+    }
+
+    fn begin_log(&self) -> io::Result<File> {
+        OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(self.log())
     }
 
     fn failure(&self) -> PostgresError {
-        let log = self.data_dir.join(LOG);
+        let log = self.log();
         let said = fs::read_to_string(&log).unwrap_or_default();
         PostgresError::NotStarted { log, said: error::tail(&said) }
     }

@@ -8,7 +8,8 @@ use std::{
 };
 
 /// What the stack keeps in its directory. `--fresh` removes these and nothing else.
-const CONTENT: [&str; 6] = ["postgres", "s3", "keys", "tokens", "changelog.jsonl", "stack.json"];
+const CONTENT: [&str; 8] =
+    ["postgres", "postgres.log", "s3", "keys", "tokens", "changelog.jsonl", "demo.json", "stack.json"];
 
 /// The stack's directory, held by one process at a time.
 #[derive(Debug)]

@@ -62,3 +62,5 @@
 pub mod cloudfront;
 mod percent;
 pub mod s3;
+
+pub use percent::encode_key;

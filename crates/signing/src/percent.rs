@@ -30,6 +30,14 @@ pub(crate) fn encode_into(out: &mut String, text: &str, keep: Keep) {
     out.push_str(rest);
 }
 
+/// An object's key as the path of a URL, without a slash in front: each segment encoded once.
+#[must_use]
+pub fn encode_key(key: &str) -> String {
+    let mut out = String::with_capacity(key.len() + key.len() / 4);
+    encode_into(&mut out, key, Keep::Slash);
+    out
+}
+
 /// Encodes a query name or value.
 pub(crate) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 4);
@@ -73,9 +81,8 @@ mod tests {
 
     #[test]
     fn a_path_keeps_its_slashes_and_nothing_else_that_is_reserved() {
-        let mut out = String::new();
-        encode_into(&mut out, "naïve café/~a-b_c.d/100% +(1)*", Keep::Slash);
-        assert_eq!(out, "na%C3%AFve%20caf%C3%A9/~a-b_c.d/100%25%20%2B%281%29%2A");
+        let path = encode_key("naïve café/~a-b_c.d/100% +(1)*");
+        assert_eq!(path, "na%C3%AFve%20caf%C3%A9/~a-b_c.d/100%25%20%2B%281%29%2A");
         assert_eq!(encode("a/b"), "a%2Fb");
     }
 
@@ -88,6 +95,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_path_has_nothing_that_means_something_in_a_url(key in any::<String>()) {
+            let path = encode_key(&key);
+            prop_assert!(path.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~/%".contains(&b)));
+        }
+
         #[test]
         fn decoding_undoes_encoding(text in any::<String>()) {
             let encoded = encode(&text);

@@ -57,13 +57,13 @@ impl Candidates {
     }
 }
 
-/// The programs that this account (`None`: ours) can run. A named directory, by argument or by `PG_BIN_DIR`,
-/// excludes all others.
+/// The programs that this account (`None`: ours) can run. A named directory excludes all others; an empty name is none,
+/// as a variable that is set to nothing gives it.
 pub(super) fn find(named: Option<&Path>, account: Option<Account>) -> Result<Candidates, PostgresError> {
     let reachable = |found: &Binaries| account.is_none_or(|account| account.may_enter(&found.0));
-    if let Some(dir) = named.map(Path::to_owned).or_else(|| environment("PG_BIN_DIR").map(PathBuf::from)) {
-        let found = Binaries::at(&dir).filter(reachable).ok_or(PostgresError::BadBinaries(dir))?;
-        return Ok(Candidates(vec![found]));
+    if let Some(dir) = named.filter(|dir| !dir.as_os_str().is_empty()) {
+        let found = Binaries::at(dir).filter(reachable);
+        return found.map(|found| Candidates(vec![found])).ok_or(PostgresError::BadBinaries(dir.to_owned()));
     }
     let (found, out_of_reach): (Vec<_>, Vec<_>) =
         places().into_iter().filter_map(Binaries::at).partition(reachable);
@@ -83,7 +83,7 @@ fn places() -> Vec<PathBuf> {
     for root in [std::env::current_dir().ok(), Some(workspace)].into_iter().flatten() {
         tools(&root.join(".tools"), &mut places);
     }
-    places.extend(environment("PATH").iter().flat_map(std::env::split_paths));
+    places.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
     places
 }
 
@@ -118,14 +118,6 @@ fn major(version: &str) -> Option<u32> {
     let number = version.split(' ').nth(2)?;
     let end = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
     number.get(..end)?.parse().ok()
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "where programs are is the system's affair, not configuration of ours"
-)]
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]
@@ -163,5 +155,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let found = find(Some(dir.path()), None);
         assert!(matches!(found, Err(PostgresError::BadBinaries(bad)) if bad == dir.path()));
+        let unnamed = find(Some(Path::new("")), None);
+        assert!(!matches!(unnamed, Err(PostgresError::BadBinaries(_))));
     }
 }

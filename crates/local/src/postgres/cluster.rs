@@ -12,7 +12,7 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    Durability, PostgresError, account::Account, binaries::Binaries, error, error::Context as _, spawn,
+    Durability, PostgresError, account::Account, binaries::Binaries, error, error::Context as _, place, spawn,
 };
 
 /// The superuser's password, in the data directory, for its owner alone. It lives and dies with the data.
@@ -81,9 +81,7 @@ struct Partial {
 impl Partial {
     /// Clears away what an earlier attempt may have left.
     fn begin(data_dir: &Path, account: Option<Account>) -> io::Result<Self> {
-        let mut dir = data_dir.as_os_str().to_owned();
-        dir.push(".partial");
-        let partial = Self { dir: dir.into(), account };
+        let partial = Self { dir: place::beside(data_dir, ".partial"), account };
         match fs::remove_dir_all(&partial.dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}

@@ -28,6 +28,13 @@ pub(super) fn settle(wanted: &Path, account: Option<Account>) -> Result<PathBuf,
     }
 }
 
+/// A neighbour of the data directory: its name, and more.
+pub(super) fn beside(data_dir: &Path, more: &str) -> PathBuf {
+    let mut path = data_dir.as_os_str().to_owned();
+    path.push(more);
+    path.into()
+}
+
 fn absolute(path: &Path) -> io::Result<PathBuf> {
     let path = std::path::absolute(path)?;
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {

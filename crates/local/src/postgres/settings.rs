@@ -3,7 +3,7 @@
 use super::Durability;
 
 /// Whoever may connect, and a footprint of about 25 MB.
-const COMMON: [(&str, &str); 15] = [
+const COMMON: [(&str, &str); 16] = [
     ("listen_addresses", "127.0.0.1"),
     ("unix_socket_directories", ""),
     ("shared_buffers", "16MB"),
@@ -15,6 +15,7 @@ const COMMON: [(&str, &str); 15] = [
     // Nobody replicates from us, and no query is worth a second process.
     ("wal_level", "minimal"),
     ("max_wal_senders", "0"),
+    ("max_wal_size", "128MB"),
     ("max_worker_processes", "2"),
     ("max_logical_replication_workers", "0"),
     ("max_parallel_workers_per_gather", "0"),

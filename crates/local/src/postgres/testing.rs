@@ -13,12 +13,13 @@ use super::{
     Durability, Postgres, PostgresConfig, PostgresError, account::our_uid, error::Context as _, place,
     postmaster,
 };
+use crate::testing;
 
 /// Tests leave things behind; after this long it is time to begin anew.
 const MAX_AGE: Duration = Duration::from_hours(24);
 
-/// The URL of a throwaway server that all tests of this process share. The first call starts it, and it ends with the
-/// process.
+/// The URL of a throwaway server that all tests of this process share. The first call starts it, with the programs in
+/// the directory that the variable `PG_BIN_DIR` names if it does, and it ends with the process.
 ///
 /// Its data directory is one of a few below the system's temporary directory, held by one process at a time and used
 /// again by the next, so that only the first run has to make it. What earlier runs created may still be there.
@@ -43,7 +44,7 @@ fn start() -> Result<(Postgres, File), PostgresError> {
         data_dir: slot.join("postgres"),
         port: None,
         durability: Durability::Throwaway,
-        binaries: None,
+        binaries: testing::environment("PG_BIN_DIR").map(PathBuf::from),
     };
     if is_old(&config.data_dir) {
         discard(&config.data_dir)?;

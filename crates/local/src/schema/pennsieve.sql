@@ -5,14 +5,14 @@ CREATE SCHEMA IF NOT EXISTS pennsieve;
 CREATE TABLE IF NOT EXISTS pennsieve.organizations (
     id serial PRIMARY KEY,
     name varchar(255) NOT NULL,
-    slug varchar(255) NOT NULL,
-    encryption_key_id varchar(255),
+    slug varchar(255),
+    encryption_key_id varchar(255) NOT NULL,
     status varchar(255),
     node_id varchar(255),
     size bigint,
-    storage_bucket text,
-    publish_bucket text,
-    embargo_bucket text,
+    storage_bucket text CHECK (length(storage_bucket) BETWEEN 3 AND 63),
+    publish_bucket text CHECK (length(publish_bucket) BETWEEN 3 AND 63),
+    embargo_bucket text CHECK (length(embargo_bucket) BETWEEN 3 AND 63),
     created_at timestamp DEFAULT now(),
     updated_at timestamp DEFAULT now()
 );

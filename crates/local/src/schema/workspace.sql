@@ -1,7 +1,25 @@
 -- One tenant's tables, as far as this service and its tests rely on them. WORKSPACE stands for the schema's name, which
 -- is the tenant's number.
+--
+-- The platform's foreign keys to the shared tables are left out: making one locks the shared table against writers, and
+-- tests make tenants side by side.
 
 CREATE SCHEMA "WORKSPACE";
+
+CREATE TABLE "WORKSPACE".dataset_status (
+    id serial PRIMARY KEY,
+    name text NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 60),
+    display_name text NOT NULL UNIQUE CHECK (length(display_name) BETWEEN 1 AND 60),
+    original_name text,
+    color text,
+    created_at timestamp DEFAULT now(),
+    updated_at timestamp DEFAULT now()
+);
+INSERT INTO "WORKSPACE".dataset_status (name, display_name, original_name, color) VALUES
+    ('NO_STATUS', 'No Status', 'NO_STATUS', '#71747C'),
+    ('WORK_IN_PROGRESS', 'Work in Progress', 'WORK_IN_PROGRESS', '#2760FF'),
+    ('IN_REVIEW', 'In Review', 'IN_REVIEW', '#FFB000'),
+    ('COMPLETED', 'Completed', 'COMPLETED', '#17BB62');
 
 CREATE TABLE "WORKSPACE".datasets (
     id serial PRIMARY KEY,
@@ -17,7 +35,7 @@ CREATE TABLE "WORKSPACE".datasets (
     license varchar(255),
     tags varchar(255)[] NOT NULL DEFAULT '{}',
     contributors varchar(255)[] NOT NULL DEFAULT '{}',
-    status_id integer NOT NULL DEFAULT 1,
+    status_id integer NOT NULL REFERENCES "WORKSPACE".dataset_status ON DELETE RESTRICT,
     size bigint,
     etag timestamp NOT NULL DEFAULT now(),
     created_at timestamp DEFAULT now(),

@@ -3,3 +3,4 @@
 mod edge;
 mod postgres;
 mod s3;
+mod workspace;
