@@ -25,7 +25,7 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
-use crate::id::WorkspaceId;
+use crate::id::{DatasetId, WorkspaceId};
 
 /// How long a request waits for a connection before it is told to come back.
 const WAIT: Duration = Duration::from_secs(5);
@@ -126,12 +126,12 @@ impl Db {
         .map(drop)
     }
 
-    /// One statement outside a transaction. A pooled connection may have died unnoticed; then it is sent once more.
+    /// One statement outside a transaction. It is sent once more where that may help: a pooled connection may have died
+    /// unnoticed, or a deadlock was broken at its cost.
     pub(crate) async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
-        let first = self.session().await?.query(sql, params).await;
-        match first {
-            Err(error) if error.is_closed() => Ok(self.session().await?.query(sql, params).await?),
-            other => Ok(other?),
+        match self.session().await?.query(sql, params).await.map_err(Error::from) {
+            Err(Error::Unreachable(_)) => Ok(self.session().await?.query(sql, params).await?),
+            other => other,
         }
     }
 
@@ -195,12 +195,12 @@ impl Tx<'_> {
 }
 
 /// Makes other restores in the same dataset wait until this transaction ends, which is soon: nothing else is awaited
-/// in it. Uploads and deletions do not wait (`NO KEY UPDATE` leaves foreign keys alone). False: no such dataset.
+/// in it. An advisory lock, so that nobody but restores waits: the platform itself updates the dataset's row.
 pub(crate) async fn lock_dataset(
     tx: &Tx<'_>,
     workspace: WorkspaceId,
-    dataset: crate::id::DatasetId,
-) -> Result<bool, Error> {
-    let sql = format!(r#"SELECT 1 FROM "{workspace}".datasets WHERE id = $1 FOR NO KEY UPDATE"#);
-    Ok(tx.query_opt(&sql, &[(&dataset.0, Type::INT4)]).await?.is_some())
+    dataset: DatasetId,
+) -> Result<(), Error> {
+    let params: [Param<'_>; 2] = [(&workspace.0, Type::INT4), (&dataset.0, Type::INT4)];
+    tx.query("SELECT pg_advisory_xact_lock($1, $2)", &params).await.map(drop)
 }

@@ -12,15 +12,20 @@ pub const LAST_NUMBER: u32 = 99;
 
 /// The name a package had before it was deleted.
 ///
-/// Deleting puts `__DELETED__{node id}_` before the name. A name without exactly that prefix is taken as it is:
-/// an earlier attempt may have given it back already.
+/// Deleting puts `__DELETED__{node id}_` before the name, again if it was not given back in between. A name without
+/// exactly that prefix is taken as it is.
 #[must_use]
 pub fn original<'a>(name: &'a str, node_id: &PackageNodeId) -> &'a str {
-    name.strip_prefix("__DELETED__")
+    let mut original = name;
+    while let Some(rest) = original
+        .strip_prefix("__DELETED__")
         .and_then(|rest| rest.strip_prefix(node_id.as_str()))
         .and_then(|rest| rest.strip_prefix('_'))
-        .filter(|original| !original.is_empty())
-        .unwrap_or(name)
+        .filter(|rest| !rest.is_empty())
+    {
+        original = rest;
+    }
+    original
 }
 
 /// `{base}-restored_{number}{extension}`, the name to try when the original is taken.
@@ -69,6 +74,8 @@ mod tests {
         assert_eq!(original("scan.nii.gz", &id()), "scan.nii.gz");
         assert_eq!(original("__DELETED__N:package:123_", &id()), "__DELETED__N:package:123_");
         assert_eq!(original("__DELETED__N:package:123___DELETED__x", &id()), "__DELETED__x");
+        let twice = "__DELETED__N:package:123___DELETED__N:package:123_scan.nii.gz";
+        assert_eq!(original(twice, &id()), "scan.nii.gz");
     }
 
     #[test]

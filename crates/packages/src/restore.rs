@@ -66,6 +66,8 @@ pub enum Stopped {
     Db(db::Error),
     /// S3.
     Objects(Interrupted),
+    /// Something else put packages of the plan back into the trash meanwhile: a new claim takes them up again.
+    Overtaken,
 }
 
 impl fmt::Display for Stopped {
@@ -73,6 +75,7 @@ impl fmt::Display for Stopped {
         match self {
             Self::Db(error) => error.fmt(f),
             Self::Objects(error) => error.fmt(f),
+            Self::Overtaken => f.write_str("packages of the plan were put back into the trash meanwhile"),
         }
     }
 }

@@ -11,6 +11,9 @@ const AT_ONCE: usize = 4;
 /// The pause before the second attempt; it doubles with each.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// The longest pause while an order that is given up cannot be put back.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
 /// Works until the queue is closed.
 pub async fn work(restorer: Restorer, mut orders: UnboundedReceiver<Message>) {
     let restorer = Arc::new(restorer);
@@ -19,21 +22,24 @@ pub async fn work(restorer: Restorer, mut orders: UnboundedReceiver<Message>) {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let restorer = Arc::clone(&restorer);
         tokio::spawn(async move {
-            carry_out(&restorer, &message).await;
+            let done = carry_out(&restorer, &message).await;
             drop(place);
+            if !done {
+                give_up(&restorer, &message).await;
+            }
         });
     }
 }
 
-/// Tries a message as often as a real queue would deliver it, then gives it up.
-async fn carry_out(restorer: &Restorer, message: &Message) {
+/// Tries a message as often as a real queue would deliver it. False: it is to be given up.
+async fn carry_out(restorer: &Restorer, message: &Message) -> bool {
     let (workspace, dataset, package) = (message.workspace.0, message.dataset.0, message.package.id.0);
     for attempt in 1..=ATTEMPTS {
         match restore::run(restorer, message).await {
             Ok(outcome) => {
                 let (restored, failed) = (outcome.restored, outcome.failed);
                 tracing::info!(workspace, dataset, package, attempt, restored, failed, "restore finished");
-                return;
+                return true;
             }
             Err(error) => tracing::warn!(workspace, dataset, package, attempt, %error, "restore stopped"),
         }
@@ -41,16 +47,18 @@ async fn carry_out(restorer: &Restorer, message: &Message) {
             tokio::time::sleep(PAUSE * (1 << (attempt - 1))).await;
         }
     }
+    false
+}
+
+/// Puts back what was claimed, however long the database takes to come back: nothing may be left on its way.
+async fn give_up(restorer: &Restorer, message: &Message) {
+    let (workspace, dataset, package) = (message.workspace.0, message.dataset.0, message.package.id.0);
     let reason = "the storage or the database did not answer; restore it again later";
-    match restore::give_up(&restorer.db, message, reason).await {
-        Ok(()) => tracing::error!(
-            workspace,
-            dataset,
-            package,
-            "restore given up: the package is in the trash again"
-        ),
-        Err(error) => {
-            tracing::error!(workspace, dataset, package, %error, "restore given up, but still RESTORING");
-        }
+    let mut pause = PAUSE;
+    while let Err(error) = restore::give_up(&restorer.db, message, reason).await {
+        tracing::error!(workspace, dataset, package, %error, "restore given up, but the package is still RESTORING");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
+    tracing::error!(workspace, dataset, package, "restore given up: the package is in the trash again");
 }

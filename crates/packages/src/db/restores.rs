@@ -12,6 +12,7 @@ use super::{
 use crate::{
     access::{CreateDeleteFiles, DatasetAccess},
     id::{DatasetId, PackageId, PackageNodeId, WorkspaceId},
+    package::State,
 };
 
 /// How deep a tree is followed: deeper than any path people make, and an end to a cycle.
@@ -41,7 +42,7 @@ pub async fn order(
                SELECT p.id, p.state = 'DELETED' AS moved
                FROM dataset JOIN "{workspace}".packages p ON p.dataset_id = dataset.id
                WHERE p.node_id = ANY ($3) AND p.state IN ('DELETED', 'RESTORING')
-               ORDER BY p.id FOR UPDATE OF p
+               ORDER BY p.id FOR NO KEY UPDATE OF p
            ), ordered AS (
                UPDATE "{workspace}".packages p SET state = 'RESTORING'
                FROM asked WHERE p.id = asked.id
@@ -118,13 +119,32 @@ pub(crate) async fn lock_target(
     Ok(row(&found)?.map(|package| (package, ordered)))
 }
 
-/// Marks the folders above: upwards while they are in the trash or on their way. The first live one ends the walk.
+/// What both claims have in common: the packages whose ids `ids` holds are locked, in the order of their ids so that two
+/// restores never wait for each other in a circle, and marked if they are in the trash.
+///
+/// A package with a node id that is none of ours is passed over: nobody can have asked for it.
+fn mark(workspace: WorkspaceId) -> String {
+    format!(
+        r#"claimed AS (
+               SELECT {COLUMNS} FROM ids JOIN "{workspace}".packages p USING (id)
+               WHERE p.state IN ('DELETED', 'RESTORING') AND p.node_id ~ '^N:(package|collection):[A-Za-z0-9-]+$'
+               ORDER BY p.id FOR NO KEY UPDATE OF p
+           ), marked AS (
+               UPDATE "{workspace}".packages p SET state = 'RESTORING'
+               FROM claimed WHERE p.id = claimed.id AND p.state = 'DELETED'
+           )
+           SELECT * FROM claimed"#
+    )
+}
+
+/// Marks the folders above: upwards while they are in the trash or on their way. The first other one ends the walk.
 pub(crate) async fn claim_ancestors(
     tx: &Tx<'_>,
     workspace: WorkspaceId,
     dataset: DatasetId,
     parent: PackageId,
 ) -> Result<Vec<PackageRow>, Error> {
+    let mark = mark(workspace);
     let sql = format!(
         r#"WITH RECURSIVE up AS (
                SELECT p.id, p.parent_id, 0 AS depth FROM "{workspace}".packages p
@@ -133,39 +153,69 @@ pub(crate) async fn claim_ancestors(
                SELECT p.id, p.parent_id, up.depth + 1 FROM up JOIN "{workspace}".packages p ON p.id = up.parent_id
                WHERE p.dataset_id = $2 AND p.type = 'Collection' AND p.state IN ('DELETED', 'RESTORING')
                  AND up.depth < {MAX_DEPTH}
-           ), ids AS (SELECT DISTINCT id FROM up)
-           UPDATE "{workspace}".packages p SET state = 'RESTORING' FROM ids WHERE p.id = ids.id
-           RETURNING {COLUMNS}"#
+           ), ids AS (SELECT DISTINCT id FROM up), {mark}"#
     );
     rows(&tx.query(&sql, &[(&parent.0, Type::INT4), (&dataset.0, Type::INT4)]).await?)
 }
 
 /// Marks a package and all that lies beneath it in the trash, through folders in any state but DELETING.
+///
+/// `dataset_id + 0` keeps the planner from walking the whole dataset's index once for every folder.
 pub(crate) async fn claim_tree(
     tx: &Tx<'_>,
     workspace: WorkspaceId,
     dataset: DatasetId,
     root: PackageId,
 ) -> Result<Vec<PackageRow>, Error> {
+    let mark = mark(workspace);
     let sql = format!(
         r#"WITH RECURSIVE down AS (
                SELECT p.id, 0 AS depth FROM "{workspace}".packages p WHERE p.id = $1
                UNION
                SELECT p.id, down.depth + 1 FROM down JOIN "{workspace}".packages p ON p.parent_id = down.id
-               WHERE p.dataset_id = $2 AND p.state <> 'DELETING' AND down.depth < {MAX_DEPTH}
-           ), ids AS (SELECT DISTINCT id FROM down)
-           UPDATE "{workspace}".packages p SET state = 'RESTORING'
-           FROM ids WHERE p.id = ids.id AND p.state IN ('DELETED', 'RESTORING')
-           RETURNING {COLUMNS}"#
+               WHERE p.dataset_id + 0 = $2 AND p.state <> 'DELETING' AND down.depth < {MAX_DEPTH}
+           ), ids AS (SELECT DISTINCT id FROM down), {mark}"#
     );
     rows(&tx.query(&sql, &[(&root.0, Type::INT4), (&dataset.0, Type::INT4)]).await?)
+}
+
+/// The state of the nearest folder above that is neither in the trash nor on its way; `None` at the dataset's top.
+pub(crate) async fn find_landing(
+    tx: &Tx<'_>,
+    workspace: WorkspaceId,
+    parent: PackageId,
+) -> Result<Option<State>, Error> {
+    let sql = format!(
+        r#"WITH RECURSIVE up AS (
+               SELECT p.id, p.parent_id, p.state, 0 AS depth FROM "{workspace}".packages p WHERE p.id = $1
+               UNION
+               SELECT p.id, p.parent_id, p.state, up.depth + 1 FROM up
+               JOIN "{workspace}".packages p ON p.id = up.parent_id
+               WHERE up.state IN ('DELETED', 'RESTORING') AND up.depth < {MAX_DEPTH}
+           )
+           SELECT state FROM up WHERE state NOT IN ('DELETED', 'RESTORING') ORDER BY depth LIMIT 1"#
+    );
+    let row = tx.query_opt(&sql, &[(&parent.0, Type::INT4)]).await?;
+    row.map(|row| Ok(State::parse(row.try_get(0)?))).transpose()
+}
+
+/// Locks packages, in the order of their ids, and reads them as they are now.
+pub(crate) async fn lock(
+    tx: &Tx<'_>,
+    workspace: WorkspaceId,
+    packages: &[i32],
+) -> Result<Vec<PackageRow>, Error> {
+    let sql = format!(
+        r#"SELECT {COLUMNS} FROM "{workspace}".packages p WHERE p.id = ANY ($1) ORDER BY p.id FOR NO KEY UPDATE"#
+    );
+    rows(&tx.query(&sql, &[(&packages, Type::INT4_ARRAY)]).await?)
 }
 
 /// Gives packages a name and makes them READY, where the name is free; answers those that it did that for.
 ///
 /// A name is free when no package in the same folder has it, in any state, and no earlier one of this very set asks
 /// for it. That is only a look: the unique index decides, and an upload that came in between is a name clash.
-/// A file must still be RESTORING; a folder, which has no bytes, may have been put back by another restore's failure.
+/// The packages are locked by whoever calls, and on their way (a folder, which has no bytes, may be in the trash again).
 pub(crate) async fn settle(
     tx: &Tx<'_>,
     workspace: WorkspaceId,
@@ -178,7 +228,6 @@ pub(crate) async fn settle(
                       row_number() OVER (PARTITION BY p.dataset_id, p.parent_id, a.name ORDER BY p.id) AS turn
                FROM unnest($1::int[], $2::text[]) AS a (id, name)
                JOIN "{workspace}".packages p ON p.id = a.id
-               WHERE p.state = 'RESTORING' OR (p.state = 'DELETED' AND p.type = 'Collection')
            ), free AS (
                SELECT a.id, a.name FROM asked a
                WHERE a.turn = 1
@@ -189,7 +238,8 @@ pub(crate) async fn settle(
                                  WHERE q.parent_id IS NULL AND a.parent_id IS NULL AND q.dataset_id = a.dataset_id
                                    AND q.name = a.name AND q.id <> a.id)
            )
-           UPDATE "{workspace}".packages p SET name = free.name, state = 'READY' FROM free WHERE p.id = free.id
+           UPDATE "{workspace}".packages p SET name = free.name, state = 'READY' FROM free
+           WHERE p.id = free.id AND p.state IN ('RESTORING', 'DELETED')
            RETURNING p.id, p.name"#
     );
     let rows = tx.query(&sql, &[(&packages, Type::INT4_ARRAY), (&names, Type::TEXT_ARRAY)]).await?;
@@ -204,7 +254,7 @@ pub(crate) async fn release(tx: &Tx<'_>, workspace: WorkspaceId, packages: &[i32
     tx.query(&sql, &[(&packages, Type::INT4_ARRAY)]).await.map(drop)
 }
 
-/// Closes an order: forgets it, forgets the failures of what came back, and keeps those of what did not.
+/// Closes an order: forgets it, forgets the failures of what came back, and keeps those of what is still in the trash.
 pub(crate) async fn close(
     tx: &Tx<'_>,
     workspace: WorkspaceId,
@@ -213,14 +263,17 @@ pub(crate) async fn close(
     failed: (&[i32], &[&str]),
 ) -> Result<(), Error> {
     let (packages, reasons) = failed;
-    let sql = "WITH closed AS (
-                   DELETE FROM packages_service.restore_orders WHERE workspace_id = $1 AND package_id = $2
-               ), forgotten AS (
-                   DELETE FROM packages_service.restore_failures WHERE workspace_id = $1 AND package_id = ANY ($3)
-               )
-               INSERT INTO packages_service.restore_failures (workspace_id, package_id, reason)
-               SELECT $1, id, reason FROM unnest($4::int[], $5::text[]) AS f (id, reason)
-               ON CONFLICT (workspace_id, package_id) DO UPDATE SET reason = excluded.reason, failed_at = now()";
+    let sql = format!(
+        r#"WITH closed AS (
+               DELETE FROM packages_service.restore_orders WHERE workspace_id = $1 AND package_id = $2
+           ), forgotten AS (
+               DELETE FROM packages_service.restore_failures WHERE workspace_id = $1 AND package_id = ANY ($3)
+           )
+           INSERT INTO packages_service.restore_failures (workspace_id, package_id, reason)
+           SELECT $1, p.id, f.reason FROM unnest($4::int[], $5::text[]) AS f (id, reason)
+           JOIN "{workspace}".packages p ON p.id = f.id AND p.state IN ('DELETED', 'DELETING')
+           ON CONFLICT (workspace_id, package_id) DO UPDATE SET reason = excluded.reason, failed_at = now()"#
+    );
     let params = [
         (&workspace.0 as &(dyn tokio_postgres::types::ToSql + Sync), Type::INT4),
         (&target.0, Type::INT4),
@@ -228,5 +281,5 @@ pub(crate) async fn close(
         (&packages, Type::INT4_ARRAY),
         (&reasons, Type::TEXT_ARRAY),
     ];
-    tx.query(sql, &params).await.map(drop)
+    tx.query(&sql, &params).await.map(drop)
 }

@@ -24,6 +24,9 @@ pub(crate) async fn count_restored(
 
 /// Sets the counters of the restored packages themselves. Deleting a folder leaves its descendants' counters alone,
 /// so adding to them would count twice.
+///
+/// A restored package may lie beneath a live one that lies beneath a restored one: `longest` counts it once, with all
+/// above it. `OFFSET 0` keeps both look-ups by index, at a cost that grows with the restore and not with the tenant.
 async fn set_own(tx: &Tx<'_>, workspace: WorkspaceId, restored: &[i32]) -> Result<(), Error> {
     let sql = format!(
         r#"WITH RECURSIVE restored AS (
@@ -34,14 +37,24 @@ async fn set_own(tx: &Tx<'_>, workspace: WorkspaceId, restored: &[i32]) -> Resul
            ), tree AS (
                SELECT id, ARRAY[id] AS path FROM top
                UNION ALL
-               SELECT p.id, tree.path || p.id FROM tree JOIN "{workspace}".packages p ON p.parent_id = tree.id
-               WHERE p.state <> ALL ($2) AND cardinality(tree.path) < 256
-           ), own AS (
-               SELECT tree.path, sum(f.size) AS bytes
-               FROM tree JOIN "{workspace}".files f ON f.package_id = tree.id AND f.object_type = 'source'
-               GROUP BY tree.path
+               SELECT p.id, tree.path || p.id
+               FROM tree CROSS JOIN LATERAL (
+                   SELECT p.id FROM "{workspace}".packages p
+                   WHERE p.parent_id = tree.id AND p.state <> ALL ($2) OFFSET 0
+               ) p
+               WHERE cardinality(tree.path) < 256
+           ), longest AS (
+               SELECT DISTINCT ON (id) id, path FROM tree ORDER BY id, cardinality(path) DESC
            ), beneath AS (
-               SELECT id, sum(bytes) AS bytes FROM own CROSS JOIN unnest(path) AS id GROUP BY id
+               SELECT above.id, sum(own.bytes) AS bytes
+               FROM longest
+               CROSS JOIN LATERAL (
+                   SELECT sum(f.size) AS bytes FROM "{workspace}".files f
+                   WHERE f.package_id = longest.id AND f.object_type = 'source' OFFSET 0
+               ) own
+               CROSS JOIN unnest(longest.path) AS above (id)
+               WHERE own.bytes IS NOT NULL
+               GROUP BY above.id
            )
            INSERT INTO "{workspace}".package_storage (package_id, size)
            SELECT restored.id, coalesce(beneath.bytes, 0)::bigint FROM restored LEFT JOIN beneath USING (id)
@@ -52,8 +65,8 @@ async fn set_own(tx: &Tx<'_>, workspace: WorkspaceId, restored: &[i32]) -> Resul
         .map(drop)
 }
 
-/// Adds to every folder above that was live already, to the dataset and to the workspace. The workspace's row comes
-/// last: all its datasets share it, and the lock on it lasts until the commit that follows.
+/// Adds to every folder above that was live already, to the dataset and to the workspace, in this order, as the platform
+/// does: whoever else counts waits, and never in a circle. The counts that are never below zero make the order.
 async fn add_above(
     tx: &Tx<'_>,
     workspace: WorkspaceId,
@@ -79,15 +92,17 @@ async fn add_above(
                WHERE NOT EXISTS (SELECT 1 FROM restored r WHERE r.id = up.id)
                GROUP BY id ORDER BY id
                ON CONFLICT (package_id) DO UPDATE SET size = coalesce(s.size, 0) + excluded.size
+               RETURNING 1
            ), total AS (
                SELECT coalesce(sum(bytes), 0)::bigint AS bytes FROM gained
            ), in_dataset AS (
                INSERT INTO "{workspace}".dataset_storage AS s (dataset_id, size)
-               SELECT $2, bytes FROM total WHERE bytes > 0
+               SELECT $2, bytes FROM total WHERE bytes > 0 AND (SELECT count(*) FROM folders) >= 0
                ON CONFLICT (dataset_id) DO UPDATE SET size = coalesce(s.size, 0) + excluded.size
+               RETURNING 1
            )
            INSERT INTO pennsieve.organization_storage AS s (organization_id, size)
-           SELECT $3, bytes FROM total WHERE bytes > 0
+           SELECT $3, bytes FROM total WHERE bytes > 0 AND (SELECT count(*) FROM in_dataset) >= 0
            ON CONFLICT (organization_id) DO UPDATE SET size = coalesce(s.size, 0) + excluded.size"#
     );
     let params = [

@@ -27,8 +27,8 @@ const DELETE_ATTEMPTS: u32 = 4;
 type Markers = BTreeMap<String, Vec<String>>;
 
 impl Objects {
-    /// Makes the files visible again that a delete marker hides. Answers the packages whose bytes are lost, or that S3
-    /// refuses for good, with the reason; nothing of such a package is undeleted. Safe to repeat.
+    /// Makes the files visible again that a delete marker hides. Answers the packages whose bytes are lost, of which
+    /// nothing is undeleted, and those of which S3 refuses a file for good, each with the reason. Safe to repeat.
     pub async fn undelete(&self, files: &[StoredFile]) -> Result<Reasons, Interrupted> {
         // A list and not a closure over the chunks: the compiler cannot tell that such a closure may change threads.
         let mut work = Vec::new();

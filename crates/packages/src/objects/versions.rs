@@ -9,7 +9,7 @@ use aws_sdk_s3::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     operation::list_object_versions::{ListObjectVersionsError, ListObjectVersionsOutput},
-    types::{Delete, ObjectIdentifier},
+    types::{Delete, DeleteMarkerEntry, EncodingType, ObjectIdentifier, ObjectVersion},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -63,7 +63,7 @@ pub(super) async fn find_tops(
             break;
         }
         let page = walk.next_page(client, bucket, first).await?;
-        walk.read(page);
+        walk.read(page)?;
     }
     Ok(walk.tops)
 }
@@ -72,7 +72,7 @@ async fn find_one(client: &Client, bucket: &str, key: &str) -> Result<BTreeMap<S
     let mut walk = Walk::new(BTreeSet::from([key]));
     while !walk.open.is_empty() {
         let page = walk.next_page(client, bucket, key).await?;
-        walk.read(page);
+        walk.read(page)?;
     }
     Ok(walk.tops)
 }
@@ -118,6 +118,8 @@ impl<'a> Walk<'a> {
             .list_object_versions()
             .bucket(bucket)
             .prefix(&self.prefix)
+            // A key may hold characters that XML cannot.
+            .encoding_type(EncodingType::Url)
             .set_key_marker((!from_start).then(|| key.to_owned()))
             .set_version_id_marker(version.map(str::to_owned))
             .max_keys(if self.open.len() == 1 { 50 } else { 1000 })
@@ -126,39 +128,58 @@ impl<'a> Walk<'a> {
             .map_err(|error| listing_error(&error))
     }
 
-    fn read(&mut self, page: ListObjectVersionsOutput) {
-        let next = page.next_key_marker.filter(|_| page.is_truncated == Some(true));
-        let markers = page
-            .delete_markers
-            .unwrap_or_default()
-            .into_iter()
-            .map(|m| (m.key, m.version_id, true, m.is_latest, m.last_modified));
-        let objects = page
-            .versions
-            .unwrap_or_default()
-            .into_iter()
-            .map(|v| (v.key, v.version_id, false, v.is_latest, v.last_modified));
+    fn read(&mut self, page: ListObjectVersionsOutput) -> Result<(), Error> {
+        let next = page.next_key_marker.filter(|_| page.is_truncated == Some(true)).map(|key| decoded(&key));
+        if page.is_truncated == Some(true) && next.is_none() {
+            return Err(Error::Interrupted(Interrupted::new(
+                "S3 cut a version listing short without saying where",
+            )));
+        }
+        self.keep(page.delete_markers.unwrap_or_default(), page.versions.unwrap_or_default());
+        let done = |key: &str| next.as_deref().is_none_or(|next| key < next);
+        let before = self.open.len();
+        self.open.retain(|key| !done(key));
+        self.pays = next.is_none() || before - self.open.len() >= DENSE;
+        let (finished, partial) =
+            std::mem::take(&mut self.partial).into_iter().partition(|(key, _)| done(key));
+        self.partial = partial;
+        let finished: BTreeMap<String, Vec<Entry>> = finished;
+        self.tops.extend(finished.into_iter().map(|(key, entries)| (key, top(&entries))));
+        self.marker = next.map(|key| (key, page.next_version_id_marker));
+        Ok(())
+    }
+
+    /// Keeps what a page says of open keys.
+    fn keep(&mut self, markers: Vec<DeleteMarkerEntry>, objects: Vec<ObjectVersion>) {
+        let markers = markers.into_iter().map(|m| (m.key, m.version_id, true, m.is_latest, m.last_modified));
+        let objects = objects.into_iter().map(|v| (v.key, v.version_id, false, v.is_latest, v.last_modified));
         for (key, version, is_marker, is_latest, modified) in markers.chain(objects) {
-            let (Some(key), Some(version)) = (key, version) else { continue };
+            let (Some(key), Some(version)) = (key.map(|key| decoded(&key)), version) else { continue };
             if self.open.contains(key.as_str()) {
                 let modified = modified.map_or(0, |at| at.as_nanos());
                 let entry = Entry { version, is_marker, is_latest: is_latest == Some(true), modified };
                 self.partial.entry(key).or_default().push(entry);
             }
         }
-        let done = |key: &str| next.as_deref().is_none_or(|next| key < next);
-        let before = self.open.len();
-        self.open.retain(|key| !done(key));
-        self.pays = next.is_none() || before - self.open.len() >= DENSE;
-        for (key, entries) in std::mem::take(&mut self.partial) {
-            if done(&key) {
-                self.tops.insert(key, top(&entries));
-            } else {
-                self.partial.insert(key, entries);
-            }
-        }
-        self.marker = next.map(|key| (key, page.next_version_id_marker));
     }
+}
+
+/// A key as a listing spells it, percent-encoded as in a form: `+` is a blank.
+fn decoded(key: &str) -> String {
+    let mut bytes = Vec::with_capacity(key.len());
+    let mut rest = key.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut digit =
+                    || rest.next().and_then(|byte| char::from(byte).to_digit(16)).unwrap_or_default();
+                u8::try_from(digit() * 16 + digit()).unwrap_or_default()
+            }
+            other => other,
+        });
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// What a key's versions amount to. The listing tells markers and objects apart, but not their order; their times do.
@@ -225,7 +246,10 @@ pub(super) async fn delete(
         sent.map_err(|error| Interrupted::sdk("deleting markers", &error))?.errors.unwrap_or_default();
     let mut left = Left::default();
     for error in errors {
-        let (Some(key), version) = (error.key, error.version_id.unwrap_or_default()) else { continue };
+        let Some(key) = error.key else {
+            return Err(Interrupted::new("S3 refused to remove a marker without saying which"));
+        };
+        let version = error.version_id.unwrap_or_default();
         match error.code.as_deref() {
             Some("NoSuchKey" | "NoSuchVersion") => {}
             Some(
@@ -271,6 +295,11 @@ mod tests {
             entry("m0", true, false, 1),
         ];
         assert_eq!(top(&twice), Top::Deleted(vec!["m2".into(), "m1".into()]));
+    }
+
+    #[test]
+    fn keys_are_read_as_listings_spell_them() {
+        assert_eq!(decoded("a%2Fb+c%2B%01%E6%9D%B1"), "a/b c+\u{1}東");
     }
 
     proptest! {

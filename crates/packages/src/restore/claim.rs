@@ -3,13 +3,13 @@
 use super::message::Message;
 use crate::{
     db::{
-        self, Db,
+        self, Db, Tx,
         files::{StoredFile, list_stored},
         lock_dataset,
         packages::PackageRow,
-        restores::{claim_ancestors, claim_tree, lock_target},
+        restores::{claim_ancestors, claim_tree, close, find_landing, lock_target, release},
     },
-    id::PackageId,
+    id::{PackageId, WorkspaceId},
     package::State,
 };
 
@@ -41,18 +41,21 @@ fn is_wanted(state: State, ordered: bool) -> bool {
     state == State::Restoring || (ordered && (state == State::Deleted || state.is_live()))
 }
 
-/// Marks what belongs to the message's restore and says what that is; `None` when it is done, or was never ordered.
-/// A second claim answers the same plan, less what has come back since.
+/// Marks what belongs to the message's restore and says what that is; `None` when it is done, or was never ordered, or
+/// cannot be done because somebody deletes the package or the folder it lies in. A second claim answers the same plan,
+/// less what has come back since.
 pub async fn claim(db: &Db, message: &Message) -> Result<Option<Plan>, db::Error> {
     let mut session = db.session().await?;
     let tx = session.begin().await?;
     let Message { workspace, dataset, .. } = *message;
-    if !lock_dataset(&tx, workspace, dataset).await? {
-        return Ok(None);
-    }
+    lock_dataset(&tx, workspace, dataset).await?;
     let named = (message.package.id, &message.package.node_id);
     let Some((target, ordered)) = lock_target(&tx, workspace, dataset, named).await? else { return Ok(None) };
     if !is_wanted(target.state, ordered) {
+        if ordered {
+            end(&tx, message, &[], "it is being deleted").await?;
+            tx.commit().await?;
+        }
         return Ok(None);
     }
 
@@ -62,10 +65,38 @@ pub async fn claim(db: &Db, message: &Message) -> Result<Option<Plan>, db::Error
     };
     let mut tree = claim_tree(&tx, workspace, dataset, target.id).await?;
     tree.sort_by_key(|package| (package.id != target.id, package.id));
-    let ids: Vec<i32> = tree.iter().map(|package| package.id.0).collect();
-    let files = list_stored(&tx, workspace, &ids).await?;
+    let plan = Plan { parent: target.parent_id, above, tree, files: Vec::new() };
+    if !has_landing(&tx, workspace, plan.parent).await? {
+        end(&tx, message, &plan.ids(), "the folder it lies in is being deleted").await?;
+        tx.commit().await?;
+        return Ok(None);
+    }
+    let tree: Vec<i32> = plan.tree.iter().map(|package| package.id.0).collect();
+    let files = list_stored(&tx, workspace, &tree).await?;
     tx.commit().await?;
-    Ok(Some(Plan { parent: target.parent_id, above, tree, files }))
+    Ok(Some(Plan { files, ..plan }))
+}
+
+/// Whether what comes back would be seen: the folders above come back too, or are live.
+pub(super) async fn has_landing(
+    tx: &Tx<'_>,
+    workspace: WorkspaceId,
+    parent: Option<PackageId>,
+) -> Result<bool, db::Error> {
+    let Some(parent) = parent else { return Ok(true) };
+    Ok(find_landing(tx, workspace, parent).await?.is_none_or(State::is_live))
+}
+
+/// Ends a restore without anything having come back: these packages go to the trash, the reason stays.
+pub(super) async fn end(
+    tx: &Tx<'_>,
+    message: &Message,
+    packages: &[i32],
+    reason: &str,
+) -> Result<(), db::Error> {
+    let target = message.package.id;
+    release(tx, message.workspace, packages).await?;
+    close(tx, message.workspace, target, &[], (&[target.0], &[reason])).await
 }
 
 #[cfg(test)]

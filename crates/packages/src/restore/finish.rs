@@ -5,19 +5,20 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::{
-    Reasons,
-    claim::{Plan, claim},
+    Reasons, Stopped,
+    claim::{Plan, claim, end, has_landing},
     message::Message,
 };
 use crate::{
     db::{
         self, Db, Tx, lock_dataset,
         packages::PackageRow,
-        restores::{claim_ancestors, close, release, settle},
+        restores::{claim_ancestors, close, lock, release, settle},
         usage::count_restored,
     },
     id::{PackageId, WorkspaceId},
     name,
+    package::State,
 };
 
 /// How often the names are tried again when an upload takes one of them between our look and our update.
@@ -51,12 +52,7 @@ impl Restored {
 }
 
 /// Gives back everything of the plan that has no reason against it; the rest returns to the trash with its reason.
-pub async fn finish(
-    db: &Db,
-    message: &Message,
-    plan: &Plan,
-    reasons: &Reasons,
-) -> Result<Finished, db::Error> {
+pub async fn finish(db: &Db, message: &Message, plan: &Plan, reasons: &Reasons) -> Result<Finished, Stopped> {
     let mut session = db.session().await?;
     let mut tx = session.begin().await?;
     let Message { workspace, dataset, ref package, .. } = *message;
@@ -64,16 +60,11 @@ pub async fn finish(
 
     let packages = returning(&tx, message, plan, reasons).await?;
     let names = settle_all(&mut tx, workspace, &packages).await?;
-    let ready: Vec<i32> = packages
-        .iter()
-        .map(|package| package.id)
-        .filter(|id| names.contains_key(id))
-        .map(|id| id.0)
-        .collect();
-    count_restored(&tx, workspace, dataset, &ready).await?;
-
-    let left: Vec<i32> = plan.ids().into_iter().filter(|id| !names.contains_key(&PackageId(*id))).collect();
-    release(&tx, workspace, &left).await?;
+    let ready: Vec<i32> = packages.iter().map(|package| package.id.0).collect();
+    if !ready.is_empty() {
+        count_restored(&tx, workspace, dataset, &ready).await?;
+    }
+    release(&tx, workspace, &plan.ids()).await?;
     let (failed, why): (Vec<i32>, Vec<&str>) =
         reasons.iter().map(|(id, reason)| (id.0, reason.as_str())).unzip();
     close(&tx, workspace, package.id, &ready, (&failed, &why)).await?;
@@ -84,22 +75,31 @@ pub async fn finish(
     Ok(Finished { restored: packages.into_iter().filter_map(restored).collect(), failed: failed.len() })
 }
 
-/// The plan without its failures. The folders above come only if something beneath them does, and are looked up anew:
-/// the failure of another restore may have put one back into the trash.
+/// What of the plan comes back, as it is now, locked: the tree without its failures and, if there is anything of it, the
+/// deleted folders above. What another run has brought back, or somebody deletes again, is left alone.
 async fn returning(
     tx: &Tx<'_>,
     message: &Message,
     plan: &Plan,
     reasons: &Reasons,
-) -> Result<Vec<PackageRow>, db::Error> {
-    let tree: Vec<_> =
-        plan.tree.iter().filter(|package| !reasons.contains_key(&package.id)).cloned().collect();
+) -> Result<Vec<PackageRow>, Stopped> {
+    let wanted = plan.tree.iter().map(|package| package.id).filter(|id| !reasons.contains_key(id));
+    let wanted: Vec<i32> = wanted.map(|id| id.0).collect();
+    let mut tree = lock(tx, message.workspace, &wanted).await?;
+    if tree.iter().any(|package| package.state == State::Deleted && !package.kind.is_collection()) {
+        return Err(Stopped::Overtaken);
+    }
+    tree.retain(|package| matches!(package.state, State::Restoring | State::Deleted));
     let mut packages = match plan.parent {
         Some(parent) if !tree.is_empty() => {
             claim_ancestors(tx, message.workspace, message.dataset, parent).await?
         }
         _ => Vec::new(),
     };
+    if !tree.is_empty() && !has_landing(tx, message.workspace, plan.parent).await? {
+        return Err(Stopped::Overtaken);
+    }
+    tree.sort_by_key(|package| (package.id != message.package.id, package.id));
     packages.extend(tree);
     Ok(packages)
 }
@@ -166,9 +166,7 @@ pub async fn give_up(db: &Db, message: &Message, reason: &str) -> Result<(), db:
     let Some(plan) = claim(db, message).await? else { return Ok(()) };
     let mut session = db.session().await?;
     let tx = session.begin().await?;
-    let Message { workspace, dataset, ref package, .. } = *message;
-    lock_dataset(&tx, workspace, dataset).await?;
-    release(&tx, workspace, &plan.ids()).await?;
-    close(&tx, workspace, package.id, &[], (&[package.id.0], &[reason])).await?;
+    lock_dataset(&tx, message.workspace, message.dataset).await?;
+    end(&tx, message, &plan.ids(), reason).await?;
     tx.commit().await
 }

@@ -20,4 +20,5 @@ mod proxy;
 mod restore;
 mod restore_faults;
 mod restore_names;
+mod restore_overlaps;
 mod restore_usage;
