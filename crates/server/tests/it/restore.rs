@@ -222,3 +222,23 @@ async fn what_was_under_way_is_found_again_after_a_restart() {
     assert_eq!(app.row(folder.id).await.0, "READY");
     assert_eq!(app.row(sibling.id).await.0, "DELETED");
 }
+
+#[tokio::test]
+#[ignore = "takes twenty seconds: cargo test -p server -- --ignored"]
+async fn fifty_thousand_files_come_back_in_one_order() {
+    let app = TestApp::start().await;
+    let top = app.folder(None, "large").await;
+    for n in 0..10 {
+        let folder = app.folder(Some(&top), &n.to_string()).await;
+        app.files(&folder, 5000).await;
+    }
+    app.workspace.populate().await.unwrap();
+    app.trash(&top).await;
+    app.faults.reset();
+    let before = app.app.db.statements();
+    let outcomes = app.restore(&top).await;
+    assert_eq!((outcomes[0].restored, outcomes[0].failed), (50_011, 0));
+    assert!(app.app.db.statements() - before < 30);
+    assert!(app.faults.count("DeleteObjects") <= 55 && app.faults.count("ListObjectVersions") <= 220);
+    app.assert_counted().await;
+}
