@@ -1,6 +1,6 @@
 //! Everything that the service stands on, started from one directory: Postgres, S3, the edge, the identity provider.
 
-use std::{fmt, io, path::PathBuf};
+use std::{fmt, io, net::SocketAddr, path::PathBuf};
 
 use packages::clock::Clock;
 use signing::cloudfront::{Hash, KeyPairId, PrivateKey, Signer, Verifier};
@@ -25,6 +25,17 @@ pub const REGION: &str = "us-east-1";
 /// The id under which the edge knows the service's key.
 const KEY_PAIR_ID: &str = "KLOCAL00000001";
 
+/// The ports that the stack listens on, all on the loopback interface; 0 for any that is free.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ports {
+    /// Postgres.
+    pub postgres: u16,
+    /// S3.
+    pub s3: u16,
+    /// The edge.
+    pub edge: u16,
+}
+
 /// The running stack.
 pub struct Stack {
     /// The database server.
@@ -47,11 +58,12 @@ impl fmt::Debug for Stack {
 }
 
 impl Stack {
-    /// Starts everything on free ports. Postgres's programs are looked for in `binaries` first.
-    pub async fn start(state: &StateDir, binaries: Option<PathBuf>, clock: Clock) -> io::Result<Self> {
+    /// Starts everything. Postgres's programs are looked for in `binaries` first.
+    pub async fn start(state: &StateDir, binaries: Option<PathBuf>, ports: Ports) -> io::Result<Self> {
+        let (clock, address) = (Clock::System, |port| SocketAddr::from(([127, 0, 0, 1], port)));
         let postgres = PostgresConfig {
             data_dir: state.path().join("postgres"),
-            port: None,
+            port: Some(ports.postgres).filter(|port| *port != 0),
             durability: Durability::Durable,
             binaries,
         };
@@ -59,19 +71,23 @@ impl Stack {
         let store = S3::open(&state.path().join("s3"), clock)?;
         store.create_bucket(STORAGE_BUCKET)?;
         store.create_bucket(VIEWER_ASSETS_BUCKET)?;
-        let s3 =
-            S3Server::start(S3Config { region: REGION.to_owned(), ..S3Config::new(store.clone()) }).await?;
+        let s3 = S3Config {
+            address: address(ports.s3),
+            region: REGION.to_owned(),
+            ..S3Config::new(store.clone())
+        };
+        let s3 = S3Server::start(s3).await.map_err(|error| unusable("--s3-port", &error))?;
         let signing_key = state.keep("keys/cloudfront.pem", new_signing_key)?;
         let verifier = Verifier::new()
             .with_key(key_pair_id()?, private_key(&signing_key)?.public_key().map_err(io::Error::other)?);
         let edge = EdgeConfig {
             store: store.clone(),
             bucket: VIEWER_ASSETS_BUCKET.to_owned(),
-            address: ([127, 0, 0, 1], 0).into(),
+            address: address(ports.edge),
             verifier,
             clock,
         };
-        let edge = Edge::start(edge).await?;
+        let edge = Edge::start(edge).await.map_err(|error| unusable("--edge-port", &error))?;
         let issuer = state.keep("keys/tokens.pem", || Issuer::generate_key().map_err(io::Error::other))?;
         let issuer = Issuer::new(&issuer).map_err(io::Error::other)?;
         let postgres = postgres.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
@@ -98,6 +114,10 @@ impl Stack {
         let postgres = self.postgres;
         let _ = tokio::task::spawn_blocking(move || postgres.stop()).await;
     }
+}
+
+fn unusable(option: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("the port of {option} cannot be used: {error}"))
 }
 
 fn new_signing_key() -> io::Result<String> {

@@ -8,7 +8,7 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use axum::{Json, Router, middleware::from_fn_with_state, routing::get};
 use local::{
     demo::{self, Demo},
-    stack::{REGION, STORAGE_BUCKET, Stack, VIEWER_ASSETS_BUCKET},
+    stack::{Ports, REGION, STORAGE_BUCKET, Stack, VIEWER_ASSETS_BUCKET},
     state::StateDir,
 };
 use packages::{
@@ -40,6 +40,15 @@ pub(crate) struct Options {
     /// The API's port; 0 for any that is free
     #[arg(long, value_name = "N", default_value_t = 8080)]
     port: u16,
+    /// Postgres's port; 0 for any that is free
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    postgres_port: u16,
+    /// S3's port; 0 for any that is free
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    s3_port: u16,
+    /// The edge's port; 0 for any that is free
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    edge_port: u16,
     /// Forget what earlier runs left in the state directory
     #[arg(long)]
     fresh: bool,
@@ -66,7 +75,8 @@ async fn dev(options: Options) -> io::Result<()> {
     if options.fresh {
         state.clear()?;
     }
-    let stack = Stack::start(&state, options.postgres.clone(), Clock::System).await?;
+    let ports = Ports { postgres: options.postgres_port, s3: options.s3_port, edge: options.edge_port };
+    let stack = Stack::start(&state, options.postgres.clone(), ports).await?;
     let served = service(&options, &state, &stack, listener).await;
     stack.stop().await;
     served
