@@ -3,32 +3,47 @@
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 
 use crate::Problem;
 
 /// The largest body, in bytes.
 const MAX: usize = 1024 * 1024;
 
+/// How much of a larger body is read all the same, in bytes.
+const MOST_THROWN_AWAY: usize = 16 * MAX;
+
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Reads the whole body: 413 if it is too large, from its announced length where it has one; 408 if it is too slow.
+/// Reads the whole body: 413 if it is too large, 408 if it is too slow.
 pub(crate) async fn read(body: Body) -> Result<Bytes, Problem> {
     read_within(PATIENCE, body).await
 }
 
 async fn read_within(patience: Duration, body: Body) -> Result<Bytes, Problem> {
-    if body.size_hint().lower() > MAX as u64 {
+    if body.size_hint().lower() > MOST_THROWN_AWAY as u64 {
         return Err(too_large());
     }
-    let read = tokio::time::timeout(patience, Limited::new(body, MAX).collect()).await;
-    match read.map_err(|_| Problem::body_timeout())? {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(_) => Err(Problem::invalid("the body could not be read to its end")),
+    tokio::time::timeout(patience, collect(body)).await.map_err(|_| Problem::body_timeout())?
+}
+
+/// Keeps a body up to [`MAX`]. A larger one is read on and thrown away for a while: a client that is still sending when
+/// the connection closes never sees the answer.
+async fn collect(mut body: Body) -> Result<Bytes, Problem> {
+    let (mut kept, mut seen) = (BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::invalid("the body could not be read to its end"))?;
+        let data = frame.into_data().unwrap_or_default();
+        seen += data.len();
+        if seen <= MAX {
+            kept.extend_from_slice(&data);
+        } else if seen > MOST_THROWN_AWAY {
+            break;
+        }
     }
+    if seen > MAX { Err(too_large()) } else { Ok(kept.freeze()) }
 }
 
 fn too_large() -> Problem {
@@ -54,6 +69,7 @@ mod tests {
         assert_eq!(status(Body::empty()).await, 200);
         assert_eq!(status(Body::from(vec![b' '; MAX])).await, 200);
         assert_eq!(status(Body::from(vec![b' '; MAX + 1])).await, 413);
+        assert_eq!(status(Body::from(vec![b' '; MOST_THROWN_AWAY + 1])).await, 413);
     }
 
     #[tokio::test]
