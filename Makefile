@@ -11,7 +11,7 @@ setup: ## Install what is missing: PostgreSQL
 	@scripts/setup
 
 run: setup ## Start the service and all that it needs (ARGS="--port 9000 --fresh")
-	@cargo run --quiet --locked --package server -- dev --state-dir "$(STATE)" $(ARGS)
+	cargo run --locked --package server -- dev --state-dir "$(STATE)" $(ARGS)
 
 test: setup ## Run all tests
 	cargo test --workspace --locked
