@@ -7,7 +7,10 @@ use std::fmt;
 use crate::{
     access::{DatasetAccess, ViewFiles},
     asset::AssetPath,
-    db::{self, Db, files::find_newest_source, packages},
+    db::{
+        self, Db,
+        files::{NewestSource, find_newest_source},
+    },
     id::PackageNodeId,
     objects::{Bucket, Location},
     package::State,
@@ -56,12 +59,8 @@ pub async fn find_source_file(
     access: &DatasetAccess<ViewFiles>,
     package: &PackageNodeId,
 ) -> Result<Location, NoLink> {
-    let found = find_newest_source(db, access, package).await?.ok_or(NoLink::NoPackage)?;
-    readable(found.state)?;
+    let found = find_readable(db, access, package).await?;
     let (bucket, key, version) = found.file.ok_or(NoLink::NoFile)?;
-    if matches!(found.scan_status.as_deref(), Some("infected" | "failed")) {
-        return Err(NoLink::Unsafe);
-    }
     let bucket = Bucket::new(bucket).map_err(|_| NoLink::NoFile)?;
     Ok(Location { bucket, key, version })
 }
@@ -73,16 +72,24 @@ pub async fn find_viewer_asset(
     package: &PackageNodeId,
     (bucket, path): (&Bucket, &AssetPath),
 ) -> Result<Location, NoLink> {
-    let found = packages::find(db, access, package).await?.ok_or(NoLink::NoPackage)?;
-    readable(found.state)?;
-    let key = path.key(access.workspace(), access.dataset(), found.id);
+    let found = find_readable(db, access, package).await?;
+    let key = path.key(access.workspace(), access.dataset(), found.package);
     Ok(Location { bucket: bucket.clone(), key, version: None })
 }
 
-fn readable(state: State) -> Result<(), NoLink> {
-    match state {
+/// A package that may be read: live, and its newest source file found clean. What is derived from a file that did not
+/// pass the scan is no better than the file.
+async fn find_readable(
+    db: &Db,
+    access: &DatasetAccess<ViewFiles>,
+    package: &PackageNodeId,
+) -> Result<NewestSource, NoLink> {
+    let found = find_newest_source(db, access, package).await?.ok_or(NoLink::NoPackage)?;
+    let is_bad = |status: &String| ["infected", "failed"].iter().any(|bad| status.eq_ignore_ascii_case(bad));
+    match found.state {
         State::Infected => Err(NoLink::Unsafe),
-        state if state.is_live() => Ok(()),
-        _ => Err(NoLink::NotLive),
+        state if !state.is_live() => Err(NoLink::NotLive),
+        _ if found.scan_status.as_ref().is_some_and(is_bad) => Err(NoLink::Unsafe),
+        _ => Ok(found),
     }
 }

@@ -14,10 +14,13 @@ use packages::access::Claims;
 /// that it needs one. A token that is not to be believed is refused before anything else is looked at.
 pub async fn authenticate(State(authorizer): State<Authorizer>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let token = match parts.headers.get(AUTHORIZATION).map(|value| value.to_str().ok().and_then(bearer)) {
+    let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
+    let header = headers.next().map(|value| value.to_str().ok().and_then(bearer));
+    let token = match header.map(|token| token.filter(|_| headers.next().is_none())) {
         None => return next.run(Request::from_parts(parts, body)).await,
         Some(None) => {
-            return Problem::unauthorized("the Authorization header holds no bearer token").into_response();
+            return Problem::unauthorized("one Authorization header with one bearer token is needed")
+                .into_response();
         }
         Some(Some(token)) => token.to_owned(),
     };

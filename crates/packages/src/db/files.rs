@@ -12,6 +12,8 @@ use crate::{
 /// A package's newest source file, with what decides whether it may be read.
 #[derive(Debug, Clone)]
 pub struct NewestSource {
+    /// The package's primary key.
+    pub package: PackageId,
     /// The package's state.
     pub state: State,
     /// Bucket, key and published version; `None`: the package has no stored file.
@@ -31,7 +33,7 @@ pub async fn find_newest_source(
 ) -> Result<Option<NewestSource>, Error> {
     let workspace = access.workspace();
     let sql = format!(
-        r#"SELECT p.state, f.s3_bucket, f.s3_key, f.late ->> 'published_s3_version_id', f.late ->> 'scan_status'
+        r#"SELECT p.state, f.s3_bucket, f.s3_key, f.late ->> 'published_s3_version_id', f.late ->> 'scan_status', p.id
            FROM "{workspace}".datasets d
            JOIN "{workspace}".packages p ON p.dataset_id = d.id
            LEFT JOIN LATERAL (
@@ -60,6 +62,7 @@ fn newest_source(row: &Row) -> Result<NewestSource, Error> {
     let key: Option<String> = row.try_get(2)?;
     let version: Option<String> = row.try_get(3)?;
     Ok(NewestSource {
+        package: PackageId(row.try_get(5)?),
         state: State::parse(row.try_get(0)?),
         file: bucket.zip(key).map(|(bucket, key)| (bucket, key, version.filter(|v| !v.is_empty()))),
         scan_status: row.try_get(4)?,

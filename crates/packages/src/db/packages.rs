@@ -9,43 +9,6 @@ use crate::{
     package::{Kind, State},
 };
 
-/// A package as far as links need it.
-#[derive(Debug, Clone, Copy)]
-pub struct Found {
-    /// Primary key.
-    pub id: PackageId,
-    /// Its state.
-    pub state: State,
-}
-
-/// A package of the caller's dataset.
-pub async fn find<P>(
-    db: &Db,
-    access: &DatasetAccess<P>,
-    package: &PackageNodeId,
-) -> Result<Option<Found>, Error> {
-    let workspace = access.workspace();
-    let sql = format!(
-        r#"SELECT p.id, p.state
-           FROM "{workspace}".datasets d JOIN "{workspace}".packages p ON p.dataset_id = d.id
-           WHERE d.id = $1 AND d.node_id = $2 AND p.node_id = $3"#
-    );
-    let row = db
-        .query_opt(
-            &sql,
-            &[
-                (&access.dataset().0, Type::INT4),
-                (&access.dataset_node_id().as_str(), Type::TEXT),
-                (&package.as_str(), Type::TEXT),
-            ],
-        )
-        .await?;
-    let read = |row: Row| -> Result<Found, Error> {
-        Ok(Found { id: PackageId(row.try_get(0)?), state: State::parse(row.try_get(1)?) })
-    };
-    row.map(read).transpose()
-}
-
 /// How far a package and what lies beneath it have come back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {

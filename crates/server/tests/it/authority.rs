@@ -73,6 +73,9 @@ async fn without_a_believable_token_nothing_opens() {
     let mut basic = request("GET", &app.presign_path(&package, ""), "", Body::empty());
     basic.headers_mut().insert("authorization", "Basic dXNlcjpwYXNz".parse().unwrap());
     app.send(basic).await.problem(401);
+    let mut two = request("GET", &app.presign_path(&package, ""), &good, Body::empty());
+    two.headers_mut().append("authorization", format!("Bearer {good}").parse().unwrap());
+    app.send(two).await.problem(401);
 }
 
 #[tokio::test]

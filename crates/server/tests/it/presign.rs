@@ -169,6 +169,8 @@ async fn only_the_newest_clean_source_of_a_live_package_is_linked() {
         app.sql(&format!(r#"UPDATE "WORKSPACE".files SET scan_status = '{status}' WHERE s3_key = 'newer'"#))
             .await;
         assert!(app.get(&path, &token).await.problem(403).contains("malware"));
+        app.get(&app.presign_path(&package, "&path=preview.png"), &token).await.problem(403);
+        app.get(&app.sign_path(&package, "preview.png"), &token).await.problem(403);
         app.head(&path, &token, None).await.headers.get("location").is_none().then_some(()).unwrap();
         assert_eq!(app.head(&path, &token, None).await.status, 403);
     }
