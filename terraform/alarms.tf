@@ -1,0 +1,171 @@
+# What somebody should look at, and when. docs/operations.md says what to do about each.
+
+locals {
+  minute = 60
+
+  # What an alarm has unless it says otherwise.
+  alarm_defaults = {
+    namespace  = local.prefix
+    dimensions = {}
+    statistic  = "Sum"
+    comparison = "GreaterThanThreshold"
+    threshold  = 0
+    period     = 5 * local.minute
+    periods    = 1
+    datapoints = 1
+    percentile = null
+  }
+
+  function_alarms = merge([
+    for function in local.functions : {
+      "${function}-errors" = {
+        description = "The ${function} function ended with an error, or did not end in time"
+        namespace   = "AWS/Lambda"
+        metric      = "Errors"
+        dimensions  = { FunctionName = local.function_names[function] }
+        # One that passes is retried or seen by its caller; several in a quarter of an hour do not pass.
+        periods    = 3
+        datapoints = 2
+      }
+      "${function}-throttles" = {
+        description = "Calls of the ${function} function found no instance: its reserved concurrency, or the account's, is used up"
+        namespace   = "AWS/Lambda"
+        metric      = "Throttles"
+        dimensions  = { FunctionName = local.function_names[function] }
+        periods     = 3
+        datapoints  = 2
+      }
+    }
+  ]...)
+
+  queue_alarms = {
+    dead-letters = {
+      description = "Restore orders failed three times. The packages are in the trash again, or nobody knows"
+      namespace   = "AWS/SQS"
+      metric      = "ApproximateNumberOfMessagesVisible"
+      dimensions  = { QueueName = aws_sqs_queue.dead_letters.name }
+      statistic   = "Maximum"
+    }
+    failed-invocations = {
+      description = "A function was called asynchronously and failed"
+      namespace   = "AWS/SQS"
+      metric      = "ApproximateNumberOfMessagesVisible"
+      dimensions  = { QueueName = aws_sqs_queue.failed_invocations.name }
+      statistic   = "Maximum"
+    }
+    restore-backlog = {
+      description = "The oldest restore order waits for longer than one restore may take"
+      namespace   = "AWS/SQS"
+      metric      = "ApproximateAgeOfOldestMessage"
+      dimensions  = { QueueName = aws_sqs_queue.restore.name }
+      statistic   = "Maximum"
+      threshold   = local.timeouts.restore
+      periods     = 3
+      datapoints  = 3
+    }
+  }
+
+  gateway_alarms = {
+    gateway-5xx = {
+      description = "More than five answers in five minutes, twice, said that the service is at fault"
+      namespace   = "AWS/ApiGateway"
+      metric      = "5xx"
+      dimensions  = { ApiId = aws_apigatewayv2_api.packages.id }
+      threshold   = 5
+      periods     = 3
+      datapoints  = 2
+    }
+    gateway-latency = {
+      description = "One answer in a hundred takes longer than two seconds"
+      namespace   = "AWS/ApiGateway"
+      metric      = "Latency"
+      dimensions  = { ApiId = aws_apigatewayv2_api.packages.id }
+      percentile  = "p99"
+      threshold   = 2000
+      periods     = 3
+      datapoints  = 3
+    }
+    authorizer-latency = {
+      description = "One authorization in a hundred takes longer than a second: the database, or Cognito, is slow"
+      namespace   = "AWS/Lambda"
+      metric      = "Duration"
+      dimensions  = { FunctionName = local.function_names["authorizer"] }
+      percentile  = "p99"
+      threshold   = 1000
+      periods     = 3
+      datapoints  = 3
+    }
+  }
+
+  own_alarms = {
+    restores-given-up = {
+      description = "Restores were given up; their packages are back in the trash, each with a reason"
+      metric      = aws_cloudwatch_log_metric_filter.restores_given_up.metric_transformation[0].name
+    }
+    signing-key-age = {
+      description = "The key that signs links to viewer assets is older than 90 days: run terraform/replace-cloudfront-keys.sh"
+      metric      = aws_cloudwatch_log_metric_filter.signing_key_age.metric_transformation[0].name
+      statistic   = "Maximum"
+      threshold   = 90 * local.day
+      period      = 60 * local.minute
+    }
+  }
+
+  alarms = {
+    for name, alarm in merge(local.function_alarms, local.queue_alarms, local.gateway_alarms, local.own_alarms) :
+    name => merge(local.alarm_defaults, alarm)
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "alarm" {
+  for_each = local.alarms
+
+  alarm_name        = "${local.prefix}-${each.key}"
+  alarm_description = each.value.description
+
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = each.value.percentile == null ? each.value.statistic : null
+  extended_statistic  = each.value.percentile
+  comparison_operator = each.value.comparison
+  threshold           = each.value.threshold
+  period              = each.value.period
+  evaluation_periods  = each.value.periods
+  datapoints_to_alarm = each.value.datapoints
+
+  # Nothing counted, nothing wrong: at night there may be no requests.
+  treat_missing_data = "notBreaching"
+
+  alarm_actions = var.alarm_topic_arns
+  ok_actions    = var.alarm_topic_arns
+  tags          = var.tags
+}
+
+# The program's own metrics have one namespace in all environments. These two are taken from this environment's logs
+# instead, so that a key of one does not raise the alarm of another.
+resource "aws_cloudwatch_log_metric_filter" "restores_given_up" {
+  name           = "${local.prefix}-restores-given-up"
+  log_group_name = aws_cloudwatch_log_group.function["restore"].name
+  pattern        = "{ $.restores_given_up_total > 0 }"
+
+  metric_transformation {
+    namespace = local.prefix
+    name      = "RestoresGivenUp"
+    value     = "$.restores_given_up_total"
+    unit      = "Count"
+  }
+}
+
+resource "aws_cloudwatch_log_metric_filter" "signing_key_age" {
+  name           = "${local.prefix}-signing-key-age"
+  log_group_name = aws_cloudwatch_log_group.function["service"].name
+  pattern        = "{ $.signing_key_age_seconds > 0 }"
+
+  metric_transformation {
+    namespace = local.prefix
+    name      = "SigningKeyAge"
+    value     = "$.signing_key_age_seconds"
+    unit      = "Seconds"
+  }
+}

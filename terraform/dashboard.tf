@@ -1,0 +1,84 @@
+# One page: what is asked, how it goes, what waits.
+
+locals {
+  # Rows of three. A metric is [namespace, name, dimension, value, ..., options], as in a dashboard's JSON.
+  widgets = [
+    { title = "Requests", metrics = [
+      ["AWS/ApiGateway", "Count", "ApiId", aws_apigatewayv2_api.packages.id, { stat = "Sum" }],
+      ["AWS/ApiGateway", "4xx", "ApiId", aws_apigatewayv2_api.packages.id, { stat = "Sum" }],
+      ["AWS/ApiGateway", "5xx", "ApiId", aws_apigatewayv2_api.packages.id, { stat = "Sum" }],
+    ] },
+    { title = "How long an answer takes (ms)", metrics = [
+      for stat in ["p50", "p90", "p99"] :
+      ["AWS/ApiGateway", "Latency", "ApiId", aws_apigatewayv2_api.packages.id, { stat = stat, label = stat }]
+    ] },
+    { title = "How long a function takes, p99 (ms)", metrics = [
+      for function in local.functions :
+      ["AWS/Lambda", "Duration", "FunctionName", local.function_names[function], { stat = "p99", label = function }]
+    ] },
+    { title = "Errors", metrics = [
+      for function in local.functions :
+      ["AWS/Lambda", "Errors", "FunctionName", local.function_names[function], { stat = "Sum", label = function }]
+    ] },
+    { title = "Instances at once", metrics = [
+      for function in local.functions :
+      ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", local.function_names[function], { stat = "Maximum", label = function }]
+    ] },
+    { title = "Throttled calls", metrics = [
+      for function in local.functions :
+      ["AWS/Lambda", "Throttles", "FunctionName", local.function_names[function], { stat = "Sum", label = function }]
+    ] },
+    { title = "Orders that wait, and dead letters", metrics = [
+      ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.restore.name, { stat = "Maximum", label = "waiting" }],
+      ["AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName", aws_sqs_queue.restore.name, { stat = "Maximum", label = "being restored" }],
+      ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.dead_letters.name, { stat = "Maximum", label = "dead" }],
+    ] },
+    { title = "Age of the oldest order (s)", metrics = [
+      ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", aws_sqs_queue.restore.name, { stat = "Maximum", label = "age" }],
+    ] },
+    { title = "Given up, and the signing key's age (s)", metrics = [
+      [local.prefix, "RestoresGivenUp", { stat = "Sum" }],
+      [local.prefix, "SigningKeyAge", { stat = "Maximum", yAxis = "right" }],
+    ] },
+  ]
+}
+
+resource "aws_cloudwatch_dashboard" "packages" {
+  dashboard_name = local.prefix
+
+  dashboard_body = jsonencode({
+    widgets = concat(
+      [for index, widget in local.widgets : {
+        type   = "metric"
+        x      = 8 * (index % 3)
+        y      = 6 * floor(index / 3)
+        width  = 8
+        height = 6
+        properties = {
+          title   = widget.title
+          metrics = widget.metrics
+          region  = local.region
+          period  = 300
+          view    = "timeSeries"
+        }
+      }],
+      [{
+        type   = "metric"
+        x      = 0
+        y      = 6 * ceil(length(local.widgets) / 3)
+        width  = 24
+        height = 6
+        properties = {
+          title  = "The program's own metrics, all environments: links, refusals, restores"
+          region = local.region
+          period = 300
+          view   = "timeSeries"
+          metrics = [
+            for name in ["links_issued_total", "refusals_total", "restores_total", "restore_failed_packages_total"] :
+            [{ expression = "SEARCH('Namespace=\"PackagesService\" MetricName=\"${name}\"', 'Sum')", label = name }]
+          ]
+        }
+      }]
+    )
+  })
+}

@@ -1,0 +1,44 @@
+# One environment: the module, and beside it what a platform would bring along: a security group, a topic that alarms go
+# to, a bucket for access logs. Copy it, and set source to a release's tag.
+
+data "aws_caller_identity" "current" {}
+
+module "packages_service" {
+  source = "../.."
+
+  environment              = var.environment
+  platform_domain          = var.platform_domain
+  permissions_boundary_arn = var.permissions_boundary_arn
+
+  lambda_bucket       = var.lambda_bucket
+  lambda_version      = var.lambda_version
+  lambda_architecture = var.lambda_architecture
+
+  subnet_ids            = var.subnet_ids
+  security_group_ids    = [aws_security_group.functions.id]
+  rds_proxy_endpoint    = var.rds_proxy_endpoint
+  rds_proxy_resource_id = var.rds_proxy_resource_id
+
+  user_pool  = var.user_pool
+  token_pool = var.token_pool
+
+  storage_buckets      = var.storage_buckets
+  read_only_buckets    = var.read_only_buckets
+  viewer_assets_bucket = var.viewer_assets_bucket
+  access_log_bucket    = aws_s3_bucket.access_logs.bucket
+  delete_record_table  = var.delete_record_table
+  changelog_queue      = var.changelog_queue
+
+  cors_origins = var.cors_origins
+  api_domain   = var.api_domain
+  cdn_domain   = var.cdn_domain
+
+  cloudfront_public_key_pem     = var.cloudfront_public_key_pem
+  cloudfront_private_key_base64 = var.cloudfront_private_key_base64
+
+  reserved_concurrency = var.reserved_concurrency
+  alarm_topic_arns     = [aws_sns_topic.alarms.arn]
+
+  # Logs can be delivered only where they are let in.
+  depends_on = [aws_s3_bucket_policy.access_logs]
+}

@@ -1,0 +1,44 @@
+output "api_url" {
+  description = "Where the API answers."
+  value       = module.packages_service.api_url
+}
+
+output "cloudfront_distribution_domain" {
+  description = "Domain of signed links."
+  value       = module.packages_service.cloudfront_distribution_domain
+}
+
+output "cloudfront_key_group_id" {
+  description = "Id of the key group."
+  value       = module.packages_service.cloudfront_key_group_id
+}
+
+output "key_replacement" {
+  description = "Options of replace-cloudfront-keys.sh."
+  value       = module.packages_service.key_replacement
+}
+
+output "restore_queue_url" {
+  description = "URL of the queue of restore orders."
+  value       = module.packages_service.restore_queue_url
+}
+
+output "dead_letter_queue_url" {
+  description = "URL of the queue of orders that failed."
+  value       = module.packages_service.dead_letter_queue_url
+}
+
+output "role_arns" {
+  description = "ARNs of the functions' roles."
+  value       = module.packages_service.role_arns
+}
+
+output "function_security_group_id" {
+  description = "The security group that the database's must let in on port 5432."
+  value       = aws_security_group.functions.id
+}
+
+output "dashboard_url" {
+  description = "The dashboard."
+  value       = module.packages_service.dashboard_url
+}

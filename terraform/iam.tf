@@ -1,0 +1,96 @@
+# A role for each function. What it may do for the sake of the service is in policies/{function}.json.tftpl, which the
+# program's own tests run under, too: a permission that is forgotten fails there first. What every function needs to run
+# is in policies/runtime.json.tftpl.
+#
+# Two of its statements are for all resources, since AWS knows none for them: X-Ray's (Service Authorization Reference,
+# "Actions, resources, and condition keys for AWS X-Ray") and the network interfaces that Lambda makes in the VPC in the
+# role's name (AWS Lambda Developer Guide, "Giving Lambda functions access to resources in an Amazon VPC"). The latter
+# are denied to the function's own code, as that page advises.
+
+locals {
+  database_user     = coalesce(var.database_user, "${var.environment}_rds_proxy_user")
+  database_user_arn = "arn:${local.partition}:rds-db:${local.region}:${local.account}:dbuser:${var.rds_proxy_resource_id}/${local.database_user}"
+
+  readable_bucket_arns = [for name in local.readable_buckets : "arn:${local.partition}:s3:::${name}"]
+  storage_bucket_arns  = [for name in sort(distinct(var.storage_buckets)) : "arn:${local.partition}:s3:::${name}"]
+
+  private_key_parameter_arn = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${aws_ssm_parameter.private_key.name}"
+
+  delete_record_table_arns = var.delete_record_table == null ? [] : [
+    "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.delete_record_table}"
+  ]
+
+  policy_documents = {
+    service = templatefile("${path.module}/policies/service.json.tftpl", {
+      region                    = local.region
+      database_user_arn         = local.database_user_arn
+      readable_object_arns      = jsonencode([for arn in local.readable_bucket_arns : "${arn}/*"])
+      readable_bucket_arns      = jsonencode(local.readable_bucket_arns)
+      bucket_kms_key_arns       = jsonencode(var.bucket_kms_key_arns)
+      restore_queue_arn         = aws_sqs_queue.restore.arn
+      private_key_parameter_arn = local.private_key_parameter_arn
+      parameter_kms_key_arns    = jsonencode(compact([var.parameter_kms_key_arn]))
+    })
+    restore = templatefile("${path.module}/policies/restore.json.tftpl", {
+      region                     = local.region
+      database_user_arn          = local.database_user_arn
+      restore_queue_arn          = aws_sqs_queue.restore.arn
+      storage_object_arns        = jsonencode([for arn in local.storage_bucket_arns : "${arn}/*"])
+      storage_bucket_arns        = jsonencode(local.storage_bucket_arns)
+      delete_record_table_arns   = jsonencode(local.delete_record_table_arns)
+      delete_record_kms_key_arns = jsonencode(compact([var.delete_record_kms_key_arn]))
+      changelog_queue_arns       = jsonencode(compact([try(var.changelog_queue.arn, null)]))
+      changelog_kms_key_arns     = jsonencode(compact([try(var.changelog_queue.kms_key_arn, null)]))
+    })
+    authorizer = templatefile("${path.module}/policies/authorizer.json.tftpl", {
+      database_user_arn = local.database_user_arn
+    })
+  }
+
+  # A statement about nothing is not allowed: without a table, for instance, the one about the table goes.
+  policies = {
+    for function, document in local.policy_documents : function => jsonencode(merge(jsondecode(document), {
+      Statement = [for statement in jsondecode(document).Statement : statement if length(flatten([statement.Resource])) > 0]
+    }))
+  }
+}
+
+resource "aws_iam_role" "function" {
+  for_each = local.functions
+
+  # Roles are global: an installation in a second region has its own.
+  name                 = "${local.function_names[each.key]}-${local.region}"
+  description          = "The Lambda function ${local.function_names[each.key]}"
+  permissions_boundary = var.permissions_boundary_arn
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+
+  tags = var.tags
+}
+
+resource "aws_iam_role_policy" "own" {
+  for_each = local.functions
+
+  name   = each.key
+  role   = aws_iam_role.function[each.key].id
+  policy = local.policies[each.key]
+}
+
+resource "aws_iam_role_policy" "runtime" {
+  for_each = local.functions
+
+  name = "runtime"
+  role = aws_iam_role.function[each.key].id
+  policy = templatefile("${path.module}/policies/runtime.json.tftpl", {
+    function_arn                 = local.function_arns[each.key]
+    log_group_arn                = aws_cloudwatch_log_group.function[each.key].arn
+    failed_invocations_queue_arn = aws_sqs_queue.failed_invocations.arn
+  })
+}

@@ -1,0 +1,130 @@
+# The three functions: one program each, in Lambda's plainest runtime.
+
+locals {
+  # Seconds. A gateway waits 30 at most; a restore has all that Lambda gives.
+  timeouts = { service = 30, authorizer = 10, restore = 900 }
+
+  common_environment = {
+    ENV                = var.environment
+    REGION             = local.region
+    RDS_PROXY_ENDPOINT = var.rds_proxy_endpoint
+    POSTGRES_USER      = local.database_user
+    PENNSIEVE_DB       = var.database_name
+    LOG_LEVEL          = var.log_level
+    # One file of roots. Without this, start-up reads a directory of some hundreds.
+    SSL_CERT_FILE = "/etc/pki/tls/certs/ca-bundle.crt"
+  }
+
+  # What the README says that each reads. `none` says that there is none; an empty one would be a mistake.
+  environments = {
+    service = {
+      PENNSIEVE_DOMAIN                 = var.platform_domain
+      VIEWER_ASSETS_BUCKET             = aws_s3_bucket.viewer_assets.bucket
+      PROXY_ALLOWED_BUCKETS            = join(",", coalesce(var.proxy_allowed_buckets, [var.viewer_assets_bucket]))
+      CLOUDFRONT_DISTRIBUTION_DOMAIN   = local.cdn_domain
+      CLOUDFRONT_KEY_ID                = aws_cloudfront_public_key.first.id
+      CLOUDFRONT_PRIVATE_KEY_SSM_PARAM = aws_ssm_parameter.private_key.name
+      CLOUDFRONT_HASH_ALGORITHM        = var.cloudfront_hash_algorithm
+      RESTORE_PACKAGE_QUEUE_URL        = aws_sqs_queue.restore.url
+    }
+    authorizer = {
+      USER_POOL    = var.user_pool.id
+      USER_CLIENT  = var.user_pool.client_id
+      TOKEN_POOL   = var.token_pool.id
+      TOKEN_CLIENT = var.token_pool.client_id
+    }
+    restore = {
+      DELETE_RECORD_DYNAMODB_TABLE_NAME = coalesce(var.delete_record_table, "none")
+      JOBS_QUEUE_ID                     = try(var.changelog_queue.url, "none")
+      RESTORE_PACKAGE_QUEUE_URL         = aws_sqs_queue.restore.url
+    }
+  }
+}
+
+resource "aws_lambda_function" "function" {
+  for_each = local.functions
+
+  function_name = local.function_names[each.key]
+  description   = "packages-service ${var.lambda_version}: ${each.key}"
+  role          = aws_iam_role.function[each.key].arn
+
+  runtime       = "provided.al2023"
+  handler       = "bootstrap"
+  architectures = [var.lambda_architecture]
+  s3_bucket     = var.lambda_bucket
+  # A tag names one build for ever, so a new key is a new program.
+  s3_key = "packages-service/${each.key}-${var.lambda_version}.zip"
+
+  timeout                        = local.timeouts[each.key]
+  memory_size                    = var.memory_mb[each.key]
+  reserved_concurrent_executions = var.reserved_concurrency[each.key]
+
+  environment {
+    variables = merge(local.common_environment, local.environments[each.key])
+  }
+
+  vpc_config {
+    subnet_ids         = var.subnet_ids
+    security_group_ids = var.security_group_ids
+  }
+
+  logging_config {
+    log_format       = "JSON"
+    log_group        = aws_cloudwatch_log_group.function[each.key].name
+    system_log_level = "INFO"
+    # LOG_LEVEL says what is logged. Lambda's own filter would cut off below INFO.
+    application_log_level = "TRACE"
+  }
+
+  tracing_config {
+    mode = "Active"
+  }
+
+  tags = var.tags
+
+  # A function that runs before its role may log or have a network interface fails in ways that are hard to read.
+  depends_on = [aws_iam_role_policy.runtime, aws_iam_role_policy.own]
+}
+
+# Before the functions: else Lambda makes them itself, without an end to what is kept.
+resource "aws_cloudwatch_log_group" "function" {
+  for_each = local.functions
+
+  name              = "/aws/lambda/${local.function_names[each.key]}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.log_kms_key_arn
+  tags              = var.tags
+}
+
+# API Gateway and SQS call synchronously, and have their own ways with failures. What is called asynchronously, by hand
+# for instance, and fails, is kept here with the reason, and an alarm tells.
+resource "aws_lambda_function_event_invoke_config" "function" {
+  for_each = local.functions
+
+  function_name                = aws_lambda_function.function[each.key].function_name
+  maximum_event_age_in_seconds = 3600
+  maximum_retry_attempts       = 2
+
+  destination_config {
+    on_failure {
+      destination = aws_sqs_queue.failed_invocations.arn
+    }
+  }
+}
+
+# One message at a time. A worker makes a folder of 50,000 files whole within one message; were there ten, the nine behind
+# a large one would run out of time, and be delivered again, for nothing.
+resource "aws_lambda_event_source_mapping" "restore" {
+  function_name           = aws_lambda_function.function["restore"].arn
+  event_source_arn        = aws_sqs_queue.restore.arn
+  batch_size              = 1
+  function_response_types = ["ReportBatchItemFailures"]
+
+  # No more at once than there may be instances: a message that finds none counts as delivered, and three such
+  # deliveries would send it to the dead letters without a try.
+  scaling_config {
+    maximum_concurrency = var.reserved_concurrency.restore == -1 ? 5 : min(1000, var.reserved_concurrency.restore)
+  }
+
+  tags = var.tags
+}

@@ -1,0 +1,27 @@
+mock_provider "aws" {
+  source = "./tests/aws"
+}
+
+run "complete" {
+  module {
+    source = "./examples/complete"
+  }
+
+  # Beside those of the module.
+  variables {
+    vpc_id                     = "vpc-0123456789abcdef0"
+    database_security_group_id = "sg-0123456789abcdef0"
+    access_log_bucket          = "example-dev-logs"
+    alarm_emails               = ["ops@example.org"]
+  }
+
+  assert {
+    condition     = output.cloudfront_distribution_domain == "d111111abcdef8.cloudfront.net" && output.cloudfront_key_group_id == "key-group"
+    error_message = "The example makes the module and hands its outputs on."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_public_access_block.access_logs.block_public_policy && aws_s3_bucket_public_access_block.access_logs.restrict_public_buckets
+    error_message = "Logs are not public."
+  }
+}

@@ -1,0 +1,188 @@
+mock_provider "aws" {
+  source = "./tests/aws"
+}
+
+run "functions" {
+  assert {
+    condition = alltrue([for function in values(aws_lambda_function.function) : alltrue([
+      function.runtime == "provided.al2023",
+      function.handler == "bootstrap",
+      function.architectures == tolist(["x86_64"]),
+      function.tracing_config[0].mode == "Active",
+      function.logging_config[0].log_format == "JSON",
+      function.vpc_config[0].subnet_ids == toset(["subnet-1", "subnet-2"]),
+      function.reserved_concurrent_executions > 0,
+    ])])
+    error_message = "Every function is a bootstrap on Amazon Linux 2023 in the VPC, traced, with JSON logs and a limit."
+  }
+
+  assert {
+    condition     = { for name, function in aws_lambda_function.function : name => function.timeout } == { authorizer = 10, restore = 900, service = 30 }
+    error_message = "Timeouts: service 30 s, authorizer 10 s, restore 900 s."
+  }
+
+  assert {
+    condition     = { for name, function in aws_lambda_function.function : name => function.memory_size } == { authorizer = 256, restore = 1024, service = 256 }
+    error_message = "Memory: service and authorizer 256 MB, restore 1024 MB."
+  }
+
+  assert {
+    condition     = aws_lambda_function.function["restore"].s3_key == "packages-service/restore-v1.2.3.zip"
+    error_message = "The key must be the one that `make publish` writes."
+  }
+
+  assert {
+    condition = alltrue([for name, function in aws_lambda_function.function :
+      aws_cloudwatch_log_group.function[name].name == "/aws/lambda/${function.function_name}" && aws_cloudwatch_log_group.function[name].retention_in_days == 30
+    ])
+    error_message = "Every function has a log group of its own, and logs end."
+  }
+
+  assert {
+    condition     = alltrue([for config in values(aws_lambda_function_event_invoke_config.function) : config.destination_config[0].on_failure[0].destination == aws_sqs_queue.failed_invocations.arn])
+    error_message = "Failed asynchronous calls are kept."
+  }
+}
+
+run "environments" {
+  assert {
+    condition = sort(keys(aws_lambda_function.function["service"].environment[0].variables)) == sort([
+      "ENV", "PENNSIEVE_DOMAIN", "REGION", "RDS_PROXY_ENDPOINT", "POSTGRES_USER", "PENNSIEVE_DB", "LOG_LEVEL", "SSL_CERT_FILE",
+      "VIEWER_ASSETS_BUCKET", "PROXY_ALLOWED_BUCKETS", "CLOUDFRONT_DISTRIBUTION_DOMAIN", "CLOUDFRONT_KEY_ID",
+      "CLOUDFRONT_PRIVATE_KEY_SSM_PARAM", "CLOUDFRONT_HASH_ALGORITHM", "RESTORE_PACKAGE_QUEUE_URL",
+    ])
+    error_message = "The service's variables are not the ones that the README lists."
+  }
+
+  assert {
+    condition = sort(keys(aws_lambda_function.function["restore"].environment[0].variables)) == sort([
+      "ENV", "REGION", "RDS_PROXY_ENDPOINT", "POSTGRES_USER", "PENNSIEVE_DB", "LOG_LEVEL", "SSL_CERT_FILE",
+      "DELETE_RECORD_DYNAMODB_TABLE_NAME", "JOBS_QUEUE_ID", "RESTORE_PACKAGE_QUEUE_URL",
+    ])
+    error_message = "The worker's variables are not the ones that the README lists."
+  }
+
+  assert {
+    condition = sort(keys(aws_lambda_function.function["authorizer"].environment[0].variables)) == sort([
+      "ENV", "REGION", "RDS_PROXY_ENDPOINT", "POSTGRES_USER", "PENNSIEVE_DB", "LOG_LEVEL", "SSL_CERT_FILE",
+      "USER_POOL", "USER_CLIENT", "TOKEN_POOL", "TOKEN_CLIENT",
+    ])
+    error_message = "The authorizer's variables are not the ones that the README lists."
+  }
+
+  assert {
+    condition     = alltrue(flatten([for function in values(aws_lambda_function.function) : [for value in values(function.environment[0].variables) : try(length(value), 0) > 0]]))
+    error_message = "A variable is empty: the function would refuse to start."
+  }
+
+  assert {
+    condition     = aws_lambda_function.function["service"].environment[0].variables["PROXY_ALLOWED_BUCKETS"] == "example-dev-package-assets-use1"
+    error_message = "/proxy/s3 lets only the viewer-assets bucket through, unless told otherwise."
+  }
+
+  assert {
+    condition     = aws_lambda_function.function["service"].environment[0].variables["CLOUDFRONT_PRIVATE_KEY_SSM_PARAM"] == "/dev/packages-service/cloudfront/private-key"
+    error_message = "The private key's parameter has the documented name."
+  }
+
+  assert {
+    condition     = aws_lambda_function.function["authorizer"].environment[0].variables["POSTGRES_USER"] == "dev_rds_proxy_user"
+    error_message = "The database role is the platform's, unless told otherwise."
+  }
+}
+
+run "without_table_and_changelog" {
+  variables {
+    delete_record_table       = null
+    delete_record_kms_key_arn = null
+    changelog_queue           = null
+  }
+
+  assert {
+    condition     = aws_lambda_function.function["restore"].environment[0].variables["DELETE_RECORD_DYNAMODB_TABLE_NAME"] == "none" && aws_lambda_function.function["restore"].environment[0].variables["JOBS_QUEUE_ID"] == "none"
+    error_message = "The worker must be told that there is none."
+  }
+
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.own["restore"].policy, "dynamodb") && !strcontains(aws_iam_role_policy.own["restore"].policy, "TellTheChangelog")
+    error_message = "Nothing is allowed on what there is not."
+  }
+}
+
+run "arm" {
+  variables {
+    lambda_architecture = "arm64"
+  }
+
+  assert {
+    condition     = alltrue([for function in values(aws_lambda_function.function) : function.architectures == tolist(["arm64"])])
+    error_message = "arm64 is for all functions."
+  }
+}
+
+run "no_other_architecture" {
+  command = plan
+
+  variables {
+    lambda_architecture = "riscv64"
+  }
+
+  expect_failures = [var.lambda_architecture]
+}
+
+run "queue" {
+  assert {
+    condition     = aws_sqs_queue.restore.visibility_timeout_seconds >= 6 * aws_lambda_function.function["restore"].timeout
+    error_message = "A message must stay hidden for six times as long as the worker may take."
+  }
+
+  assert {
+    condition     = jsondecode(aws_sqs_queue.restore.redrive_policy) == { deadLetterTargetArn = aws_sqs_queue.dead_letters.arn, maxReceiveCount = 3 }
+    error_message = "After three deliveries an order is a dead letter."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.dead_letters.message_retention_seconds > aws_sqs_queue.restore.message_retention_seconds
+    error_message = "Dead letters keep their age, so they must be kept for longer."
+  }
+
+  assert {
+    condition = alltrue([
+      aws_lambda_event_source_mapping.restore.batch_size == 1,
+      aws_lambda_event_source_mapping.restore.function_response_types == toset(["ReportBatchItemFailures"]),
+      aws_lambda_event_source_mapping.restore.scaling_config[0].maximum_concurrency <= aws_lambda_function.function["restore"].reserved_concurrent_executions,
+    ])
+    error_message = "One order at a time, and no more of them at once than there are workers."
+  }
+
+  assert {
+    condition     = alltrue([for queue in [aws_sqs_queue.restore, aws_sqs_queue.dead_letters, aws_sqs_queue.failed_invocations] : queue.sqs_managed_sse_enabled])
+    error_message = "Queues are encrypted."
+  }
+}
+
+run "alarms" {
+  assert {
+    condition = sort(keys(aws_cloudwatch_metric_alarm.alarm)) == sort([
+      "service-errors", "service-throttles", "restore-errors", "restore-throttles", "authorizer-errors", "authorizer-throttles",
+      "dead-letters", "failed-invocations", "restore-backlog", "gateway-5xx", "gateway-latency", "authorizer-latency",
+      "restores-given-up", "signing-key-age",
+    ])
+    error_message = "An alarm is missing, or is new and not in this list."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.alarm["dead-letters"].threshold == 0 && aws_cloudwatch_metric_alarm.alarm["dead-letters"].dimensions.QueueName == "dev-packages-service-restore-dead-letters"
+    error_message = "The first dead letter is told."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.alarm["signing-key-age"].threshold == 7776000
+    error_message = "A signing key is old after 90 days."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in values(aws_cloudwatch_metric_alarm.alarm) : alarm.alarm_actions == toset(var.alarm_topic_arns) && alarm.ok_actions == toset(var.alarm_topic_arns)])
+    error_message = "Every alarm tells the topics when it begins and when it ends."
+  }
+}

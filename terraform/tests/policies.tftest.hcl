@@ -1,0 +1,124 @@
+mock_provider "aws" {
+  source = "./tests/aws"
+}
+
+run "nothing_is_wider_than_it_must_be" {
+  # AWS knows no resource for these two: X-Ray's actions, and the network interfaces that Lambda makes.
+  assert {
+    condition = alltrue(flatten([
+      for policy in concat(values(aws_iam_role_policy.own), values(aws_iam_role_policy.runtime)) : [
+        for statement in jsondecode(policy.policy).Statement :
+        !contains(flatten([statement.Resource]), "*")
+        if statement.Effect == "Allow" && !contains(["SendTraces", "LambdaAttachesItToTheNetwork"], statement.Sid)
+      ]
+    ]))
+    error_message = "A statement is about all resources."
+  }
+
+  # What may stand at an end: the objects of one bucket, the streams of one log group.
+  assert {
+    condition = alltrue(flatten([
+      for policy in concat(values(aws_iam_role_policy.own), values(aws_iam_role_policy.runtime)) : [
+        for statement in jsondecode(policy.policy).Statement : [
+          for resource in flatten([statement.Resource]) :
+          resource == "*" || can(regex("^arn:aws:(s3:::[a-z0-9-]+/\\*|logs:[^*]+:\\*|[^*]+)$", resource))
+        ]
+      ]
+    ]))
+    error_message = "A resource has a wildcard where a name is possible."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for policy in concat(values(aws_iam_role_policy.own), values(aws_iam_role_policy.runtime)) : [
+        for statement in jsondecode(policy.policy).Statement : [
+          for action in flatten([statement.Action]) : !strcontains(action, "*")
+        ]
+      ]
+    ]))
+    error_message = "An action has a wildcard."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for policy in values(aws_iam_role_policy.own) : [
+        for statement in jsondecode(policy.policy).Statement :
+        can(statement.Condition) if anytrue([for action in flatten([statement.Action]) : startswith(action, "kms:")])
+      ]
+    ]))
+    error_message = "A key is for one service's use, and a condition must say so."
+  }
+}
+
+run "each_role_can_do_its_work_and_no_more" {
+  assert {
+    condition = sort(distinct(flatten([for statement in jsondecode(aws_iam_role_policy.own["service"].policy).Statement : statement.Action]))) == sort([
+      "kms:Decrypt", "rds-db:connect", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "sqs:SendMessage", "ssm:GetParameter",
+    ])
+    error_message = "The service's actions changed."
+  }
+
+  assert {
+    condition = sort(distinct(flatten([for statement in jsondecode(aws_iam_role_policy.own["restore"].policy).Statement : statement.Action]))) == sort([
+      "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:DescribeTable", "dynamodb:Query",
+      "kms:Decrypt", "kms:GenerateDataKey", "rds-db:connect", "s3:DeleteObjectVersion", "s3:ListBucketVersions",
+      "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage",
+    ])
+    error_message = "The worker's actions changed."
+  }
+
+  assert {
+    condition     = flatten([for statement in jsondecode(aws_iam_role_policy.own["authorizer"].policy).Statement : statement.Action]) == ["rds-db:connect"]
+    error_message = "The authorizer only connects to the database."
+  }
+
+  assert {
+    condition = alltrue([for policy in values(aws_iam_role_policy.own) : contains(
+      [for statement in jsondecode(policy.policy).Statement : statement.Resource if statement.Action == "rds-db:connect"],
+      "arn:aws:rds-db:us-east-1:111122223333:dbuser:prx-0123456789abcdef0/dev_rds_proxy_user",
+    )])
+    error_message = "A function connects as one role to one database."
+  }
+
+  assert {
+    condition = toset([for statement in jsondecode(aws_iam_role_policy.own["restore"].policy).Statement : statement.Resource if statement.Sid == "RemoveDeleteMarkers"][0]) == toset([
+      "arn:aws:s3:::example-dev-storage-use1/*", "arn:aws:s3:::example-dev-storage-afs1/*",
+    ])
+    error_message = "The worker deletes markers in the storage buckets: not viewer assets, not published data."
+  }
+
+  assert {
+    condition     = alltrue([for role in values(aws_iam_role.function) : jsondecode(role.assume_role_policy).Statement[0].Principal == { Service = "lambda.amazonaws.com" }])
+    error_message = "Only Lambda takes the roles."
+  }
+}
+
+run "only_encrypted_connections" {
+  assert {
+    condition = alltrue([
+      for policy in concat([aws_s3_bucket_policy.viewer_assets.policy], [for policy in values(aws_sqs_queue_policy.tls_only) : policy.policy]) :
+      anytrue([
+        for statement in jsondecode(policy).Statement :
+        statement.Effect == "Deny" && statement.Principal == "*" && statement.Condition.Bool["aws:SecureTransport"] == "false" && endswith(statement.Action, ":*")
+        if can(statement.Condition.Bool)
+      ])
+    ])
+    error_message = "The bucket and every queue refuse what comes without TLS."
+  }
+
+  assert {
+    condition     = keys(aws_sqs_queue_policy.tls_only) == ["dead_letters", "failed_invocations", "restore"]
+    error_message = "Every queue has the policy."
+  }
+}
+
+run "boundary" {
+  variables {
+    permissions_boundary_arn = "arn:aws:iam::111122223333:policy/boundary"
+  }
+
+  assert {
+    condition     = alltrue([for role in values(aws_iam_role.function) : role.permissions_boundary == "arn:aws:iam::111122223333:policy/boundary"])
+    error_message = "Every role has the boundary."
+  }
+}

@@ -1,0 +1,98 @@
+mock_provider "aws" {
+  source = "./tests/aws"
+}
+
+run "the_key_that_everybody_knows_warns" {
+  command = plan
+
+  variables {
+    cloudfront_public_key_pem = <<-PEM
+      -----BEGIN PUBLIC KEY-----
+      MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAs+6aAouRZuoLKT4PfwUp
+      JaLe7SYKk88SYfbtNsvaDf3PrEO+ceeJHS8+1OwAr+bRE666/V8U4SdmdqJXBI7l
+      nGMgs0d9djt1/BGANBirfL6F5gk/3M5U+oKXhSfBUvg3D/LWxMoPl4A0e1+wXOrL
+      0mF3NoenCw+NSs7ahYQydwMx7Vo/abPZjfk9bpI71nhdvWb1FIuadV65xB1jOtwJ
+      W46/FDR7vAqAzrR6E7jyKnpcwAvQ4jxBR4dK+czXH70TpFpt6nJ4ywkKXnzItRct
+      9Xrd46gYqufn31PIOmJ7kr2FsthKrma+0xEr5tX0KOi6fIIsw/+q0z9nXNyS91it
+      GQIDAQAB
+      -----END PUBLIC KEY-----
+    PEM
+  }
+
+  expect_failures = [check.signing_key_is_secret]
+}
+
+run "patterns_are_no_buckets" {
+  command = plan
+
+  variables {
+    storage_buckets   = ["example-*-storage-use1"]
+    read_only_buckets = ["*"]
+  }
+
+  expect_failures = [var.storage_buckets, var.read_only_buckets]
+}
+
+run "origins_are_origins" {
+  command = plan
+
+  variables {
+    cors_origins = ["*", "https://app.example.org"]
+  }
+
+  expect_failures = [var.cors_origins]
+}
+
+run "the_database_is_in_a_vpc" {
+  command = plan
+
+  variables {
+    subnet_ids         = []
+    security_group_ids = []
+  }
+
+  expect_failures = [var.subnet_ids, var.security_group_ids]
+}
+
+run "a_proxy_is_named_by_its_id" {
+  command = plan
+
+  variables {
+    rds_proxy_resource_id = "dev-rds-proxy"
+  }
+
+  expect_failures = [var.rds_proxy_resource_id]
+}
+
+run "two_restores_at_least" {
+  command = plan
+
+  variables {
+    reserved_concurrency = { restore = 1 }
+  }
+
+  expect_failures = [var.reserved_concurrency]
+}
+
+run "a_new_account_can_reserve_nothing" {
+  command = plan
+
+  variables {
+    reserved_concurrency = { service = -1, authorizer = -1, restore = -1 }
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.restore.scaling_config[0].maximum_concurrency == 5
+    error_message = "Restores have a limit all the same."
+  }
+}
+
+run "a_private_key_is_base64_of_pem" {
+  command = plan
+
+  variables {
+    cloudfront_private_key_base64 = "dummy"
+  }
+
+  expect_failures = [var.cloudfront_private_key_base64]
+}

@@ -1,0 +1,168 @@
+mock_provider "aws" {
+  source = "./tests/aws"
+}
+
+run "bucket" {
+  assert {
+    condition = alltrue([
+      aws_s3_bucket_public_access_block.viewer_assets.block_public_acls,
+      aws_s3_bucket_public_access_block.viewer_assets.block_public_policy,
+      aws_s3_bucket_public_access_block.viewer_assets.ignore_public_acls,
+      aws_s3_bucket_public_access_block.viewer_assets.restrict_public_buckets,
+      aws_s3_bucket_ownership_controls.viewer_assets.rule[0].object_ownership == "BucketOwnerEnforced",
+    ])
+    error_message = "The bucket is not public, whatever somebody does to an object."
+  }
+
+  # Allowed is CloudFront, and of that one distribution.
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(aws_s3_bucket_policy.viewer_assets.policy).Statement :
+      statement.Principal == { Service = "cloudfront.amazonaws.com" } && statement.Condition.StringEquals["aws:SourceArn"] == aws_cloudfront_distribution.viewer_assets.arn
+      if statement.Effect == "Allow"
+    ])
+    error_message = "Somebody else than the distribution is let in."
+  }
+
+  # The service's own presigned links come neither from CloudFront nor from an administrator.
+  assert {
+    condition     = [for statement in jsondecode(aws_s3_bucket_policy.viewer_assets.policy).Statement : keys(statement.Condition) if statement.Effect == "Deny"] == [["Bool"]]
+    error_message = "Nothing is refused but what comes without TLS."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_versioning.viewer_assets.versioning_configuration[0].status == "Enabled"
+    error_message = "The bucket keeps versions."
+  }
+
+  assert {
+    condition = alltrue([
+      one(flatten([for rule in aws_s3_bucket_lifecycle_configuration.viewer_assets.rule : [for end in rule.noncurrent_version_expiration : end.noncurrent_days]])) == 30,
+      one(flatten([for rule in aws_s3_bucket_lifecycle_configuration.viewer_assets.rule : [for end in rule.abort_incomplete_multipart_upload : end.days_after_initiation]])) == 7,
+      one(flatten([for rule in aws_s3_bucket_lifecycle_configuration.viewer_assets.rule : [for move in rule.transition : "${move.days} ${move.storage_class}"]])) == "0 INTELLIGENT_TIERING",
+      alltrue([for rule in aws_s3_bucket_lifecycle_configuration.viewer_assets.rule : rule.status == "Enabled"]),
+    ])
+    error_message = "Old versions end after 30 days, unfinished uploads after 7; the rest is tiered at once."
+  }
+
+  assert {
+    condition     = one(flatten([for rule in aws_s3_bucket_server_side_encryption_configuration.viewer_assets.rule : [for default in rule.apply_server_side_encryption_by_default : default.sse_algorithm]])) == "AES256"
+    error_message = "Objects are encrypted with AES256."
+  }
+
+  assert {
+    condition = alltrue([for rule in aws_s3_bucket_cors_configuration.viewer_assets.cors_rule :
+      rule.allowed_methods == toset(["GET", "HEAD"]) && rule.allowed_origins == toset(["https://app.example.org"])
+    ])
+    error_message = "Pages of the given origins may read, and only read."
+  }
+}
+
+run "distribution" {
+  assert {
+    condition = alltrue([
+      for behaviour in concat(aws_cloudfront_distribution.viewer_assets.default_cache_behavior, aws_cloudfront_distribution.viewer_assets.ordered_cache_behavior) :
+      behaviour.trusted_key_groups == tolist([aws_cloudfront_key_group.viewer_assets.id]) && behaviour.viewer_protocol_policy == "https-only"
+    ])
+    error_message = "A path can be read without a signed link, or without TLS."
+  }
+
+  assert {
+    condition     = aws_cloudfront_cache_policy.viewer_assets["parquet"].default_ttl == 2592000 && aws_cloudfront_cache_policy.viewer_assets["other"].default_ttl == 86400
+    error_message = "Parquet is kept for 30 days, all else for 24 hours."
+  }
+
+  assert {
+    condition = alltrue([
+      one(aws_cloudfront_distribution.viewer_assets.ordered_cache_behavior).path_pattern == "*.parquet",
+      one(aws_cloudfront_distribution.viewer_assets.ordered_cache_behavior).cache_policy_id == aws_cloudfront_cache_policy.viewer_assets["parquet"].id,
+      one(aws_cloudfront_distribution.viewer_assets.ordered_cache_behavior).compress == false,
+      one(aws_cloudfront_distribution.viewer_assets.default_cache_behavior).cache_policy_id == aws_cloudfront_cache_policy.viewer_assets["other"].id,
+    ])
+    error_message = "The lifetimes are those of their paths."
+  }
+
+  assert {
+    condition = alltrue([for policy in values(aws_cloudfront_cache_policy.viewer_assets) : alltrue([
+      for part in policy.parameters_in_cache_key_and_forwarded_to_origin :
+      part.query_strings_config[0].query_string_behavior == "none" && part.cookies_config[0].cookie_behavior == "none" && part.headers_config[0].header_behavior == "none"
+    ])])
+    error_message = "A signature must not split the cache, and nothing may ask for a listing."
+  }
+
+  assert {
+    condition = alltrue([
+      aws_cloudfront_distribution.viewer_assets.price_class == "PriceClass_100",
+      length(aws_cloudfront_distribution.viewer_assets.default_root_object) > 0,
+      aws_cloudfront_origin_access_control.viewer_assets.signing_behavior == "always",
+      aws_cloudfront_origin_access_control.viewer_assets.signing_protocol == "sigv4",
+      one(aws_cloudfront_distribution.viewer_assets.origin).origin_access_control_id == aws_cloudfront_origin_access_control.viewer_assets.id,
+    ])
+    error_message = "The distribution is not as it should be."
+  }
+
+  assert {
+    condition = alltrue([for name in ["Content-Range", "Content-Length", "ETag", "Accept-Ranges"] : contains(
+      aws_cloudfront_response_headers_policy.viewer_assets.cors_config[0].access_control_expose_headers[0].items, name
+    )])
+    error_message = "Readers of ranges need to see these headers."
+  }
+
+  assert {
+    condition     = aws_cloudfront_response_headers_policy.viewer_assets.security_headers_config[0].strict_transport_security[0].access_control_max_age_sec >= 31536000
+    error_message = "Browsers are told to use TLS for a year."
+  }
+}
+
+run "own_domain" {
+  variables {
+    cdn_domain = { name = "cdn.example.org", certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/1" }
+  }
+
+  assert {
+    condition = alltrue([
+      one(aws_cloudfront_distribution.viewer_assets.viewer_certificate).minimum_protocol_version == "TLSv1.2_2021",
+      aws_cloudfront_distribution.viewer_assets.aliases == toset(["cdn.example.org"]),
+      aws_lambda_function.function["service"].environment[0].variables["CLOUDFRONT_DISTRIBUTION_DOMAIN"] == "cdn.example.org",
+      output.cloudfront_distribution_domain == "cdn.example.org",
+    ])
+    error_message = "With a domain of one's own, links name it and old TLS is refused."
+  }
+}
+
+run "no_access_logs_unless_asked" {
+  assert {
+    condition     = length(aws_s3_bucket_logging.viewer_assets) == 0 && length(aws_cloudwatch_log_delivery.cdn) == 0
+    error_message = "There is no bucket for them."
+  }
+}
+
+run "access_logs_without_signatures" {
+  variables {
+    access_log_bucket = "example-logs"
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_logging.viewer_assets).target_bucket == "example-logs" && length(aws_cloudwatch_log_delivery.cdn) == 1
+    error_message = "Both tell the bucket."
+  }
+
+  assert {
+    condition     = !anytrue([for field in one(aws_cloudwatch_log_delivery.cdn).record_fields : contains(["cs-uri-query", "cs(Cookie)", "cs(Referer)"], field)])
+    error_message = "A signed link is a secret and must not be logged."
+  }
+}
+
+run "signing_keys" {
+  assert {
+    condition = alltrue([
+      aws_ssm_parameter.private_key.type == "SecureString",
+      aws_ssm_parameter.private_key.name == "/dev/packages-service/cloudfront/private-key",
+      aws_ssm_parameter.public_key.type == "String",
+      aws_ssm_parameter.public_key.name == "/dev/packages-service/cloudfront/public-key",
+      output.cloudfront_key_group_id == aws_cloudfront_key_group.viewer_assets.id,
+      aws_cloudfront_key_group.viewer_assets.items == toset([aws_cloudfront_public_key.first.id]),
+    ])
+    error_message = "The keys are where the documentation says."
+  }
+}

@@ -1,0 +1,11 @@
+terraform {
+  # 1.11 is the first with write-only arguments: the private key never enters the state.
+  required_version = ">= 1.11.0"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 6.0.0, < 7.0.0"
+    }
+  }
+}
