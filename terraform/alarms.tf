@@ -14,6 +14,8 @@ locals {
     periods    = 1
     datapoints = 1
     percentile = null
+    # Nothing counted, nothing wrong: at night there may be no requests.
+    missing = "notBreaching"
   }
 
   function_alarms = merge([
@@ -108,6 +110,8 @@ locals {
       statistic   = "Maximum"
       threshold   = 90 * local.day
       period      = 60 * local.minute
+      # Nobody renews a key by not using it.
+      missing = "ignore"
     }
   }
 
@@ -134,8 +138,7 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
   evaluation_periods  = each.value.periods
   datapoints_to_alarm = each.value.datapoints
 
-  # Nothing counted, nothing wrong: at night there may be no requests.
-  treat_missing_data = "notBreaching"
+  treat_missing_data = each.value.missing
 
   alarm_actions = var.alarm_topic_arns
   ok_actions    = var.alarm_topic_arns

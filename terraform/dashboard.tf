@@ -75,7 +75,7 @@ resource "aws_cloudwatch_dashboard" "packages" {
           view   = "timeSeries"
           metrics = [
             for name in ["links_issued_total", "refusals_total", "restores_total", "restore_failed_packages_total"] :
-            [{ expression = "SEARCH('Namespace=\"PackagesService\" MetricName=\"${name}\"', 'Sum')", label = name }]
+            [{ expression = "SEARCH('Namespace=\"PackagesService/${var.environment}\" MetricName=\"${name}\"', 'Sum')", label = name }]
           ]
         }
       }]

@@ -64,10 +64,10 @@ resource "aws_apigatewayv2_stage" "default" {
   name        = "$default"
   auto_deploy = true
 
+  # No metrics by route, which cost extra: the program's own have them.
   default_route_settings {
-    detailed_metrics_enabled = true
-    throttling_rate_limit    = var.throttling.rate
-    throttling_burst_limit   = var.throttling.burst
+    throttling_rate_limit  = var.throttling.rate
+    throttling_burst_limit = var.throttling.burst
   }
 
   # Settings of a route replace the default ones as a whole.
@@ -75,10 +75,9 @@ resource "aws_apigatewayv2_stage" "default" {
     for_each = local.public_routes
 
     content {
-      route_key                = route_settings.value
-      detailed_metrics_enabled = true
-      throttling_rate_limit    = min(var.throttling.rate, var.throttling.public_rate)
-      throttling_burst_limit   = min(var.throttling.burst, var.throttling.public_burst)
+      route_key              = route_settings.value
+      throttling_rate_limit  = min(var.throttling.rate, var.throttling.public_rate)
+      throttling_burst_limit = min(var.throttling.burst, var.throttling.public_burst)
     }
   }
 
@@ -108,8 +107,10 @@ resource "aws_apigatewayv2_stage" "default" {
   tags = var.tags
 }
 
+# Beneath /aws/vendedlogs/ logs may be delivered without a line for each group in the account's one resource policy, which
+# is full after some dozen (Amazon CloudWatch Logs User Guide, "Log group resource policy size limit considerations").
 resource "aws_cloudwatch_log_group" "gateway" {
-  name              = "/${var.environment}/${var.service_name}/gateway"
+  name              = "/aws/vendedlogs/${var.environment}/${var.service_name}/gateway"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.log_kms_key_arn
   tags              = var.tags

@@ -82,6 +82,14 @@ change() {
 
 text() { aws "$@" --output text; }
 
+# first COMMAND..: the first word of the answer, or nothing. A list comes in pages, empty ones among them, and as text the
+# query's answer for each is a line, which says None where there is nothing.
+first() {
+    local pages
+    pages=$(text "$@") || return
+    awk '$1 != "" && $1 != "None" { print $1; exit }' <<<"$pages"
+}
+
 # What identifies a pair: a digest of its public key, however its lines are broken.
 fingerprint() { openssl pkey -pubin -in "$1" -outform DER | openssl dgst -sha256 -r | cut -c 1-16; }
 
@@ -89,11 +97,7 @@ fingerprint() { openssl pkey -pubin -in "$1" -outform DER | openssl dgst -sha256
 key_name() { echo "$group-$(fingerprint "$1")"; }
 
 # key_id NAME: the id of the public key of that name, or nothing.
-key_id() {
-    local id
-    id=$(text cloudfront list-public-keys --query "PublicKeyList.Items[?Name=='$1'].Id | [0]")
-    [ "$id" = None ] || echo "$id"
-}
+key_id() { first cloudfront list-public-keys --query "PublicKeyList.Items[?Name=='$1'].Id | [0]"; }
 
 group_items() { text cloudfront get-key-group --id "$group" --query 'KeyGroup.KeyGroupConfig.Items' | tr '\t' '\n'; }
 
@@ -124,7 +128,7 @@ parameter() { # parameter NAME FIELD
 
 # Without its key's id, overwriting would encrypt a parameter with AWS's key instead of yours.
 parameter_kms_key() {
-    text ssm describe-parameters --region "$region" --parameter-filters "Key=Name,Values=$private_parameter" \
+    first ssm describe-parameters --region "$region" --parameter-filters "Key=Name,Values=$private_parameter" \
         --query 'Parameters[0].KeyId'
 }
 

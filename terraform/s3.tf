@@ -77,13 +77,15 @@ resource "aws_s3_bucket_lifecycle_configuration" "viewer_assets" {
   depends_on = [aws_s3_bucket_versioning.viewer_assets]
 }
 
-# For presigned links to the bucket itself. What comes by way of CloudFront gets CloudFront's headers.
+# For presigned links to the bucket itself; what comes by way of CloudFront gets CloudFront's headers. Any origin, since a
+# page that is redirected here by the API comes with the origin `null` (WHATWG Fetch, "HTTP-redirect fetch"). What opens an
+# object is its link, which a page has to have, and never a cookie.
 resource "aws_s3_bucket_cors_configuration" "viewer_assets" {
   bucket = aws_s3_bucket.viewer_assets.id
 
   cors_rule {
     allowed_methods = ["GET", "HEAD"]
-    allowed_origins = var.cors_origins
+    allowed_origins = ["*"]
     allowed_headers = ["*"]
     expose_headers  = local.exposed_headers
     max_age_seconds = 3600

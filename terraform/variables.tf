@@ -5,8 +5,9 @@ variable "environment" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,14}$", var.environment))
-    error_message = "An environment is named by up to 15 lower-case letters, digits and hyphens."
+    # SSM keeps names of parameters that begin with aws and ssm for itself.
+    condition     = can(regex("^[a-z][a-z0-9-]{0,14}$", var.environment)) && !can(regex("^(aws|ssm)", var.environment))
+    error_message = "An environment is named by up to 15 lower-case letters, digits and hyphens, and not aws.. or ssm.."
   }
 }
 
@@ -16,8 +17,9 @@ variable "service_name" {
   default     = "packages-service"
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,24}$", var.service_name))
-    error_message = "A service is named by up to 25 lower-case letters, digits and hyphens."
+    # The longest name that is made of it is a role's, "{environment}-{service}-authorizer-ap-southeast-2": at most 64.
+    condition     = can(regex("^[a-z][a-z0-9-]{0,21}$", var.service_name))
+    error_message = "A service is named by up to 22 lower-case letters, digits and hyphens."
   }
 }
 
@@ -165,6 +167,11 @@ variable "proxy_allowed_buckets" {
   description = "Buckets that /proxy/s3 lets through, which needs no token; the viewer-assets bucket only, if not set."
   type        = list(string)
   default     = null
+
+  validation {
+    condition     = try(length(var.proxy_allowed_buckets) > 0, true)
+    error_message = "Name a bucket, or leave it out: no list at all means the viewer-assets bucket."
+  }
 }
 
 variable "viewer_assets_bucket" {
@@ -184,7 +191,7 @@ variable "viewer_assets_force_destroy" {
 }
 
 variable "access_log_bucket" {
-  description = "Bucket, in this region, for the access logs of the viewer-assets bucket and of CloudFront; none are kept if not set. Its policy must let logging.s3.amazonaws.com and delivery.logs.amazonaws.com write (see the README)."
+  description = "Bucket, in this region, for the access logs of the viewer-assets bucket and of CloudFront; none are kept if not set. Its policy must let logging.s3.amazonaws.com and delivery.logs.amazonaws.com write, as in examples/complete/access-logs.tf."
   type        = string
   default     = null
 }
@@ -192,7 +199,7 @@ variable "access_log_bucket" {
 # --------------------------------------------------------------------------------------------------- browsers
 
 variable "cors_origins" {
-  description = "Origins whose pages may call the API and read viewer assets, such as https://app.example.org; [\"*\"] for all."
+  description = "Origins whose pages may call the API and read viewer assets from the CDN, such as https://app.example.org; [\"*\"] for all."
   type        = list(string)
 
   validation {
@@ -286,7 +293,7 @@ variable "cloudfront_hash_algorithm" {
 }
 
 variable "parameter_kms_key_arn" {
-  description = "KMS key of the SSM parameter with the private key; AWS's own (alias/aws/ssm) if not set."
+  description = "KMS key of the SSM parameter with the private key; AWS's own (alias/aws/ssm) if not set. Whoever applies, or replaces keys, must be allowed to encrypt and decrypt with it."
   type        = string
   default     = null
 }

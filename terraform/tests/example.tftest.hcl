@@ -24,4 +24,13 @@ run "complete" {
     condition     = aws_s3_bucket_public_access_block.access_logs.block_public_policy && aws_s3_bucket_public_access_block.access_logs.restrict_public_buckets
     error_message = "Logs are not public."
   }
+
+  # Else AWS adds a statement of its own, and every later plan takes it away.
+  assert {
+    condition = contains(
+      flatten([for statement in jsondecode(aws_s3_bucket_policy.access_logs.policy).Statement : try(statement.Condition.ArnLike["aws:SourceArn"], [])]),
+      "arn:aws:logs:us-east-1:111122223333:delivery-source:dev-packages-service-cdn",
+    )
+    error_message = "The CDN's logs are let in by the name that the module gives their source."
+  }
 }

@@ -177,8 +177,8 @@ run "alarms" {
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.alarm["signing-key-age"].threshold == 7776000
-    error_message = "A signing key is old after 90 days."
+    condition     = aws_cloudwatch_metric_alarm.alarm["signing-key-age"].threshold == 7776000 && aws_cloudwatch_metric_alarm.alarm["signing-key-age"].treat_missing_data == "ignore"
+    error_message = "A signing key is old after 90 days, also at night."
   }
 
   assert {

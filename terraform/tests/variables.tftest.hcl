@@ -96,3 +96,43 @@ run "a_private_key_is_base64_of_pem" {
 
   expect_failures = [var.cloudfront_private_key_base64]
 }
+
+run "names_fit_into_aws" {
+  command = plan
+
+  variables {
+    environment  = "ssm-dev"
+    service_name = "a-service-of-23-letters"
+  }
+
+  expect_failures = [var.environment, var.service_name]
+}
+
+run "the_longest_names_fit" {
+  command = plan
+
+  variables {
+    environment  = "fifteen-letters"
+    service_name = "a-service-of-22-letter"
+  }
+
+  assert {
+    condition     = alltrue([for role in values(aws_iam_role.function) : length("${trimsuffix(role.name, "us-east-1")}ap-southeast-2") <= 64])
+    error_message = "A role's name is too long in the region with the longest name."
+  }
+
+  assert {
+    condition     = alltrue([for queue in [aws_sqs_queue.restore, aws_sqs_queue.dead_letters, aws_sqs_queue.failed_invocations] : length(queue.name) <= 80])
+    error_message = "A queue's name is too long."
+  }
+}
+
+run "an_empty_list_of_buckets_is_a_mistake" {
+  command = plan
+
+  variables {
+    proxy_allowed_buckets = []
+  }
+
+  expect_failures = [var.proxy_allowed_buckets]
+}

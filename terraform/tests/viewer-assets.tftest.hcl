@@ -52,9 +52,9 @@ run "bucket" {
 
   assert {
     condition = alltrue([for rule in aws_s3_bucket_cors_configuration.viewer_assets.cors_rule :
-      rule.allowed_methods == toset(["GET", "HEAD"]) && rule.allowed_origins == toset(["https://app.example.org"])
+      rule.allowed_methods == toset(["GET", "HEAD"]) && rule.allowed_origins == toset(["*"])
     ])
-    error_message = "Pages of the given origins may read, and only read."
+    error_message = "A page that the API redirected has no origin any more, and may read all the same, and only read."
   }
 }
 

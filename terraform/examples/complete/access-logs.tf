@@ -3,7 +3,8 @@
 resource "aws_s3_bucket" "access_logs" {
   # checkov:skip=CKV_AWS_18: logs of who writes logs would have no end
   # checkov:skip=CKV_AWS_21: logs are written once and never changed
-  bucket = var.access_log_bucket
+  bucket        = var.access_log_bucket
+  force_destroy = var.force_destroy
 }
 
 resource "aws_s3_bucket_public_access_block" "access_logs" {
@@ -57,12 +58,30 @@ resource "aws_s3_bucket_policy" "access_logs" {
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },
       {
-        Sid       = "S3AndCloudFrontWriteLogs"
+        Sid       = "S3WritesLogs"
         Effect    = "Allow"
-        Principal = { Service = ["logging.s3.amazonaws.com", "delivery.logs.amazonaws.com"] }
+        Principal = { Service = "logging.s3.amazonaws.com" }
         Action    = "s3:PutObject"
         Resource  = "${aws_s3_bucket.access_logs.arn}/*"
         Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
+      },
+      {
+        # Word for word what AWS adds where it does not find it, and the next plan would take away again (Amazon CloudWatch
+        # Logs User Guide, "Logs sent to Amazon S3").
+        Sid       = "AWSLogDeliveryWrite1"
+        Effect    = "Allow"
+        Principal = { Service = "delivery.logs.amazonaws.com" }
+        Action    = "s3:PutObject"
+        Resource  = "${aws_s3_bucket.access_logs.arn}/AWSLogs/${data.aws_caller_identity.current.account_id}/CloudFront/*"
+        Condition = {
+          StringEquals = {
+            "s3:x-amz-acl"      = "bucket-owner-full-control"
+            "aws:SourceAccount" = data.aws_caller_identity.current.account_id
+          }
+          ArnLike = {
+            "aws:SourceArn" = "arn:aws:logs:us-east-1:${data.aws_caller_identity.current.account_id}:delivery-source:${var.environment}-packages-service-cdn"
+          }
+        }
       },
     ]
   })

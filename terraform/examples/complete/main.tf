@@ -25,9 +25,12 @@ module "packages_service" {
   storage_buckets      = var.storage_buckets
   read_only_buckets    = var.read_only_buckets
   viewer_assets_bucket = var.viewer_assets_bucket
-  access_log_bucket    = aws_s3_bucket.access_logs.bucket
-  delete_record_table  = var.delete_record_table
-  changelog_queue      = var.changelog_queue
+
+  viewer_assets_force_destroy = var.force_destroy
+
+  access_log_bucket   = aws_s3_bucket.access_logs.bucket
+  delete_record_table = var.delete_record_table
+  changelog_queue     = var.changelog_queue
 
   cors_origins = var.cors_origins
   api_domain   = var.api_domain
@@ -37,6 +40,7 @@ module "packages_service" {
   cloudfront_private_key_base64 = var.cloudfront_private_key_base64
 
   reserved_concurrency = var.reserved_concurrency
+  throttling           = var.throttling
   alarm_topic_arns     = [aws_sns_topic.alarms.arn]
 
   # Logs can be delivered only where they are let in.

@@ -92,6 +92,12 @@ variable "access_log_bucket" {
   type        = string
 }
 
+variable "force_destroy" {
+  description = "Whether `terraform destroy` deletes what is in these two buckets. Off, it stops at one that is not empty."
+  type        = bool
+  default     = false
+}
+
 variable "delete_record_table" {
   description = "DynamoDB table of what was deleted, if there is one."
   type        = string
@@ -124,6 +130,12 @@ variable "cdn_domain" {
 variable "reserved_concurrency" {
   description = "Instances of each function at most; -1 reserves nothing, as a new account must."
   type        = object({ service = optional(number, 100), authorizer = optional(number, 50), restore = optional(number, 5) })
+  default     = {}
+}
+
+variable "throttling" {
+  description = "Requests per second, and burst: of the API as a whole, and of each route that needs no token."
+  type        = object({ rate = optional(number, 1000), burst = optional(number, 2000), public_rate = optional(number, 100), public_burst = optional(number, 200) })
   default     = {}
 }
 
