@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use http::HeaderValue;
 use packages::{
     clock::Clock,
     db::Db,
@@ -30,6 +31,26 @@ pub struct App {
     pub queue: Queue,
     /// What time it is.
     pub clock: Clock,
+    /// The platform, by its domain, to which a caller must say who they are.
+    pub realm: Realm,
+}
+
+/// The realm that a 401 names (RFC 6750, section 3).
+#[derive(Debug, Clone)]
+pub struct Realm(HeaderValue);
+
+impl Realm {
+    /// A domain name; `None` if it has anything else in it than letters, digits, dots and hyphens.
+    #[must_use]
+    pub fn new(domain: &str) -> Option<Self> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+        let challenge = HeaderValue::from_str(&format!("Bearer realm=\"{domain}\"")).ok()?;
+        domain.bytes().all(is_plain).then_some(Self(challenge))
+    }
+
+    pub(crate) fn challenge(&self) -> HeaderValue {
+        self.0.clone()
+    }
 }
 
 /// The CDN in front of the viewer assets, and the key that its links are signed with.

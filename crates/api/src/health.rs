@@ -4,23 +4,37 @@ use std::time::Duration;
 
 use axum::{Json, extract::State};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::{App, Problem};
+use crate::{App, Problem, openapi};
 
 /// How long the database may take. Shorter than the patience of those who ask.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-#[derive(Debug, Serialize)]
+/// All is well.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Health)]
 pub(crate) struct Answer {
+    /// `alive`, or `ready`.
     status: &'static str,
 }
 
-/// The process answers. Whatever else is wrong, starting it anew would not help.
+/// Whether the process answers
+///
+/// Whatever else is wrong, starting it anew would not help.
+#[utoipa::path(
+    get, path = "/health", tag = "health", operation_id = "getHealth",
+    responses((status = OK, description = "It does", body = Answer)),
+)]
 pub(crate) async fn alive() -> Json<Answer> {
     Json(Answer { status: "alive" })
 }
 
-/// The database answers too, so requests may come.
+/// Whether the database answers too, so that requests may come
+#[utoipa::path(
+    get, path = "/ready", tag = "health", operation_id = "getReady",
+    responses((status = OK, description = "It does", body = Answer), openapi::Unavailable),
+)]
 pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Answer>, Problem> {
     match tokio::time::timeout(PATIENCE, app.db.check()).await {
         Ok(Ok(())) => Ok(Json(Answer { status: "ready" })),

@@ -1,7 +1,7 @@
 //! What every request goes through, whatever becomes of it.
 //!
-//! One layer around everything: it names the request, bounds its time, catches its panics, writes its problem down,
-//! adds the headers that all answers share, and logs one line.
+//! One layer around everything: it names the request, puts it into its trace, bounds its time, catches its panics, writes
+//! its problem down, adds the headers that all answers share, counts it, and logs one line.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -13,41 +13,57 @@ use axum::{
 };
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, StatusCode, header};
+use packages::db::counting;
+use telemetry::{Trace, trace};
 use tokio::time::Instant;
-use tracing::{Instrument, field::Empty};
+use tracing::{Instrument, Span, field::Empty};
 
 use crate::{
-    Problem, cors,
+    Problem, audit, cors,
     request_id::{self, RequestId},
 };
 
 /// How long a request may take. API Gateway gives up after 30 seconds (quotas of HTTP APIs), without our headers.
 const PATIENCE: Duration = Duration::from_secs(29);
 
-/// Wraps all routes of a router, and its fallbacks.
-pub(crate) fn wrap<S>(router: Router<S>) -> Router<S>
+/// Wraps all routes of a router, and its fallbacks. Whoever must say who they are gets the challenge.
+pub(crate) fn wrap<S>(router: Router<S>, challenge: HeaderValue) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    router.layer(middleware::from_fn(around))
+    router.layer(middleware::from_fn(move |request: Request, next: Next| {
+        around(challenge.clone(), request, next)
+    }))
 }
 
-async fn around(request: Request, next: Next) -> Response {
+async fn around(challenge: HeaderValue, request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers());
-    // Not an info span: that would be left out, and the ids with it, where only errors are logged.
-    let span = tracing::error_span!(
-        "request",
-        request_id = %id, user = Empty, workspace = Empty, dataset = Empty, package = Empty,
-    );
-    async {
-        let mut line = Line::begin(&id, &request);
-        let mut response = answer(PATIENCE, next.run(request)).await;
-        finish(&mut response, &id);
+    let trace = Trace::begin(request.headers().get(trace::HEADER).and_then(|header| header.to_str().ok()));
+    let mut line = Line::begin(span(&id, &trace), &request);
+    let span = line.span.clone();
+    let work = async {
+        let handler = async {
+            let (response, statements) = counting(next.run(request)).await;
+            line.statements = Some(statements);
+            response
+        };
+        let mut response = answer(PATIENCE, handler).await;
+        finish(&mut response, &id, challenge);
         line.status = Some(response.status());
         response
-    }
-    .instrument(span)
-    .await
+    };
+    packages::trace::scope(Some(trace.header()), work).instrument(span).await
+}
+
+/// The request's span. Whatever is logged or traced for it has these fields.
+fn span(id: &RequestId, trace: &Trace) -> Span {
+    // Not an info span: that would be left out, and the ids with it, where only errors are logged.
+    tracing::error_span!(
+        target: "trace.root", "request",
+        request_id = %id, user = Empty, workspace = Empty, dataset = Empty, package = Empty,
+        method = Empty, route = Empty, status = Empty, statements = Empty,
+        trace_id = trace.trace_id(), parent_id = trace.parent_id(), segment_id = trace.segment_id(),
+    )
 }
 
 /// An answer in any case: also if the handler panics or takes too long.
@@ -60,9 +76,10 @@ async fn answer(patience: Duration, handler: impl Future<Output = Response>) -> 
     }
 }
 
-fn finish(response: &mut Response, id: &RequestId) {
+fn finish(response: &mut Response, id: &RequestId, challenge: HeaderValue) {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        problem.write(response, id.as_str());
+        problem.write(response, id.as_str(), challenge);
+        problem.refusal().into_iter().for_each(audit::refusal);
     }
     let headers = response.headers_mut();
     cors::expose(headers);
@@ -74,39 +91,63 @@ fn finish(response: &mut Response, id: &RequestId) {
     }
 }
 
-/// The one line that is logged for a request, when it is dropped: also if the client hangs up before the answer.
-struct Line<'a> {
-    id: &'a RequestId,
-    method: Method,
+/// What is told of a request when this is dropped: also if the client hangs up before the answer.
+struct Line {
+    span: Span,
+    method: &'static str,
     /// The route and not the path, which is the client's; never the query, which may hold a link.
     route: Option<MatchedPath>,
     begun: Instant,
     status: Option<StatusCode>,
+    statements: Option<u64>,
 }
 
-impl<'a> Line<'a> {
-    fn begin(id: &'a RequestId, request: &Request) -> Self {
-        Self {
-            id,
-            method: request.method().clone(),
+impl Line {
+    fn begin(span: Span, request: &Request) -> Self {
+        let line = Self {
+            span,
+            method: method(request.method()),
             route: request.extensions().get::<MatchedPath>().cloned(),
             begun: Instant::now(),
             status: None,
+            statements: None,
+        };
+        line.span.record("method", line.method).record("route", line.route());
+        line
+    }
+
+    fn route(&self) -> &str {
+        self.route.as_ref().map_or("none", MatchedPath::as_str)
+    }
+
+    fn count(&self) {
+        let route = self.route().to_owned();
+        let status = self.status.map_or_else(|| "none".to_owned(), |status| status.as_u16().to_string());
+        metrics::histogram!("request_seconds", "route" => route.clone()).record(self.begun.elapsed());
+        metrics::counter!("statements_total").increment(self.statements.unwrap_or_default());
+        metrics::counter!("requests_total", "route" => route, "method" => self.method, "status" => status)
+            .increment(1);
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.count();
+        let duration_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let (span, status) = (&self.span, self.status.map(|status| status.as_u16()));
+        span.record("status", status).record("statements", self.statements);
+        if status.is_some() {
+            tracing::info!(parent: span, duration_ms, "answered");
+        } else {
+            tracing::info!(parent: span, duration_ms, "the client hung up");
         }
     }
 }
 
-impl Drop for Line<'_> {
-    fn drop(&mut self) {
-        let route = self.route.as_ref().map_or("none", MatchedPath::as_str);
-        let duration_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let (request_id, method) = (self.id.as_str(), self.method.as_str());
-        if let Some(status) = self.status.map(|status| status.as_u16()) {
-            tracing::info!(request_id, method, route, status, duration_ms, "answered");
-        } else {
-            tracing::info!(request_id, method, route, duration_ms, "the client hung up");
-        }
-    }
+/// The method, unless it is a client's invention: those would be without number.
+fn method(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
 #[cfg(test)]
@@ -114,6 +155,7 @@ mod tests {
     use axum::{body::Body, routing::get};
     use http::HeaderMap;
     use packages::objects::Head;
+    use telemetry::emf::Emf;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::{TcpListener, TcpStream},
@@ -122,10 +164,14 @@ mod tests {
 
     use super::*;
 
+    fn wrapped(router: Router) -> Router {
+        wrap(router, HeaderValue::from_static("Bearer"))
+    }
+
     async fn get_from(router: Router, headers: &[(&str, &str)]) -> (Response, serde_json::Value) {
         let request =
             headers.iter().fold(Request::get("/"), |request, (name, value)| request.header(*name, *value));
-        let response = wrap(router).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let response = wrapped(router).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         (Response::from_parts(parts, Body::empty()), serde_json::from_slice(&body).unwrap_or_default())
@@ -173,11 +219,68 @@ mod tests {
         assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
     }
 
+    const ROOT: &str = "Root=1-67891233-abcdef012345678912345678";
+
+    /// The trace that whoever is called for a request is told of.
+    async fn trace_of(headers: &[(&str, &str)]) -> String {
+        let handler = get(async || axum::Json(packages::trace::header()));
+        let (_, header) = get_from(Router::new().route("/", handler), headers).await;
+        header.as_str().unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_trace_goes_on_from_header_to_header() {
+        for sampled in ["0", "1"] {
+            let given = format!("{ROOT};Parent=53995c3f42cd8ad8;Sampled={sampled}");
+            let told = trace_of(&[("x-amzn-trace-id", &given)]).await;
+            let parts: Vec<&str> = told.split(';').collect();
+            assert_eq!((parts[0], parts[2]), (ROOT, &*format!("Sampled={sampled}")));
+            assert!(parts[1].starts_with("Parent=") && parts[1] != "Parent=53995c3f42cd8ad8");
+        }
+        for headers in [&[][..], &[("x-amzn-trace-id", "Root=hunter2")]] {
+            let told = trace_of(headers).await;
+            assert!(told.starts_with("Root=1-") && !told.contains("hunter2"), "{told}");
+        }
+    }
+
+    #[tokio::test]
+    async fn requests_are_counted_by_route_and_never_by_what_the_client_wrote() {
+        let emf = Emf::new("test", "dev");
+        let guard = metrics::set_default_local_recorder(&emf);
+        let handler = get(async || Problem::forbidden("no"));
+        let router = wrapped(Router::new().route("/{name}", handler).fallback(async || Problem::no_route()));
+        for (method, path) in
+            [("GET", "/hunter2"), ("GET", "/hunter3"), ("HUNTER2", "/"), ("GET", "/a/hunter2")]
+        {
+            let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+            router.clone().oneshot(request).await.unwrap();
+        }
+        drop(guard);
+        let mut out = Vec::new();
+        emf.flush(&mut out, Duration::ZERO).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(!text.to_lowercase().contains("hunter"), "{text}");
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let counted = |method: &str, route: &str, status: &str| {
+            let mut of = lines.iter().filter(|line| line["method"] == method && line["route"] == route);
+            of.find(|line| line["status"] == status).map(|line| line["requests_total"].as_f64().unwrap())
+        };
+        assert_eq!(counted("GET", "/{name}", "403"), Some(2.0));
+        assert_eq!(counted("GET", "none", "404"), Some(1.0));
+        assert_eq!(counted("other", "none", "404"), Some(1.0));
+        let refusals = lines.iter().find(|line| line["reason"] == "forbidden").unwrap();
+        assert_eq!(refusals["refusals_total"], 2.0);
+        assert!(
+            lines.iter().any(|line| line["request_seconds"].as_array().is_some_and(|all| all.len() == 2))
+        );
+    }
+
     /// What hyper puts on the wire, in lower case.
     async fn on_the_wire(router: Router, request: &str) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        tokio::spawn(async move { axum::serve(listener, wrap(router)).await });
+        tokio::spawn(async move { axum::serve(listener, wrapped(router)).await });
         stream
             .write_all(format!("{request}\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes())
             .await

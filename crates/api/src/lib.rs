@@ -21,6 +21,7 @@ mod cors;
 mod head;
 mod health;
 mod layers;
+pub mod openapi;
 mod presign;
 mod problem;
 mod progress;
@@ -33,7 +34,7 @@ mod restore;
 
 use axum::{Router, routing::get};
 
-pub use app::{App, Cdn, ProxyPolicy};
+pub use app::{App, Cdn, ProxyPolicy, Realm};
 use cors::preflight;
 pub use problem::Problem;
 pub use query::dataset_id;
@@ -49,7 +50,7 @@ pub fn router(app: App, authenticate: impl FnOnce(Router<App>) -> Router<App>) -
         .merge(open())
         .fallback(async || Problem::no_route())
         .method_not_allowed_fallback(async || Problem::method_not_allowed());
-    layers::wrap(routes).with_state(app)
+    layers::wrap(routes, app.realm.challenge()).with_state(app)
 }
 
 fn private() -> Router<App> {

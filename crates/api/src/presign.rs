@@ -14,24 +14,44 @@ use packages::{
     objects::{Location, Method},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     App, Problem,
     audit::{self, Given},
     caller::Caller,
-    head,
+    head, openapi,
     query::Query,
     redirect,
 };
 
-/// `GET` with `redirect=false`. Times are seconds since the Unix epoch.
-#[derive(Serialize)]
+/// A presigned link.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PresignedLink)]
 struct Answer<'a> {
+    /// Whoever has it can read the object.
+    #[schema(format = "uri")]
     presigned_url: &'a str,
+    /// When the link ends, in seconds since the Unix epoch.
+    #[schema(example = 1_795_522_730)]
     expires_at: u64,
 }
 
-/// Redirects to the object; with `redirect=false` tells where it is.
+/// Redirects to a package's file or to one of its viewer assets; with `redirect=false` tells where it is
+///
+/// The link works for an hour, or until the credentials that signed it end. Whether a viewer asset exists is not asked.
+/// A file that did not pass the malware scan is 403; a package that is in the trash, on its way in or out of it, or not
+/// uploaded yet is 404.
+#[utoipa::path(
+    get, path = "/presign/s3", tag = "links", operation_id = "presignS3", security(("bearer" = [])),
+    params(openapi::Dataset, openapi::Package, openapi::AssetOrFile, openapi::Redirect),
+    responses(
+        openapi::Redirected,
+        (status = OK, description = "With `redirect=false`", body = Answer<'_>),
+        openapi::Private,
+        openapi::Absent,
+    ),
+)]
 pub(crate) async fn get(
     State(app): State<App>,
     Caller(access): Caller<ViewFiles>,
@@ -48,8 +68,15 @@ pub(crate) async fn get(
     redirect::to(link.url())
 }
 
-/// Tells what the object is like. It is asked for here, since a client's `HEAD` on a link that is signed for `GET` is
-/// refused by S3: the signature covers the method.
+/// Tells what a package's file or viewer asset is like
+///
+/// It is asked for here, since a client's `HEAD` on a link that is signed for `GET` is refused by S3: the signature covers
+/// the method.
+#[utoipa::path(
+    head, path = "/presign/s3", tag = "links", operation_id = "probeS3", security(("bearer" = [])),
+    params(openapi::Dataset, openapi::Package, openapi::AssetOrFile, openapi::Range),
+    responses(openapi::Probed, openapi::Private),
+)]
 pub(crate) async fn head(
     State(app): State<App>,
     Caller(access): Caller<ViewFiles>,
@@ -81,7 +108,7 @@ impl Asked {
         found.map_err(|error: NoLink| error.into())
     }
 
-    fn given(&self) -> Given {
+    fn given(&self) -> Given<'static> {
         if self.path.is_some() { Given::ViewerAsset } else { Given::SourceFile }
     }
 }

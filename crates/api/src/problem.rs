@@ -3,12 +3,9 @@
 //! A failed request is answered with a *problem* (RFC 9457): what is wrong, in words for the client. What a driver or
 //! AWS said stays with us, as the cause; it is logged once, when the outermost layer writes the problem down.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
-use axum::{
-    body::Body,
-    response::{IntoResponse, Response},
-};
+use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use packages::{
     access::{DatasetAccess, Refusal},
@@ -18,8 +15,9 @@ use packages::{
     objects::{PresignError, ProbeError},
     restore::OrderError,
 };
-use serde_json::json;
+use serde::Serialize;
 use signing::{cloudfront::SignError, s3::InvalidPresignedUrl};
+use utoipa::{ToSchema, openapi};
 
 /// What is wrong, by the reaction it asks of a client. The names are part of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +41,26 @@ enum Kind {
 }
 
 impl Kind {
+    /// All of them, in the order of their statuses.
+    const ALL: [Self; Self::TimedOut as usize + 1] = [
+        Self::InvalidRequest,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::UnsafeFile,
+        Self::NoSuchRoute,
+        Self::NoSuchDataset,
+        Self::NoSuchPackage,
+        Self::NoSuchObject,
+        Self::MethodNotAllowed,
+        Self::BodyTimeout,
+        Self::TooLarge,
+        Self::Unsatisfiable,
+        Self::Internal,
+        Self::Storage,
+        Self::Unavailable,
+        Self::TimedOut,
+    ];
+
     /// Status, name and title.
     const fn parts(self) -> (StatusCode, &'static str, &'static str) {
         match self {
@@ -72,6 +90,56 @@ impl Kind {
     }
 }
 
+/// The body of a problem (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Problem)]
+pub(crate) struct Body<'a> {
+    /// What is wrong, for programs.
+    #[serde(rename = "type")]
+    #[schema(schema_with = types)]
+    kind: String,
+    /// What is wrong, in general.
+    #[schema(example = "The request is not valid")]
+    title: &'a str,
+    /// The status of the answer.
+    #[schema(example = 400, minimum = 400, maximum = 599)]
+    status: u16,
+    /// What is wrong, in particular.
+    #[schema(example = "missing required 'package_id' query parameter")]
+    detail: &'a str,
+    /// The same text as `detail`.
+    #[schema(example = "missing required 'package_id' query parameter")]
+    message: &'a str,
+    /// The request's id, as in `X-Request-Id` and in the service's log.
+    #[schema(example = "6f0f9b7e-0d0c-4a5c-9b42-0f5f0c0f7d11")]
+    request_id: &'a str,
+}
+
+fn urn(name: &str) -> String {
+    format!("urn:packages-service:problem:{name}")
+}
+
+/// The schema of [`Body`]'s `type`.
+fn types() -> openapi::Object {
+    let urns = Kind::ALL.map(|kind| urn(kind.parts().1));
+    openapi::Object::builder()
+        .schema_type(openapi::Type::String)
+        .description(Some("What is wrong, for programs"))
+        .enum_values(Some(urns))
+        .build()
+}
+
+/// The statuses that problems may have, each once.
+pub(crate) fn statuses() -> BTreeSet<StatusCode> {
+    Kind::ALL.iter().map(|kind| kind.parts().0).collect()
+}
+
+/// What problems of a status are called.
+pub(crate) fn titles(status: StatusCode) -> Vec<&'static str> {
+    Kind::ALL.iter().map(|kind| kind.parts()).filter(|parts| parts.0 == status).map(|parts| parts.2).collect()
+}
+
 /// A failure as the client sees it, and its cause as we see it.
 ///
 /// As a response it has its status only. The outermost layer of [`router`](crate::router) adds the body
@@ -93,7 +161,7 @@ impl Problem {
         self
     }
 
-    /// 401, with `WWW-Authenticate: Bearer`: nobody, or nobody whom we believe, asks.
+    /// 401, with `WWW-Authenticate`: nobody, or nobody whom we believe, asks.
     #[must_use]
     pub fn unauthorized(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Unauthorized, detail)
@@ -193,28 +261,32 @@ impl Problem {
         self.kind.parts().0
     }
 
+    /// Its name, if it says that somebody may not have what they asked for.
+    pub(crate) fn refusal(&self) -> Option<&'static str> {
+        let refused = matches!(self.kind, Kind::Unauthorized | Kind::Forbidden | Kind::UnsafeFile);
+        refused.then_some(self.kind.parts().1)
+    }
+
     /// Logs the cause, if there is one, and writes the problem into its response.
-    pub(crate) fn write(&self, response: &mut Response, request_id: &str) {
+    pub(crate) fn write(&self, response: &mut Response, request_id: &str, challenge: HeaderValue) {
         let (status, name, title) = self.kind.parts();
         if let Some(cause) = &self.cause {
             tracing::error!(request_id, status = status.as_u16(), problem = name, cause, "a request failed");
         }
-        let body = json!({
-            "type": format!("urn:packages-service:problem:{name}"),
-            "title": title,
-            "status": status.as_u16(),
-            "detail": self.detail,
-            "message": self.detail,
-            "requestId": request_id,
-        });
-        *response.body_mut() = Body::from(body.to_string());
+        let body = Body {
+            kind: urn(name),
+            title,
+            status: status.as_u16(),
+            detail: &self.detail,
+            message: &self.detail,
+            request_id,
+        };
+        *response.body_mut() = serde_json::to_string(&body).unwrap_or_default().into();
         let headers = response.headers_mut();
         headers.remove(header::CONTENT_LENGTH);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self.kind {
-            Kind::Unauthorized => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
-            }
+            Kind::Unauthorized => headers.insert(header::WWW_AUTHENTICATE, challenge),
             Kind::Unavailable => headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5")),
             _ => None,
         };
@@ -247,7 +319,7 @@ impl From<db::Error> for Problem {
     fn from(error: db::Error) -> Self {
         match &error {
             db::Error::Unreachable(_) => Self::unavailable(error.to_string()),
-            db::Error::Refused(_) => Self::internal(error.to_string()),
+            db::Error::Refused(_) | db::Error::Misconfigured(_) => Self::internal(error.to_string()),
         }
     }
 }
@@ -298,11 +370,13 @@ impl From<InvalidPresignedUrl> for Problem {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn written(problem: &Problem) -> Response {
         let mut response = problem.clone().into_response();
-        problem.write(&mut response, "r-1");
+        problem.write(&mut response, "r-1", HeaderValue::from_static("Bearer"));
         response
     }
 
@@ -336,6 +410,13 @@ mod tests {
             [Problem::internal("pw=hunter2"), Problem::unavailable("pw=hunter2"), storage("pw=hunter2")]
         {
             assert!(!body(written(&problem)).await.contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn none_is_forgotten() {
+        for (at, kind) in Kind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, at);
         }
     }
 

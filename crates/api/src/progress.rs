@@ -7,28 +7,58 @@ use packages::{
     id::PackageNodeId,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::{App, Problem, caller::Caller, query::Query};
+use crate::{App, Problem, caller::Caller, openapi, query::Query};
 
-#[derive(Debug, Serialize)]
+/// How far a restore is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RestoreProgress)]
 pub(crate) struct Answer {
+    /// The package that was asked for.
+    #[schema(value_type = String, example = "N:collection:5f3c1b0e-7a51-4b8e-9a59-1d8d7c1f0a11")]
     id: PackageNodeId,
+    /// Its state: `RESTORING` while it is on its way, `READY` when it is back, `DELETED` while it is in the trash.
+    #[schema(example = "RESTORING")]
     state: String,
+    /// How many packages there are.
+    #[schema(minimum = 0)]
     total: i64,
+    /// How many of them are back.
+    #[schema(minimum = 0)]
     restored: i64,
+    /// How many of them are on their way.
+    #[schema(minimum = 0)]
     restoring: i64,
     /// How many were left in the trash by the last restore; `failed` lists the first thousand of them.
+    #[schema(minimum = 0)]
     failures: i64,
+    /// Packages that were left in the trash, and why.
+    #[schema(max_items = 1000)]
     failed: Vec<Failed>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LeftInTrash)]
 struct Failed {
+    /// The package's node id.
     id: String,
+    /// Why it was left there, in words.
     reason: String,
 }
 
+/// Tells how far a package, or what lies beneath a folder, has come back
+///
 /// Counts packages, not bytes; a folder counts what lies beneath it, and not itself.
+#[utoipa::path(
+    get, path = "/restore", tag = "restore", operation_id = "getRestore", security(("bearer" = [])),
+    params(openapi::Dataset, openapi::Package),
+    responses(
+        (status = OK, description = "How far it is", body = Answer),
+        openapi::Private,
+        openapi::Absent,
+    ),
+)]
 pub(crate) async fn get(
     State(app): State<App>,
     Caller(access): Caller<ViewFiles>,

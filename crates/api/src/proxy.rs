@@ -7,14 +7,34 @@ use axum::{extract::State, response::Response};
 use http::HeaderMap;
 use signing::s3::PresignedUrl;
 
-use crate::{App, Problem, head, query::Query, redirect};
+use crate::{App, Problem, head, openapi, query::Query, redirect};
 
-/// Redirects to the URL, as it was put together again from its parsed parts.
+/// Redirects to a presigned URL of a listed bucket
+///
+/// `Location` is put together again from the URL's parsed parts.
+#[utoipa::path(
+    get,
+    path = "/proxy/s3",
+    tag = "links",
+    operation_id = "proxyS3",
+    params(openapi::PresignedUrl),
+    responses(openapi::Redirected, openapi::Invalid)
+)]
 pub(crate) async fn get(State(app): State<App>, query: Query) -> Result<Response, Problem> {
     redirect::to(checked(&app, &query)?.location())
 }
 
-/// Tells what the object is like, asked with the client's own URL.
+/// Tells what the object of a presigned URL is like
+///
+/// S3 is asked with the client's own URL: where S3 does not accept it, that is 403.
+#[utoipa::path(
+    head,
+    path = "/proxy/s3",
+    tag = "links",
+    operation_id = "probeProxyS3",
+    params(openapi::PresignedUrl, openapi::Range),
+    responses(openapi::Probed, openapi::Invalid, openapi::Refused)
+)]
 pub(crate) async fn head(
     State(app): State<App>,
     query: Query,

@@ -118,24 +118,11 @@ fn is_plain(name: &str) -> bool {
 }
 
 fn decode(text: &str) -> Result<String, InvalidQuery> {
-    let mut bytes = text.bytes();
-    let mut decoded = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'+' => b' ',
-            b'%' => escaped(bytes.next(), bytes.next()).ok_or(InvalidQuery::Escape)?,
-            byte => byte,
-        });
-    }
+    let decoded = signing::decode_bytes(&text.replace('+', " ")).ok_or(InvalidQuery::Escape)?;
     if decoded.contains(&0) {
         return Err(InvalidQuery::Nul);
     }
     String::from_utf8(decoded).map_err(|_| InvalidQuery::Utf8)
-}
-
-fn escaped(high: Option<u8>, low: Option<u8>) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    u8::try_from(digit(high?)? * 16 + digit(low?)?).ok()
 }
 
 #[cfg(test)]

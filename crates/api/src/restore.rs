@@ -1,12 +1,14 @@
 //! `POST /packages/restore`: brings packages back from the trash.
 
-use std::{collections::HashSet, fmt};
+use std::{borrow::Cow, collections::HashSet, fmt};
 
 use axum::{Json, body::Body, extract::State};
 use packages::{
     access::{CreateDeleteFiles, DatasetAccess},
+    db,
     id::PackageNodeId,
     restore::{self, Order},
+    trace,
 };
 use serde::{
     Deserialize, Serialize,
@@ -14,8 +16,12 @@ use serde::{
 };
 
 use tracing::Instrument;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{Array, Object, RefOr, Schema, Type, schema::SchemaType},
+};
 
-use crate::{App, Problem, audit, body, caller::Caller};
+use crate::{App, Problem, audit, body, caller::Caller, openapi};
 
 /// How many packages one request may name.
 const MAX_IDS: usize = 10_000;
@@ -23,19 +29,41 @@ const MAX_IDS: usize = 10_000;
 /// How much of a text that is no id is repeated in the answer, in characters: as much as an id may have.
 const MAX_ECHO: usize = 255;
 
-#[derive(Debug, Default, Serialize)]
+/// What became of each package.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = RestoreAnswer)]
 pub(crate) struct Answer {
+    /// Node ids of packages that are on their way.
     success: Vec<String>,
+    /// Packages that are not.
     failures: Vec<Failure>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NotOrdered)]
 struct Failure {
+    /// The text that was asked for, as much of it as a node id may have.
     id: String,
+    /// Why it is not on its way, in words.
     error: String,
 }
 
-/// Orders the packages and answers what became of each. They come back later; `GET` tells how far they are.
+/// Brings packages back from the trash
+///
+/// Answers what became of each. They come back later; `GET` tells how far they are. An id that is on its way already is a
+/// success, and is ordered again; one that is asked for twice is answered once. Deleted folders above a package come back
+/// with it.
+#[utoipa::path(
+    post, path = "/restore", tag = "restore", operation_id = "restore", security(("bearer" = [])),
+    params(openapi::Dataset),
+    request_body(content = Wish, description = "Up to 1 MiB, within 10 seconds"),
+    responses(
+        (status = OK, description = "The order is taken", body = Answer),
+        openapi::Private,
+        openapi::Absent,
+        openapi::Body,
+    ),
+)]
 pub(crate) async fn post(
     State(app): State<App>,
     Caller(access): Caller<CreateDeleteFiles>,
@@ -44,7 +72,8 @@ pub(crate) async fn post(
     let Wish(asked) = Wish::parse(&body::read(body).await?)?;
     let (ids, mut answer) = sort(asked);
     // In a task of its own: a client that hangs up must not stop it between the commit and the queue.
-    let ordered = tokio::spawn(order(app, access, ids).in_current_span()).await;
+    let work = trace::scope(trace::header(), db::count_on(order(app, access, ids)));
+    let ordered = tokio::spawn(work.in_current_span()).await;
     answer.add(ordered.unwrap_or_else(|_| Err(Problem::internal("ordering a restore panicked")))?);
     Ok(Json(answer))
 }
@@ -104,6 +133,30 @@ impl Wish {
             return Err(Problem::too_large(format!("one request may name up to {MAX_IDS} packages")));
         }
         Ok(wish)
+    }
+}
+
+impl PartialSchema for Wish {
+    fn schema() -> RefOr<Schema> {
+        let or_null = |kind| SchemaType::from_iter([kind, Type::Null]);
+        let id = Object::builder()
+            .schema_type(or_null(Type::String))
+            .description(Some("A node id. A text that is none becomes a failure of its own"))
+            .examples(["N:package:032be5f6-8fb6-4b81-b783-615180ba7849"]);
+        let ids = Array::builder().schema_type(or_null(Type::Array)).items(id).max_items(Some(MAX_IDS));
+        let wish = Object::builder()
+            .schema_type(or_null(Type::Object))
+            .description(Some(
+                "Which packages. The member's name may be in any case; other members are ignored",
+            ))
+            .property("nodeIds", ids.description(Some("Packages and collections; null for none")));
+        wish.into()
+    }
+}
+
+impl ToSchema for Wish {
+    fn name() -> Cow<'static, str> {
+        "RestoreRequest".into()
     }
 }
 

@@ -9,6 +9,7 @@ use packages::{
     access::Claims,
     clock::Clock,
     db::Db,
+    http::Http,
     objects::{Bucket, Objects, Region, Settings},
     queue::Queue,
 };
@@ -17,8 +18,10 @@ use signing::{
     cloudfront::{Hash, KeyPairId, PrivateKey, Signer},
     s3::{Credentials as Keys, Endpoint, Method as Signed, PresignRequest, Presigner},
 };
+use telemetry::logs::{self, Json};
 use tower::ServiceExt;
 use tracing::{Dispatch, subscriber::NoSubscriber};
+use tracing_subscriber::{Layer, Registry, layer::SubscriberExt};
 
 use super::*;
 
@@ -31,7 +34,7 @@ fn unreachable_db() -> Db {
     Db::new(config, 1).unwrap()
 }
 
-fn app() -> App {
+pub(crate) fn app() -> App {
     let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
     let settings = Settings {
         endpoint: None,
@@ -42,12 +45,13 @@ fn app() -> App {
     let signer = Signer::new(KeyPairId::new("K2JCJMDEHXQW5F").unwrap(), key, Hash::Sha256);
     App {
         db: unreachable_db(),
-        objects: Objects::new(settings).unwrap(),
+        objects: Objects::new(settings, Http::new().unwrap()),
         viewer_assets: bucket("viewer-assets"),
         cdn: Cdn::new("https://d111111abcdef8.cloudfront.net/", signer),
         proxy: ProxyPolicy::new(vec![bucket("open-data")], None),
         queue: Queue::InProcess(tokio::sync::mpsc::unbounded_channel().0),
         clock: Clock::At(NOW),
+        realm: Realm::new("example.org").unwrap(),
     }
 }
 
@@ -72,11 +76,11 @@ async fn send(router: Router, method: Method, uri: &str, body: impl Into<Body>) 
     (Response::from_parts(parts, Body::empty()), serde_json::from_slice(&body).unwrap_or_default())
 }
 
-async fn as_stranger(method: Method, uri: &str) -> (Response, Value) {
+pub(crate) async fn as_stranger(method: Method, uri: &str) -> (Response, Value) {
     send(router(app(), |routes| routes), method, uri, Body::empty()).await
 }
 
-async fn as_member(role: u8, method: Method, uri: &str, body: &str) -> (Response, Value) {
+pub(crate) async fn as_member(role: u8, method: Method, uri: &str, body: &str) -> (Response, Value) {
     let router = router(app(), |routes| routes.layer(Extension(claims(role))));
     send(router, method, uri, body.to_owned()).await
 }
@@ -135,7 +139,7 @@ async fn strangers_are_told_to_authenticate() {
     for path in PRIVATE {
         let (response, body) = as_stranger(Method::GET, &format!("{path}?dataset_id=%")).await;
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
-        assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer");
+        assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer realm=\"example.org\"");
         assert_eq!(body["message"], body["detail"]);
     }
 }
@@ -268,8 +272,8 @@ impl Log {
     fn capture(&self) -> (tracing::subscriber::DefaultGuard, Dispatch) {
         let deaf = Dispatch::new(NoSubscriber::default());
         let log = self.clone();
-        let subscriber = tracing_subscriber::fmt().json().with_writer(move || log.clone()).finish();
-        (tracing::subscriber::set_default(subscriber), deaf)
+        let json = Json::new(move || log.clone(), &Arc::default()).with_filter(logs::filter("trace"));
+        (tracing::subscriber::set_default(Registry::default().with(json)), deaf)
     }
 
     fn text(&self) -> String {
@@ -302,9 +306,8 @@ async fn the_log_has_ids_and_never_what_the_client_wrote() {
     let log = log.text();
     assert!(!log.contains("hunter2"), "{log}");
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let answers: Vec<_> = lines.iter().filter(|line| line["fields"]["message"] == "answered").collect();
-    let routes: Vec<_> =
-        answers.iter().map(|line| (&line["fields"]["route"], &line["fields"]["status"])).collect();
+    let answers: Vec<_> = lines.iter().filter(|line| line["message"] == "answered").collect();
+    let routes: Vec<_> = answers.iter().map(|line| (&line["route"], &line["status"])).collect();
     assert_eq!(
         json!(routes),
         json!([
@@ -316,9 +319,12 @@ async fn the_log_has_ids_and_never_what_the_client_wrote() {
         ])
     );
     let refusal = lines.iter().find(|line| line["target"] == "audit").unwrap();
-    assert_eq!(refusal["fields"]["user"], "N:user:7");
+    assert_eq!(refusal["user"], "N:user:7");
     let cause = lines.iter().rfind(|line| line["level"] == "ERROR").unwrap();
-    assert_eq!(cause["span"]["dataset"], "N:dataset:41");
-    assert_eq!(cause["span"]["package"], "N:package:1");
-    assert_eq!(cause["span"]["request_id"], cause["fields"]["request_id"]);
+    assert_eq!((&cause["dataset"], &cause["package"]), (&json!("N:dataset:41"), &json!("N:package:1")));
+    let last = answers.last().unwrap();
+    assert_eq!(cause["requestId"], last["requestId"]);
+    assert!(last["traceId"].as_str().unwrap().starts_with("1-"));
+    assert_eq!((&last["method"], &last["statements"]), (&json!("GET"), &json!(0)));
+    assert!(last["duration_ms"].is_u64());
 }

@@ -3,6 +3,8 @@
 //! A token is believed when a known key signed it ([`Authorizer::identify`]); who that is, and which role they have,
 //! comes from Postgres at every call ([`Authorizer::authorize`]), so a role that is taken away is gone at once.
 
+pub mod keys;
+mod pool;
 mod token;
 
 use std::fmt;
@@ -16,7 +18,8 @@ use packages::{
     },
     id::DatasetNodeId,
 };
-pub use token::{InvalidToken, Pool, Verifier};
+pub use pool::{Bearers, Pool};
+pub use token::{InvalidToken, Unidentified, Verifier};
 
 /// Decides what a token's bearer may do.
 #[derive(Debug, Clone)]
@@ -59,9 +62,10 @@ impl Authorizer {
         Self { verifier, db, clock }
     }
 
-    /// Whom a token names, if it is to be believed now. Asks nobody.
-    pub fn identify(&self, token: &str) -> Result<Identity, InvalidToken> {
-        self.verifier.verify(token, self.clock.now())
+    /// Whom a token names, if it is to be believed now. It asks the token's pool for keys when those that are known do
+    /// not do, and waits two seconds at most for them.
+    pub async fn identify(&self, token: &str) -> Result<Identity, Unidentified> {
+        self.verifier.verify(token, self.clock.now()).await
     }
 
     /// The claims of somebody on a dataset of the workspace that they are active in. Two statements.

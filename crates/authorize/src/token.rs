@@ -1,14 +1,21 @@
 //! Verifying access tokens of Cognito user pools, by the pools' published keys (RFC 7515, RFC 7517, RFC 7519).
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
-use jsonwebtoken::{
-    Algorithm, DecodingKey, Validation, decode, decode_header,
-    jwk::{JwkSet, PublicKeyUse},
+use jsonwebtoken::{Algorithm, Validation, dangerous::insecure_decode_claims, decode, decode_header};
+use packages::{
+    config::{self, UserPool},
+    db::access::Identity,
+    http::Http,
 };
-use packages::db::access::Identity;
 use serde::Deserialize;
+use serde_json::Value;
 use uuid::Uuid;
+
+use crate::{
+    Bearers, Pool,
+    keys::{Keys, KeysUnavailable},
+};
 
 /// The longest token that is looked at, in bytes. Cognito's access tokens have about a thousand.
 const MAX_TOKEN: usize = 8192;
@@ -16,27 +23,44 @@ const MAX_TOKEN: usize = 8192;
 /// How far the issuer's clock may be ahead of ours, in seconds.
 const SKEW: u64 = 60;
 
-/// A pool of people or of API keys. A token is its when issuer *and* client agree.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pool {
-    /// `https://cognito-idp.{region}.amazonaws.com/{pool}`.
-    pub issuer: String,
-    /// The application's client id.
-    pub client_id: String,
-    /// Whether it holds API keys, and not people.
-    pub is_api_keys: bool,
-}
+/// The longest name of an API key, in characters: that of its column, `tokens.token`.
+const MAX_API_KEY: usize = 255;
 
 /// Knows the pools and their keys.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Verifier {
-    pools: Arc<[Pool]>,
-    keys: Arc<HashMap<String, DecodingKey>>,
+    pools: Arc<[(Pool, Keys)]>,
 }
 
-impl fmt::Debug for Verifier {
+/// Why it is not known whom a token names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unidentified {
+    /// It names nobody: whoever sent it is to be refused.
+    Invalid(InvalidToken),
+    /// It cannot be said, for now: nobody is to be refused for this.
+    Unavailable(KeysUnavailable),
+}
+
+impl fmt::Display for Unidentified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verifier").field("pools", &self.pools).finish_non_exhaustive()
+        match self {
+            Self::Invalid(why) => why.fmt(f),
+            Self::Unavailable(why) => why.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Unidentified {}
+
+impl From<InvalidToken> for Unidentified {
+    fn from(why: InvalidToken) -> Self {
+        Self::Invalid(why)
+    }
+}
+
+impl From<KeysUnavailable> for Unidentified {
+    fn from(why: KeysUnavailable) -> Self {
+        Self::Unavailable(why)
     }
 }
 
@@ -66,7 +90,10 @@ impl fmt::Display for InvalidToken {
 
 impl std::error::Error for InvalidToken {}
 
-/// The claims that decide. A token that lacks one, or has it in another type, is malformed.
+/// The claims that decide. A token that lacks one, has it twice, or has it in another type, is malformed.
+///
+/// `custom:organization_id` is not among them: Cognito puts custom attributes into ID tokens, which are refused here, and
+/// the workspace that somebody is active in is what the database says.
 #[derive(Deserialize)]
 struct AccessToken {
     iss: String,
@@ -78,41 +105,86 @@ struct AccessToken {
     username: String,
 }
 
+impl AccessToken {
+    /// A pool's tokens are good from `nbf`, if there is one, until `exp`, by our clock (RFC 7519, sections 4.1.4, 4.1.5).
+    fn is_current(&self, now: u64) -> bool {
+        self.exp > now && self.nbf <= now.saturating_add(SKEW)
+    }
+
+    fn names(self, bearers: Bearers) -> Result<Identity, InvalidToken> {
+        match bearers {
+            Bearers::People => {
+                Uuid::parse_str(&self.username).map(Identity::User).map_err(|_| InvalidToken::Malformed)
+            }
+            Bearers::ApiKeys if is_api_key(&self.username) => Ok(Identity::ApiKey(self.username)),
+            Bearers::ApiKeys => Err(InvalidToken::Malformed),
+        }
+    }
+}
+
 impl Verifier {
-    /// Takes the signature keys of a key set; those of another kind are no use.
+    /// Believes these pools, each by its own keys.
     #[must_use]
-    pub fn new(pools: Vec<Pool>, keys: &JwkSet) -> Self {
-        let usable = keys.keys.iter().filter(
-            |key| !matches!(&key.common.public_key_use, Some(purpose) if *purpose != PublicKeyUse::Signature),
-        );
-        let keys = usable.filter_map(|key| {
-            let id = key.common.key_id.clone()?;
-            Some((id, DecodingKey::from_jwk(key).ok()?))
-        });
-        Self { pools: pools.into(), keys: Arc::new(keys.collect()) }
+    pub fn new(pools: Vec<(Pool, Keys)>) -> Self {
+        Self { pools: pools.into() }
+    }
+
+    /// Believes the platform's two pools in Cognito, by the keys that they publish.
+    #[must_use]
+    pub fn cognito(config: &config::Authorize, http: &Http) -> Self {
+        let endpoint = config.platform.endpoints.cognito.as_deref();
+        let pool = |ids: &UserPool, bearers| {
+            let pool = Pool::cognito(&config.platform.region, ids, bearers);
+            let keys = Keys::fetched(&pool, endpoint, http.clone());
+            (pool, keys)
+        };
+        Self::new(vec![pool(&config.people, Bearers::People), pool(&config.api_keys, Bearers::ApiKeys)])
     }
 
     /// Verifies a token at a time (seconds since the Unix epoch) and says whom it names.
-    pub fn verify(&self, token: &str, now: u64) -> Result<Identity, InvalidToken> {
-        if token.len() > MAX_TOKEN {
-            return Err(InvalidToken::Malformed);
+    ///
+    /// What can be refused without a key is refused first: only a current token that claims to come from one of the
+    /// pools can make us ask for keys.
+    pub async fn verify(&self, token: &str, now: u64) -> Result<Identity, Unidentified> {
+        let key_id = key_id(token)?;
+        let claimed: AccessToken = insecure_decode_claims(token).map_err(|_| InvalidToken::Malformed)?;
+        let (pool, keys) = self.pool(&claimed).ok_or(InvalidToken::Purpose)?;
+        if !claimed.is_current(now) {
+            return Err(InvalidToken::Expired.into());
         }
-        let header = decode_header(token).map_err(|_| InvalidToken::Malformed)?;
-        let key = header.kid.as_ref().and_then(|id| self.keys.get(id)).ok_or(InvalidToken::Signature)?;
-        let claims: AccessToken = decode(token, key, &rs256()).map_err(|error| reason(&error))?.claims;
-        if claims.exp <= now || claims.nbf > now + SKEW {
-            return Err(InvalidToken::Expired);
-        }
-        let is_from = |pool: &&Pool| pool.issuer == claims.iss && pool.client_id == claims.client_id;
-        let pool = self.pools.iter().find(is_from).ok_or(InvalidToken::Purpose)?;
-        if claims.token_use != "access" {
-            return Err(InvalidToken::Purpose);
-        }
-        if pool.is_api_keys {
-            return Ok(Identity::ApiKey(claims.username));
-        }
-        Uuid::parse_str(&claims.username).map(Identity::User).map_err(|_| InvalidToken::Malformed)
+        let key = keys.find(&key_id, now).await?.ok_or(InvalidToken::Signature)?;
+        let proven: AccessToken = decode(token, &key, &rs256()).map_err(|error| reason(&error))?.claims;
+        Ok(proven.names(pool.bearers)?)
     }
+
+    /// The pool that a token for access says it is from.
+    fn pool(&self, claimed: &AccessToken) -> Option<&(Pool, Keys)> {
+        let issued = |pool: &Pool| pool.issuer == claimed.iss && pool.client_id == claimed.client_id;
+        self.pools.iter().find(|(pool, _)| issued(pool)).filter(|_| claimed.token_use == "access")
+    }
+}
+
+/// The id of the key that is said to have signed a token, if the token's header is one that we understand: RS256, and no
+/// extension. One that is marked as critical must be refused (RFC 7515, section 4.1.11), and `b64` would have us read
+/// the claims in another way (RFC 7797), marked or not.
+fn key_id(token: &str) -> Result<String, InvalidToken> {
+    if token.len() > MAX_TOKEN {
+        return Err(InvalidToken::Malformed);
+    }
+    let header = decode_header(token).map_err(|_| InvalidToken::Malformed)?;
+    let b64 = header.extras.get::<Value>("b64");
+    if header.crit.is_some() || !matches!(b64, Ok(None)) {
+        return Err(InvalidToken::Malformed);
+    }
+    if header.alg != Algorithm::RS256 {
+        return Err(InvalidToken::Signature);
+    }
+    header.kid.ok_or(InvalidToken::Signature)
+}
+
+/// What a row of `tokens` can be found by. Postgres has no text with a NUL in it.
+fn is_api_key(name: &str) -> bool {
+    (1..=MAX_API_KEY).contains(&name.chars().count()) && !name.contains(char::is_control)
 }
 
 /// RS256 and nothing else. The times are compared by us, to our own clock.

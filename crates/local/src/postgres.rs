@@ -2,7 +2,7 @@
 //!
 //! [`Postgres::start`] finds the programs (`binaries`), settles who the server runs as (`account`) and where its
 //! data live (`place`), makes the data directory where there is none (`cluster`), and starts the server with
-//! `settings` from a thread that outlives every caller (`spawn`). What a killed predecessor left behind is cleared
+//! `settings` from a thread that outlives every caller (`crate::spawn`). What a killed predecessor left behind is cleared
 //! away first (`postmaster`).
 
 mod account;
@@ -12,7 +12,6 @@ mod error;
 mod place;
 mod postmaster;
 mod settings;
-mod spawn;
 mod testing;
 
 use std::{
@@ -185,7 +184,7 @@ impl Launch<'_> {
         for (name, value) in settings::of(self.durability, cluster::version(self.data_dir)) {
             command.arg("-c").arg(format!("{name}={value}"));
         }
-        spawn::spawn(command, self.account).context(|| "cannot run postgres".to_owned())
+        account::spawn_as(self.account, command).context(|| "cannot run postgres".to_owned())
     }
 
     /// Beside the data directory, because that one is the server's account's: root must not open what it may have

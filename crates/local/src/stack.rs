@@ -23,7 +23,10 @@ pub const VIEWER_ASSETS_BUCKET: &str = "local-viewer-assets";
 pub const REGION: &str = "us-east-1";
 
 /// The id under which the edge knows the service's key.
-const KEY_PAIR_ID: &str = "KLOCAL00000001";
+pub const KEY_PAIR_ID: &str = "KLOCAL00000001";
+
+/// The file with the private key that signs links to the edge, in the state directory.
+pub const SIGNING_KEY: &str = "keys/cloudfront.pem";
 
 /// The ports that the stack listens on, all on the loopback interface; 0 for any that is free.
 #[derive(Debug, Clone, Copy, Default)]
@@ -77,7 +80,7 @@ impl Stack {
             ..S3Config::new(store.clone())
         };
         let s3 = S3Server::start(s3).await.map_err(|error| unusable("--s3-port", &error))?;
-        let signing_key = state.keep("keys/cloudfront.pem", new_signing_key)?;
+        let signing_key = state.keep(SIGNING_KEY, new_signing_key)?;
         let verifier = Verifier::new()
             .with_key(key_pair_id()?, private_key(&signing_key)?.public_key().map_err(io::Error::other)?);
         let edge = EdgeConfig {

@@ -1,21 +1,27 @@
-//! The local identity provider: its key pair, its one pool of people, and tokens as Cognito would make them.
+//! The local identity provider: its key pair, its pools of people and of API keys, and tokens as Cognito would make them.
 
-use authorize::{Pool, Verifier};
+use authorize::{
+    Bearers, Pool, Verifier,
+    keys::{KeySet, Keys},
+};
 use jsonwebtoken::{
     Algorithm, EncodingKey, Header, encode,
-    jwk::{Jwk, JwkSet},
+    jwk::{Jwk, JwkSet, PublicKeyUse},
 };
 use serde_json::json;
 use signing::cloudfront::PrivateKey;
 use uuid::Uuid;
 
-const ISSUER: &str = "https://cognito-idp.local/people";
-const CLIENT: &str = "packages-service-local";
+use crate::stack::REGION;
+
+/// The id of the one key, which signs for both pools.
+const KEY_ID: &str = "local";
 
 /// Issues access tokens.
 pub struct Issuer {
     key: EncodingKey,
-    keys: JwkSet,
+    jwks: JwkSet,
+    keys: KeySet,
 }
 
 /// A key that cannot sign tokens.
@@ -42,30 +48,59 @@ impl Issuer {
         let unusable = |error: jsonwebtoken::errors::Error| UnusableKey(error.to_string());
         let key = EncodingKey::from_rsa_pem(pem.as_bytes()).map_err(unusable)?;
         let mut jwk = Jwk::from_encoding_key(&key, Algorithm::RS256).map_err(unusable)?;
-        jwk.common.key_id = Some("local".to_owned());
-        Ok(Self { key, keys: JwkSet { keys: vec![jwk] } })
+        jwk.common.key_id = Some(KEY_ID.to_owned());
+        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+        let jwks = JwkSet { keys: vec![jwk] };
+        let json = serde_json::to_vec(&jwks).map_err(|error| UnusableKey(error.to_string()))?;
+        let keys = KeySet::parse(&json).map_err(|error| UnusableKey(error.to_string()))?;
+        Ok(Self { key, jwks, keys })
     }
 
     /// An access token for a person, valid for `life` seconds from `now` (seconds since the Unix epoch).
     pub fn issue(&self, cognito_id: Uuid, now: u64, life: u64) -> Result<String, UnusableKey> {
+        self.issue_to(&cognito_id.to_string(), &pool(Bearers::People), now, life)
+    }
+
+    /// An access token for an API key, which is what a program gets for the key's two halves.
+    pub fn issue_api_key(&self, api_key: &str, now: u64, life: u64) -> Result<String, UnusableKey> {
+        self.issue_to(api_key, &pool(Bearers::ApiKeys), now, life)
+    }
+
+    fn issue_to(&self, username: &str, pool: &Pool, now: u64, life: u64) -> Result<String, UnusableKey> {
         let claims = json!({
-            "iss": ISSUER, "client_id": CLIENT, "token_use": "access", "scope": "aws.cognito.signin.user.admin",
-            "sub": cognito_id, "username": cognito_id, "iat": now, "exp": now + life, "jti": Uuid::new_v4(),
+            "iss": pool.issuer, "client_id": pool.client_id, "token_use": "access",
+            "scope": "aws.cognito.signin.user.admin", "sub": username, "username": username,
+            "iat": now, "exp": now + life, "jti": Uuid::new_v4(),
         });
-        let header = Header { kid: Some("local".to_owned()), ..Header::new(Algorithm::RS256) };
+        let header = Header { kid: Some(KEY_ID.to_owned()), ..Header::new(Algorithm::RS256) };
         encode(&header, &claims, &self.key).map_err(|error| UnusableKey(error.to_string()))
     }
 
     /// The public keys, as `/.well-known/jwks.json` tells them.
     #[must_use]
     pub fn keys(&self) -> &JwkSet {
-        &self.keys
+        &self.jwks
     }
 
     /// A verifier that believes this issuer alone.
     #[must_use]
     pub fn verifier(&self) -> Verifier {
-        let pool = Pool { issuer: ISSUER.to_owned(), client_id: CLIENT.to_owned(), is_api_keys: false };
-        Verifier::new(vec![pool], &self.keys)
+        let believed = |bearers| (pool(bearers), Keys::fixed(self.keys.clone()));
+        Verifier::new(vec![believed(Bearers::People), believed(Bearers::ApiKeys)])
+    }
+}
+
+/// The pool whose tokens name people, or that whose tokens name API keys. They look as if they were in Cognito, so that
+/// what believes Cognito can be told to believe them.
+#[must_use]
+pub fn pool(bearers: Bearers) -> Pool {
+    let name = match bearers {
+        Bearers::People => "People",
+        Bearers::ApiKeys => "Keys",
+    };
+    Pool {
+        issuer: format!("https://cognito-idp.{REGION}.amazonaws.com/{REGION}_Local{name}"),
+        client_id: format!("local{name}"),
+        bearers,
     }
 }

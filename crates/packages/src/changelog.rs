@@ -1,6 +1,10 @@
 //! Telling the platform's changelog which packages came back.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -9,6 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     id::{DatasetId, PackageId, PackageNodeId, WorkspaceId},
+    queue::Sqs,
     restore::{Message, Restored},
 };
 
@@ -20,6 +25,10 @@ const MAX_MESSAGE: usize = 240 * 1024;
 pub enum Changelog {
     /// Appended to a file, one JSON message a line.
     File(Arc<Mutex<PathBuf>>),
+    /// The platform's queue of jobs.
+    Sqs(Sqs),
+    /// Nowhere: this platform keeps none.
+    None,
 }
 
 /// One package's entry.
@@ -55,22 +64,24 @@ impl Changelog {
 
     /// Announces restored packages, in as many messages as their number needs.
     pub async fn announce(&self, order: &Message, events: &[Event], at: OffsetDateTime) -> io::Result<()> {
-        for message in messages(order, events, at)? {
-            self.send(&message).await?;
-        }
-        Ok(())
-    }
-
-    async fn send(&self, message: &str) -> io::Result<()> {
+        let messages = messages(order, events, at)?;
         match self {
-            Self::File(path) => {
-                let path = path.lock().await;
-                let mut file = tokio::fs::OpenOptions::new().append(true).create(true).open(&*path).await?;
-                file.write_all(format!("{message}\n").as_bytes()).await?;
-                file.flush().await
-            }
+            Self::File(path) => append(&path.lock().await, &messages).await,
+            Self::Sqs(queue) => match queue.send(&messages).await.len() {
+                0 => Ok(()),
+                unsent => Err(io::Error::other(format!("{unsent} of {} messages not sent", messages.len()))),
+            },
+            Self::None => Ok(()),
         }
     }
+}
+
+async fn append(path: &Path, messages: &[String]) -> io::Result<()> {
+    let mut file = tokio::fs::OpenOptions::new().append(true).create(true).open(path).await?;
+    for message in messages {
+        file.write_all(format!("{message}\n").as_bytes()).await?;
+    }
+    file.flush().await
 }
 
 #[derive(Serialize)]

@@ -7,9 +7,15 @@
 
 pub mod access;
 pub mod asset;
+pub mod aws;
+pub mod causes;
 pub mod changelog;
 pub mod clock;
+pub mod config;
+mod credentials;
 pub mod db;
+pub mod deletions;
+pub mod http;
 pub mod id;
 pub mod links;
 pub mod name;
@@ -17,6 +23,9 @@ pub mod objects;
 pub mod package;
 pub mod queue;
 pub mod restore;
+mod roots;
+pub mod secrets;
+pub mod trace;
 
 /// The tables that this service adds to the platform's: to be made once per database, as its owner.
 pub const SCHEMA: &str = include_str!("schema.sql");

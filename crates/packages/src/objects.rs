@@ -1,5 +1,6 @@
 //! S3: links to objects, what an object is like, and undeleting.
 
+mod markers;
 mod presign;
 mod probe;
 mod undelete;
@@ -17,10 +18,12 @@ use aws_sdk_s3::{
     config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig},
 };
 pub use signing::s3::{Bucket, Region};
-use signing::s3::{CustomEndpoint, Endpoint, Presigner};
+use signing::s3::{Credentials, CustomEndpoint, Endpoint, Presigner};
 
 pub use presign::{Link, Method, PresignError};
 pub use probe::{Head, ProbeError};
+
+use crate::{causes::with_causes, credentials::Cached, http::Http};
 
 /// Where an object lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,10 +52,10 @@ pub struct Settings {
 pub struct Objects {
     settings: Arc<Settings>,
     presigner: Arc<Presigner>,
-    credentials: Arc<presign::CachedCredentials>,
+    credentials: Arc<Cached<Credentials>>,
     clients: Arc<Mutex<HashMap<Region, Client>>>,
     regions: Arc<[(&'static str, Region)]>,
-    http: probe::Http,
+    http: Http,
 }
 
 impl fmt::Debug for Objects {
@@ -72,13 +75,7 @@ impl Interrupted {
 
     /// The SDK's error with its causes, but without the request: that holds what must not be logged.
     fn sdk(doing: &str, error: &dyn std::error::Error) -> Self {
-        let mut text = format!("S3, {doing}: {error}");
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        Self(text)
+        Self(format!("S3, {doing}: {}", with_causes(error)))
     }
 }
 
@@ -91,17 +88,18 @@ impl fmt::Display for Interrupted {
 impl std::error::Error for Interrupted {}
 
 impl Objects {
-    /// Opens no connection yet. An error is in words for the operator.
-    pub fn new(settings: Settings) -> Result<Self, String> {
+    /// Opens no connection yet.
+    #[must_use]
+    pub fn new(settings: Settings, http: Http) -> Self {
         let endpoint = settings.endpoint.clone().map_or(Endpoint::Aws, Endpoint::Custom);
-        Ok(Self {
+        Self {
             presigner: Arc::new(Presigner::new(endpoint)),
-            credentials: Arc::new(presign::CachedCredentials::new(settings.credentials.clone())),
+            credentials: Arc::new(Cached::new(settings.credentials.clone(), presign::to_sign)),
             clients: Arc::default(),
-            http: probe::http()?,
+            http,
             regions: if settings.endpoint.is_none() { named_regions() } else { Arc::default() },
             settings: Arc::new(settings),
-        })
+        }
     }
 
     /// The region of a bucket: the platform's buckets end in its short name.

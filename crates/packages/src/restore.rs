@@ -6,7 +6,7 @@
 //! 1. [`claim()`]: one short transaction marks the target, the deleted folders above it and what lies beneath it;
 //! 2. [`undelete`](crate::objects::Objects::undelete): no transaction open, delete markers are removed in S3;
 //! 3. [`finish()`]: one transaction gives names and states back, counts the bytes, closes the order;
-//! 4. the changelog is told.
+//! 4. the changelog is told, and the [records of the deletions](crate::deletions) end.
 //!
 //! Each may be stopped anywhere and done again, at any time, also twice at once. What a step needs it reads again; an
 //! order's row in `packages_service.restore_orders` says that it is not done yet, whatever the states say.
@@ -27,12 +27,16 @@ use crate::{
     changelog::{Changelog, Event},
     clock::Clock,
     db::{self, Db},
-    id::PackageId,
+    deletions::DeletionRecords,
+    id::{PackageId, PackageNodeId},
     objects::{Interrupted, Objects},
 };
 
 /// How often a message is tried before its order is given up.
 pub const ATTEMPTS: u32 = 3;
+
+/// Why an order was given up, in words for the packages' owner.
+pub const NO_ANSWER: &str = "the storage or the database did not answer; restore it again later";
 
 /// Why packages of a plan do not come back, in words for their owner.
 pub type Reasons = HashMap<PackageId, String>;
@@ -46,6 +50,8 @@ pub struct Restorer {
     pub objects: Objects,
     /// Who is told about restored packages.
     pub changelog: Changelog,
+    /// Where the platform keeps a record of each deleted package.
+    pub deletions: DeletionRecords,
     /// The time that the changelog's events carry.
     pub clock: Clock,
 }
@@ -94,12 +100,36 @@ impl From<Interrupted> for Stopped {
     }
 }
 
-/// Carries out one message. An error says that the same message should come again.
+/// Carries out one message, and counts it. An error says that the same message should come again.
 pub async fn run(restorer: &Restorer, message: &Message) -> Result<Outcome, Stopped> {
+    let ran = carry_out(restorer, message).await;
+    match &ran {
+        Ok(outcome) => count(*outcome),
+        Err(_) => count_stopped(),
+    }
+    ran
+}
+
+fn count(Outcome { restored, failed }: Outcome) {
+    metrics::counter!("restores_total", "outcome" => "finished").increment(1);
+    metrics::counter!("restore_failed_packages_total").increment(failed as u64);
+    #[expect(clippy::cast_precision_loss, reason = "packages of one dataset")]
+    metrics::histogram!("restored_packages").record(restored as f64);
+}
+
+/// Counts a run that did not come to its end: for a host that breaks one off.
+pub fn count_stopped() {
+    metrics::counter!("restores_total", "outcome" => "stopped").increment(1);
+}
+
+async fn carry_out(restorer: &Restorer, message: &Message) -> Result<Outcome, Stopped> {
     let Some(plan) = claim(&restorer.db, message).await? else { return Ok(Outcome::default()) };
     let reasons = restorer.objects.undelete(&plan.files).await?;
     let finished = finish(&restorer.db, message, &plan, &reasons).await?;
-    announce(restorer, message, &finished.restored).await;
+    tokio::join!(
+        announce(restorer, message, &finished.restored),
+        forget_deletions(restorer, message, &finished.restored),
+    );
     Ok(Outcome { restored: finished.restored.len(), failed: finished.failed })
 }
 
@@ -110,6 +140,18 @@ async fn announce(restorer: &Restorer, message: &Message, restored: &[Restored])
         tracing::error!(
             workspace = message.workspace.0, dataset = message.dataset.0, package = message.package.id.0,
             events = events.len(), %error, "the changelog was not told of restored packages",
+        );
+    }
+}
+
+/// Ends the records of the deletions. The packages are back and stay so: a record that is left misleads nobody here.
+async fn forget_deletions(restorer: &Restorer, message: &Message, restored: &[Restored]) {
+    let packages: Vec<PackageNodeId> =
+        restored.iter().map(|restored| restored.package.node_id.clone()).collect();
+    if let Err(error) = restorer.deletions.remove(&packages).await {
+        tracing::error!(
+            workspace = message.workspace.0, dataset = message.dataset.0, package = message.package.id.0,
+            packages = packages.len(), %error, "records of deleted packages are left that are back",
         );
     }
 }

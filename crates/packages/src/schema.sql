@@ -2,7 +2,8 @@
 
 CREATE SCHEMA IF NOT EXISTS packages_service;
 
--- A restore that was asked for and is not finished.
+-- A restore that was asked for and is not finished. ordered_at: when the order took the package out of the trash;
+-- -infinity where something else had done so before.
 CREATE TABLE IF NOT EXISTS packages_service.restore_orders (
     workspace_id integer NOT NULL,
     package_id integer NOT NULL,

@@ -1,7 +1,7 @@
 //! Who asks: the bearer token of a private route becomes claims on the dataset that the request names.
 
 use api::Problem;
-use authorize::{Authorizer, Denied, bearer};
+use authorize::{Authorizer, Denied, Unidentified, bearer};
 use axum::{
     extract::{Request, State},
     http::{header::AUTHORIZATION, request::Parts},
@@ -11,7 +11,8 @@ use axum::{
 use packages::access::Claims;
 
 /// Puts [`packages::access::Claims`] into the request. A request without a token goes on without: the endpoint says
-/// that it needs one. A token that is not to be believed is refused before anything else is looked at.
+/// that it needs one. A token that is not to be believed is refused before anything else is looked at; where that cannot be
+/// said, for want of the issuer's keys, the service is not available.
 pub async fn authenticate(State(authorizer): State<Authorizer>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
@@ -34,7 +35,10 @@ pub async fn authenticate(State(authorizer): State<Authorizer>, request: Request
 }
 
 async fn claims(authorizer: &Authorizer, token: &str, parts: &mut Parts) -> Result<Claims, Problem> {
-    let identity = authorizer.identify(token).map_err(|error| Problem::unauthorized(error.to_string()))?;
+    let identity = authorizer.identify(token).await.map_err(|unidentified| match unidentified {
+        Unidentified::Invalid(why) => Problem::unauthorized(why.to_string()),
+        Unidentified::Unavailable(why) => Problem::unavailable(why.to_string()),
+    })?;
     let dataset = api::dataset_id(parts)?;
     authorizer.authorize(&identity, &dataset).await.map_err(|denied| match denied {
         Denied::NoAccess => Problem::forbidden(denied.to_string()),

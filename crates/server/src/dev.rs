@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use api::{App, Cdn, ProxyPolicy};
+use api::{App, Cdn, ProxyPolicy, Realm};
 use authorize::Authorizer;
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use axum::{Json, Router, middleware::from_fn_with_state, routing::get};
@@ -15,18 +15,22 @@ use packages::{
     changelog::Changelog,
     clock::Clock,
     db::Db,
+    deletions::DeletionRecords,
+    http::Http,
     objects::{Bucket, Objects, Region, Settings},
     queue::Queue,
-    restore::{self, Restorer},
+    restore::Restorer,
 };
 use signing::s3::CustomEndpoint;
-use tokio::{net::TcpListener, signal::unix::SignalKind, sync::mpsc};
+use tokio::{net::TcpListener, sync::mpsc};
 
-use server::{authentication::authenticate, serve, worker};
+use server::{authentication::authenticate, metrics, serve, worker};
+use telemetry::{Format, Host, Telemetry};
 
 use crate::{
-    StateDirOption, say,
+    StateDirOption, environment, say,
     stack_file::{self, StackFile},
+    stop::stop,
     token, welcome,
 };
 
@@ -65,11 +69,18 @@ pub(crate) struct Options {
 
 /// Runs until it is told to stop.
 pub(crate) fn run(options: Options) -> io::Result<()> {
-    tracing_subscriber::fmt().with_env_filter(&options.log).with_writer(io::stderr).init();
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(dev(options))
+    let telemetry = telemetry::init(telemetry::Options {
+        filter: &options.log,
+        service: "packages-service",
+        environment: "local",
+        host: Host::Server(Format::Text),
+        xray: None,
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(dev(options, telemetry))
 }
 
-async fn dev(options: Options) -> io::Result<()> {
+async fn dev(options: Options, telemetry: Telemetry) -> io::Result<()> {
     let listener = listen(options.port).await?;
     let state = StateDir::take(&options.state.state_dir)?;
     if options.fresh {
@@ -77,7 +88,7 @@ async fn dev(options: Options) -> io::Result<()> {
     }
     let ports = Ports { postgres: options.postgres_port, s3: options.s3_port, edge: options.edge_port };
     let stack = Stack::start(&state, options.postgres.clone(), ports).await?;
-    let served = service(&options, &state, &stack, listener).await;
+    let served = Box::pin(service(&options, (&state, &stack), listener, telemetry)).await;
     stack.stop().await;
     served
 }
@@ -93,9 +104,9 @@ async fn listen(port: u16) -> io::Result<TcpListener> {
 
 async fn service(
     options: &Options,
-    state: &StateDir,
-    stack: &Stack,
+    (state, stack): (&StateDir, &Stack),
     listener: TcpListener,
+    telemetry: Telemetry,
 ) -> io::Result<()> {
     let demo = demo::ensure(state, stack.connect().await?, &stack.store).await?;
     let file = stack_file(&demo, stack, listener.local_addr()?)?;
@@ -105,20 +116,19 @@ async fn service(
         db: app.db.clone(),
         objects: app.objects.clone(),
         changelog: Changelog::file(state.path().join("changelog.jsonl")),
+        deletions: DeletionRecords::None,
         clock: app.clock,
     };
-    let unfinished = restore::find_unfinished(&app.db).await.map_err(io::Error::other)?;
-    if !unfinished.is_empty() {
-        tracing::info!(orders = unfinished.len(), "taking up what was being restored");
-        app.queue.send(&unfinished).await;
-    }
+    worker::take_up(&app.db, &app.queue).await.map_err(io::Error::other)?;
     let worker = tokio::spawn(worker::work(restorer, orders));
     let authorizer = Authorizer::new(stack.issuer.verifier(), app.db.clone(), app.clock);
     let keys = stack.issuer.keys().clone();
     let router = api::router(app, |private| private.layer(from_fn_with_state(authorizer, authenticate)))
-        .merge(Router::new().route("/.well-known/jwks.json", get(async || Json(keys))));
+        .merge(Router::new().route("/{pool}/.well-known/jwks.json", get(async || Json(keys))))
+        .merge(metrics::route(telemetry));
 
     state.write(stack_file::NAME, &serde_json::to_string_pretty(&file)?)?;
+    state.write(environment::NAME, &environment::file(stack, state.path(), listener.local_addr()?)?)?;
     write_headers(state, &file)?;
     welcome::print(&file, state.path());
     serve::serve(listener, router, stop()).await;
@@ -142,12 +152,13 @@ fn app(options: &Options, stack: &Stack, queue: Queue) -> io::Result<App> {
     let postgres = stack.postgres.url().parse().map_err(io::Error::other)?;
     Ok(App {
         db: Db::new(postgres, CONNECTIONS).map_err(io::Error::other)?,
-        objects: Objects::new(settings).map_err(io::Error::other)?,
+        objects: Objects::new(settings, Http::new().map_err(io::Error::other)?),
         viewer_assets: Bucket::new(VIEWER_ASSETS_BUCKET).map_err(io::Error::other)?,
         cdn: Cdn::new(&stack.edge.endpoint(), stack.signer()?),
         proxy: ProxyPolicy::new(buckets, Some(endpoint)),
         queue,
         clock: Clock::System,
+        realm: Realm::new("localhost").ok_or_else(|| io::Error::other("no realm"))?,
     })
 }
 
@@ -193,18 +204,4 @@ fn write_headers(state: &StateDir, file: &StackFile) -> io::Result<()> {
         state.write(&format!("tokens/{name}"), &format!("Authorization: Bearer {}\n", user.token))?;
     }
     Ok(())
-}
-
-/// Ends with Ctrl-C, or when a supervisor says so.
-async fn stop() {
-    let terminate = async {
-        match tokio::signal::unix::signal(SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
-    }
 }

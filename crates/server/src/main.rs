@@ -1,7 +1,11 @@
 //! `packages-service`: the service on one machine, and small helpers for those who run it.
 
 mod dev;
+mod environment;
+mod openapi;
 mod stack_file;
+mod standalone;
+mod stop;
 mod token;
 mod welcome;
 
@@ -21,10 +25,14 @@ struct Arguments {
 enum Command {
     /// Run the service with all that it needs: Postgres, S3, an edge, an identity provider and demo data
     Dev(dev::Options),
+    /// Run the service for a platform that is there already; the README has the variables
+    Serve(standalone::Options),
     /// Print a fresh token for one of the demo's users
     Token(token::Options),
     /// Print the SQL of the tables that the service adds to the platform's
     Schema,
+    /// Print the API's description as OpenAPI
+    Openapi(openapi::Options),
 }
 
 /// Where the local stack lives.
@@ -38,11 +46,13 @@ struct StateDirOption {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Dev(options) => dev::run(options),
+        Command::Serve(options) => standalone::run(&options),
         Command::Token(options) => token::run(&options),
         Command::Schema => {
             say(packages::SCHEMA.trim_end());
             Ok(())
         }
+        Command::Openapi(options) => openapi::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

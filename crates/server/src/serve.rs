@@ -1,9 +1,16 @@
-//! The accept loop: HTTP/1.1 with a limit on how long a request's head may take, and an orderly end.
+//! The accept loop: HTTP/1.1 with limits on a request's head, and an orderly end.
+
+mod explained;
 
 use std::{convert::Infallible, time::Duration};
 
-use axum::{Router, body::Body};
-use hyper::{Request, Response, body::Incoming, server::conn::http1};
+use axum::{Router, body::Body, response::IntoResponse as _};
+use hyper::{
+    Request, Response, StatusCode,
+    body::Incoming,
+    header::{CONNECTION, HeaderValue},
+    server::conn::http1,
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -11,11 +18,13 @@ use hyper_util::{
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
 
+use explained::Explained;
+
 /// How long a client may take to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long requests that are under way may take after the service was told to stop.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(30);
 
 /// The largest head of a request, in bytes: a presigned URL with its session token, percent-encoded, must fit.
 const MAX_HEAD: usize = 64 * 1024;
@@ -33,7 +42,8 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
         };
         let router = router.clone();
         let service = hyper::service::service_fn(move |request| answer(router.clone(), request));
-        let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
+        let connection =
+            connections.watch(http.serve_connection(TokioIo::new(Explained::new(stream)), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
@@ -63,5 +73,20 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 }
 
 async fn answer(router: Router, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    // The reader's own limit is on its buffer, which may be filled beyond it by one more read.
+    if head_length(&request) > MAX_HEAD {
+        let close = [(CONNECTION, HeaderValue::from_static("close"))];
+        return Ok((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, close).into_response());
+    }
     router.oneshot(request.map(Body::new)).await
+}
+
+/// How long a request's head is in its plainest spelling, in bytes: `GET /target HTTP/1.1`, `name: value`, an empty line.
+fn head_length<B>(request: &Request<B>) -> usize {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let line = request.method().as_str().len() + target + "  HTTP/1.1\r\n".len();
+    let field = |name: &str, value: &[u8]| name.len() + value.len() + ": \r\n".len();
+    let fields: usize =
+        request.headers().iter().map(|(name, value)| field(name.as_str(), value.as_bytes())).sum();
+    line + fields + "\r\n".len()
 }

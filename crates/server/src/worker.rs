@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use packages::restore::{self, ATTEMPTS, Message, Restorer};
+use packages::{
+    db::{self, Db},
+    queue::Queue,
+    restore::{self, ATTEMPTS, Message, NO_ANSWER, Restorer},
+};
 use tokio::sync::{Semaphore, mpsc::UnboundedReceiver};
 
 /// Restores at once: a large folder must not keep a single file waiting.
@@ -13,6 +17,16 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause while an order that is given up cannot be put back.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// Sends what an earlier process left unfinished to the queue again, which has forgotten it.
+pub async fn take_up(db: &Db, queue: &Queue) -> Result<(), db::Error> {
+    let unfinished = restore::find_unfinished(db).await?;
+    if !unfinished.is_empty() {
+        tracing::info!(orders = unfinished.len(), "taking up what was being restored");
+        queue.send(&unfinished).await;
+    }
+    Ok(())
+}
 
 /// Works until the queue is closed.
 pub async fn work(restorer: Restorer, mut orders: UnboundedReceiver<Message>) {
@@ -53,9 +67,8 @@ async fn carry_out(restorer: &Restorer, message: &Message) -> bool {
 /// Puts back what was claimed, however long the database takes to come back: nothing may be left on its way.
 async fn give_up(restorer: &Restorer, message: &Message) {
     let (workspace, dataset, package) = (message.workspace.0, message.dataset.0, message.package.id.0);
-    let reason = "the storage or the database did not answer; restore it again later";
     let mut pause = PAUSE;
-    while let Err(error) = restore::give_up(&restorer.db, message, reason).await {
+    while let Err(error) = restore::give_up(&restorer.db, message, NO_ANSWER).await {
         tracing::error!(workspace, dataset, package, %error, "restore given up, but the package is still RESTORING");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

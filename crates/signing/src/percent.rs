@@ -47,6 +47,13 @@ pub(crate) fn encode(text: &str) -> String {
 
 /// Decodes `%XX` escapes. `None` for a broken escape or for bytes that are not UTF-8.
 pub(crate) fn decode(text: &str) -> Option<String> {
+    String::from_utf8(decode_bytes(text)?).ok()
+}
+
+/// Decodes `%XX` escapes (RFC 3986, section 2.1), which may stand for any bytes. `None` for a broken escape: a percent
+/// sign without two hexadecimal digits.
+#[must_use]
+pub fn decode_bytes(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -55,7 +62,7 @@ pub(crate) fn decode(text: &str) -> Option<String> {
             other => other,
         });
     }
-    String::from_utf8(bytes).ok()
+    Some(bytes)
 }
 
 /// RFC 3986's unreserved characters, and what `keep` adds.

@@ -1,10 +1,19 @@
 use std::sync::OnceLock;
 
-use jsonwebtoken::{EncodingKey, Header, encode, jwk::Jwk};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::FutureExt as _;
+use jsonwebtoken::{
+    EncodingKey, Header,
+    crypto::sign,
+    encode,
+    jwk::{Jwk, JwkSet, PublicKeyUse},
+};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use signing::cloudfront::PrivateKey;
 
 use super::*;
+use crate::keys::KeySet;
 
 const NOW: u64 = 1_800_000_000;
 const USER: &str = "61e7c1cf-a836-421b-b919-a2309402c9d6";
@@ -14,6 +23,7 @@ fn key(id: &str) -> (EncodingKey, Jwk) {
     let key = EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap();
     let mut jwk = Jwk::from_encoding_key(&key, Algorithm::RS256).unwrap();
     jwk.common.key_id = Some(id.to_owned());
+    jwk.common.public_key_use = Some(PublicKeyUse::Signature);
     (key, jwk)
 }
 
@@ -22,14 +32,24 @@ fn keys() -> &'static [(EncodingKey, Jwk); 2] {
     KEYS.get_or_init(|| [key("one"), key("two")])
 }
 
+/// People's tokens are signed by key `one`, API keys' by key `two`.
 fn verifier() -> Verifier {
-    let pool = |name: &str, is_api_keys| Pool {
-        issuer: format!("https://idp/{name}"),
-        client_id: name.into(),
-        is_api_keys,
+    let pool = |name: &str, bearers, key: &Jwk| {
+        let pool = Pool { issuer: format!("https://idp/{name}"), client_id: name.into(), bearers };
+        let keys = serde_json::to_vec(&JwkSet { keys: vec![key.clone()] }).unwrap();
+        (pool, Keys::fixed(KeySet::parse(&keys).unwrap()))
     };
-    let keys = JwkSet { keys: vec![keys()[0].1.clone()] };
-    Verifier::new(vec![pool("people", false), pool("keys", true)], &keys)
+    let [one, two] = keys();
+    Verifier::new(vec![pool("people", Bearers::People, &one.1), pool("keys", Bearers::ApiKeys, &two.1)])
+}
+
+/// Asks a verifier with fixed keys, which never waits.
+fn verify(token: &str) -> Result<Identity, InvalidToken> {
+    let answer = verifier().verify(token, NOW).now_or_never().expect("it waited");
+    answer.map_err(|why| match why {
+        Unidentified::Invalid(why) => why,
+        Unidentified::Unavailable(why) => panic!("{why}"),
+    })
 }
 
 fn claims() -> Value {
@@ -38,24 +58,43 @@ fn claims() -> Value {
     })
 }
 
+fn header(kid: Option<&str>, algorithm: Algorithm) -> Header {
+    Header { kid: kid.map(Into::into), ..Header::new(algorithm) }
+}
+
 fn token(claims: &Value) -> String {
-    signed(&Header { kid: Some("one".into()), ..Header::new(Algorithm::RS256) }, claims, &keys()[0].0)
+    signed(&header(Some("one"), Algorithm::RS256), claims, &keys()[0].0)
 }
 
 fn signed(header: &Header, claims: &Value, key: &EncodingKey) -> String {
     encode(header, claims, key).unwrap()
 }
 
+/// A token with this header and these claims, as text, and a good signature of key `one`.
+fn raw(header: &str, claims: &str) -> String {
+    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let signature = sign(message.as_bytes(), &keys()[0].0, Algorithm::RS256).unwrap();
+    format!("{message}.{signature}")
+}
+
+const HEADER: &str = r#"{"kid":"one","alg":"RS256"}"#;
+
+fn api_key(username: &str) -> String {
+    let mut claims = claims();
+    claims["iss"] = json!("https://idp/keys");
+    claims["client_id"] = json!("keys");
+    claims["username"] = json!(username);
+    signed(&header(Some("two"), Algorithm::RS256), &claims, &keys()[1].0)
+}
+
 #[test]
 fn a_token_names_a_person_or_an_api_key() {
-    let person = verifier().verify(&token(&claims()), NOW);
-    assert_eq!(person, Ok(Identity::User(Uuid::parse_str(USER).unwrap())));
-
-    let mut of_key = claims();
-    of_key["iss"] = json!("https://idp/keys");
-    of_key["client_id"] = json!("keys");
-    of_key["username"] = json!("3f1b");
-    assert_eq!(verifier().verify(&token(&of_key), NOW), Ok(Identity::ApiKey("3f1b".into())));
+    assert_eq!(verify(&token(&claims())), Ok(Identity::User(Uuid::parse_str(USER).unwrap())));
+    assert_eq!(verify(&raw(HEADER, &claims().to_string())), verify(&token(&claims())));
+    assert_eq!(verify(&api_key("3f1b")), Ok(Identity::ApiKey("3f1b".into())));
+    for odd in ["", "a\0b", "a\nb", &"x".repeat(256)] {
+        assert_eq!(verify(&api_key(odd)), Err(InvalidToken::Malformed), "{odd:?}");
+    }
 }
 
 #[test]
@@ -65,11 +104,18 @@ fn a_claim_that_is_wrong_missing_or_of_another_type_is_refused() {
         ("exp", json!(NOW), Expired),
         ("exp", json!(NOW - 1), Expired),
         ("exp", json!((NOW + 3600).to_string()), Malformed),
+        ("exp", json!(1.8e10), Malformed),
+        ("exp", json!(-1), Malformed),
         ("exp", Value::Null, Malformed),
         ("nbf", json!(NOW + 3600), Expired),
+        ("nbf", json!(u64::MAX), Expired),
+        ("nbf", json!("0"), Malformed),
         ("iss", json!("https://idp/keys"), Purpose),
         ("iss", json!("https://idp/people/"), Purpose),
+        ("iss", json!("HTTPS://idp/people"), Purpose),
+        ("iss", json!(["https://idp/people"]), Malformed),
         ("client_id", json!("keys"), Purpose),
+        ("client_id", json!(""), Purpose),
         ("token_use", json!("id"), Purpose),
         ("token_use", json!(["access"]), Malformed),
         ("username", json!("somebody"), Malformed),
@@ -77,31 +123,73 @@ fn a_claim_that_is_wrong_missing_or_of_another_type_is_refused() {
     ] {
         let mut claims = claims();
         claims[claim] = value;
-        assert_eq!(verifier().verify(&token(&claims), NOW), Err(why), "{claim}: {}", claims[claim]);
+        assert_eq!(verify(&token(&claims)), Err(why), "{claim}: {}", claims[claim]);
     }
     for claim in ["iss", "client_id", "token_use", "exp", "username"] {
         let mut claims = claims();
         claims.as_object_mut().unwrap().remove(claim);
-        assert_eq!(verifier().verify(&token(&claims), NOW), Err(Malformed), "{claim}");
+        assert_eq!(verify(&token(&claims)), Err(Malformed), "{claim}");
     }
 }
 
 #[test]
+fn a_claim_that_is_there_twice_is_refused() {
+    let claims = claims().to_string();
+    for twice in
+        [r#""exp":9999999999"#, r#""iss":"https://idp/people""#, r#""username":"x""#, r#""nbf":0,"nbf":0"#]
+    {
+        let claims = format!("{},{twice}}}", claims.trim_end_matches('}'));
+        assert_eq!(verify(&raw(HEADER, &claims)), Err(InvalidToken::Malformed), "{twice}");
+    }
+    let twice = r#"{"kid":"two","kid":"one","alg":"RS256"}"#;
+    assert_eq!(verify(&raw(twice, &claims)), Err(InvalidToken::Malformed));
+}
+
+#[test]
+fn a_header_that_asks_for_more_than_we_do_is_refused() {
+    let claims = claims().to_string();
+    for more in [
+        r#""crit":["exp"]"#,
+        r#""crit":[]"#,
+        r#""crit":"b64""#,
+        r#""b64":false"#,
+        r#""b64":true"#,
+        r#""crit":["b64"],"b64":false"#,
+    ] {
+        let header = format!("{},{more}}}", HEADER.trim_end_matches('}'));
+        assert_eq!(verify(&raw(&header, &claims)), Err(InvalidToken::Malformed), "{more}");
+    }
+    // Keys that the token brings along, or points to, are not looked at.
+    let own = serde_json::to_string(&keys()[1].1).unwrap();
+    let header = format!(r#"{{"kid":"two","alg":"RS256","jwk":{own},"jku":"https://evil.example/keys"}}"#);
+    assert_eq!(verify(&raw(&header, &claims)), Err(InvalidToken::Signature));
+}
+
+#[test]
 fn only_a_known_key_by_rs256_signs() {
-    use InvalidToken::Signature;
-    let header = |kid: Option<&str>, algorithm| Header { kid: kid.map(Into::into), ..Header::new(algorithm) };
     let (known, other) = (&keys()[0].0, &keys()[1].0);
+    let public = serde_json::to_string(&keys()[0].1).unwrap();
     for (header, key) in [
         (header(Some("one"), Algorithm::RS256), other),
         (header(Some("two"), Algorithm::RS256), other),
+        (header(Some("three"), Algorithm::RS256), known),
         (header(None, Algorithm::RS256), known),
         (header(Some("one"), Algorithm::RS512), known),
         (header(Some("one"), Algorithm::PS256), known),
-        (header(Some("one"), Algorithm::HS256), &EncodingKey::from_secret(b"public key as a secret")),
+        (header(Some("one"), Algorithm::HS256), &EncodingKey::from_secret(public.as_bytes())),
     ] {
-        let token = signed(&header, &claims(), key);
-        assert_eq!(verifier().verify(&token, NOW), Err(Signature));
+        assert_eq!(verify(&signed(&header, &claims(), key)), Err(InvalidToken::Signature), "{header:?}");
     }
+}
+
+#[test]
+fn a_key_of_one_pool_signs_nothing_for_the_other() {
+    let people_by_api_keys = signed(&header(Some("two"), Algorithm::RS256), &claims(), &keys()[1].0);
+    assert_eq!(verify(&people_by_api_keys), Err(InvalidToken::Signature));
+    let mut claims = claims();
+    claims["iss"] = json!("https://idp/keys");
+    claims["client_id"] = json!("keys");
+    assert_eq!(verify(&token(&claims)), Err(InvalidToken::Signature));
 }
 
 #[test]
@@ -116,9 +204,44 @@ fn an_unsigned_or_altered_token_is_refused() {
         format!("{}.{}.", parts[0], parts[1]),
         format!("{}.{}", parts[0], parts[1]),
         format!("{}.{}.{}", parts[0], parts[1].replacen('a', "b", 1), parts[2]),
+        format!("{}.{}.{}=", parts[0], parts[1], parts[2]),
         "x".repeat(MAX_TOKEN + 1),
         format!("{good}.{good}"),
+        format!("{good} "),
     ] {
-        assert!(verifier().verify(&bad, NOW).is_err());
+        assert!(verify(&bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_token_may_be_as_long_as_a_header_field_but_no_longer() {
+    let mut claims = claims();
+    claims["more"] = json!("x".repeat(5000));
+    assert!(verify(&token(&claims)).is_ok());
+    claims["more"] = json!("x".repeat(6500));
+    assert_eq!(verify(&token(&claims)), Err(InvalidToken::Malformed));
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in ".{0,200}", header in ".{0,80}", claims in ".{0,80}") {
+        prop_assert!(verify(&text).is_err());
+        let encoded = [header, claims, text].map(|part| URL_SAFE_NO_PAD.encode(part));
+        prop_assert!(verify(&encoded.join(".")).is_err());
+    }
+
+    #[test]
+    fn no_claims_panic(claim in "iss|client_id|token_use|exp|nbf|username", value in "[-0-9.eE\\[\\]{}\",:a-z]{0,12}") {
+        let claims = format!("{{\"{claim}\":{value},{}", claims().to_string().trim_start_matches('{'));
+        let _ = verify(&raw(HEADER, &claims));
+    }
+
+    #[test]
+    fn no_token_survives_a_changed_character(at in 0_usize..1000, other in "[A-Za-z0-9._=-]") {
+        static GOOD: OnceLock<String> = OnceLock::new();
+        let good = GOOD.get_or_init(|| token(&claims()));
+        let at = at % good.len();
+        let changed = format!("{}{other}{}", &good[..at], &good[at + 1..]);
+        prop_assert!(changed == *good || verify(&changed).is_err(), "{changed}");
     }
 }

@@ -1,8 +1,14 @@
 //! Who the server runs as. PostgreSQL refuses to run as root, so root hands it to another account.
 
-use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path};
+use std::{
+    fs, io,
+    os::unix::{fs::MetadataExt as _, process::CommandExt as _},
+    path::Path,
+    process::{Child, Command},
+};
 
 use super::{PostgresError, error::Context as _};
+use crate::spawn::spawn;
 
 /// The accounts that root may hand the server to, best first.
 const CANDIDATES: [&str; 2] = ["postgres", "nobody"];
@@ -61,6 +67,15 @@ fn find(accounts: &str, name: &str) -> Option<Account> {
 pub(super) fn our_uid() -> u32 {
     // SAFETY: it takes nothing, touches no memory and cannot fail.
     unsafe { libc::geteuid() }
+}
+
+/// Starts a program as this account (`None`: ours).
+pub(super) fn spawn_as(account: Option<Account>, mut command: Command) -> io::Result<Child> {
+    if let Some(Account { uid, gid }) = account {
+        // The standard library drops root's other groups on the way.
+        command.gid(gid).uid(uid);
+    }
+    spawn(command)
 }
 
 #[cfg(test)]

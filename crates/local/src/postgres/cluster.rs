@@ -12,7 +12,12 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    Durability, PostgresError, account::Account, binaries::Binaries, error, error::Context as _, place, spawn,
+    Durability, PostgresError,
+    account::{Account, spawn_as},
+    binaries::Binaries,
+    error,
+    error::Context as _,
+    place,
 };
 
 /// The superuser's password, in the data directory, for its owner alone. It lives and dies with the data.
@@ -63,7 +68,7 @@ fn initdb(partial: &Partial, binaries: &Binaries, durability: Durability) -> Res
         command.arg("--no-sync");
     }
     command.stderr(Stdio::piped());
-    let run = spawn::spawn(command, partial.account).and_then(std::process::Child::wait_with_output);
+    let run = spawn_as(partial.account, command).and_then(std::process::Child::wait_with_output);
     let output = run.context(|| "cannot run initdb".to_owned())?;
     if output.status.success() {
         return Ok(());

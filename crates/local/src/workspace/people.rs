@@ -49,6 +49,15 @@ impl Workspace {
         })
     }
 
+    /// An API key of the workspace that acts for a person: its public half.
+    pub async fn api_key(&self, owner: &User) -> Result<String, Error> {
+        let token = Uuid::new_v4().to_string();
+        let sql = "INSERT INTO pennsieve.tokens (name, token, organization_id, user_id, cognito_id)
+                   VALUES ('key', $1, $2, $3, $4)";
+        self.client.execute(sql, &[&token, &self.id.0, &owner.id, &Uuid::new_v4()]).await?;
+        Ok(token)
+    }
+
     /// A team of the workspace.
     pub async fn team(&self, name: &str, members: &[&User]) -> Result<Team, Error> {
         let node_id = format!("N:team:{}", Uuid::new_v4());

@@ -1,6 +1,8 @@
 //! The embedded stack, seen from outside.
 
+mod aws;
 mod edge;
+mod lambda;
 mod postgres;
 mod s3;
 mod workspace;

@@ -28,6 +28,10 @@ pub struct Member {
 }
 
 /// The member behind an identity; `None` for an unknown one, and for one that does not belong to its workspace.
+///
+/// A person's workspace is the one they last chose, an API key's the one that it was made in. A token's own
+/// `custom:organization_id` is not asked: Cognito puts custom attributes into ID tokens, which are not believed, and what
+/// the database says now counts for more than what was true when somebody logged in.
 pub async fn find_member(db: &Db, identity: &Identity) -> Result<Option<Member>, Error> {
     const SELECT: &str =
         "u.id, u.node_id, coalesce(u.is_super_admin, false), o.id, o.node_id, coalesce(m.permission_bit, 0)";

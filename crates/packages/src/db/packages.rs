@@ -140,9 +140,11 @@ pub(super) fn rows(rows: &[Row]) -> Result<Vec<PackageRow>, Error> {
     rows.iter().filter_map(|r| row(r).transpose()).collect()
 }
 
-/// The workspaces there are, for what must look into each.
+/// The workspaces there are, for what must look into each. One that is still being made has no tables yet.
 pub async fn list_workspaces(db: &Db) -> Result<Vec<WorkspaceId>, Error> {
-    let rows = db.query("SELECT id FROM pennsieve.organizations ORDER BY id", &[]).await?;
+    let sql = "SELECT id FROM pennsieve.organizations
+               WHERE to_regclass(format('%I.packages', id)) IS NOT NULL ORDER BY id";
+    let rows = db.query(sql, &[]).await?;
     rows.iter().map(|row| Ok(WorkspaceId(row.try_get(0)?))).collect()
 }
 

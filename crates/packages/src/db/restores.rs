@@ -1,98 +1,22 @@
-//! What a restore changes: states, names, and this service's own two tables (`packages_service.restore_orders`, a
-//! restore that is not finished; `restore_failures`, why a package is still in the trash).
+//! What a restore changes: states, names, and this service's own two tables, as [`orders`](super::orders) fills them.
 //!
 //! Every statement works on a set, so their number does not grow with the folder.
 
-use tokio_postgres::{Row, types::Type};
+use std::time::SystemTime;
+
+use tokio_postgres::types::Type;
 
 use super::{
-    Db, Error, Tx,
+    Error, Tx,
     packages::{COLUMNS, PackageRow, row, rows},
 };
 use crate::{
-    access::{CreateDeleteFiles, DatasetAccess},
     id::{DatasetId, PackageId, PackageNodeId, WorkspaceId},
     package::State,
 };
 
 /// How deep a tree is followed: deeper than any path people make, and an end to a cycle.
 const MAX_DEPTH: i32 = 256;
-
-/// A package that an order has moved.
-#[derive(Debug, Clone)]
-pub struct Ordered {
-    /// The package, now RESTORING.
-    pub package: PackageRow,
-    /// Whether it was in the trash until now; else an earlier order had moved it.
-    pub moved: bool,
-}
-
-/// Moves the asked packages from the trash to RESTORING and notes who ordered it: one statement, its own transaction.
-/// `None`: the dataset is gone. A package that is neither in the trash nor on its way is not among the answer.
-pub async fn order(
-    db: &Db,
-    access: &DatasetAccess<CreateDeleteFiles>,
-    packages: &[PackageNodeId],
-) -> Result<Option<Vec<Ordered>>, Error> {
-    let workspace = access.workspace();
-    let sql = format!(
-        r#"WITH dataset AS (
-               SELECT id FROM "{workspace}".datasets WHERE id = $1 AND node_id = $2
-           ), asked AS (
-               SELECT p.id, p.state = 'DELETED' AS moved
-               FROM dataset JOIN "{workspace}".packages p ON p.dataset_id = dataset.id
-               WHERE p.node_id = ANY ($3) AND p.state IN ('DELETED', 'RESTORING')
-               ORDER BY p.id FOR NO KEY UPDATE OF p
-           ), ordered AS (
-               UPDATE "{workspace}".packages p SET state = 'RESTORING'
-               FROM asked WHERE p.id = asked.id
-               RETURNING {COLUMNS}, asked.moved
-           ), noted AS (
-               INSERT INTO packages_service.restore_orders (workspace_id, package_id, dataset_id, user_node_id)
-               SELECT $4, id, $1, $5 FROM ordered
-               ON CONFLICT (workspace_id, package_id)
-               DO UPDATE SET user_node_id = excluded.user_node_id, ordered_at = now()
-           ), forgotten AS (
-               DELETE FROM packages_service.restore_failures
-               WHERE workspace_id = $4 AND package_id IN (SELECT id FROM ordered)
-           )
-           SELECT ordered.* FROM dataset LEFT JOIN ordered ON true"#
-    );
-    let node_ids: Vec<&str> = packages.iter().map(PackageNodeId::as_str).collect();
-    let rows = db
-        .query(
-            &sql,
-            &[
-                (&access.dataset().0, Type::INT4),
-                (&access.dataset_node_id().as_str(), Type::TEXT),
-                (&node_ids, Type::TEXT_ARRAY),
-                (&workspace.0, Type::INT4),
-                (&access.user().as_str(), Type::TEXT),
-            ],
-        )
-        .await?;
-    if rows.is_empty() {
-        return Ok(None);
-    }
-    rows.iter().filter_map(|row| ordered(row).transpose()).collect::<Result<_, _>>().map(Some)
-}
-
-fn ordered(r: &Row) -> Result<Option<Ordered>, Error> {
-    let moved = r.try_get::<_, Option<bool>>(6)?;
-    let package = row(r)?;
-    Ok(package.zip(moved).map(|(package, moved)| Ordered { package, moved }))
-}
-
-/// Puts packages whose order could not be handed on back into the trash.
-pub async fn put_back(db: &Db, workspace: WorkspaceId, packages: &[i32]) -> Result<(), Error> {
-    let sql = format!(
-        r#"WITH back AS (
-               UPDATE "{workspace}".packages SET state = 'DELETED' WHERE id = ANY ($1) AND state = 'RESTORING'
-           )
-           DELETE FROM packages_service.restore_orders WHERE workspace_id = $2 AND package_id = ANY ($1)"#
-    );
-    db.query(&sql, &[(&packages, Type::INT4_ARRAY), (&workspace.0, Type::INT4)]).await.map(drop)
-}
 
 /// The package that a message names, locked, and whether its order is on record. All three ids must agree.
 pub(crate) async fn lock_target(
@@ -177,6 +101,11 @@ pub(crate) async fn claim_tree(
            ), ids AS (SELECT DISTINCT id FROM down), {mark}"#
     );
     rows(&tx.query(&sql, &[(&root.0, Type::INT4), (&dataset.0, Type::INT4)]).await?)
+}
+
+/// What time it is in the database, whose clock tells before and after among claims and orders.
+pub(crate) async fn now(tx: &Tx<'_>) -> Result<SystemTime, Error> {
+    Ok(tx.query_one("SELECT clock_timestamp()", &[]).await?.try_get(0)?)
 }
 
 /// The state of the nearest folder above that is neither in the trash nor on its way; `None` at the dataset's top.

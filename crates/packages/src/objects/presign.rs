@@ -1,18 +1,16 @@
 //! Links to objects: made here, without asking AWS.
 
-use std::{fmt, sync::Mutex, sync::PoisonError, time::UNIX_EPOCH};
+use std::fmt;
 
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 pub use signing::s3::Method;
 use signing::s3::{Credentials, PresignRequest};
+use tracing::info_span;
 
 use super::{Location, Objects};
+use crate::credentials::expires_at;
 
 /// How long a link lives, in seconds, where the credentials that sign it do.
 const LIFE: u32 = 3600;
-
-/// Credentials with less than this left, in seconds, are renewed before they sign another link.
-const RENEW: u64 = 300;
 
 /// A presigned URL: whoever has it may do what it says. It is never logged; `Debug` shows only when it ends.
 #[derive(Clone, PartialEq, Eq)]
@@ -64,7 +62,7 @@ impl std::error::Error for PresignError {}
 impl Objects {
     /// Presigns one method on one object, from `now` (seconds since the Unix epoch) for an hour.
     pub async fn presign(&self, location: &Location, method: Method, now: u64) -> Result<Link, PresignError> {
-        let credentials = self.credentials.get(now).await?;
+        let credentials = self.credentials.get(now).await.map_err(PresignError::Credentials)?;
         let expires_at = credentials.link_expiry(now, LIFE);
         let version = location.version.as_deref().map(|version| [("versionId", version)]);
         let request = PresignRequest {
@@ -75,33 +73,16 @@ impl Objects {
             query: version.as_ref().map_or(&[], |query| query),
             expires_in: u32::try_from(expires_at.saturating_sub(now)).unwrap_or(LIFE),
         };
-        let url = self.presigner.presign(&request, &credentials, now).map_err(PresignError::Location)?;
+        let url = info_span!(target: "trace", "sign", operation = "presign")
+            .in_scope(|| self.presigner.presign(&request, &credentials, now))
+            .map_err(PresignError::Location)?;
         Ok(Link { url, expires_at })
     }
 }
 
-/// A provider's credentials, kept until shortly before they end.
-pub(super) struct CachedCredentials {
-    provider: SharedCredentialsProvider,
-    cached: Mutex<Option<Credentials>>,
-}
-
-impl CachedCredentials {
-    pub(super) fn new(provider: SharedCredentialsProvider) -> Self {
-        Self { provider, cached: Mutex::new(None) }
-    }
-
-    async fn get(&self, now: u64) -> Result<Credentials, PresignError> {
-        let cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(credentials) = cached.filter(|c| c.expires_at().is_none_or(|end| end > now + RENEW)) {
-            return Ok(credentials);
-        }
-        let fresh = self.provider.provide_credentials().await;
-        let fresh = fresh.map_err(|error| PresignError::Credentials(error.to_string()))?;
-        let end = fresh.expiry().and_then(|end| end.duration_since(UNIX_EPOCH).ok()).map(|end| end.as_secs());
-        let token = fresh.session_token().map(str::to_owned);
-        let fresh = Credentials::new(fresh.access_key_id(), fresh.secret_access_key(), token, end);
-        *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh.clone());
-        Ok(fresh)
-    }
+/// Credentials as links need them.
+pub(super) fn to_sign(credentials: &aws_credential_types::Credentials) -> Credentials {
+    let end = expires_at(credentials);
+    let token = credentials.session_token().map(str::to_owned);
+    Credentials::new(credentials.access_key_id(), credentials.secret_access_key(), token, end)
 }

@@ -4,31 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
-use http_body_util::Empty;
-use hyper_rustls::HttpsConnector;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use http_body_util::Full;
+use tracing::{Instrument, info_span};
 
 use super::{Location, Method, Objects};
+use crate::causes::with_causes;
 
 /// How long S3 may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// An HTTP client that follows no redirect and keeps connections.
-pub(super) type Http = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
-
-/// Builds the client. It trusts the system's certificate authorities.
-pub(super) fn http() -> Result<Http, String> {
-    let connector = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_native_roots()
-        .map_err(|error| format!("the system's certificate authorities cannot be read: {error}"))?
-        .https_or_http()
-        .enable_http1()
-        .build();
-    Ok(Client::builder(TokioExecutor::new()).build(connector))
-}
 
 /// An object's metadata, as S3 gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,9 +96,10 @@ impl Objects {
             request = request.header(header::RANGE, range);
         }
         // The errors of this client name hosts, never paths or queries.
-        let failed = |error: &dyn std::error::Error| ProbeError::Unavailable(error.to_string());
-        let request = request.body(Empty::new()).map_err(|error| failed(&error))?;
-        let answer = tokio::time::timeout(TIMEOUT, self.http.request(request));
+        let failed = |error: &dyn std::error::Error| ProbeError::Unavailable(with_causes(error));
+        let request = request.body(Full::<Bytes>::default()).map_err(|error| failed(&error))?;
+        let span = info_span!(target: "trace", "s3", operation = "HeadObject");
+        let answer = tokio::time::timeout(TIMEOUT, self.http.send_again(request).instrument(span));
         let answer = answer.await.map_err(|_| ProbeError::TimedOut)?.map_err(|error| failed(&error))?;
         let (parts, _) = answer.into_parts();
         Ok((parts.status, parts.headers))

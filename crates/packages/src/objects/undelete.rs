@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    Interrupted, Objects,
+    Interrupted, Objects, markers,
     versions::{self, Top},
 };
-use crate::{db::files::StoredFile, id::PackageId, restore::Reasons};
+use crate::{aws::backoff, db::files::StoredFile, id::PackageId, restore::Reasons};
 
 /// Files in one chunk: as many keys as one `DeleteObjects` takes (Amazon S3 API Reference, "DeleteObjects").
 const CHUNK: usize = 1000;
@@ -70,17 +70,17 @@ impl Objects {
             .collect();
         for batch in pairs.chunks(CHUNK) {
             let mut open = batch.to_vec();
-            for attempt in 0.. {
-                let errors = versions::delete(&self.client(bucket), bucket, &open).await?;
+            for tried in 1.. {
+                let errors = markers::delete(&self.client(bucket), bucket, &open).await?;
                 refused.extend(errors.refused);
                 open = errors.put_off;
                 if open.is_empty() {
                     break;
                 }
-                if attempt + 1 == DELETE_ATTEMPTS {
+                if tried == DELETE_ATTEMPTS {
                     return Err(Interrupted::new("S3 kept putting off the removal of delete markers"));
                 }
-                tokio::time::sleep(std::time::Duration::from_millis(100 << attempt)).await;
+                tokio::time::sleep(backoff(tried)).await;
             }
         }
         Ok(refused)

@@ -1,4 +1,4 @@
-//! A bucket's version listing, and the one kind of version that is ever removed: delete markers.
+//! A bucket's version listing: what lies on top of each key.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,9 +9,10 @@ use aws_sdk_s3::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     operation::list_object_versions::{ListObjectVersionsError, ListObjectVersionsOutput},
-    types::{Delete, DeleteMarkerEntry, EncodingType, ObjectIdentifier, ObjectVersion},
+    types::{DeleteMarkerEntry, EncodingType, ObjectVersion},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tracing::{Instrument, info_span};
 
 use super::Interrupted;
 
@@ -114,7 +115,7 @@ impl<'a> Walk<'a> {
             _ => (jump, None),
         };
         let from_start = key.len() <= self.prefix.len() && version.is_none();
-        client
+        let page = client
             .list_object_versions()
             .bucket(bucket)
             .prefix(&self.prefix)
@@ -123,9 +124,9 @@ impl<'a> Walk<'a> {
             .set_key_marker((!from_start).then(|| key.to_owned()))
             .set_version_id_marker(version.map(str::to_owned))
             .max_keys(if self.open.len() == 1 { 50 } else { 1000 })
-            .send()
-            .await
-            .map_err(|error| listing_error(&error))
+            .send();
+        let span = info_span!(target: "trace", "s3", operation = "ListObjectVersions");
+        page.instrument(span).await.map_err(|error| listing_error(&error))
     }
 
     fn read(&mut self, page: ListObjectVersionsOutput) -> Result<(), Error> {
@@ -215,52 +216,6 @@ fn listing_error(error: &SdkError<ListObjectVersionsError>) -> Error {
         }
         _ => Error::Interrupted(Interrupted::sdk("listing versions", error)),
     }
-}
-
-/// What a deletion left.
-#[derive(Default)]
-pub(super) struct Left {
-    /// Keys that S3 refuses for good, and why, in words for the packages' owner.
-    pub(super) refused: Vec<(String, String)>,
-    /// Markers to be asked for again.
-    pub(super) put_off: Vec<(String, String)>,
-}
-
-/// Removes versions, each named by key and id. One that is gone already counts as removed.
-pub(super) async fn delete(
-    client: &Client,
-    bucket: &str,
-    markers: &[(String, String)],
-) -> Result<Left, Interrupted> {
-    let objects = markers.iter().map(|(key, version)| {
-        ObjectIdentifier::builder()
-            .key(key)
-            .version_id(version)
-            .build()
-            .map_err(|error| Interrupted::sdk("deleting", &error))
-    });
-    let delete = Delete::builder().set_objects(Some(objects.collect::<Result<_, _>>()?)).quiet(true).build();
-    let delete = delete.map_err(|error| Interrupted::sdk("deleting", &error))?;
-    let sent = client.delete_objects().bucket(bucket).delete(delete).send().await;
-    let errors =
-        sent.map_err(|error| Interrupted::sdk("deleting markers", &error))?.errors.unwrap_or_default();
-    let mut left = Left::default();
-    for error in errors {
-        let Some(key) = error.key else {
-            return Err(Interrupted::new("S3 refused to remove a marker without saying which"));
-        };
-        let version = error.version_id.unwrap_or_default();
-        match error.code.as_deref() {
-            Some("NoSuchKey" | "NoSuchVersion") => {}
-            Some(
-                "InternalError" | "SlowDown" | "ServiceUnavailable" | "RequestTimeout" | "OperationAborted",
-            ) => {
-                left.put_off.push((key, version));
-            }
-            _ => left.refused.push((key, "S3 refuses to undelete its stored file".to_owned())),
-        }
-    }
-    Ok(left)
 }
 
 /// Bounds on one attempt of one call.

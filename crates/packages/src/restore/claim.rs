@@ -1,20 +1,23 @@
 //! Step one: what belongs to this restore, marked RESTORING in one short transaction.
 
+use std::time::SystemTime;
+
 use super::message::Message;
 use crate::{
     db::{
         self, Db, Tx,
         files::{StoredFile, list_stored},
         lock_dataset,
+        orders::forget_purged,
         packages::PackageRow,
-        restores::{claim_ancestors, claim_tree, close, find_landing, lock_target, release},
+        restores::{claim_ancestors, claim_tree, close, find_landing, lock_target, now, release},
     },
     id::{PackageId, WorkspaceId},
     package::State,
 };
 
 /// What one restore brings back.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// The folder that the target lies in, if any.
     pub parent: Option<PackageId>,
@@ -24,6 +27,8 @@ pub struct Plan {
     pub tree: Vec<PackageRow>,
     /// The stored files of the tree's packages, published ones excepted.
     pub files: Vec<StoredFile>,
+    /// When all of it was marked, by the database's clock.
+    pub claimed_at: SystemTime,
 }
 
 impl Plan {
@@ -50,7 +55,12 @@ pub async fn claim(db: &Db, message: &Message) -> Result<Option<Plan>, db::Error
     let Message { workspace, dataset, .. } = *message;
     lock_dataset(&tx, workspace, dataset).await?;
     let named = (message.package.id, &message.package.node_id);
-    let Some((target, ordered)) = lock_target(&tx, workspace, dataset, named).await? else { return Ok(None) };
+    let Some((target, ordered)) = lock_target(&tx, workspace, dataset, named).await? else {
+        drop(tx);
+        drop(session);
+        forget_purged(db, workspace).await?;
+        return Ok(None);
+    };
     if !is_wanted(target.state, ordered) {
         if ordered {
             end(&tx, message, &[], "it is being deleted").await?;
@@ -65,7 +75,8 @@ pub async fn claim(db: &Db, message: &Message) -> Result<Option<Plan>, db::Error
     };
     let mut tree = claim_tree(&tx, workspace, dataset, target.id).await?;
     tree.sort_by_key(|package| (package.id != target.id, package.id));
-    let plan = Plan { parent: target.parent_id, above, tree, files: Vec::new() };
+    let claimed_at = now(&tx).await?;
+    let plan = Plan { parent: target.parent_id, above, tree, files: Vec::new(), claimed_at };
     if !has_landing(&tx, workspace, plan.parent).await? {
         end(&tx, message, &plan.ids(), "the folder it lies in is being deleted").await?;
         tx.commit().await?;

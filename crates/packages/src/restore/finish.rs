@@ -12,6 +12,7 @@ use super::{
 use crate::{
     db::{
         self, Db, Tx, lock_dataset,
+        orders::was_ordered_since,
         packages::PackageRow,
         restores::{claim_ancestors, close, lock, release, settle},
         usage::count_restored,
@@ -59,6 +60,9 @@ pub async fn finish(db: &Db, message: &Message, plan: &Plan, reasons: &Reasons) 
     lock_dataset(&tx, workspace, dataset).await?;
 
     let packages = returning(&tx, message, plan, reasons).await?;
+    if is_outdated(&tx, workspace, plan, &packages).await? {
+        return Err(Stopped::Overtaken);
+    }
     let names = settle_all(&mut tx, workspace, &packages).await?;
     let ready: Vec<i32> = packages.iter().map(|package| package.id.0).collect();
     if !ready.is_empty() {
@@ -102,6 +106,19 @@ async fn returning(
     tree.sort_by_key(|package| (package.id != message.package.id, package.id));
     packages.extend(tree);
     Ok(packages)
+}
+
+/// Whether something of the plan was deleted and ordered again since it was claimed. It is RESTORING then as if nothing
+/// had happened, but its objects have newer delete markers than those that were removed.
+async fn is_outdated(
+    tx: &Tx<'_>,
+    workspace: WorkspaceId,
+    plan: &Plan,
+    packages: &[PackageRow],
+) -> Result<bool, db::Error> {
+    let mut ids = plan.ids();
+    ids.extend(packages.iter().map(|package| package.id.0));
+    was_ordered_since(tx, workspace, &ids, plan.claimed_at).await
 }
 
 /// Gives every package its original name or, where that is taken, the first free candidate after it.
@@ -168,5 +185,7 @@ pub async fn give_up(db: &Db, message: &Message, reason: &str) -> Result<(), db:
     let tx = session.begin().await?;
     lock_dataset(&tx, message.workspace, message.dataset).await?;
     end(&tx, message, &plan.ids(), reason).await?;
-    tx.commit().await
+    tx.commit().await?;
+    metrics::counter!("restores_given_up_total").increment(1);
+    Ok(())
 }

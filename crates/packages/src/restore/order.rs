@@ -7,8 +7,8 @@ use crate::{
     access::{CreateDeleteFiles, DatasetAccess},
     db::{
         self, Db,
+        orders::{Ordered, forget_purged},
         packages::{Unfinished, list_unfinished},
-        restores::Ordered,
     },
     id::{PackageId, PackageNodeId},
     queue::Queue,
@@ -59,7 +59,7 @@ pub async fn order(
 ) -> Result<Order, OrderError> {
     let mut seen = HashSet::new();
     let asked: Vec<PackageNodeId> = asked.iter().filter(|id| seen.insert(*id)).cloned().collect();
-    let ordered = db::restores::order(db, access, &asked).await?.ok_or(OrderError::NoDataset)?;
+    let ordered = db::orders::order(db, access, &asked).await?.ok_or(OrderError::NoDataset)?;
     let messages: Vec<Message> = ordered.iter().map(|ordered| message(access, ordered)).collect();
     let unsent = queue.send(&messages).await;
     if !unsent.is_empty() {
@@ -103,7 +103,7 @@ async fn put_back(
 ) -> Result<(), db::Error> {
     let back = |ordered: &&Ordered| ordered.moved && unsent.contains(&ordered.package.id);
     let ids: Vec<i32> = ordered.iter().filter(back).map(|ordered| ordered.package.id.0).collect();
-    db::restores::put_back(db, access.workspace(), &ids).await
+    db::orders::put_back(db, access.workspace(), &ids).await
 }
 
 /// The messages of all restores that are not finished, for a queue that forgets with its process.
@@ -113,6 +113,7 @@ async fn put_back(
 pub async fn find_unfinished(db: &Db) -> Result<Vec<Message>, db::Error> {
     let mut messages = Vec::new();
     for workspace in db::packages::list_workspaces(db).await? {
+        forget_purged(db, workspace).await?;
         let unfinished = list_unfinished(db, workspace).await?;
         let own = wanted_for_themselves(&unfinished);
         messages.extend(own.map(|unfinished| Message {

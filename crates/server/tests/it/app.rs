@@ -2,7 +2,7 @@
 
 use std::sync::{LazyLock, Mutex};
 
-use api::{App, Cdn, ProxyPolicy};
+use api::{App, Cdn, ProxyPolicy, Realm};
 use authorize::Authorizer;
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use axum::{Router, body::Body, middleware::from_fn_with_state};
@@ -23,6 +23,8 @@ use packages::{
     changelog::Changelog,
     clock::Clock,
     db::Db,
+    deletions::DeletionRecords,
+    http::Http,
     id::{PackageId, PackageNodeId},
     objects::{Bucket, Objects, Region, Settings},
     queue::Queue,
@@ -127,6 +129,7 @@ impl TestApp {
             db: app.db.clone(),
             objects: app.objects.clone(),
             changelog: Changelog::file(dir.path().join("changelog.jsonl")),
+            deletions: DeletionRecords::None,
             clock: Clock::System,
         };
         let orders = Mutex::new(orders);
@@ -149,6 +152,18 @@ impl TestApp {
         self.app.clock = clock;
         // Tokens are still believed by the time that it really is: only links are made at the other time.
         self.router = router(&self.app);
+    }
+
+    /// The same service with another way to the database.
+    pub(crate) fn through(&mut self, db: Db) {
+        self.app.db = db.clone();
+        self.restorer.db = db;
+        self.router = router(&self.app);
+    }
+
+    /// From now on the queue takes nothing.
+    pub(crate) fn close_queue(&self) {
+        self.orders.lock().unwrap().close();
     }
 
     pub(crate) async fn user(&self, role: &str) -> User {
@@ -328,22 +343,32 @@ async fn app(s3: &S3Server, edge: &Edge, signer: Signer, queue: Queue) -> App {
     };
     App {
         db: Db::new(testing::database().await.parse().unwrap(), 4).unwrap(),
-        objects: Objects::new(settings).unwrap(),
+        objects: Objects::new(settings, Http::new().unwrap()),
         viewer_assets: Bucket::new(ASSETS).unwrap(),
         cdn: Cdn::new(&edge.endpoint(), signer),
         proxy: ProxyPolicy::new(vec![Bucket::new(ASSETS).unwrap()], Some(endpoint)),
         queue,
         clock: Clock::System,
+        realm: Realm::new("example.org").unwrap(),
     }
 }
 
-fn router(app: &App) -> Router {
-    let authorizer = Authorizer::new(ISSUER.verifier(), app.db.clone(), Clock::System);
+pub(crate) fn router(app: &App) -> Router {
+    router_believing(app, ISSUER.verifier())
+}
+
+/// The same service, but one that believes other tokens.
+pub(crate) fn router_believing(app: &App, verifier: authorize::Verifier) -> Router {
+    let authorizer = Authorizer::new(verifier, app.db.clone(), Clock::System);
     api::router(app.clone(), |private| private.layer(from_fn_with_state(authorizer, authenticate)))
 }
 
 pub(crate) fn token(user: &User) -> String {
     ISSUER.issue(user.cognito_id, Clock::System.now(), 3600).unwrap()
+}
+
+pub(crate) fn api_key_token(api_key: &str) -> String {
+    ISSUER.issue_api_key(api_key, Clock::System.now(), 3600).unwrap()
 }
 
 pub(crate) fn expired_token(user: &User) -> String {

@@ -1,12 +1,14 @@
 //! Who may do what: roles, other datasets, other workspaces, and tokens that are not to be believed.
 
+use authorize::{Bearers, Verifier, keys::Keys};
 use axum::body::Body;
+use packages::http::Http;
 use serde_json::json;
 
-use crate::app::{TestApp, expired_token, request, token};
+use crate::app::{TestApp, api_key_token, expired_token, request, router_believing, token};
 
 /// Every private route, for a package of the app's dataset.
-fn routes(app: &TestApp, package: &local::workspace::Package) -> Vec<(&'static str, String)> {
+pub(crate) fn routes(app: &TestApp, package: &local::workspace::Package) -> Vec<(&'static str, String)> {
     let dataset = &app.dataset.node_id;
     vec![
         ("GET", app.presign_path(package, "")),
@@ -18,7 +20,7 @@ fn routes(app: &TestApp, package: &local::workspace::Package) -> Vec<(&'static s
     ]
 }
 
-fn body(method: &str, package: &local::workspace::Package) -> Body {
+pub(crate) fn body(method: &str, package: &local::workspace::Package) -> Body {
     if method == "POST" {
         Body::from(json!({"nodeIds": [package.node_id]}).to_string())
     } else {
@@ -67,7 +69,7 @@ async fn without_a_believable_token_nothing_opens() {
         for (method, path) in routes(&app, &package) {
             let answer = app.send(request(method, &path, &bad, body(method, &package))).await;
             assert_eq!(answer.status, 401, "{method} {path}");
-            assert_eq!(answer.header("www-authenticate"), "Bearer");
+            assert_eq!(answer.header("www-authenticate"), r#"Bearer realm="example.org""#);
         }
     }
     let mut basic = request("GET", &app.presign_path(&package, ""), "", Body::empty());
@@ -143,17 +145,12 @@ async fn the_greatest_of_all_roles_counts() {
     let path = app.presign_path(&package, "");
     app.get(&path, &token).await.problem(403);
 
-    app.sql(&format!(
-        r#"WITH team AS (INSERT INTO pennsieve.teams (name, node_id) VALUES ('T', 'N:team:1') RETURNING id),
-                joined AS (INSERT INTO pennsieve.team_user (team_id, user_id) SELECT id, {} FROM team)
-           INSERT INTO "WORKSPACE".dataset_team (dataset_id, team_id, role) SELECT {}, id, 'VIEWER' FROM team"#,
-        user.id, app.dataset.id
-    ))
-    .await;
+    let team = app.workspace.team("T", &[&user]).await.unwrap();
+    app.workspace.grant_team(&app.dataset, &team, "VIEWER").await.unwrap();
     assert_eq!(app.get(&path, &token).await.status, 307, "by a team's role");
     app.sql(r#"DELETE FROM "WORKSPACE".dataset_team"#).await;
     app.get(&path, &token).await.problem(403);
-    app.sql(r#"UPDATE "WORKSPACE".datasets SET role = 'editor'"#).await;
+    app.workspace.grant_everyone(&app.dataset, "editor").await.unwrap();
     assert_eq!(app.get(&path, &token).await.status, 307, "by the role of everybody in the workspace");
 
     // A role that nobody knows, or none at all, is no role and no error.
@@ -173,4 +170,52 @@ async fn who_left_the_workspace_is_out_at_once() {
     assert_eq!(app.get(&app.presign_path(&package, ""), &token).await.status, 307);
     app.sql(&format!("DELETE FROM pennsieve.organization_user WHERE user_id = {}", user.id)).await;
     app.get(&app.presign_path(&package, ""), &token).await.problem(403);
+}
+
+#[tokio::test]
+async fn an_api_key_acts_for_its_owner_in_its_own_workspace() {
+    let (app, other) = (TestApp::start().await, TestApp::start().await);
+    let package = app.file(None, "a", b"-").await;
+    let path = app.presign_path(&package, "");
+    let user = app.user("viewer").await;
+    let key = api_key_token(&app.workspace.api_key(&user).await.unwrap());
+    assert_eq!(app.get(&path, &key).await.status, 307);
+
+    // Where its owner is active makes no difference to the key, nor the key's workspace to its owner.
+    app.sql(&format!(
+        "UPDATE pennsieve.users SET preferred_org_id = {other} WHERE id = {user};
+         INSERT INTO pennsieve.organization_user (organization_id, user_id) VALUES ({other}, {user})",
+        other = other.workspace.id,
+        user = user.id,
+    ))
+    .await;
+    assert_eq!(app.get(&path, &key).await.status, 307);
+    app.get(&path, &token(&user)).await.problem(403);
+    let key_of_other = api_key_token(&other.workspace.api_key(&user).await.unwrap());
+    app.get(&path, &key_of_other).await.problem(403);
+
+    // It has its owner's role, and is gone with its row.
+    app.workspace.grant(&app.dataset, &user, "guest").await.unwrap();
+    app.get(&path, &key).await.problem(403);
+    app.workspace.grant(&app.dataset, &user, "viewer").await.unwrap();
+    assert_eq!(app.get(&path, &key).await.status, 307);
+    app.sql("DELETE FROM pennsieve.tokens WHERE organization_id = WORKSPACE").await;
+    app.get(&path, &key).await.problem(403);
+    app.get(&path, &api_key_token("nobody's")).await.problem(403);
+    app.get(&path, &api_key_token(&user.cognito_id.to_string())).await.problem(403);
+}
+
+#[tokio::test]
+async fn without_the_issuers_keys_nobody_is_refused() {
+    let mut app = TestApp::start().await;
+    let package = app.file(None, "a", b"-").await;
+    let (path, token) = (app.presign_path(&package, ""), app.token("owner").await);
+    let people = local::tokens::pool(Bearers::People);
+    let keys = Keys::fetched(&people, Some("http://127.0.0.1:1"), Http::new().unwrap());
+    app.router = router_believing(&app.app, Verifier::new(vec![(people, keys)]));
+    let answer = app.get(&path, &token).await;
+    assert!(!answer.problem(503).contains("people"), "why is for the log");
+    assert!(!answer.header("retry-after").is_empty());
+    app.get(&path, "nonsense").await.problem(401);
+    app.get(&path, "").await.problem(401);
 }

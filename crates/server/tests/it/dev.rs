@@ -11,16 +11,16 @@ use serde_json::{Value, json};
 
 use crate::app::{fetch, request};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_packages-service");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_packages-service");
 
-struct Dev {
+pub(crate) struct Dev {
     process: Child,
     stack: Value,
 }
 
 impl Dev {
     /// Starts it and waits until it says that it is ready.
-    fn start(dir: &Path, more: &[&str]) -> Self {
+    pub(crate) fn start(dir: &Path, more: &[&str]) -> Self {
         let mut process = Command::new(PROGRAM)
             .args(["dev", "--port", "0", "--log", "warn", "--state-dir"])
             .arg(dir)
@@ -36,17 +36,17 @@ impl Dev {
         Self { process, stack: serde_json::from_str(&stack).unwrap() }
     }
 
-    fn signal(&mut self, signal: &str) {
+    pub(crate) fn signal(&mut self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
         assert!(sent.success());
         self.process.wait().unwrap();
     }
 
-    fn text(&self, pointer: &str) -> &str {
+    pub(crate) fn text(&self, pointer: &str) -> &str {
         self.stack.pointer(pointer).unwrap_or_else(|| panic!("no {pointer}")).as_str().unwrap()
     }
 
-    fn token(&self, user: &str) -> &str {
+    pub(crate) fn token(&self, user: &str) -> &str {
         let users = self.stack["users"].as_array().unwrap();
         let user = users.iter().find(|u| u["email"] == format!("{user}@example.org")).unwrap();
         user["token"].as_str().unwrap()
@@ -62,12 +62,12 @@ impl Dev {
         self.send("GET", &path, "viewer", String::new()).await.json()
     }
 
-    async fn restore(&self, package: &str) {
+    pub(crate) async fn restore(&self, package: &str) {
         let body = json!({"nodeIds": [self.text(&format!("/demo/{package}"))]}).to_string();
         assert_eq!(self.send("POST", "/restore?", "editor", body).await.status, 200);
     }
 
-    async fn until_ready(&self, package: &str) -> Value {
+    pub(crate) async fn until_ready(&self, package: &str) -> Value {
         let begun = Instant::now();
         loop {
             let progress = self.progress(package).await;

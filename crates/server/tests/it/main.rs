@@ -11,10 +11,15 @@
 
 mod app;
 mod authority;
+mod aws_restore;
 mod cloudfront;
 mod cors;
+mod database;
 mod dev;
 mod hostile;
+mod listener;
+mod openapi;
+mod pinning;
 mod presign;
 mod proxy;
 mod restore;
@@ -22,3 +27,4 @@ mod restore_faults;
 mod restore_names;
 mod restore_overlaps;
 mod restore_usage;
+mod standalone;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::app::TestApp;
+use crate::app::{STORAGE, TestApp};
 
 #[tokio::test]
 async fn a_taken_name_gets_a_number_before_its_extension() {
@@ -117,4 +117,23 @@ async fn a_name_as_long_as_the_column_is_cut_and_not_lost() {
     app.sql(&format!(r#"UPDATE "WORKSPACE".packages SET parent_id = NULL WHERE id = {}"#, deleted.id)).await;
     app.restore(&deleted).await;
     assert_eq!(app.row(deleted.id).await.1, long, "a name without the deletion prefix is kept as it is");
+}
+
+/// XML has no way to write such a key, and `DeleteObjects` names keys in XML.
+#[tokio::test]
+async fn an_odd_key_does_not_keep_its_neighbours_in_the_trash() {
+    let app = TestApp::start().await;
+    let folder = app.folder(None, "folder").await;
+    app.files(&folder, 3).await;
+    for key in ["odd/\u{1}", "odd/tab\t", "odd/cr\r\n", "odd/\u{ffff}"] {
+        let key = format!("O{}/{key}", app.workspace.id);
+        app.store.put(STORAGE, &key, b"-".to_vec(), "text/plain").unwrap();
+        app.workspace.file(&app.dataset, Some(&folder), &key, (STORAGE, &key, 1)).await.unwrap();
+    }
+    app.trash(&folder).await;
+    app.faults.reset();
+    let outcomes = app.restore(&folder).await;
+    assert_eq!((outcomes[0].restored, outcomes[0].failed), (8, 0));
+    assert_eq!(app.faults.count("DeleteObjects"), 1);
+    assert_eq!(app.faults.count("DeleteObject"), 4);
 }

@@ -176,3 +176,101 @@ async fn orders_and_runs_on_the_same_packages_do_not_wait_in_circles() {
         app.assert_counted().await;
     }
 }
+
+#[tokio::test]
+async fn a_run_that_slept_through_a_deletion_does_not_end_the_next_order() {
+    let app = TestApp::start().await;
+    let file = app.file(None, "file", b"12345").await;
+    app.workspace.populate().await.unwrap();
+    app.trash(&file).await;
+    let token = app.token("editor").await;
+    app.order(&token, &[&file.node_id]).await;
+    let slow = app.messages().remove(0);
+    let plan = restore::claim(&app.app.db, &slow).await.unwrap().unwrap();
+    app.app.objects.undelete(&plan.files).await.unwrap();
+    // Meanwhile the message is delivered once more, and the package is deleted and ordered again.
+    assert_eq!(app.run(&slow).await.unwrap().restored, 1);
+    app.trash(&file).await;
+    app.order(&token, &[&file.node_id]).await;
+
+    let overtaken = restore::finish(&app.app.db, &slow, &plan, &Reasons::new()).await;
+    assert!(matches!(overtaken, Err(Stopped::Overtaken)));
+    assert_eq!(app.row(file.id).await.0, "RESTORING");
+    assert_eq!(app.work().await[0].restored, 1);
+    assert_eq!(app.row(file.id).await, ("READY".into(), "file".into()));
+    assert!(!app.store.versions(STORAGE, &app.keys(&file).await[0])[0].delete_marker);
+    app.assert_counted().await;
+}
+
+#[tokio::test]
+async fn a_folder_does_not_bring_back_what_was_deleted_and_ordered_anew_beneath_it() {
+    let app = TestApp::start().await;
+    let folder = app.folder(None, "folder").await;
+    let file = app.file(Some(&folder), "file", b"12345").await;
+    app.workspace.populate().await.unwrap();
+    app.trash(&folder).await;
+    let token = app.token("editor").await;
+    app.order(&token, &[&folder.node_id]).await;
+    let around = app.messages().remove(0);
+    let plan = restore::claim(&app.app.db, &around).await.unwrap().unwrap();
+    app.app.objects.undelete(&plan.files).await.unwrap();
+    app.store.delete_marker(STORAGE, &app.keys(&file).await[0]).unwrap();
+    set_state(&app, &file, "DELETED").await;
+    app.order(&token, &[&file.node_id]).await;
+
+    let overtaken = restore::finish(&app.app.db, &around, &plan, &Reasons::new()).await;
+    assert!(matches!(overtaken, Err(Stopped::Overtaken)));
+    app.run(&around).await.unwrap();
+    app.work().await;
+    for package in [&folder, &file] {
+        assert_eq!(app.row(package.id).await.0, "READY");
+    }
+    assert!(!app.store.versions(STORAGE, &app.keys(&file).await[0])[0].delete_marker);
+    app.assert_counted().await;
+}
+
+#[tokio::test]
+async fn an_impatient_order_does_not_stop_the_run_that_is_under_way() {
+    let app = TestApp::start().await;
+    let folder = app.folder(None, "folder").await;
+    let file = app.file(Some(&folder), "file", b"-").await;
+    app.trash(&folder).await;
+    let token = app.token("editor").await;
+    app.order(&token, &[&folder.node_id]).await;
+    let message = app.messages().remove(0);
+    let plan = restore::claim(&app.app.db, &message).await.unwrap().unwrap();
+    app.app.objects.undelete(&plan.files).await.unwrap();
+    app.order(&token, &[&folder.node_id, &file.node_id]).await;
+    let finished = restore::finish(&app.app.db, &message, &plan, &Reasons::new()).await.unwrap();
+    assert_eq!(finished.restored.len(), 2);
+}
+
+#[tokio::test]
+async fn an_order_is_forgotten_when_its_package_is_purged() {
+    let app = TestApp::start().await;
+    let (one, other) = (app.file(None, "one", b"-").await, app.file(None, "other", b"-").await);
+    app.trash(&one).await;
+    app.trash(&other).await;
+    let orders = async || {
+        let sql = "SELECT count(*) FROM packages_service.restore_orders WHERE workspace_id = $1";
+        app.workspace.client.query_one(sql, &[&app.workspace.id.0]).await.unwrap().get::<_, i64>(0)
+    };
+    let token = app.token("editor").await;
+    app.order(&token, &[&one.node_id, &other.node_id]).await;
+    let message = app.messages().into_iter().find(|message| message.package.id == one.id).unwrap();
+    purge(&app, &one).await;
+    assert_eq!(orders().await, 2);
+    assert_eq!(app.run(&message).await.unwrap().restored, 0, "whoever takes the message up");
+    assert_eq!(orders().await, 1);
+    purge(&app, &other).await;
+    restore::find_unfinished(&app.app.db).await.unwrap();
+    assert_eq!(orders().await, 0, "or looks for what is not finished");
+}
+
+async fn purge(app: &TestApp, package: &local::workspace::Package) {
+    app.sql(&format!(
+        r#"DELETE FROM "WORKSPACE".files WHERE package_id = {0}; DELETE FROM "WORKSPACE".packages WHERE id = {0}"#,
+        package.id
+    ))
+    .await;
+}

@@ -8,8 +8,6 @@ use std::{
     thread,
 };
 
-use super::account::Account;
-
 /// A program to start, and where to say how that went.
 type Order = (Command, mpsc::SyncSender<io::Result<Child>>);
 
@@ -24,19 +22,15 @@ static LAUNCHER: LazyLock<mpsc::Sender<Order>> = LazyLock::new(|| {
         }
     };
     // Without the thread nobody receives, and that is how who orders learns of it.
-    let _ = thread::Builder::new().name("postgres-launcher".to_owned()).spawn(work);
+    let _ = thread::Builder::new().name("launcher".to_owned()).spawn(work);
     sender
 });
 
-/// Starts a program as this account (`None`: ours), in its own process group, so that Ctrl-C at the terminal reaches
-/// us alone; when this process ends, the program gets an interrupt.
-pub(super) fn spawn(mut command: Command, account: Option<Account>) -> io::Result<Child> {
-    // We may be where the account cannot be.
+/// Starts a program in its own process group, so that Ctrl-C at the terminal reaches us alone; when this process ends,
+/// the program gets an interrupt.
+pub(crate) fn spawn(mut command: Command) -> io::Result<Child> {
+    // We may be where the program's account cannot be.
     command.current_dir("/").process_group(0).stdin(Stdio::null()).stdout(Stdio::null());
-    if let Some(Account { uid, gid }) = account {
-        // The standard library drops root's other groups on the way.
-        command.gid(gid).uid(uid);
-    }
     end_with_us(&mut command);
     let (reply, replied) = mpsc::sync_channel(1);
     let gone = || io::Error::other("the thread that starts programs is gone");

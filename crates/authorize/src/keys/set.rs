@@ -1,0 +1,174 @@
+//! Reading a JWK set (RFC 7517), and taking only what can verify RS256.
+
+use std::{collections::HashMap, fmt};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::DecodingKey;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Keys in a set at most. Cognito publishes two.
+const MAX_KEYS: usize = 16;
+
+/// The least and the greatest length of a modulus, in bits. RFC 7518, section 3.3, demands 2048 or more; a longer one
+/// than this would only cost time.
+const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+
+/// Public keys by their ids.
+#[derive(Clone)]
+pub struct KeySet(HashMap<String, DecodingKey>);
+
+/// Why a document is no key set that we can use. It repeats nothing of the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnusableKeySet {
+    /// Not a JWK set.
+    Malformed,
+    /// More keys than any pool has.
+    TooMany,
+    /// No key for RS256 in it.
+    Empty,
+}
+
+impl fmt::Display for UnusableKeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "the document is no JWK set",
+            Self::TooMany => "the JWK set has more than 16 keys",
+            Self::Empty => "the JWK set has no RSA key of 2048 bits or more for signatures by RS256",
+        })
+    }
+}
+
+impl std::error::Error for UnusableKeySet {}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+#[derive(Deserialize)]
+struct Document {
+    keys: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+struct RsaKey {
+    kty: String,
+    #[serde(rename = "use")]
+    purpose: String,
+    alg: Option<String>,
+    kid: String,
+    n: String,
+    e: String,
+}
+
+impl KeySet {
+    /// Reads a set as `/.well-known/jwks.json` gives it. Keys of another kind are left out, as RFC 7517, section 5, asks
+    /// for; a set in which none is left is unusable.
+    pub fn parse(json: &[u8]) -> Result<Self, UnusableKeySet> {
+        let document: Document = serde_json::from_slice(json).map_err(|_| UnusableKeySet::Malformed)?;
+        if document.keys.len() > MAX_KEYS {
+            return Err(UnusableKeySet::TooMany);
+        }
+        let keys: HashMap<_, _> = document.keys.into_iter().filter_map(usable).collect();
+        if keys.is_empty() { Err(UnusableKeySet::Empty) } else { Ok(Self(keys)) }
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<&DecodingKey> {
+        self.0.get(id)
+    }
+}
+
+fn usable(key: Value) -> Option<(String, DecodingKey)> {
+    let key: RsaKey = serde_json::from_value(key).ok()?;
+    if key.kty != "RSA" || key.purpose != "sig" || key.alg.is_some_and(|alg| alg != "RS256") {
+        return None;
+    }
+    let (modulus, exponent) = (URL_SAFE_NO_PAD.decode(&key.n).ok()?, URL_SAFE_NO_PAD.decode(&key.e).ok()?);
+    let fits = MODULUS_BITS.contains(&bits(&modulus)) && bits(&exponent) > 1;
+    fits.then(|| (key.kid, DecodingKey::from_rsa_raw_components(&modulus, &exponent)))
+}
+
+/// The length of a number, in bits, without the zeros in front.
+fn bits(number: &[u8]) -> usize {
+    let mut significant = number.iter().skip_while(|byte| **byte == 0);
+    let Some(first) = significant.next() else { return 0 };
+    (8 - first.leading_zeros() as usize) + 8 * significant.count()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn modulus(bits: usize) -> String {
+        let mut bytes = vec![0xab; bits / 8];
+        bytes[0] = 0x80;
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    fn key(id: &str) -> Value {
+        json!({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": id, "n": modulus(2048), "e": "AQAB"})
+    }
+
+    fn parse(document: &Value) -> Result<KeySet, UnusableKeySet> {
+        KeySet::parse(document.to_string().as_bytes())
+    }
+
+    #[test]
+    fn keys_that_cannot_verify_rs256_are_left_out() {
+        let with = |member: &str, value: Value| {
+            let mut key = key("odd");
+            key[member] = value;
+            key
+        };
+        for odd in [
+            with("kty", json!("EC")),
+            with("kty", json!("oct")),
+            with("use", json!("enc")),
+            with("use", Value::Null),
+            with("alg", json!("RS512")),
+            with("alg", json!("HS256")),
+            with("kid", Value::Null),
+            with("n", json!(modulus(1024))),
+            with("n", json!(modulus(2040))),
+            with("n", json!(modulus(16_384))),
+            with("n", json!("not base64!")),
+            with("n", json!(format!("AAAA{}", modulus(2040)))),
+            with("e", json!("")),
+            with("e", json!("AQ")),
+            json!({"kty": "OKP", "crv": "Ed25519", "x": "AA", "use": "sig", "kid": "odd"}),
+            json!("a key"),
+            json!(null),
+        ] {
+            assert_eq!(parse(&json!({"keys": [odd]})).unwrap_err(), UnusableKeySet::Empty, "{odd}");
+            let set = parse(&json!({"keys": [odd, key("good")]})).unwrap();
+            assert!(set.get("good").is_some() && set.get("odd").is_none(), "{odd}");
+        }
+        let mut unnamed = key("any");
+        unnamed.as_object_mut().unwrap().remove("alg");
+        assert!(parse(&json!({"keys": [unnamed], "more": 1})).unwrap().get("any").is_some());
+    }
+
+    #[test]
+    fn documents_that_are_no_key_set_are_refused() {
+        for text in ["", "{", "[]", "null", "{}", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#, "<html>"] {
+            assert_eq!(KeySet::parse(text.as_bytes()).unwrap_err(), UnusableKeySet::Malformed, "{text}");
+        }
+        let many: Vec<Value> = (0..=MAX_KEYS).map(|n| key(&n.to_string())).collect();
+        assert!(parse(&json!({"keys": many[1..]})).is_ok());
+        assert_eq!(parse(&json!({ "keys": many })).unwrap_err(), UnusableKeySet::TooMany);
+        assert_eq!(parse(&json!({"keys": []})).unwrap_err(), UnusableKeySet::Empty);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_document_panics(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300), n in ".{0,20}") {
+            assert!(KeySet::parse(&bytes).is_err());
+            let key = json!({"kty": "RSA", "use": "sig", "kid": n, "n": n, "e": n});
+            assert!(parse(&json!({"keys": [key]})).is_err());
+        }
+    }
+}

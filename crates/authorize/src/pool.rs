@@ -1,0 +1,83 @@
+//! Cognito user pools: who issues tokens, for which application, and for whom.
+
+use packages::{config::UserPool, objects::Region};
+
+/// A user pool and the one application of it that is ours. A token is from here when issuer *and* client agree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// `https://cognito-idp.{region}.amazonaws.com/{pool}`: what `iss` must be, to the letter.
+    pub issuer: String,
+    /// The application's client id: what `client_id` must be.
+    pub client_id: String,
+    /// Whom its tokens name.
+    pub bearers: Bearers,
+}
+
+/// Whom the tokens of a pool name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bearers {
+    /// People, by their Cognito id.
+    People,
+    /// API keys, by their public half.
+    ApiKeys,
+}
+
+impl Pool {
+    /// A pool in a region.
+    #[must_use]
+    pub fn cognito(region: &Region, ids: &UserPool, bearers: Bearers) -> Self {
+        let (region, pool) = (region.as_str(), ids.pool());
+        // AWS in China is a partition with a domain of its own.
+        let china = if region.starts_with("cn-") { ".cn" } else { "" };
+        Self {
+            issuer: format!("https://cognito-idp.{region}.amazonaws.com{china}/{pool}"),
+            client_id: ids.client().to_owned(),
+            bearers,
+        }
+    }
+
+    /// The pool's id: the last part of its issuer.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.issuer.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Where the pool's keys are published: below the issuer, or below another endpoint that stands in for Cognito
+    /// (Amazon Cognito Developer Guide, "Verifying JSON web tokens"). What `iss` must be does not depend on it.
+    #[must_use]
+    pub fn keys_url(&self, endpoint: Option<&str>) -> String {
+        match endpoint {
+            None => format!("{}/.well-known/jwks.json", self.issuer),
+            Some(base) => format!("{}/{}/.well-known/jwks.json", base.trim_end_matches('/'), self.id()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(region: &str, pool: &str, client: &str) -> Pool {
+        let ids = UserPool::new(pool, client).unwrap();
+        Pool::cognito(&Region::new(region).unwrap(), &ids, Bearers::People)
+    }
+
+    #[test]
+    fn the_issuer_names_region_and_pool() {
+        let made = pool("us-east-1", "us-east-1_AbC123", "3n4b5c");
+        assert_eq!(made.issuer, "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AbC123");
+        assert_eq!(made.id(), "us-east-1_AbC123");
+        assert_eq!(made.keys_url(None), format!("{}/.well-known/jwks.json", made.issuer));
+        let china = pool("cn-north-1", "cn-north-1_AbC123", "3n4b5c");
+        assert_eq!(china.issuer, "https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_AbC123");
+    }
+
+    #[test]
+    fn another_endpoint_publishes_the_keys_and_issues_nothing() {
+        let pool = pool("us-east-1", "us-east-1_AbC123", "3n4b5c");
+        for endpoint in ["http://localhost:4566", "http://localhost:4566/"] {
+            let url = pool.keys_url(Some(endpoint));
+            assert_eq!(url, "http://localhost:4566/us-east-1_AbC123/.well-known/jwks.json");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What can go wrong between us and Postgres.
+
+use std::fmt;
+
+use tokio_postgres::error::SqlState;
+
+use crate::causes::with_causes;
+
+/// What went wrong between us and Postgres. Its text is for the log, never for a client.
+#[derive(Debug)]
+pub enum Error {
+    /// No connection could be had, or it was lost: worth another try.
+    Unreachable(Box<dyn std::error::Error + Send + Sync>),
+    /// Postgres refused the statement.
+    Refused(Box<tokio_postgres::Error>),
+    /// What the operator has set cannot work, in words for the operator. Another try does not help.
+    Misconfigured(String),
+}
+
+impl Error {
+    pub(super) fn unreachable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unreachable(error.into())
+    }
+
+    /// Whether a package's name is taken: one of the two unique indexes on names refused it.
+    pub(crate) fn is_name_clash(&self) -> bool {
+        let Self::Refused(error) = self else { return false };
+        error.as_db_error().is_some_and(|error| {
+            *error.code() == SqlState::UNIQUE_VIOLATION
+                && error.constraint().is_some_and(|name| name.starts_with("packages_name_dataset_id_"))
+        })
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(error) => {
+                write!(f, "the database cannot be reached: {}", with_causes(&**error))
+            }
+            Self::Refused(error) => match error.as_db_error() {
+                None => write!(f, "a statement failed: {}", with_causes(error)),
+                Some(refusal) => {
+                    let (code, message) = (refusal.code().code(), refusal.message());
+                    write!(f, "the database refused a statement: {code} {message}")
+                }
+            },
+            Self::Misconfigured(what) => write!(f, "the database's settings cannot work: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let lost = error.is_closed() || error.as_db_error().is_some_and(|error| is_passing(error.code()));
+        if lost { Self::Unreachable(Box::new(error)) } else { Self::Refused(Box::new(error)) }
+    }
+}
+
+/// Conditions of the server that pass: it shuts down, starts, has no room, or broke a deadlock at our cost.
+fn is_passing(code: &SqlState) -> bool {
+    let class = code.code().get(..2).unwrap_or_default();
+    matches!(class, "08" | "53" | "57")
+        || *code == SqlState::T_R_DEADLOCK_DETECTED
+        || *code == SqlState::LOCK_NOT_AVAILABLE
+}

@@ -1,0 +1,99 @@
+//! One connection, and the transactions on it. Each statement is counted, and is a span of the trace it belongs to.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use tokio_postgres::{
+    Row,
+    types::{ToSql, Type},
+};
+use tracing::{Instrument as _, Span};
+
+use super::{Error, connect::Connection, count::Statements};
+
+/// A parameter of a statement and its type in Postgres.
+pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// One connection, back in the pool when dropped.
+pub(crate) struct Session {
+    connection: Connection,
+    notes: Notes,
+}
+
+impl Session {
+    pub(super) fn new(connection: Connection, statements: Statements) -> Self {
+        let notes = Notes { statements, unanswered: Arc::clone(&connection.unanswered) };
+        Self { connection, notes }
+    }
+
+    pub(super) async fn query(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        self.notes.of(operation(sql), self.connection.client.query_typed(sql, params)).await
+    }
+
+    /// Begins a transaction; dropped without [`Tx::commit`] it is rolled back.
+    pub(crate) async fn begin(&mut self) -> Result<Tx<'_>, Error> {
+        let inner = self.notes.of("BEGIN", self.connection.client.transaction()).await?;
+        Ok(Tx { inner, notes: &self.notes })
+    }
+}
+
+/// An open transaction, or a savepoint inside one.
+pub(crate) struct Tx<'a> {
+    inner: tokio_postgres::Transaction<'a>,
+    notes: &'a Notes,
+}
+
+impl Tx<'_> {
+    pub(crate) async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
+        Ok(self.notes.of(operation(sql), self.inner.query_typed(sql, params)).await?)
+    }
+
+    pub(crate) async fn query_opt(&self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>, Error> {
+        Ok(self.query(sql, params).await?.into_iter().next())
+    }
+
+    /// The one row of a statement that always answers one.
+    pub(crate) async fn query_one(&self, sql: &str, params: &[Param<'_>]) -> Result<Row, Error> {
+        Ok(self.notes.of(operation(sql), self.inner.query_typed_one(sql, params)).await?)
+    }
+
+    pub(crate) async fn savepoint(&mut self) -> Result<Tx<'_>, Error> {
+        let inner = self.notes.of("SAVEPOINT", self.inner.transaction()).await?;
+        Ok(Tx { inner, notes: self.notes })
+    }
+
+    pub(crate) async fn commit(self) -> Result<(), Error> {
+        Ok(self.notes.of("COMMIT", self.inner.commit()).await?)
+    }
+}
+
+/// What is noted of every statement: that it was sent, in counts and in the trace, and whether its answer was waited for.
+struct Notes {
+    statements: Statements,
+    unanswered: Arc<AtomicBool>,
+}
+
+impl Notes {
+    async fn of<T>(&self, operation: &str, answer: impl Future<Output = T>) -> T {
+        self.statements.add_one();
+        self.unanswered.store(true, Relaxed);
+        let answer = answer.instrument(span(operation)).await;
+        self.unanswered.store(false, Relaxed);
+        answer
+    }
+}
+
+pub(super) fn span(operation: &str) -> Span {
+    tracing::info_span!(target: "trace", "postgres", operation)
+}
+
+/// What a statement does, as far as its first word tells. The rest of it is nobody's business but Postgres's.
+fn operation(sql: &str) -> &str {
+    sql.split_whitespace().next().unwrap_or_default()
+}

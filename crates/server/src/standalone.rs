@@ -1,0 +1,125 @@
+//! `packages-service serve`: the service on a machine or in a container of its own, configured by the environment.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use api::Cdn;
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use axum::middleware::from_fn_with_state;
+use hosting::Builder;
+use packages::{
+    clock::Clock,
+    config::{self, Platform},
+    db::Db,
+    queue::Queue,
+    secrets::Rotation,
+};
+use server::{authentication::authenticate, metrics, serve, worker};
+use telemetry::{Format, Host, Telemetry};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
+
+use crate::stop::stop;
+
+/// How often something is looked at again that may have changed meanwhile.
+const TICK: Duration = Duration::from_secs(20);
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Where to listen
+    #[arg(long, env = "LISTEN_ADDRESS", value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8080")]
+    listen: SocketAddr,
+    /// Write the log for people, and not as JSON
+    #[arg(long)]
+    plain_log: bool,
+}
+
+/// Runs until it is told to stop.
+pub(crate) fn run(options: &Options) -> io::Result<()> {
+    let config = config::Server::read(&variable).map_err(io::Error::other)?;
+    let platform = &config.service.platform;
+    let format = if options.plain_log { Format::Text } else { Format::Json };
+    let telemetry = telemetry::init(telemetry::Options {
+        filter: &platform.log,
+        service: "packages-service",
+        environment: &platform.env,
+        host: Host::Server(format),
+        xray: platform.xray.as_deref(),
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(run_service(options.listen, config, telemetry))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place of this command that reads the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+async fn run_service(listen: SocketAddr, config: config::Server, telemetry: Telemetry) -> io::Result<()> {
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|error| io::Error::new(error.kind(), format!("{listen} cannot be listened on: {error}")))?;
+    let platform = config.service.platform.clone();
+    let builder = Builder::new(platform.clone(), credentials(&platform).await).map_err(io::Error::other)?;
+    let db = builder.db().await.map_err(io::Error::other)?;
+    let mut background = JoinSet::new();
+    let queue = queue(&builder, &config, &db, &mut background)?;
+    let authorizer = builder.authorizer(&config.authorize, db.clone());
+    let (cdn, rotation) = builder.cdn(&config.service.cdn).await.map_err(io::Error::other)?;
+    let app = builder.app(config.service, db, cdn, queue).map_err(io::Error::other)?;
+    background.spawn(renew(app.cdn.clone(), app.clock, rotation));
+    let router = api::router(app, |private| private.layer(from_fn_with_state(authorizer, authenticate)))
+        .merge(metrics::route(telemetry));
+    tracing::info!(address = %listener.local_addr()?, "ready");
+    serve::serve(listener, router, stop()).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The role of whoever runs this: from the environment, else from where AWS's tools look (profile, web identity,
+/// container, instance).
+async fn credentials(platform: &Platform) -> SharedCredentialsProvider {
+    if let Some(credentials) = platform.credentials.clone() {
+        return SharedCredentialsProvider::new(credentials);
+    }
+    let region = aws_config::Region::new(platform.region.to_string());
+    SharedCredentialsProvider::new(DefaultCredentialsChain::builder().region(region).build().await)
+}
+
+/// Orders go to SQS; or, where no queue is named, to a worker in this process.
+fn queue(
+    builder: &Builder,
+    config: &config::Server,
+    db: &Db,
+    background: &mut JoinSet<()>,
+) -> io::Result<Queue> {
+    if let Some(url) = &config.service.queue {
+        return Ok(Queue::Sqs(builder.queue(url.clone()).map_err(io::Error::other)?));
+    }
+    let restore = config.restore.clone().ok_or_else(|| io::Error::other("nobody restores"))?;
+    let restorer = builder.restorer(restore, db.clone()).map_err(io::Error::other)?;
+    let (sender, orders) = mpsc::unbounded_channel();
+    let queue = Queue::InProcess(sender);
+    background.spawn(worker::work(restorer, orders));
+    background.spawn(take_up(db.clone(), queue.clone()));
+    Ok(queue)
+}
+
+/// Takes up what an earlier process left unfinished, as soon as the database answers.
+async fn take_up(db: Db, queue: Queue) {
+    while let Err(error) = worker::take_up(&db, &queue).await {
+        tracing::warn!(%error, "what was being restored cannot be taken up yet");
+        tokio::time::sleep(TICK).await;
+    }
+}
+
+/// Looks for another signing key now and then, for ever.
+async fn renew(cdn: Cdn, clock: Clock, rotation: Rotation) {
+    loop {
+        if rotation.due(clock.now())
+            && let Some(signer) = rotation.reload().await
+        {
+            cdn.replace_signer(signer);
+        }
+        tokio::time::sleep(TICK).await;
+    }
+}

@@ -1,0 +1,186 @@
+//! A restore through AWS's own services: ordered and carried out by two users who may do what Terraform lets the two
+//! functions do, and nothing else.
+
+use local::{
+    aws::{Account, Resources},
+    workspace::Package,
+};
+use packages::{
+    changelog::Changelog,
+    deletions::DeletionRecords,
+    objects::Bucket,
+    queue::{Queue, Sqs},
+    restore::{self, Message, Outcome, Restorer},
+};
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, fetch, router, uuid};
+
+/// A service whose storage, queues and records are AWS's.
+struct Cloud {
+    app: TestApp,
+    root: Account,
+    bucket: String,
+    table: String,
+    orders: Sqs,
+    jobs: Sqs,
+}
+
+impl Cloud {
+    async fn start() -> Self {
+        let root = Account::root().unwrap();
+        let name = |what: &str| format!("{what}-{}", uuid().simple());
+        let (bucket, table) = (name("storage"), name("records"));
+        let (orders_name, jobs_name) = (name("orders"), name("jobs"));
+        root.create_bucket(&bucket).await.unwrap();
+        root.create_table(&table, None).await.unwrap();
+        let orders = root.create_queue(&orders_name, json!({})).await.unwrap();
+        let jobs = root.create_queue(&jobs_name, json!({})).await.unwrap();
+
+        let resources = Resources {
+            orders: &orders_name,
+            jobs: &jobs_name,
+            table: &table,
+            bucket: &bucket,
+            ..Resources::default()
+        };
+        let service = root.function("service", resources).await.unwrap();
+        let worker = root.function("restore", resources).await.unwrap();
+
+        let mut app = TestApp::start().await;
+        app.app.objects = service.objects().unwrap();
+        app.app.viewer_assets = Bucket::new(bucket.as_str()).unwrap();
+        app.app.queue = Queue::Sqs(Sqs { service: service.sqs().unwrap(), url: orders.url.clone() });
+        app.router = router(&app.app);
+        app.restorer = Restorer {
+            objects: worker.objects().unwrap(),
+            changelog: Changelog::Sqs(Sqs { service: worker.sqs().unwrap(), url: jobs.url.clone() }),
+            deletions: DeletionRecords::dynamodb(worker.dynamodb().unwrap(), table.clone()),
+            ..app.restorer
+        };
+        Self { app, root, bucket, table, orders, jobs }
+    }
+
+    /// A live package with a stored file.
+    async fn file(&self, parent: Option<&Package>, name: &str) -> Package {
+        let app = &self.app;
+        let key = format!("O{}/D{}/{}/{}", app.workspace.id, app.dataset.id, uuid(), uuid());
+        self.root.put_object(&self.bucket, &key, b"precious").await.unwrap();
+        app.workspace.file(&app.dataset, parent, name, (&self.bucket, &key, 8)).await.unwrap()
+    }
+
+    async fn key(&self, package: &Package) -> String {
+        self.app.keys(package).await.remove(0)
+    }
+
+    /// Into the trash as the platform does it: rows, a delete marker and a record.
+    async fn trash(&self, target: &Package, files: &[Package]) {
+        self.app.workspace.trash(target).await.unwrap();
+        for package in files {
+            let key = self.key(package).await;
+            self.root.delete_object(&self.bucket, &key).await.unwrap();
+            let record = json!({
+                "NodeId": {"S": package.node_id},
+                "S3Bucket": {"S": self.bucket},
+                "S3Key": {"S": key},
+                "S3ObjectVersion": {"S": "whatever it is"},
+                "ObjectSize": {"S": "8"},
+            });
+            self.root.put_item(&self.table, record).await.unwrap();
+        }
+    }
+
+    async fn received(&self, queue: &Sqs) -> Vec<Value> {
+        let messages = self.root.drain_queue(queue).await.unwrap();
+        messages
+            .iter()
+            .map(|message| serde_json::from_str(message["Body"].as_str().unwrap()).unwrap())
+            .collect()
+    }
+
+    async fn object(&self, package: &Package) -> Option<Vec<u8>> {
+        let object = self.root.get_object(&self.bucket, &self.key(package).await).await.unwrap();
+        object.map(|bytes| bytes.to_vec())
+    }
+}
+
+#[tokio::test]
+async fn a_folder_comes_back_through_sqs_s3_and_dynamodb() {
+    let cloud = Cloud::start().await;
+    let app = &cloud.app;
+    let folder = app.folder(None, "study").await;
+    let mut files = Vec::new();
+    for number in 0..30 {
+        files.push(cloud.file(Some(&folder), &format!("{number}.csv")).await);
+    }
+    let other = cloud.file(None, "other").await;
+    app.workspace.populate().await.unwrap();
+    cloud.trash(&folder, &files).await;
+    cloud.trash(&other, std::slice::from_ref(&other)).await;
+    assert_eq!(cloud.object(&files[7]).await, None);
+
+    let token = app.token("editor").await;
+    let answer = app.order(&token, &[&folder.node_id]).await;
+    assert_eq!(answer.json()["success"], json!([folder.node_id]));
+    let orders = cloud.received(&cloud.orders).await;
+    assert_eq!(orders.len(), 1);
+    let message: Message = serde_json::from_value(orders[0].clone()).unwrap();
+    let outcome = restore::run(&app.restorer, &message).await.unwrap();
+    assert_eq!(outcome, Outcome { restored: 31, failed: 0 });
+
+    for file in &files {
+        assert_eq!(app.row(file.id).await.0, "READY");
+        assert_eq!(cloud.object(file).await.as_deref(), Some(&b"precious"[..]), "its marker is gone");
+    }
+    app.assert_counted().await;
+    let records = cloud.root.items(&cloud.table).await.unwrap();
+    assert_eq!(records.len(), 1, "the records of what is back are gone");
+    assert_eq!(records[0]["NodeId"]["S"], json!(other.node_id));
+    assert_eq!(cloud.object(&other).await, None);
+
+    let jobs = cloud.received(&cloud.jobs).await;
+    assert_eq!(jobs.len(), 1);
+    let events = jobs[0]["DatasetChangelogEventJob"]["events"].as_array().unwrap();
+    assert_eq!(events.len(), 31);
+
+    let link = app.get(&app.presign_path(&files[0], ""), &token).await;
+    assert_eq!(fetch("GET", link.header("location")).await.body, "precious");
+    let head = app.head(&app.presign_path(&files[0], ""), &token, None).await;
+    assert_eq!((head.status.as_u16(), head.header("content-length")), (200, "8"));
+    let missing = app.head(&app.presign_path(&files[0], "&path=no/such"), &token, None).await;
+    assert_eq!(missing.status, 404, "the service may list: a missing object is not a forbidden one");
+}
+
+#[tokio::test]
+async fn what_sqs_does_not_take_is_back_in_the_trash() {
+    let mut cloud = Cloud::start().await;
+    let file = cloud.file(None, "file").await;
+    cloud.trash(&file, std::slice::from_ref(&file)).await;
+    let jobs = cloud.jobs.url.clone();
+    let Queue::Sqs(sqs) = &cloud.app.app.queue else { unreachable!() };
+    // The service may not send to the changelog's queue.
+    cloud.app.app.queue = Queue::Sqs(Sqs { url: jobs, ..sqs.clone() });
+    cloud.app.router = router(&cloud.app.app);
+    let answer = cloud.app.order(&cloud.app.token("editor").await, &[&file.node_id]).await.json();
+    assert_eq!(answer["success"], json!([]));
+    assert!(answer["failures"][0]["error"].as_str().unwrap().contains("could not be queued"));
+    assert_eq!(cloud.app.row(file.id).await.0, "DELETED");
+}
+
+#[tokio::test]
+async fn a_package_is_back_even_if_its_record_is_not_to_be_removed() {
+    let mut cloud = Cloud::start().await;
+    let file = cloud.file(None, "file").await;
+    cloud.trash(&file, std::slice::from_ref(&file)).await;
+    let DeletionRecords::DynamoDb(_) = &cloud.app.restorer.deletions else { unreachable!() };
+    let service = cloud.root.function("service", Resources::default()).await.unwrap();
+    cloud.app.restorer.deletions =
+        DeletionRecords::dynamodb(service.dynamodb().unwrap(), cloud.table.clone());
+    cloud.app.order(&cloud.app.token("editor").await, &[&file.node_id]).await;
+    let message = cloud.received(&cloud.orders).await.remove(0);
+    let outcome = cloud.app.run(&serde_json::from_value(message).unwrap()).await.unwrap();
+    assert_eq!(outcome.restored, 1);
+    assert_eq!(cloud.app.row(file.id).await.0, "READY");
+    assert_eq!(cloud.root.items(&cloud.table).await.unwrap().len(), 1);
+    assert_eq!(cloud.received(&cloud.jobs).await.len(), 1, "the changelog is told all the same");
+}

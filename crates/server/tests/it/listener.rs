@@ -1,0 +1,117 @@
+//! The accept loop, at the level of bytes.
+
+use std::time::Duration;
+
+use axum::{Router, routing::get};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::app::Answer;
+
+/// A service with one route, behind the accept loop.
+async fn connect() -> TcpStream {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = Router::new().route("/", get(async || ([("x-request-id", "1")], "hello")));
+    tokio::spawn(server::serve::serve(listener, router, std::future::pending()));
+    TcpStream::connect(address).await.unwrap()
+}
+
+/// What comes back until the other side is done.
+async fn exchange(bytes: &[u8]) -> Vec<Answer> {
+    let mut stream = connect().await;
+    // The answer may come, and the connection end, before all is sent.
+    let _ = stream.write_all(bytes).await;
+    let mut text = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut text));
+    let _ = read.await.expect("no hang");
+    answers(&String::from_utf8(text).unwrap())
+}
+
+fn answers(mut text: &str) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    while let Some((head, rest)) = text.split_once("\r\n\r\n") {
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap();
+        let headers: HeaderMap = lines
+            .map(|line| line.split_once(": ").unwrap())
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap()))
+            .collect();
+        let length = headers["content-length"].to_str().unwrap().parse().unwrap();
+        let (body, rest) = rest.split_at(length);
+        let status = StatusCode::from_bytes(status.as_bytes()).unwrap();
+        answers.push(Answer { status, headers, body: body.to_owned().into() });
+        text = rest;
+    }
+    assert_eq!(text, "");
+    answers
+}
+
+/// A head of so many bytes, in one field or several.
+fn head(length: usize, fields: usize) -> String {
+    let mut head = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n".to_owned();
+    let each = (length - head.len() - 2) / fields;
+    for n in 0..fields {
+        let name = format!("x-{n}: ");
+        let last = if n + 1 == fields { length - head.len() - 2 } else { each };
+        let value = "v".repeat(last - name.len() - 2);
+        head.extend([&name, &value, "\r\n"]);
+    }
+    head + "\r\n"
+}
+
+#[tokio::test]
+async fn heads_that_are_no_http_are_problems() {
+    for bytes in [
+        "nonsense\r\n\r\n",
+        "GET / HTTP/1.1\r\nbad header: x\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "G\u{7f}T / HTTP/1.1\r\n\r\n",
+        "GET /\u{1} HTTP/1.1\r\n\r\n",
+        "POST / HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
+    ] {
+        let answers = exchange(bytes.as_bytes()).await;
+        assert_eq!(answers.len(), 1, "{bytes}");
+        answers[0].problem(400);
+        assert_eq!(answers[0].header("connection"), "close", "{bytes}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_may_have_64_kib_and_no_more() {
+    for (length, fields) in [(60_000, 1), (65_536, 1), (65_536, 40)] {
+        let answers = exchange(head(length, fields).as_bytes()).await;
+        assert_eq!(answers[0].status, 200, "{length}");
+    }
+    for (length, fields) in [(65_537, 1), (65_537, 40), (100_000, 1), (130_000, 10), (500_000, 50)] {
+        let answers = exchange(head(length, fields).as_bytes()).await;
+        // A sender who does not stop may find the connection closed before it has read the answer.
+        assert!(length > 130_000 || answers.len() == 1, "{length}");
+        for answer in answers {
+            answer.problem(431);
+        }
+    }
+    exchange(head(5000, 101).as_bytes()).await[0].problem(431);
+    let answers = exchange(format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(65_600)).as_bytes()).await;
+    assert!(matches!(answers[0].status.as_u16(), 414 | 431));
+    answers[0].problem(answers[0].status.as_u16());
+}
+
+#[tokio::test]
+async fn a_good_request_before_a_bad_one_is_answered() {
+    let mut stream = connect().await;
+    let mut buffer = vec![0; 4096];
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let length = stream.read(&mut buffer).await.unwrap();
+    let good = answers(std::str::from_utf8(&buffer[..length]).unwrap());
+    assert_eq!((good[0].status.as_u16(), &good[0].body[..]), (200, &b"hello"[..]));
+
+    stream.write_all(b"nonsense\r\n\r\n").await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    answers(&text)[0].problem(400);
+}

@@ -1,0 +1,234 @@
+//! Nothing that the service says to Postgres pins a session of RDS Proxy to one connection.
+//!
+//! The conditions are those of "Avoiding pinning an RDS Proxy" in the Amazon RDS User Guide. Statements without a name do
+//! not pin since RDS Proxy multiplexes the extended query protocol (AWS Database Blog, "Amazon RDS Proxy multiplexing
+//! support for PostgreSQL Extended Query Protocol"), and neither do advisory locks that end with their transaction.
+
+mod wire;
+
+use axum::body::Body;
+use packages::{
+    clock::Clock,
+    db::{Database, Db, Password, Tls},
+    restore,
+};
+use wire::{Recorder, Said};
+
+use crate::{
+    app::{STORAGE, TestApp, encoded, request},
+    authority::{body, routes},
+};
+
+/// A statement with a longer text pins, in bytes.
+const MAX_TEXT: usize = 16 * 1024;
+
+/// What a session may start with. Other parameters are settings.
+const STARTUP: [&str; 4] = ["user", "database", "client_encoding", "application_name"];
+
+/// Commands that leave something behind in the session, or make use of what was left.
+const COMMANDS: [&str; 11] = [
+    "close",
+    "deallocate",
+    "declare",
+    "discard",
+    "execute",
+    "listen",
+    "load",
+    "prepare",
+    "reset",
+    "set",
+    "unlisten",
+];
+
+/// Words that do so anywhere in a statement: temporary objects, settings, sequences, locks of the session.
+const WORDS: [&str; 14] = [
+    "currval",
+    "lastval",
+    "nextval",
+    "pg_advisory_lock",
+    "pg_advisory_lock_shared",
+    "pg_advisory_unlock",
+    "pg_advisory_unlock_all",
+    "pg_advisory_unlock_shared",
+    "pg_try_advisory_lock",
+    "pg_try_advisory_lock_shared",
+    "set_config",
+    "setval",
+    "temp",
+    "temporary",
+];
+
+/// Why a statement pins, if it does.
+fn pins(sql: &str) -> Option<String> {
+    if sql.len() > MAX_TEXT {
+        return Some(format!("{} bytes", sql.len()));
+    }
+    let lower = sql.to_lowercase();
+    let command = lower.split(';').find_map(|one| {
+        let first = one.split_whitespace().next()?;
+        COMMANDS.into_iter().find(|command| *command == first)
+    });
+    let mut all = lower.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let word = all.find_map(|one| WORDS.into_iter().find(|word| *word == one));
+    command.or(word).map(str::to_owned)
+}
+
+/// Everything in what was said that pins.
+fn pinning(said: &[Said]) -> Vec<String> {
+    let reason = |said: &Said| match said {
+        Said::Startup(pairs) => {
+            pairs.iter().map(|(name, _)| name).find(|name| !STARTUP.contains(&name.as_str())).cloned()
+        }
+        Said::Parse { name, .. } if !name.is_empty() => Some(format!("statement {name}")),
+        Said::Bind { portal, statement } if !portal.is_empty() || !statement.is_empty() => {
+            Some(format!("portal {portal:?} of statement {statement:?}"))
+        }
+        Said::Parse { sql, .. } | Said::Query(sql) => pins(sql).map(|why| format!("{why}: {sql}")),
+        Said::Bind { .. } => None,
+    };
+    said.iter().filter_map(reason).collect()
+}
+
+/// The test database by way of a recorder: as a database with a password, which is how it is reached on AWS too.
+async fn recorded() -> (Recorder, Database) {
+    let config: tokio_postgres::Config = local::testing::database().await.parse().unwrap();
+    let tokio_postgres::config::Host::Tcp(host) = &config.get_hosts()[0] else { panic!("TCP") };
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    let recorder = Recorder::start(format!("{host}:{port}")).await;
+    let password = String::from_utf8(config.get_password().unwrap_or_default().to_vec()).unwrap();
+    let database = Database {
+        host: "127.0.0.1".to_owned(),
+        port: recorder.port,
+        user: config.get_user().unwrap().to_owned(),
+        name: config.get_dbname().unwrap().to_owned(),
+        password: Password::Fixed(password.into()),
+        tls: Tls::Off,
+        connections: 4,
+        clock: Clock::System,
+    };
+    (recorder, database)
+}
+
+#[test]
+fn what_pins_is_recognised() {
+    for sql in [
+        "SET search_path TO x",
+        "BEGIN; set local lock_timeout = 1",
+        "RESET ALL",
+        "SELECT set_config('x', 'y', false)",
+        "PREPARE s AS SELECT 1",
+        "DISCARD ALL",
+        "CREATE TEMP TABLE t (it int)",
+        "SELECT 1 AS it INTO TEMPORARY t",
+        "DECLARE c CURSOR FOR SELECT 1",
+        "LISTEN news",
+        "LOAD 'auto_explain'",
+        "SELECT nextval('s')",
+        "SELECT pg_advisory_lock(1)",
+        "SELECT pg_try_advisory_lock_shared(1)",
+        &format!("SELECT 1 {}", "-".repeat(MAX_TEXT)),
+    ] {
+        assert!(pins(sql).is_some(), "{sql}");
+    }
+    for sql in [
+        "UPDATE t SET it = 1",
+        "START TRANSACTION",
+        "SAVEPOINT sp_1",
+        "SELECT pg_advisory_xact_lock($1, $2)",
+        "SELECT it FROM t WHERE temperature > 1 FOR UPDATE",
+    ] {
+        assert_eq!(pins(sql), None);
+    }
+}
+
+#[tokio::test]
+async fn what_pins_is_overheard() {
+    let (recorder, database) = recorded().await;
+    let mut config = tokio_postgres::Config::new();
+    let Password::Fixed(password) = &database.password else { panic!("fixed") };
+    config.host(&database.host).port(database.port).user(&database.user).dbname(&database.name);
+    config.password(password.as_bytes()).options("-c statement_timeout=1000");
+    let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.batch_execute("SET lock_timeout = 1").await.unwrap();
+    client.query("SELECT $1::int", &[&1]).await.unwrap();
+    let pinning = pinning(&recorder.said());
+    assert!(pinning.contains(&"options".to_owned()), "{pinning:?}");
+    assert!(pinning.contains(&"set: SET lock_timeout = 1".to_owned()), "{pinning:?}");
+    assert!(pinning.iter().any(|why| why.starts_with("statement ")), "{pinning:?}");
+}
+
+#[tokio::test]
+async fn nothing_that_the_service_says_pins() {
+    let (recorder, database) = recorded().await;
+    let mut app = TestApp::start().await;
+    app.through(Db::connect(database).unwrap());
+    app.app.db.check().await.unwrap();
+    serve(&app).await;
+    restore_all(&app).await;
+    let said = recorder.said();
+    assert_eq!(pinning(&said), Vec::<String>::new());
+
+    let sql: Vec<&str> = said
+        .iter()
+        .filter_map(|said| match said {
+            Said::Parse { sql, .. } | Said::Query(sql) => Some(sql.as_str()),
+            _ => None,
+        })
+        .collect();
+    // Some of what only happens there, so that the service is known to have been overheard in all of its places.
+    for trace in ["pennsieve.users", "pg_advisory_xact_lock", "SAVEPOINT", "restore_failures", "row_number()"]
+    {
+        assert!(sql.iter().any(|sql| sql.contains(trace)), "nothing was heard of {trace}");
+    }
+}
+
+/// Every route, by everybody.
+async fn serve(app: &TestApp) {
+    let package = app.file(None, "served", b"0123456789").await;
+    app.asset(&package, "a.png", b"-");
+    for role in ["editor", "none"] {
+        let token = app.token(role).await;
+        for (method, path) in routes(app, &package) {
+            let answer = app.send(request(method, &path, &token, body(method, &package))).await;
+            assert!(answer.status.as_u16() < 500, "{role} {method} {path}: {:?}", answer.body);
+        }
+    }
+    let link = app.get(&app.presign_path(&package, "&path=a.png"), &app.token("viewer").await).await;
+    for path in ["health", "ready", &format!("proxy/s3?presigned_url={}", encoded(link.header("location")))] {
+        let answer = app.send(request("GET", &format!("/packages/{path}"), "", Body::empty())).await;
+        assert!(answer.status.as_u16() < 400, "{path}: {:?}", answer.body);
+    }
+}
+
+/// A folder whose name is taken, with a file that is truly gone, brought back, given up and ordered again.
+async fn restore_all(app: &TestApp) {
+    let folder = app.folder(None, "folder").await;
+    let inner = app.folder(Some(&folder), "inner").await;
+    let file = app.file(Some(&inner), "file", b"12345").await;
+    let lost = app.file(Some(&inner), "lost", b"123").await;
+    app.workspace.populate().await.unwrap();
+    app.trash(&folder).await;
+    app.folder(None, "folder").await;
+    let key = app.keys(&lost).await.remove(0);
+    for version in app.store.versions(STORAGE, &key) {
+        app.store.delete_version(STORAGE, &key, &version.id).unwrap();
+    }
+    let token = app.token("editor").await;
+    app.order(&token, &[&folder.node_id]).await;
+    let message = app.messages().remove(0);
+    assert_eq!(
+        restore::find_unfinished(&app.app.db).await.unwrap().iter().filter(|m| **m == message).count(),
+        1
+    );
+    restore::give_up(&app.app.db, &message, "no luck").await.unwrap();
+    let outcomes = app.restore(&folder).await;
+    assert_eq!((outcomes[0].restored, outcomes[0].failed), (3, 1));
+    assert_eq!(app.row(file.id).await.0, "READY");
+    app.progress(&token, &folder).await;
+    app.close_queue();
+    app.order(&token, &[&lost.node_id]).await;
+    assert_eq!(app.row(lost.id).await.0, "DELETED", "what could not be queued went back");
+    app.sql(&format!(r#"DELETE FROM "WORKSPACE".files WHERE package_id = {0}; DELETE FROM "WORKSPACE".packages WHERE id = {0}"#, lost.id)).await;
+    assert_eq!(app.run(&message).await.unwrap().restored, 0);
+}

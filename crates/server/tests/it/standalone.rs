@@ -1,0 +1,122 @@
+//! `packages-service serve` as a process, configured by nothing but its environment, on the stack that `dev` serves.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver},
+};
+
+use serde_json::Value;
+
+use crate::{
+    app::{Answer, fetch, over_the_wire, request},
+    dev::{Dev, PROGRAM},
+};
+
+struct Serve {
+    process: Child,
+    api: String,
+    log: Receiver<Value>,
+}
+
+impl Serve {
+    /// Starts it and waits until it says that it is ready.
+    fn start(state: &Path) -> Self {
+        let mut process = serve(state).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let (sender, log) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let line = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let ready = log.iter().find(|line: &Value| line["message"] == "ready").expect("it ended early");
+        Self { process, api: format!("http://{}", ready["address"].as_str().unwrap()), log }
+    }
+
+    async fn get(&self, path: &str, token: &str) -> Answer {
+        over_the_wire(request("GET", &format!("{}{path}", self.api), token, String::new().into())).await
+    }
+
+    fn terminate(&mut self) {
+        Command::new("kill").arg(self.process.id().to_string()).status().unwrap();
+        assert!(self.process.wait().unwrap().success());
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The command with the variables that `dev` wrote down, and no others.
+fn serve(state: &Path) -> Command {
+    let file = std::fs::read_to_string(state.join("serve.env")).unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.arg("serve").env_clear().envs(file.lines().map(|line| line.split_once('=').unwrap()));
+    command.env("LISTEN_ADDRESS", "127.0.0.1:0");
+    command
+}
+
+#[tokio::test]
+async fn it_serves_a_platform_that_is_there_already() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut dev = Dev::start(dir.path(), &[]);
+    let mut serve = Serve::start(dir.path());
+    let viewer = dev.token("viewer").to_owned();
+    let dataset = format!("dataset_id={}", dev.text("/demo/dataset_node_id"));
+
+    let path =
+        format!("/packages/presign/s3?{dataset}&package_id={}&redirect=false", dev.text("/demo/table"));
+    let answer = serve.get(&path, &viewer).await;
+    let file = fetch("GET", answer.json()["presigned_url"].as_str().unwrap()).await;
+    assert!(file.body.starts_with(b"unit_id,"));
+    let path = format!(
+        "/packages/cloudfront/sign?{dataset}&package_id={}&path=spikes.parquet",
+        dev.text("/demo/spikes")
+    );
+    let answer = serve.get(&path, &viewer).await;
+    assert_eq!(fetch("GET", answer.json()["signed_url"].as_str().unwrap()).await.status, 200);
+    assert_eq!(serve.get(&path, dev.token("stranger")).await.status, 403);
+
+    // What another process was ordered to restore and left behind.
+    dev.restore("trashed_folder").await;
+    dev.until_ready("trashed_folder").await;
+
+    let metrics = serve.get("/metrics", "").await;
+    assert!(metrics.header("content-type").starts_with("text/plain"));
+    let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
+    for line in [
+        r#"requests_total{route="/packages/presign/s3",method="GET",status="200"} 1"#,
+        r#"requests_total{route="/packages/cloudfront/sign",method="GET",status="403"} 1"#,
+        r#"links_issued_total{kind="cdn-asset",key_id="KLOCAL00000001"} 1"#,
+        r#"refusals_total{reason="forbidden"} 1"#,
+    ] {
+        assert!(metrics.contains(line), "{line}\n{metrics}");
+    }
+    serve.terminate();
+    let answered: Vec<Value> = serve.log.iter().filter(|line| line["message"] == "answered").collect();
+    assert_eq!(answered.len(), 3);
+    assert_eq!(
+        (&answered[0]["route"], &answered[0]["statements"]),
+        (&"/packages/presign/s3".into(), &3.into())
+    );
+    dev.signal("-TERM");
+}
+
+#[test]
+fn what_is_missing_is_named_at_once() {
+    let output = Command::new(PROGRAM).arg("serve").env_clear().output().unwrap();
+    assert!(!output.status.success());
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(message.lines().count(), 1, "{message}");
+    for name in ["ENV", "USER_POOL", "CLOUDFRONT_KEY_ID", "JOBS_QUEUE_ID", "RDS_PROXY_ENDPOINT"] {
+        assert!(message.contains(name), "{message}");
+    }
+}

@@ -1,0 +1,17 @@
+//! The gateway's authorizer as a Lambda function.
+
+use std::process::ExitCode;
+
+use hosting::Builder;
+use lambda::{authorizer, host};
+use packages::config::{self, Host};
+
+fn main() -> ExitCode {
+    host::run(async || {
+        let config = config::Authorize::read(Host::Lambda, &host::variable)?;
+        let telemetry = host::telemetry("packages-authorizer", &config.platform);
+        let builder = Builder::from_environment(config.platform.clone())?;
+        let decider = builder.authorizer(&config, builder.db().await?);
+        host::poll(telemetry, async |event| authorizer::handle(&decider, event).await).await
+    })
+}

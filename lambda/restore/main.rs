@@ -1,0 +1,22 @@
+//! The restore worker as a Lambda function, behind the queue of restore orders.
+
+use std::process::ExitCode;
+
+use hosting::Builder;
+use lambda::{
+    host,
+    restore::{self, Worker},
+};
+use packages::config::{self, Host};
+
+fn main() -> ExitCode {
+    host::run(async || {
+        let config = config::Restore::read(Host::Lambda, &host::variable)?;
+        let telemetry = host::telemetry("packages-restore", &config.platform);
+        let builder = Builder::from_environment(config.platform.clone())?;
+        let db = builder.db().await?;
+        let queue = builder.queue(config.queue.clone().unwrap_or_default())?;
+        let worker = Worker { restorer: builder.restorer(config, db)?, queue };
+        host::poll(telemetry, async |event| restore::handle(&worker, event).await).await
+    })
+}

@@ -1,0 +1,24 @@
+//! The API as a Lambda function, behind an HTTP API of API Gateway.
+
+use std::process::ExitCode;
+
+use hosting::Builder;
+use lambda::{host, service::Service};
+use packages::{
+    config::{self, Host},
+    queue::Queue,
+};
+
+fn main() -> ExitCode {
+    host::run(async || {
+        let config = config::Service::read(Host::Lambda, &host::variable)?;
+        let telemetry = host::telemetry("packages-service", &config.platform);
+        let builder = Builder::from_environment(config.platform.clone())?;
+        let orders = config.queue.clone().ok_or("RESTORE_PACKAGE_QUEUE_URL is not set")?;
+        let queue = Queue::Sqs(builder.queue(orders)?);
+        let (db, cdn) = tokio::join!(builder.db(), builder.cdn(&config.cdn));
+        let (cdn, rotation) = cdn?;
+        let service = Service::new(builder.app(config, db?, cdn, queue)?, rotation);
+        host::poll(telemetry, async |event| service.handle(event).await).await
+    })
+}

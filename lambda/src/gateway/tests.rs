@@ -1,0 +1,126 @@
+use axum::response::IntoResponse;
+use http::StatusCode;
+use serde_json::json;
+
+use super::*;
+
+fn event(path: &str, stage: &str, query: &str) -> Value {
+    json!({
+        "version": "2.0", "rawPath": path, "rawQueryString": query, "isBase64Encoded": false,
+        "requestContext": {"requestId": "JKJaXmPLvHcESHA=", "stage": stage, "http": {"method": "GET", "path": path}},
+    })
+}
+
+fn target(path: &str, stage: &str, query: &str) -> String {
+    request(event(path, stage, query), None).unwrap().uri().to_string()
+}
+
+async fn read(event: Value) -> Result<Vec<u8>, axum::Error> {
+    let body = request(event, None).unwrap().into_body().collect().await;
+    body.map(|body| body.to_bytes().to_vec())
+}
+
+#[test]
+fn a_path_lies_beneath_the_mapping_whoever_cut_it_off() {
+    for (path, stage) in [
+        ("/presign/s3", "$default"),
+        ("/packages/presign/s3", "$default"),
+        ("/dev/presign/s3", "dev"),
+        ("/dev/packages/presign/s3", "dev"),
+        ("/presign/s3", "dev"),
+        ("/presign/s3", ""),
+    ] {
+        assert_eq!(target(path, stage, ""), "/packages/presign/s3", "{path} {stage}");
+    }
+    assert_eq!(target("/packagesx", "$default", ""), "/packages/packagesx");
+    assert_eq!(target("/development", "dev", ""), "/packages/development");
+    assert_eq!(target("/packages", "$default", ""), "/packages");
+    assert_eq!(target("", "$default", ""), "/packages");
+}
+
+#[test]
+fn the_query_is_the_clients_byte_for_byte() {
+    for query in [
+        "dataset_id=N%3Adataset%3A1&dataset_id=N:dataset:2",
+        "path=a%20b%2Bc+d&&=&x",
+        "presigned_url=https%3A%2F%2Fb.s3.amazonaws.com%2Fk%3FX-Amz-Signature%3D0a",
+        "a=1,2&b='(*)!;[]'",
+    ] {
+        assert_eq!(target("/proxy/s3", "$default", query), format!("/packages/proxy/s3?{query}"));
+    }
+}
+
+#[test]
+fn what_cannot_stand_in_a_uri_is_encoded() {
+    assert_eq!(target("/a b/é?#", "$default", "x=\" é"), "/packages/a%20b/%C3%A9%3F%23?x=%22%20%C3%A9");
+    assert_eq!(request(event(&"x".repeat(70_000), "", ""), None).unwrap_err(), NoRequest);
+}
+
+#[test]
+fn the_gateways_ids_count_and_not_the_clients() {
+    let mut event = event("/health", "$default", "");
+    event["headers"] =
+        json!({"x-request-id": "mine", "x-amzn-trace-id": "Root=1-0", "accept": "*/*", "bad name": "x"});
+    event["cookies"] = json!(["a=1", "b=2"]);
+    let request = request(event, Some("Root=1-1;Parent=2;Sampled=1")).unwrap();
+    let headers = request.headers();
+    assert_eq!(headers["x-request-id"], "JKJaXmPLvHcESHA=");
+    assert_eq!(headers["x-amzn-trace-id"], "Root=1-1;Parent=2;Sampled=1");
+    assert_eq!(headers["accept"], "*/*");
+    assert_eq!(headers["cookie"], "a=1; b=2");
+    assert_eq!(headers.len(), 4);
+}
+
+#[tokio::test]
+async fn a_body_is_text_or_base64() {
+    let mut event = event("/restore", "$default", "");
+    assert_eq!(read(event.clone()).await.unwrap(), b"");
+    event["body"] = json!("{\"nodeIds\":[]}");
+    assert_eq!(read(event.clone()).await.unwrap(), b"{\"nodeIds\":[]}");
+    event["isBase64Encoded"] = json!(true);
+    assert!(read(event.clone()).await.is_err());
+    event["body"] = json!("eyJub2RlSWRzIjpbXX0=");
+    assert_eq!(read(event).await.unwrap(), b"{\"nodeIds\":[]}");
+}
+
+#[test]
+fn anything_else_is_no_request() {
+    for event in [
+        json!(null),
+        json!([]),
+        json!("Bearer eyJ"),
+        json!({}),
+        json!({"Records": []}),
+        json!({"headers": {"authorization": 7}}),
+        json!({"requestContext": {"http": {"method": "", "path": "/"}}}),
+        json!({"requestContext": {"http": {"method": "GET /", "path": "/"}}}),
+    ] {
+        assert_eq!(request(event, None).unwrap_err(), NoRequest);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_keeps_all_headers() {
+    let headers = [("vary", "Origin"), ("vary", "Range"), ("set-cookie", "a=1"), ("set-cookie", "b=2")];
+    let mut response = (StatusCode::PARTIAL_CONTENT, [("content-length", "1234567")]).into_response();
+    for (name, value) in headers {
+        response.headers_mut().append(name, HeaderValue::from_static(value));
+    }
+    let answer = serde_json::to_value(answer(response).await.unwrap()).unwrap();
+    let headers = json!({"content-length": "1234567", "vary": "Origin, Range"});
+    let cookies = json!(["a=1", "b=2"]);
+    assert_eq!(
+        answer,
+        json!({"statusCode": 206, "headers": headers, "cookies": cookies, "body": "", "isBase64Encoded": false})
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_text_leaves_as_base64() {
+    let binary = answer(vec![0xff, 0x00].into_response()).await.unwrap();
+    assert!(binary.is_base64_encoded);
+    assert_eq!(binary.body, "/wA=");
+    let text = answer("é".into_response()).await.unwrap();
+    assert!(!text.is_base64_encoded);
+    assert_eq!(text.body, "é");
+}

@@ -1,0 +1,63 @@
+//! What the three programs share: starting, and a turn for each event.
+
+use std::process::ExitCode;
+
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use packages::config::Platform;
+use serde::Serialize;
+use serde_json::Value;
+use telemetry::{Options, Telemetry};
+use tracing::Instrument;
+
+/// Runs a function until Lambda stops its process, in one thread: there is one event at a time. An error ends the process
+/// before it asks for an event; Lambda then starts another, so it says what is wrong with the deployment.
+pub fn run(start: impl AsyncFnOnce() -> Result<(), Error>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended = runtime.map_err(Error::from).and_then(|runtime| runtime.block_on(Box::pin(start())));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A variable of the environment.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place of the functions that reads the environment")]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Sets up logs, metrics and traces.
+#[must_use]
+pub fn telemetry(service: &'static str, platform: &Platform) -> Telemetry {
+    telemetry::init(Options {
+        filter: &platform.log,
+        service,
+        environment: &platform.env,
+        host: telemetry::Host::Lambda,
+        xray: platform.xray.as_deref(),
+    })
+}
+
+/// Asks for events, one after the other, for ever. What was counted is told before each answer: after it the process may be
+/// frozen.
+pub async fn poll<A: Serialize>(
+    telemetry: Telemetry,
+    handle: impl AsyncFn(LambdaEvent<Value>) -> Result<A, Error>,
+) -> Result<(), Error> {
+    let turn = async |event: LambdaEvent<Value>| {
+        let span = tracing::error_span!("invocation", invocation = event.context.request_id);
+        let answer = Box::pin(handle(event)).instrument(span).await;
+        telemetry.flush();
+        answer.map_err(|error| diagnostic(&error))
+    };
+    lambda_runtime::Runtime::new(service_fn(turn)).run().await
+}
+
+/// A failed event, as Lambda tells it to whoever sent it.
+fn diagnostic(error: &Error) -> Diagnostic {
+    Diagnostic { error_type: "Failed".to_owned(), error_message: error.to_string() }
+}

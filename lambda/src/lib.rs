@@ -1,0 +1,17 @@
+//! The service in AWS Lambda: what three functions do with their events.
+//!
+//! | function | its event | what it does with it |
+//! | --- | --- | --- |
+//! | `service` | a request that came to an HTTP API ([`gateway`]) | gives it to [`api::router`] ([`service`]) |
+//! | `restore` | messages from the queue of restore orders | carries them out, as long as there is time ([`restore`]) |
+//! | `authorizer` | who asks for which dataset | says whether they may, and as whom ([`authorizer`]) |
+//!
+//! [`host`] is what the programs beside this library share: starting, and a turn for each event. The shapes of events are
+//! few lines each, so they are written down here: those of a general library fail as a whole where one member that
+//! nobody needs is odd, repeat members in the error's text, and panic on a body that is not base64.
+
+pub mod authorizer;
+pub mod gateway;
+pub mod host;
+pub mod restore;
+pub mod service;

@@ -1,0 +1,148 @@
+//! What the functions of one test work with: a tenant, an S3, and variables that lead there.
+
+use std::collections::BTreeMap;
+
+use local::{
+    faults::Faults,
+    s3::{Credentials, S3, S3Config, S3Server},
+    testing,
+    workspace::{Dataset, Package, User, Workspace},
+};
+use packages::clock::Clock;
+use serde_json::{Value, json};
+use signing::cloudfront::PrivateKey;
+use tempfile::TempDir;
+use url::Url;
+use uuid::Uuid;
+
+/// The environment of a function.
+pub(crate) type Variables = BTreeMap<&'static str, String>;
+
+pub(crate) const STORAGE: &str = "test-storage";
+pub(crate) const ASSETS: &str = "test-assets";
+
+pub(crate) struct Stand {
+    pub(crate) workspace: Workspace,
+    pub(crate) dataset: Dataset,
+    pub(crate) store: S3,
+    pub(crate) faults: Faults,
+    pub(crate) variables: Variables,
+    pub(crate) dir: TempDir,
+    _s3: S3Server,
+}
+
+impl Stand {
+    pub(crate) async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = S3::open(&dir.path().join("s3"), Clock::System).unwrap();
+        store.create_bucket(STORAGE).unwrap();
+        store.create_bucket(ASSETS).unwrap();
+        let faults = Faults::default();
+        let s3 = S3Server::start(S3Config { faults: faults.clone(), ..S3Config::new(store.clone()) })
+            .await
+            .unwrap();
+        let key = dir.path().join("cloudfront.pem");
+        std::fs::write(&key, &*PrivateKey::generate_p256().unwrap().to_pkcs8_pem().unwrap()).unwrap();
+
+        let mut variables = platform(testing::database().await);
+        variables.extend([
+            ("AWS_ENDPOINT_URL_S3", s3.endpoint()),
+            ("PENNSIEVE_DOMAIN", "example.org".to_owned()),
+            ("VIEWER_ASSETS_BUCKET", ASSETS.to_owned()),
+            ("CLOUDFRONT_DISTRIBUTION_DOMAIN", "d111111abcdef8.cloudfront.net".to_owned()),
+            ("CLOUDFRONT_KEY_ID", "KTEST0000001".to_owned()),
+            ("CLOUDFRONT_PRIVATE_KEY_FILE", key.to_str().unwrap().to_owned()),
+            // Nobody listens there: a test of the queue brings its own.
+            ("RESTORE_PACKAGE_QUEUE_URL", "http://127.0.0.1:1/000000000000/restore".to_owned()),
+            ("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:1".to_owned()),
+            ("DELETE_RECORD_DYNAMODB_TABLE_NAME", "none".to_owned()),
+            ("JOBS_QUEUE_ID", "none".to_owned()),
+        ]);
+        let workspace = testing::workspace().await;
+        let dataset = workspace.dataset("Test").await.unwrap();
+        Self { workspace, dataset, store, faults, variables, dir, _s3: s3 }
+    }
+
+    pub(crate) async fn user(&self, role: &str) -> User {
+        let user = self.workspace.user(&format!("{role}@example.org")).await.unwrap();
+        self.workspace.grant(&self.dataset, &user, role).await.unwrap();
+        user
+    }
+
+    /// What the authorizer tells the gateway of somebody with this role, by its number.
+    pub(crate) fn context(&self, role: u8) -> Value {
+        json!({
+            "user_claim": {"Id": 7, "NodeId": "N:user:7", "IsSuperAdmin": false},
+            "org_claim": {
+                "Role": 8, "IntId": self.workspace.id, "NodeId": "N:organization:2", "EnabledFeatures": null,
+            },
+            "dataset_claim": {"Role": role, "NodeId": self.dataset.node_id, "IntId": self.dataset.id},
+            "team_claims": null,
+        })
+    }
+
+    /// A live package with a stored file.
+    pub(crate) async fn file(&self, name: &str, bytes: &[u8]) -> Package {
+        let key = format!("{}/{}", Uuid::new_v4(), Uuid::new_v4());
+        self.store.put(STORAGE, &key, bytes.to_vec(), "text/plain").unwrap();
+        let size = i64::try_from(bytes.len()).unwrap();
+        self.workspace.file(&self.dataset, None, name, (STORAGE, &key, size)).await.unwrap()
+    }
+
+    /// Into the trash, as the platform does it.
+    pub(crate) async fn trash(&self, package: &Package) {
+        self.workspace.trash(package).await.unwrap();
+        self.store.delete_marker(STORAGE, &self.key(package).await).unwrap();
+    }
+
+    /// A package on its way out of the trash.
+    pub(crate) async fn restoring(&self, name: &str) -> Package {
+        let package = self.file(name, b"hello").await;
+        self.trash(&package).await;
+        self.workspace.set_state(&package, "RESTORING").await.unwrap();
+        package
+    }
+
+    /// The message that orders a package's restore.
+    pub(crate) fn message(&self, package: &Package) -> String {
+        json!({
+            "orgId": self.workspace.id, "datasetId": self.dataset.id, "userId": "N:user:7",
+            "package": {
+                "id": package.id, "nodeId": package.node_id, "name": "as it was", "parentId": null, "type": 10,
+            },
+        })
+        .to_string()
+    }
+
+    pub(crate) async fn key(&self, package: &Package) -> String {
+        let sql = format!(r#"SELECT s3_key FROM "{}".files WHERE package_id = $1"#, self.workspace.id);
+        self.workspace.client.query_one(&sql, &[&package.id.0]).await.unwrap().get(0)
+    }
+
+    pub(crate) async fn is_visible(&self, package: &Package) -> bool {
+        let versions = self.store.versions(STORAGE, &self.key(package).await);
+        versions.first().is_some_and(|top| !top.delete_marker)
+    }
+
+    pub(crate) async fn state(&self, package: &Package) -> String {
+        let sql = format!(r#"SELECT state FROM "{}".packages WHERE id = $1"#, self.workspace.id);
+        self.workspace.client.query_one(&sql, &[&package.id.0]).await.unwrap().get(0)
+    }
+}
+
+/// The variables that every function needs.
+pub(crate) fn platform(database: &str) -> Variables {
+    let url = Url::parse(database).unwrap();
+    let keys = Credentials::local();
+    Variables::from([
+        ("ENV", "test".to_owned()),
+        ("AWS_ACCESS_KEY_ID", keys.access_key),
+        ("AWS_SECRET_ACCESS_KEY", keys.secret_key),
+        ("POSTGRES_HOST", url.host_str().unwrap().to_owned()),
+        ("POSTGRES_PORT", url.port().unwrap_or(5432).to_string()),
+        ("POSTGRES_USER", url.username().to_owned()),
+        ("POSTGRES_PASSWORD", url.password().unwrap_or("none").to_owned()),
+        ("PENNSIEVE_DB", url.path().trim_start_matches('/').to_owned()),
+        ("POSTGRES_SSL_MODE", "disable".to_owned()),
+    ])
+}
