@@ -145,8 +145,8 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
   tags          = var.tags
 }
 
-# The program's own metrics have one namespace in all environments. These two are taken from this environment's logs
-# instead, so that a key of one does not raise the alarm of another.
+# The program's own metrics have one namespace in an environment, which may have this module twice. These two are taken
+# from the logs of this one's functions instead, so that a key of one does not raise the alarm of the other.
 resource "aws_cloudwatch_log_metric_filter" "restores_given_up" {
   name           = "${local.prefix}-restores-given-up"
   log_group_name = aws_cloudwatch_log_group.function["restore"].name

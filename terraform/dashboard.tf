@@ -69,7 +69,7 @@ resource "aws_cloudwatch_dashboard" "packages" {
         width  = 24
         height = 6
         properties = {
-          title  = "The program's own metrics, all environments: links, refusals, restores"
+          title  = "The program's own metrics, of the whole environment: links, refusals, restores"
           region = local.region
           period = 300
           view   = "timeSeries"

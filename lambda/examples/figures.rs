@@ -29,7 +29,7 @@ mod pools;
 #[expect(dead_code, reason = "the tests use more of it")]
 mod stand;
 
-use pools::{PEOPLE, Pools, access_token, signed};
+use pools::{Pools, token};
 use stand::Stand;
 
 /// Starts of each program, of which the median counts.
@@ -157,7 +157,7 @@ async fn main() {
     events("health", &service, &stand, &request(&stand, "/health", "")).await;
 
     let user = stand.user("viewer").await;
-    let token = signed(&access_token(PEOPLE, &user.cognito_id.to_string()), PEOPLE, PEOPLE);
+    let token = token(&user);
     let mut event = recorded("authorizer");
     event["identitySource"] = json!([format!("Bearer {token}"), stand.dataset.node_id]);
     events("authorize", &folder.join("authorizer"), &stand, &event).await;

@@ -15,7 +15,8 @@ fn main() -> ExitCode {
         let telemetry = host::telemetry("packages-restore", &config.platform);
         let builder = Builder::from_environment(config.platform.clone())?;
         let db = builder.db().await?;
-        let queue = builder.queue(config.queue.clone().unwrap_or_default())?;
+        let orders = config.queue.clone().ok_or("RESTORE_PACKAGE_QUEUE_URL is not set")?;
+        let queue = builder.queue(orders)?;
         let worker = Worker { restorer: builder.restorer(config, db)?, queue };
         host::poll(telemetry, async |event| restore::handle(&worker, event).await).await
     })

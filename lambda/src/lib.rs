@@ -7,8 +7,7 @@
 //! | `authorizer` | who asks for which dataset | says whether they may, and as whom ([`authorizer`]) |
 //!
 //! [`host`] is what the programs beside this library share: starting, and a turn for each event. The shapes of events are
-//! few lines each, so they are written down here: those of a general library fail as a whole where one member that
-//! nobody needs is odd, repeat members in the error's text, and panic on a body that is not base64.
+//! few lines each and written down here; why, says `docs/decisions/0006-events-without-lambda-http.md`.
 
 pub mod authorizer;
 pub mod gateway;

@@ -3,20 +3,14 @@
 //! A failed request is answered with a *problem* (RFC 9457): what is wrong, in words for the client. What a driver or
 //! AWS said stays with us, as the cause; it is logged once, when the outermost layer writes the problem down.
 
+mod from;
+
 use std::{borrow::Cow, collections::BTreeSet};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use packages::{
-    access::{DatasetAccess, Refusal},
-    asset::InvalidAssetPath,
-    db,
-    links::NoLink,
-    objects::{PresignError, ProbeError},
-    restore::OrderError,
-};
+use packages::{access::DatasetAccess, links::NoLink, objects::ProbeError, restore::OrderError};
 use serde::Serialize;
-use signing::{cloudfront::SignError, s3::InvalidPresignedUrl};
 use utoipa::{ToSchema, openapi};
 
 /// What is wrong, by the reaction it asks of a client. The names are part of the interface.
@@ -315,61 +309,9 @@ fn other_probe(error: ProbeError) -> Problem {
     }
 }
 
-impl From<db::Error> for Problem {
-    fn from(error: db::Error) -> Self {
-        match &error {
-            db::Error::Unreachable(_) => Self::unavailable(error.to_string()),
-            db::Error::Refused(_) | db::Error::Misconfigured(_) => Self::internal(error.to_string()),
-        }
-    }
-}
-
-impl From<NoLink> for Problem {
-    fn from(error: NoLink) -> Self {
-        let kind = match error {
-            NoLink::NoPackage | NoLink::NotLive | NoLink::NoFile => Kind::NoSuchPackage,
-            NoLink::Unsafe => Kind::UnsafeFile,
-            NoLink::Db(error) => return error.into(),
-        };
-        Self::new(kind, error.to_string())
-    }
-}
-
-impl From<PresignError> for Problem {
-    fn from(error: PresignError) -> Self {
-        match &error {
-            PresignError::Credentials(_) => Self::unavailable(error.to_string()),
-            PresignError::Location(_) => Self::internal(error.to_string()),
-        }
-    }
-}
-
-impl From<SignError> for Problem {
-    fn from(error: SignError) -> Self {
-        Self::internal(format!("a CDN link could not be signed: {error}"))
-    }
-}
-
-impl From<InvalidAssetPath> for Problem {
-    fn from(error: InvalidAssetPath) -> Self {
-        Self::invalid(error.to_string())
-    }
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        Self::forbidden(refusal.to_string())
-    }
-}
-
-impl From<InvalidPresignedUrl> for Problem {
-    fn from(error: InvalidPresignedUrl) -> Self {
-        Self::invalid(format!("invalid presigned URL: {error}"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use packages::{access::Refusal, db};
     use serde_json::json;
 
     use super::*;

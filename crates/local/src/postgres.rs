@@ -25,6 +25,8 @@ use std::{
     time::Duration,
 };
 
+use url::Url;
+
 use self::{
     account::Account,
     binaries::{Binaries, Candidates},
@@ -131,6 +133,20 @@ impl Drop for Postgres {
         // Nobody is left to tell; after `stop` this finds the server gone.
         let _ = postmaster::stop(&mut self.server);
     }
+}
+
+/// The variables by which a host of the service finds the database of a URL, without TLS.
+pub fn variables(url: &str) -> Result<[(&'static str, String); 6], url::ParseError> {
+    let url = Url::parse(url)?;
+    Ok([
+        ("PENNSIEVE_DB", url.path().trim_start_matches('/').to_owned()),
+        ("POSTGRES_HOST", url.host_str().unwrap_or_default().to_owned()),
+        // A host insists on a password, also where the server asks for none.
+        ("POSTGRES_PASSWORD", url.password().unwrap_or("none").to_owned()),
+        ("POSTGRES_PORT", url.port().unwrap_or(5432).to_string()),
+        ("POSTGRES_SSL_MODE", "disable".to_owned()),
+        ("POSTGRES_USER", url.username().to_owned()),
+    ])
 }
 
 /// Programs of the version that made the data directory, if there is one.

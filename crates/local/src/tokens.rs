@@ -8,7 +8,7 @@ use jsonwebtoken::{
     Algorithm, EncodingKey, Header, encode,
     jwk::{Jwk, JwkSet, PublicKeyUse},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use signing::cloudfront::PrivateKey;
 use uuid::Uuid;
 
@@ -19,14 +19,23 @@ const KEY_ID: &str = "local";
 
 /// Issues access tokens.
 pub struct Issuer {
-    key: EncodingKey,
+    key: TokenKey,
     jwks: JwkSet,
     keys: KeySet,
 }
 
+/// A key pair that signs tokens: RSA, since Cognito's are signed with RS256.
+pub struct TokenKey(EncodingKey);
+
 /// A key that cannot sign tokens.
 #[derive(Debug)]
 pub struct UnusableKey(String);
+
+impl UnusableKey {
+    fn new(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
 
 impl std::fmt::Display for UnusableKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -36,23 +45,45 @@ impl std::fmt::Display for UnusableKey {
 
 impl std::error::Error for UnusableKey {}
 
+impl TokenKey {
+    /// Makes a new pair.
+    pub fn generate() -> Result<Self, UnusableKey> {
+        Self::from_pem(&Issuer::generate_key()?)
+    }
+
+    /// Reads a pair that [`Issuer::generate_key`] made.
+    pub fn from_pem(pem: &str) -> Result<Self, UnusableKey> {
+        EncodingKey::from_rsa_pem(pem.as_bytes()).map(Self).map_err(UnusableKey::new)
+    }
+
+    /// The public half, as a pool publishes it under this id (RFC 7517).
+    pub fn published(&self, id: &str) -> Result<Jwk, UnusableKey> {
+        let mut jwk = Jwk::from_encoding_key(&self.0, Algorithm::RS256).map_err(UnusableKey::new)?;
+        jwk.common.key_id = Some(id.to_owned());
+        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+        Ok(jwk)
+    }
+
+    /// A token with these claims, which says that the key with this id has signed it.
+    pub fn sign(&self, claims: &Value, id: &str) -> Result<String, UnusableKey> {
+        let header = Header { kid: Some(id.to_owned()), ..Header::new(Algorithm::RS256) };
+        encode(&header, claims, &self.0).map_err(UnusableKey::new)
+    }
+}
+
 impl Issuer {
-    /// Makes a new key, as PEM: RSA, since Cognito's tokens are signed with RS256.
+    /// Makes a new key, as PEM.
     pub fn generate_key() -> Result<String, UnusableKey> {
         let pem = PrivateKey::generate_rsa().and_then(|key| key.to_pkcs8_pem());
-        pem.map(|pem| pem.to_string()).map_err(|error| UnusableKey(error.to_string()))
+        pem.map(|pem| pem.to_string()).map_err(UnusableKey::new)
     }
 
     /// An issuer with a key that [`Issuer::generate_key`] made.
     pub fn new(pem: &str) -> Result<Self, UnusableKey> {
-        let unusable = |error: jsonwebtoken::errors::Error| UnusableKey(error.to_string());
-        let key = EncodingKey::from_rsa_pem(pem.as_bytes()).map_err(unusable)?;
-        let mut jwk = Jwk::from_encoding_key(&key, Algorithm::RS256).map_err(unusable)?;
-        jwk.common.key_id = Some(KEY_ID.to_owned());
-        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-        let jwks = JwkSet { keys: vec![jwk] };
-        let json = serde_json::to_vec(&jwks).map_err(|error| UnusableKey(error.to_string()))?;
-        let keys = KeySet::parse(&json).map_err(|error| UnusableKey(error.to_string()))?;
+        let key = TokenKey::from_pem(pem)?;
+        let jwks = JwkSet { keys: vec![key.published(KEY_ID)?] };
+        let json = serde_json::to_vec(&jwks).map_err(UnusableKey::new)?;
+        let keys = KeySet::parse(&json).map_err(UnusableKey::new)?;
         Ok(Self { key, jwks, keys })
     }
 
@@ -72,8 +103,7 @@ impl Issuer {
             "scope": "aws.cognito.signin.user.admin", "sub": username, "username": username,
             "iat": now, "exp": now + life, "jti": Uuid::new_v4(),
         });
-        let header = Header { kid: Some(KEY_ID.to_owned()), ..Header::new(Algorithm::RS256) };
-        encode(&header, &claims, &self.key).map_err(|error| UnusableKey(error.to_string()))
+        self.key.sign(&claims, KEY_ID)
     }
 
     /// The public keys, as `/.well-known/jwks.json` tells them.

@@ -64,7 +64,8 @@ impl<T: Clone> Cached<T> {
 
     async fn renew(&self) -> Result<T, String> {
         let asked = tokio::time::timeout(ANSWER, self.provider.provide_credentials()).await;
-        let fresh = asked.map_err(|error| error.to_string())?.map_err(|error| with_causes(&error))?;
+        let late = |_| format!("no answer within {} s", ANSWER.as_secs());
+        let fresh = asked.map_err(late)?.map_err(|error| with_causes(&error))?;
         let end = expires_at(&fresh);
         let fresh = (self.convert)(&fresh);
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((fresh.clone(), end));

@@ -2,7 +2,7 @@
 //!
 //! A **workspace** is a tenant; its **datasets** hold **packages**, which are files or, as **collections**, folders.
 //! This crate decides which object a link may lead to ([`links`]) and brings deleted packages back ([`restore`]). It
-//! knows neither HTTP nor Lambda: a host gives it a [`db::Db`], [`objects::Objects`], a [`queue::Queue`] and a
+//! knows neither the API nor its hosts: a host gives it a [`db::Db`], [`objects::Objects`], a [`queue::Queue`] and a
 //! [`clock::Clock`], and with every call an [`access::DatasetAccess`], the proof that the caller may.
 
 pub mod access;

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, io, net::SocketAddr, path::Path};
 
 use authorize::Bearers;
 use local::{
+    postgres,
     stack::{KEY_PAIR_ID, REGION, SIGNING_KEY, Stack, VIEWER_ASSETS_BUCKET},
     tokens::pool,
 };
-use url::Url;
 
 /// The file's name in the state directory.
 pub(crate) const NAME: &str = "serve.env";
@@ -19,11 +19,11 @@ pub(crate) fn file(stack: &Stack, state: &Path, api: SocketAddr) -> io::Result<S
 }
 
 fn variables(stack: &Stack, state: &Path, api: SocketAddr) -> io::Result<BTreeMap<&'static str, String>> {
-    let database = Url::parse(&stack.postgres.url()).map_err(io::Error::other)?;
+    let database = postgres::variables(&stack.postgres.url()).map_err(io::Error::other)?;
     let (people, api_keys) = (pool(Bearers::People), pool(Bearers::ApiKeys));
     let keys = local::s3::Credentials::local();
     let none = || "none".to_owned();
-    Ok(BTreeMap::from([
+    let mut variables = BTreeMap::from([
         ("AWS_ACCESS_KEY_ID", keys.access_key),
         ("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", format!("http://{api}")),
         ("AWS_ENDPOINT_URL_S3", stack.s3.endpoint()),
@@ -35,18 +35,14 @@ fn variables(stack: &Stack, state: &Path, api: SocketAddr) -> io::Result<BTreeMa
         ("ENV", "local".to_owned()),
         ("JOBS_QUEUE_ID", none()),
         ("LISTEN_ADDRESS", "127.0.0.1:8081".to_owned()),
-        ("PENNSIEVE_DB", database.path().trim_start_matches('/').to_owned()),
         ("PENNSIEVE_DOMAIN", "localhost".to_owned()),
-        ("POSTGRES_HOST", database.host_str().unwrap_or_default().to_owned()),
-        ("POSTGRES_PASSWORD", database.password().unwrap_or_default().to_owned()),
-        ("POSTGRES_PORT", database.port().unwrap_or(5432).to_string()),
-        ("POSTGRES_SSL_MODE", "disable".to_owned()),
-        ("POSTGRES_USER", database.username().to_owned()),
         ("REGION", REGION.to_owned()),
         ("TOKEN_CLIENT", api_keys.client_id.clone()),
         ("TOKEN_POOL", api_keys.id().to_owned()),
         ("USER_CLIENT", people.client_id.clone()),
         ("USER_POOL", people.id().to_owned()),
         ("VIEWER_ASSETS_BUCKET", VIEWER_ASSETS_BUCKET.to_owned()),
-    ]))
+    ]);
+    variables.extend(database);
+    Ok(variables)
 }

@@ -1,4 +1,4 @@
-//! What `dev` says when it is ready: where everything is, and three things to try.
+//! What `dev` says when it is ready: where everything is, and what to try.
 
 use std::path::Path;
 

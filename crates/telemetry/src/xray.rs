@@ -1,4 +1,5 @@
-//! Traces: spans become X-Ray documents, each sent to the daemon when its span ends.
+//! Traces: spans become X-Ray documents, each sent to the daemon when its span ends. Why not OpenTelemetry:
+//! `docs/decisions/0005-traces-without-opentelemetry.md`.
 
 mod document;
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     function::{AUTHORIZER, Function, recorded},
-    pools::{API_KEYS, PEOPLE, Pools, access_token, signed},
+    pools::{API_KEYS, PEOPLE, Pools, access_token, signed, token},
     stand::Stand,
 };
 
@@ -40,8 +40,7 @@ impl Gateway {
 
     /// A token of somebody with this role.
     async fn token(&self, role: &str) -> String {
-        let user = self.stand.user(role).await;
-        signed(&access_token(PEOPLE, &user.cognito_id.to_string()), PEOPLE, PEOPLE)
+        token(&self.stand.user(role).await)
     }
 }
 
@@ -53,8 +52,7 @@ fn denied() -> Value {
 async fn who_has_a_role_is_let_in_with_their_claims() {
     let gateway = Gateway::start().await;
     let user = gateway.stand.user("editor").await;
-    let token = signed(&access_token(PEOPLE, &user.cognito_id.to_string()), PEOPLE, PEOPLE);
-    let answer = gateway.ask(&token).await.unwrap();
+    let answer = gateway.ask(&token(&user)).await.unwrap();
     assert_eq!(answer["isAuthorized"], true);
     let context = &answer["context"];
     assert_eq!(context["user_claim"], json!({"Id": user.id, "NodeId": user.node_id, "IsSuperAdmin": false}));
@@ -119,8 +117,7 @@ async fn a_token_that_is_not_good_is_denied() {
 async fn who_has_no_role_is_denied() {
     let gateway = Gateway::start().await;
     let stranger = gateway.stand.workspace.user("stranger@example.org").await.unwrap();
-    let token = signed(&access_token(PEOPLE, &stranger.cognito_id.to_string()), PEOPLE, PEOPLE);
-    assert_eq!(gateway.ask(&token).await.unwrap(), denied());
+    assert_eq!(gateway.ask(&token(&stranger)).await.unwrap(), denied());
     assert!(!gateway.is_let_in(&gateway.token("none").await).await);
     let other = gateway.stand.workspace.dataset("Other").await.unwrap();
     let token = gateway.token("editor").await;

@@ -7,13 +7,9 @@ use std::sync::{
 
 use axum::{Json, Router, extract::Path, routing::get};
 use http::StatusCode;
-use jsonwebtoken::{
-    Algorithm, EncodingKey, Header, encode,
-    jwk::{Jwk, JwkSet, PublicKeyUse},
-};
+use local::{tokens::TokenKey, workspace::User};
 use packages::clock::Clock;
 use serde_json::{Value, json};
-use signing::cloudfront::PrivateKey;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::stand::Variables;
@@ -22,14 +18,9 @@ pub(crate) const PEOPLE: &str = "people";
 pub(crate) const API_KEYS: &str = "keys";
 
 /// Of either pool, and one that nobody publishes.
-static KEYS: LazyLock<[EncodingKey; 3]> = LazyLock::new(|| {
-    [(); 3].map(|()| {
-        let pem = PrivateKey::generate_rsa().unwrap().to_pkcs8_pem().unwrap();
-        EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap()
-    })
-});
+static KEYS: LazyLock<[TokenKey; 3]> = LazyLock::new(|| [(); 3].map(|()| TokenKey::generate().unwrap()));
 
-fn key(pool: &str) -> &'static EncodingKey {
+fn key(pool: &str) -> &'static TokenKey {
     match pool {
         PEOPLE => &KEYS[0],
         API_KEYS => &KEYS[1],
@@ -82,12 +73,9 @@ impl Drop for Pools {
     }
 }
 
-fn published(pool: &str) -> Option<JwkSet> {
+fn published(pool: &str) -> Option<Value> {
     let pool = pool.strip_prefix("us-east-1_").filter(|pool| [PEOPLE, API_KEYS].contains(pool))?;
-    let mut jwk = Jwk::from_encoding_key(key(pool), Algorithm::RS256).unwrap();
-    jwk.common.key_id = Some(pool.to_owned());
-    jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-    Some(JwkSet { keys: vec![jwk] })
+    Some(json!({"keys": [key(pool).published(pool).unwrap()]}))
 }
 
 /// What a good access token of a pool says.
@@ -102,6 +90,10 @@ pub(crate) fn access_token(pool: &str, username: &str) -> Value {
 
 /// The token with these claims, signed by a pool's key and naming one.
 pub(crate) fn signed(claims: &Value, pool: &str, key_id: &str) -> String {
-    let header = Header { kid: Some(key_id.to_owned()), ..Header::new(Algorithm::RS256) };
-    encode(&header, claims, key(pool)).unwrap()
+    key(pool).sign(claims, key_id).unwrap()
+}
+
+/// A good access token of a person.
+pub(crate) fn token(user: &User) -> String {
+    signed(&access_token(PEOPLE, &user.cognito_id.to_string()), PEOPLE, PEOPLE)
 }

@@ -104,10 +104,10 @@ async fn a_restore_that_takes_too_long_is_stopped_before_lambda_stops_it() {
     let packages = [stand.restoring("a.txt").await, stand.restoring("b.txt").await];
     stand.faults.delay("DeleteObjects", Duration::from_mins(1));
     let event = event(&[stand.message(&packages[0]), stand.message(&packages[1])], 1);
-    let (begun, time) = (Instant::now(), Duration::from_millis(15_500));
+    let (begun, time) = (Instant::now(), Duration::from_secs(17));
     let answer = function.invoke_within(event.clone(), time).await;
     assert_eq!(answer.unwrap(), handed_back(&event, &[0, 1]));
-    assert!((5..14).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    assert!((5..17).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
     assert_eq!(stand.faults.count("DeleteObjects"), 1);
 
     stand.faults.reset();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use local::{
     faults::Faults,
+    postgres,
     s3::{Credentials, S3, S3Config, S3Server},
     testing,
     workspace::{Dataset, Package, User, Workspace},
@@ -12,8 +13,6 @@ use packages::clock::Clock;
 use serde_json::{Value, json};
 use signing::cloudfront::PrivateKey;
 use tempfile::TempDir;
-use url::Url;
-use uuid::Uuid;
 
 /// The environment of a function.
 pub(crate) type Variables = BTreeMap<&'static str, String>;
@@ -83,7 +82,7 @@ impl Stand {
 
     /// A live package with a stored file.
     pub(crate) async fn file(&self, name: &str, bytes: &[u8]) -> Package {
-        let key = format!("{}/{}", Uuid::new_v4(), Uuid::new_v4());
+        let key = self.workspace.storage_key(&self.dataset);
         self.store.put(STORAGE, &key, bytes.to_vec(), "text/plain").unwrap();
         let size = i64::try_from(bytes.len()).unwrap();
         self.workspace.file(&self.dataset, None, name, (STORAGE, &key, size)).await.unwrap()
@@ -115,8 +114,7 @@ impl Stand {
     }
 
     pub(crate) async fn key(&self, package: &Package) -> String {
-        let sql = format!(r#"SELECT s3_key FROM "{}".files WHERE package_id = $1"#, self.workspace.id);
-        self.workspace.client.query_one(&sql, &[&package.id.0]).await.unwrap().get(0)
+        self.workspace.keys(package.id).await.unwrap().remove(0)
     }
 
     pub(crate) async fn is_visible(&self, package: &Package) -> bool {
@@ -125,24 +123,18 @@ impl Stand {
     }
 
     pub(crate) async fn state(&self, package: &Package) -> String {
-        let sql = format!(r#"SELECT state FROM "{}".packages WHERE id = $1"#, self.workspace.id);
-        self.workspace.client.query_one(&sql, &[&package.id.0]).await.unwrap().get(0)
+        self.workspace.row(package.id).await.unwrap().0
     }
 }
 
 /// The variables that every function needs.
-pub(crate) fn platform(database: &str) -> Variables {
-    let url = Url::parse(database).unwrap();
+fn platform(database: &str) -> Variables {
     let keys = Credentials::local();
-    Variables::from([
+    let mut variables = Variables::from(postgres::variables(database).unwrap());
+    variables.extend([
         ("ENV", "test".to_owned()),
         ("AWS_ACCESS_KEY_ID", keys.access_key),
         ("AWS_SECRET_ACCESS_KEY", keys.secret_key),
-        ("POSTGRES_HOST", url.host_str().unwrap().to_owned()),
-        ("POSTGRES_PORT", url.port().unwrap_or(5432).to_string()),
-        ("POSTGRES_USER", url.username().to_owned()),
-        ("POSTGRES_PASSWORD", url.password().unwrap_or("none").to_owned()),
-        ("PENNSIEVE_DB", url.path().trim_start_matches('/').to_owned()),
-        ("POSTGRES_SSL_MODE", "disable".to_owned()),
-    ])
+    ]);
+    variables
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     function::{AUTHORIZER, Function, RESTORE, SERVICE, recorded},
-    pools::{PEOPLE, Pools, access_token, signed},
+    pools::{Pools, token},
     stand::Stand,
 };
 
@@ -109,7 +109,7 @@ async fn a_decision_is_part_of_its_invocation() {
     let (daemon, (root, header)) = (Daemon::start(&mut stand), trace());
     let function = Function::start(AUTHORIZER, &stand.variables).await;
     let user = stand.user("viewer").await;
-    let token = signed(&access_token(PEOPLE, &user.cognito_id.to_string()), PEOPLE, PEOPLE);
+    let token = token(&user);
     let mut event = recorded("authorizer");
     event["identitySource"] = json!([format!("Bearer {token}"), stand.dataset.node_id]);
     assert_eq!(function.invoke_in_trace(event, &header).await.unwrap()["isAuthorized"], true);

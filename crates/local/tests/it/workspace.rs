@@ -56,9 +56,7 @@ async fn file(
 }
 
 async fn row(workspace: &Workspace, package: &Package) -> (String, String) {
-    let sql = format!(r#"SELECT state, name FROM "{}".packages WHERE id = $1"#, workspace.id);
-    let row = workspace.client.query_one(&sql, &[&package.id.0]).await.unwrap();
-    (row.get(0), row.get(1))
+    workspace.row(package.id).await.unwrap()
 }
 
 /// What a package's counter says, be the package live or not.

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use tokio_postgres::types::Type;
 
 use super::{
-    Error, Tx,
+    Error, Param, Tx,
     packages::{COLUMNS, PackageRow, row, rows},
 };
 use crate::{
@@ -32,8 +32,8 @@ pub(crate) async fn lock_target(
            WHERE p.id = $1 AND p.node_id = $2 AND p.dataset_id = $3 FOR NO KEY UPDATE OF p"#
     );
     let (id, node_id) = package;
-    let params = [
-        (&id.0 as &(dyn tokio_postgres::types::ToSql + Sync), Type::INT4),
+    let params: [Param<'_>; 4] = [
+        (&id.0, Type::INT4),
         (&node_id.as_str(), Type::TEXT),
         (&dataset.0, Type::INT4),
         (&workspace.0, Type::INT4),
@@ -203,8 +203,8 @@ pub(crate) async fn close(
            JOIN "{workspace}".packages p ON p.id = f.id AND p.state IN ('DELETED', 'DELETING')
            ON CONFLICT (workspace_id, package_id) DO UPDATE SET reason = excluded.reason, failed_at = now()"#
     );
-    let params = [
-        (&workspace.0 as &(dyn tokio_postgres::types::ToSql + Sync), Type::INT4),
+    let params: [Param<'_>; 5] = [
+        (&workspace.0, Type::INT4),
         (&target.0, Type::INT4),
         (&ready, Type::INT4_ARRAY),
         (&packages, Type::INT4_ARRAY),

@@ -42,7 +42,7 @@ type Entry<'a> = (usize, &'a str);
 
 impl Sqs {
     /// Sends messages, each a JSON text, at least once and in any order; answers the places of those that the queue did
-    /// not take, after 20 seconds at most. They carry the caller's [trace](crate::trace) on to whoever receives them.
+    /// not take, after 20 seconds at most. They carry the caller's [trace] on to whoever receives them.
     pub async fn send(&self, messages: &[String]) -> Vec<usize> {
         self.send_until(Instant::now() + PATIENCE, messages).await
     }

@@ -22,7 +22,7 @@ use packages::{
     asset::AssetPath,
     changelog::Changelog,
     clock::Clock,
-    db::Db,
+    db::{Database, Db, Password, Tls},
     deletions::DeletionRecords,
     http::Http,
     id::{PackageId, PackageNodeId},
@@ -38,6 +38,7 @@ use signing::{
 };
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_postgres::config::Host;
 use tower::ServiceExt;
 
 pub(crate) const STORAGE: &str = "test-storage";
@@ -210,7 +211,7 @@ impl TestApp {
 
     /// A live package with a stored file.
     pub(crate) async fn file(&self, parent: Option<&Package>, name: &str, bytes: &[u8]) -> Package {
-        let key = format!("O{}/D{}/{}/{}", self.workspace.id, self.dataset.id, uuid(), uuid());
+        let key = self.workspace.storage_key(&self.dataset);
         self.store.put(STORAGE, &key, bytes.to_vec(), "text/plain").unwrap();
         let size = i64::try_from(bytes.len()).unwrap();
         self.workspace.file(&self.dataset, parent, name, (STORAGE, &key, size)).await.unwrap()
@@ -258,17 +259,12 @@ impl TestApp {
 
     /// The stored keys of a package.
     pub(crate) async fn keys(&self, package: &Package) -> Vec<String> {
-        let sql =
-            format!(r#"SELECT s3_key FROM "{}".files WHERE package_id = $1 ORDER BY id"#, self.workspace.id);
-        let rows = self.workspace.client.query(&sql, &[&package.id.0]).await.unwrap();
-        rows.iter().map(|row| row.get(0)).collect()
+        self.workspace.keys(package.id).await.unwrap()
     }
 
     /// State and name.
     pub(crate) async fn row(&self, package: PackageId) -> (String, String) {
-        let sql = format!(r#"SELECT state, name FROM "{}".packages WHERE id = $1"#, self.workspace.id);
-        let row = self.workspace.client.query_one(&sql, &[&package.0]).await.unwrap();
-        (row.get(0), row.get(1))
+        self.workspace.row(package).await.unwrap()
     }
 
     pub(crate) async fn sql(&self, sql: &str) {
@@ -350,6 +346,23 @@ async fn app(s3: &S3Server, edge: &Edge, signer: Signer, queue: Queue) -> App {
         queue,
         clock: Clock::System,
         realm: Realm::new("example.org").unwrap(),
+    }
+}
+
+/// The database of a URL, as a host is told of it.
+pub(crate) fn database(url: &str) -> Database {
+    let config: tokio_postgres::Config = url.parse().unwrap();
+    let Host::Tcp(host) = &config.get_hosts()[0] else { panic!("TCP") };
+    let password = String::from_utf8(config.get_password().unwrap_or_default().to_vec()).unwrap();
+    Database {
+        host: host.clone(),
+        port: config.get_ports().first().copied().unwrap_or(5432),
+        user: config.get_user().unwrap().to_owned(),
+        name: config.get_dbname().unwrap().to_owned(),
+        password: Password::Fixed(password.into()),
+        tls: Tls::Off,
+        connections: 4,
+        clock: Clock::System,
     }
 }
 

@@ -64,7 +64,7 @@ impl Cloud {
     /// A live package with a stored file.
     async fn file(&self, parent: Option<&Package>, name: &str) -> Package {
         let app = &self.app;
-        let key = format!("O{}/D{}/{}/{}", app.workspace.id, app.dataset.id, uuid(), uuid());
+        let key = app.workspace.storage_key(&app.dataset);
         self.root.put_object(&self.bucket, &key, b"precious").await.unwrap();
         app.workspace.file(&app.dataset, parent, name, (&self.bucket, &key, 8)).await.unwrap()
     }

@@ -8,14 +8,13 @@ mod wire;
 
 use axum::body::Body;
 use packages::{
-    clock::Clock,
-    db::{Database, Db, Password, Tls},
+    db::{Database, Db, Password},
     restore,
 };
 use wire::{Recorder, Said};
 
 use crate::{
-    app::{STORAGE, TestApp, encoded, request},
+    app::{STORAGE, TestApp, database, encoded, request},
     authority::{body, routes},
 };
 
@@ -91,21 +90,9 @@ fn pinning(said: &[Said]) -> Vec<String> {
 
 /// The test database by way of a recorder: as a database with a password, which is how it is reached on AWS too.
 async fn recorded() -> (Recorder, Database) {
-    let config: tokio_postgres::Config = local::testing::database().await.parse().unwrap();
-    let tokio_postgres::config::Host::Tcp(host) = &config.get_hosts()[0] else { panic!("TCP") };
-    let port = config.get_ports().first().copied().unwrap_or(5432);
-    let recorder = Recorder::start(format!("{host}:{port}")).await;
-    let password = String::from_utf8(config.get_password().unwrap_or_default().to_vec()).unwrap();
-    let database = Database {
-        host: "127.0.0.1".to_owned(),
-        port: recorder.port,
-        user: config.get_user().unwrap().to_owned(),
-        name: config.get_dbname().unwrap().to_owned(),
-        password: Password::Fixed(password.into()),
-        tls: Tls::Off,
-        connections: 4,
-        clock: Clock::System,
-    };
+    let database = database(local::testing::database().await);
+    let recorder = Recorder::start(format!("{}:{}", database.host, database.port)).await;
+    let database = Database { host: "127.0.0.1".to_owned(), port: recorder.port, ..database };
     (recorder, database)
 }
 
