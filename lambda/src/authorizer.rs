@@ -5,7 +5,7 @@
 //! answer is made of these and nothing else: of the `Authorization` header and of `dataset_id`. Where nothing could be
 //! decided, since the database or Cognito did not answer, there is no answer but an error, which nobody keeps.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use authorize::{Authorizer, Denied, Unidentified, bearer};
 use lambda_runtime::{Error, LambdaEvent};
@@ -14,6 +14,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use telemetry::Trace;
 use tracing::{Instrument, field::Empty};
+
+/// How long a decision may take. The gateway waits ten seconds (quotas of HTTP APIs), and after as many Lambda ends the
+/// process: nothing would be logged or counted, and the next event would wait for a start.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Who asks for what, as far as it is of interest.
 #[derive(Debug, Default, Deserialize)]
@@ -56,7 +60,8 @@ pub async fn handle(authorizer: &Authorizer, event: LambdaEvent<Value>) -> Resul
         return Ok(span.in_scope(|| deny("malformed", "not one token and one dataset")));
     };
     span.record("dataset", dataset.as_str());
-    decide(authorizer, token, &dataset).instrument(span).await
+    let decision = tokio::time::timeout(PATIENCE, Box::pin(decide(authorizer, token, &dataset)));
+    async { decision.await.unwrap_or_else(|_| Err(undecided("no answer in time"))) }.instrument(span).await
 }
 
 /// A token and a dataset, from exactly one of each.
@@ -69,7 +74,7 @@ async fn decide(authorizer: &Authorizer, token: &str, dataset: &DatasetNodeId) -
     let identity = match authorizer.identify(token).await {
         Ok(identity) => identity,
         Err(Unidentified::Invalid(error)) => return Ok(deny("unauthorized", error)),
-        Err(Unidentified::Unavailable(error)) => return Err(undecided(&error)),
+        Err(Unidentified::Unavailable(error)) => return Err(undecided(error)),
     };
     match authorizer.authorize(&identity, dataset).await {
         Ok(claims) => {
@@ -77,7 +82,7 @@ async fn decide(authorizer: &Authorizer, token: &str, dataset: &DatasetNodeId) -
             Ok(Answer::allow(&claims))
         }
         Err(denied @ Denied::NoAccess) => Ok(deny("forbidden", denied)),
-        Err(Denied::Db(error)) => Err(undecided(&error)),
+        Err(Denied::Db(error)) => Err(undecided(error)),
     }
 }
 
@@ -89,7 +94,7 @@ fn deny(reason: &'static str, why: impl fmt::Display) -> Answer {
 }
 
 /// Logs why, and says nothing of it to the gateway.
-fn undecided(error: &dyn std::error::Error) -> Error {
+fn undecided(error: impl fmt::Display) -> Error {
     tracing::error!(error = %error, "nothing could be decided");
     "nothing could be decided".into()
 }

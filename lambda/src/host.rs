@@ -1,7 +1,8 @@
 //! What the three programs share: starting, and a turn for each event.
 
-use std::process::ExitCode;
+use std::{panic::AssertUnwindSafe, process::ExitCode};
 
+use futures_util::FutureExt;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use packages::config::Platform;
 use serde::Serialize;
@@ -50,9 +51,10 @@ pub async fn poll<A: Serialize>(
 ) -> Result<(), Error> {
     let turn = async |event: LambdaEvent<Value>| {
         let span = tracing::error_span!("invocation", invocation = event.context.request_id);
-        let answer = Box::pin(handle(event)).instrument(span).await;
+        let answer = AssertUnwindSafe(Box::pin(handle(event)).instrument(span)).catch_unwind().await;
         telemetry.flush();
-        answer.map_err(|error| diagnostic(&error))
+        // The panic hook has said where; the message may hold anything, so it is not repeated.
+        answer.unwrap_or_else(|_| Err("a panic".into())).map_err(|error| diagnostic(&error))
     };
     lambda_runtime::Runtime::new(service_fn(turn)).run().await
 }

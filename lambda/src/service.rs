@@ -17,7 +17,7 @@ use tower::ServiceExt;
 use crate::gateway::{self, Answer, AuthorizerContext};
 
 /// How long a request waits for a look at the signing key, which every few minutes one has to.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(500);
 
 /// The API, and the key that its links are signed with.
 #[derive(Debug)]

@@ -1,5 +1,8 @@
 //! The gateway's authorizer.
 
+use std::time::Duration;
+
+use local::workspace::Workspace;
 use packages::{access::Claims, clock::Clock};
 use serde_json::{Value, json};
 
@@ -168,6 +171,20 @@ async fn without_the_database_nothing_is_decided() {
     assert_eq!(error["errorMessage"], "nothing could be decided");
     // What needs no database is decided.
     assert_eq!(gateway.ask("a.b.c").await.unwrap(), denied());
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_answer_is_not_waited_for_until_lambda_ends_the_process() {
+    let gateway = Gateway::start().await;
+    let token = gateway.token("editor").await;
+    let Workspace { client, id, .. } = &gateway.stand.workspace;
+    client.batch_execute(&format!(r#"BEGIN; LOCK TABLE "{id}".datasets"#)).await.unwrap();
+    let mut event = recorded("authorizer");
+    event["identitySource"] = json!([format!("Bearer {token}"), gateway.stand.dataset.node_id]);
+    let answer = gateway.function.invoke_within(event, Duration::from_secs(10)).await;
+    assert_eq!(answer.unwrap_err()["errorMessage"], "nothing could be decided");
+    client.batch_execute("ROLLBACK").await.unwrap();
+    assert!(gateway.is_let_in(&token).await);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The API, behind the gateway.
 
+use std::collections::BTreeMap;
+
 use local::workspace::Package;
 use serde_json::{Value, json};
 use tokio::{
@@ -246,6 +248,22 @@ async fn an_event_that_is_no_request_fails_and_the_next_one_does_not() {
     let health = at(event("get", "", json!(null)), "/health");
     assert_eq!(ask(&function, health).await.status(), 200);
     assert!(!function.stdout().contains("hunter2"));
+}
+
+#[tokio::test]
+async fn what_a_panic_says_is_not_repeated() {
+    let stand = Stand::start().await;
+    let function = Function::start(SERVICE, &stand.variables).await;
+    let mut health = at(event("get", "", json!(null)), "/health");
+    // More than the crate `http` has room for.
+    let headers: BTreeMap<_, _> = (0..40_000).map(|n| (format!("x-{n}"), "hunter2")).collect();
+    health["headers"] = json!(headers);
+    assert_eq!(function.invoke(health.clone()).await.unwrap_err()["errorMessage"], "a panic");
+    health["headers"] = json!({});
+    assert_eq!(ask(&function, health).await.status(), 200);
+    let places = function.log().into_iter().filter(|line| line["target"] == "panic");
+    assert_eq!(places.count(), 1);
+    assert!(!function.stdout().contains("MAX_SIZE"));
 }
 
 #[tokio::test]
