@@ -34,7 +34,8 @@ const ROTATION: Duration = Duration::from_mins(5);
 pub struct Unusable(String);
 
 impl Unusable {
-    fn new(error: impl fmt::Display) -> Self {
+    /// With the words of what went wrong.
+    pub fn new(error: impl fmt::Display) -> Self {
         Self(error.to_string())
     }
 }

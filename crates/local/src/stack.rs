@@ -3,7 +3,7 @@
 use std::{fmt, io, net::SocketAddr, path::PathBuf};
 
 use packages::clock::Clock;
-use signing::cloudfront::{Hash, KeyPairId, PrivateKey, Signer, Verifier};
+use signing::cloudfront::{KeyPairId, PrivateKey, Verifier};
 
 use crate::{
     edge::{Edge, EdgeConfig},
@@ -51,7 +51,6 @@ pub struct Stack {
     pub edge: Edge,
     /// The identity provider.
     pub issuer: Issuer,
-    signing_key: String,
 }
 
 impl fmt::Debug for Stack {
@@ -94,12 +93,7 @@ impl Stack {
         let issuer = state.keep("keys/tokens.pem", || Issuer::generate_key().map_err(io::Error::other))?;
         let issuer = Issuer::new(&issuer).map_err(io::Error::other)?;
         let postgres = postgres.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
-        Ok(Self { postgres, s3, store, edge, issuer, signing_key })
-    }
-
-    /// A signer whose links the edge accepts.
-    pub fn signer(&self) -> io::Result<Signer> {
-        Ok(Signer::new(key_pair_id()?, private_key(&self.signing_key)?, Hash::Sha256))
+        Ok(Self { postgres, s3, store, edge, issuer })
     }
 
     /// A connection to the database, as its owner.

@@ -2,26 +2,18 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use api::{App, Cdn, ProxyPolicy, Realm};
+use api::{App, ProxyPolicy};
 use authorize::Authorizer;
-use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use axum::{Json, Router, middleware::from_fn_with_state, routing::get};
+use hosting::{Builder, Unusable};
 use local::{
     demo::{self, Demo},
     stack::{Ports, REGION, STORAGE_BUCKET, Stack, VIEWER_ASSETS_BUCKET},
     state::StateDir,
 };
 use packages::{
-    changelog::Changelog,
-    clock::Clock,
-    db::Db,
-    deletions::DeletionRecords,
-    http::Http,
-    objects::{Bucket, Objects, Region, Settings},
-    queue::Queue,
-    restore::Restorer,
+    changelog::Changelog, clock::Clock, config, db::Db, objects::Bucket, queue::Queue, restore::Restorer,
 };
-use signing::s3::CustomEndpoint;
 use tokio::{net::TcpListener, sync::mpsc};
 
 use server::{authentication::authenticate, metrics, serve, worker};
@@ -33,9 +25,6 @@ use crate::{
     stop::stop,
     token, welcome,
 };
-
-/// Connections to Postgres at most.
-const CONNECTIONS: usize = 16;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -110,15 +99,14 @@ async fn service(
 ) -> io::Result<()> {
     let demo = demo::ensure(state, stack.connect().await?, &stack.store).await?;
     let file = stack_file(&demo, stack, listener.local_addr()?)?;
+    let variables = environment::variables(stack, state.path(), listener.local_addr()?)?;
+    let config = config::Server::read(&|name| variables.get(name).cloned()).map_err(io::Error::other)?;
+    let builder = Builder::from_environment(config.service.platform.clone()).map_err(io::Error::other)?;
     let (queue, orders) = mpsc::unbounded_channel();
-    let app = app(options, stack, Queue::InProcess(queue))?;
-    let restorer = Restorer {
-        db: app.db.clone(),
-        objects: app.objects.clone(),
-        changelog: Changelog::file(state.path().join("changelog.jsonl")),
-        deletions: DeletionRecords::None,
-        clock: app.clock,
-    };
+    let queue = Queue::InProcess(queue);
+    let app =
+        app(&config, &builder, queue, &options.proxy_allowed_buckets).await.map_err(io::Error::other)?;
+    let restorer = restorer(config, &builder, app.db.clone(), state).map_err(io::Error::other)?;
     worker::take_up(&app.db, &app.queue).await.map_err(io::Error::other)?;
     let worker = tokio::spawn(worker::work(restorer, orders));
     let authorizer = Authorizer::new(stack.issuer.verifier(), app.db.clone(), app.clock);
@@ -128,7 +116,7 @@ async fn service(
         .merge(metrics::route(telemetry));
 
     state.write(stack_file::NAME, &serde_json::to_string_pretty(&file)?)?;
-    state.write(environment::NAME, &environment::file(stack, state.path(), listener.local_addr()?)?)?;
+    state.write(environment::NAME, &environment::file(&variables))?;
     write_headers(state, &file)?;
     welcome::print(&file, state.path());
     serve::serve(listener, router, stop()).await;
@@ -137,29 +125,32 @@ async fn service(
     Ok(())
 }
 
-fn app(options: &Options, stack: &Stack, queue: Queue) -> io::Result<App> {
-    let endpoint = CustomEndpoint::parse(&stack.s3.endpoint()).map_err(io::Error::other)?;
-    let keys = local::s3::Credentials::local();
-    let credentials = Credentials::new(keys.access_key, keys.secret_key, None, None, "local");
-    let settings = Settings {
-        endpoint: Some(endpoint.clone()),
-        region: Region::new(REGION).map_err(io::Error::other)?,
-        credentials: SharedCredentialsProvider::new(credentials),
-    };
-    let bucket = |name: &String| Bucket::new(name.trim()).map_err(io::Error::other);
-    let named = options.proxy_allowed_buckets.iter().filter(|name| !name.trim().is_empty());
-    let buckets = named.map(bucket).collect::<io::Result<_>>()?;
-    let postgres = stack.postgres.url().parse().map_err(io::Error::other)?;
-    Ok(App {
-        db: Db::new(postgres, CONNECTIONS).map_err(io::Error::other)?,
-        objects: Objects::new(settings, Http::new().map_err(io::Error::other)?),
-        viewer_assets: Bucket::new(VIEWER_ASSETS_BUCKET).map_err(io::Error::other)?,
-        cdn: Cdn::new(&stack.edge.endpoint(), stack.signer()?),
-        proxy: ProxyPolicy::new(buckets, Some(endpoint)),
-        queue,
-        clock: Clock::System,
-        realm: Realm::new("localhost").ok_or_else(|| io::Error::other("no realm"))?,
-    })
+/// The same service as everywhere, on the stack's own places.
+async fn app(
+    config: &config::Server,
+    builder: &Builder,
+    queue: Queue,
+    proxy: &[String],
+) -> Result<App, Unusable> {
+    let (db, (cdn, _)) = (builder.db().await?, builder.cdn(&config.service.cdn).await?);
+    let app = builder.app(config.service.clone(), db, cdn, queue)?;
+    let bucket = |name: &String| Bucket::new(name.trim()).map_err(Unusable::new);
+    let named = proxy.iter().filter(|name| !name.trim().is_empty());
+    let buckets = named.map(bucket).collect::<Result<_, _>>()?;
+    let endpoint = config.service.platform.endpoints.s3.clone();
+    Ok(App { proxy: ProxyPolicy::new(buckets, endpoint), ..app })
+}
+
+/// The worker's part, which tells a file what it would tell a queue.
+fn restorer(
+    config: config::Server,
+    builder: &Builder,
+    db: Db,
+    state: &StateDir,
+) -> Result<Restorer, Unusable> {
+    let config = config.restore.ok_or_else(|| Unusable::new("nobody restores"))?;
+    let changelog = Changelog::file(state.path().join("changelog.jsonl"));
+    Ok(Restorer { changelog, ..builder.restorer(config, db)? })
 }
 
 fn stack_file(demo: &Demo, stack: &Stack, api: SocketAddr) -> io::Result<StackFile> {

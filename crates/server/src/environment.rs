@@ -1,4 +1,5 @@
-//! `serve.env`: the variables with which `packages-service serve` stands on a local stack, to be tried on a laptop.
+//! The variables with which the service stands on a local stack; also as the file `serve.env`, with which
+//! `packages-service serve` can be tried on a laptop.
 
 use std::{collections::BTreeMap, io, net::SocketAddr, path::Path};
 
@@ -12,13 +13,18 @@ use local::{
 /// The file's name in the state directory.
 pub(crate) const NAME: &str = "serve.env";
 
-/// The file: a variable a line. `api` publishes the keys that tokens are signed with.
-pub(crate) fn file(stack: &Stack, state: &Path, api: SocketAddr) -> io::Result<String> {
-    let lines = variables(stack, state, api)?.into_iter().map(|(name, value)| format!("{name}={value}\n"));
-    Ok(lines.collect())
+/// Variables by name.
+pub(crate) type Variables = BTreeMap<&'static str, String>;
+
+/// The file: a variable a line.
+pub(crate) fn file(variables: &Variables) -> String {
+    let lines: Vec<String> = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+    lines.concat()
 }
 
-fn variables(stack: &Stack, state: &Path, api: SocketAddr) -> io::Result<BTreeMap<&'static str, String>> {
+/// The variables of a service on this stack, which `dev` itself is, too. `api` publishes the keys that tokens are signed
+/// with.
+pub(crate) fn variables(stack: &Stack, state: &Path, api: SocketAddr) -> io::Result<Variables> {
     let database = postgres::variables(&stack.postgres.url()).map_err(io::Error::other)?;
     let (people, api_keys) = (pool(Bearers::People), pool(Bearers::ApiKeys));
     let keys = local::s3::Credentials::local();
