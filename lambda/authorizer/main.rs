@@ -8,7 +8,7 @@ use packages::config::{self, Host};
 
 fn main() -> ExitCode {
     host::run(async || {
-        let config = config::Authorize::read(Host::Lambda, &host::variable)?;
+        let config = config::Authorize::read(Host::Lambda, &hosting::variable)?;
         let telemetry = host::telemetry("packages-authorizer", &config.platform);
         let builder = Builder::from_environment(config.platform.clone())?;
         let decider = builder.authorizer(&config, builder.db().await?);

@@ -11,12 +11,11 @@ use packages::config::{self, Host};
 
 fn main() -> ExitCode {
     host::run(async || {
-        let config = config::Restore::read(Host::Lambda, &host::variable)?;
+        let config = config::Restore::read(Host::Lambda, &hosting::variable)?;
         let telemetry = host::telemetry("packages-restore", &config.platform);
         let builder = Builder::from_environment(config.platform.clone())?;
         let db = builder.db().await?;
-        let orders = config.queue.clone().ok_or("RESTORE_PACKAGE_QUEUE_URL is not set")?;
-        let queue = builder.queue(orders)?;
+        let queue = builder.orders(config.queue.as_ref())?;
         let worker = Worker { restorer: builder.restorer(config, db)?, queue };
         host::poll(telemetry, async |event| restore::handle(&worker, event).await).await
     })

@@ -11,11 +11,10 @@ use packages::{
 
 fn main() -> ExitCode {
     host::run(async || {
-        let config = config::Service::read(Host::Lambda, &host::variable)?;
+        let config = config::Service::read(Host::Lambda, &hosting::variable)?;
         let telemetry = host::telemetry("packages-service", &config.platform);
         let builder = Builder::from_environment(config.platform.clone())?;
-        let orders = config.queue.clone().ok_or("RESTORE_PACKAGE_QUEUE_URL is not set")?;
-        let queue = Queue::Sqs(builder.queue(orders)?);
+        let queue = Queue::Sqs(builder.orders(config.queue.as_ref())?);
         let (db, cdn) = tokio::join!(builder.db(), builder.cdn(&config.cdn));
         let (cdn, rotation) = cdn?;
         let service = Service::new(builder.app(config, db?, cdn, queue)?, rotation);

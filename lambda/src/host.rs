@@ -24,13 +24,6 @@ pub fn run(start: impl AsyncFnOnce() -> Result<(), Error>) -> ExitCode {
     }
 }
 
-/// A variable of the environment.
-#[must_use]
-#[expect(clippy::disallowed_methods, reason = "the one place of the functions that reads the environment")]
-pub fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
 /// Sets up logs, metrics and traces.
 #[must_use]
 pub fn telemetry(service: &'static str, platform: &Platform) -> Telemetry {

@@ -48,13 +48,9 @@ impl Service {
     /// Takes another key into use, if it is time to look for one and there is one. Between events the process is frozen, so
     /// it cannot be looked for in the background.
     async fn look_at_key(&self) {
-        if !self.rotation.due(self.clock.now()) {
-            return;
-        }
-        match tokio::time::timeout(LOOK, self.rotation.reload()).await {
-            Ok(Some(signer)) => self.cdn.replace_signer(signer),
-            Ok(None) => {}
-            Err(_) => tracing::warn!("no look at the signing key in time; the old one stays in use"),
+        let look = self.cdn.renew(&self.rotation, self.clock.now());
+        if tokio::time::timeout(LOOK, look).await.is_err() {
+            tracing::warn!("no look at the signing key in time; the old one stays in use");
         }
     }
 }

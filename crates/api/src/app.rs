@@ -11,6 +11,7 @@ use packages::{
     db::Db,
     objects::{Bucket, Objects},
     queue::Queue,
+    secrets::Rotation,
 };
 use signing::{cloudfront::Signer, s3::CustomEndpoint};
 
@@ -77,6 +78,15 @@ impl Cdn {
     #[must_use]
     pub fn signer(&self) -> Arc<Signer> {
         Arc::clone(&self.signer.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Looks for another key if it is time to, at `now` in seconds since the Unix epoch, and takes it into use.
+    pub async fn renew(&self, rotation: &Rotation, now: u64) {
+        if rotation.due(now)
+            && let Some(signer) = rotation.reload().await
+        {
+            self.replace_signer(signer);
+        }
     }
 
     /// Signs with another key from now on, in all clones: a rotation needs no restart.

@@ -36,7 +36,7 @@ use axum::{Router, routing::get};
 
 pub use app::{App, Cdn, ProxyPolicy, Realm};
 use cors::preflight;
-pub use problem::Problem;
+pub use problem::{Problem, problem_body};
 pub use query::dataset_id;
 
 /// All routes of the service, beneath `/packages`.

@@ -110,6 +110,14 @@ pub(crate) struct Body<'a> {
     request_id: &'a str,
 }
 
+/// A problem as it is sent: its name, title and status, its words, and the request's id. For a host that must answer what
+/// never becomes a request.
+#[must_use]
+pub fn problem_body((name, title, status): (&str, &str, u16), detail: &str, request_id: &str) -> String {
+    let body = Body { kind: urn(name), title, status, detail, message: detail, request_id };
+    serde_json::to_string(&body).unwrap_or_default()
+}
+
 fn urn(name: &str) -> String {
     format!("urn:packages-service:problem:{name}")
 }
@@ -267,15 +275,8 @@ impl Problem {
         if let Some(cause) = &self.cause {
             tracing::error!(request_id, status = status.as_u16(), problem = name, cause, "a request failed");
         }
-        let body = Body {
-            kind: urn(name),
-            title,
-            status: status.as_u16(),
-            detail: &self.detail,
-            message: &self.detail,
-            request_id,
-        };
-        *response.body_mut() = serde_json::to_string(&body).unwrap_or_default().into();
+        let body = problem_body((name, title, status.as_u16()), &self.detail, request_id);
+        *response.body_mut() = body.into();
         let headers = response.headers_mut();
         headers.remove(header::CONTENT_LENGTH);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -29,6 +29,13 @@ const CONNECT: Duration = Duration::from_secs(4);
 /// How often it is looked whether there is another signing key.
 const ROTATION: Duration = Duration::from_mins(5);
 
+/// A variable of the environment, for [`packages::config`].
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment, for all hosts")]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// What keeps a host from starting, in words for its operator.
 #[derive(Debug)]
 pub struct Unusable(String);
@@ -130,6 +137,12 @@ impl Builder {
     #[must_use]
     pub fn authorizer(&self, config: &config::Authorize, db: Db) -> Authorizer {
         Authorizer::new(Verifier::cognito(config, &self.http), db, Clock::System)
+    }
+
+    /// The SQS queue of restore orders, for a host that has nothing to do with restores but by it.
+    pub fn orders(&self, url: Option<&String>) -> Result<Sqs, Unusable> {
+        let url = url.ok_or_else(|| Unusable::new("RESTORE_PACKAGE_QUEUE_URL is not set"))?;
+        self.queue(url.clone())
     }
 
     /// An SQS queue.

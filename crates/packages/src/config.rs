@@ -204,11 +204,13 @@ pub struct Server {
 impl Service {
     /// Reads what the API needs.
     pub fn read(host: Host, lookup: Lookup<'_>) -> Result<Self, Faults> {
-        Reader::read(lookup, |env| Self::from(env, host))
+        Reader::read(lookup, |env| {
+            let platform = read::platform(env, host);
+            Self::from(env, host, platform)
+        })
     }
 
-    fn from(env: &mut Reader<'_>, host: Host) -> Option<Self> {
-        let platform = read::platform(env, host);
+    fn from(env: &mut Reader<'_>, host: Host, platform: Option<Platform>) -> Option<Self> {
         let domain =
             env.parsed("PENNSIEVE_DOMAIN", |domain| parse::is_host(domain).then(|| domain.to_owned()));
         let viewer_assets = env.parsed("VIEWER_ASSETS_BUCKET", |name| Bucket::new(name).ok());
@@ -224,11 +226,13 @@ impl Service {
 impl Restore {
     /// Reads what restoring needs.
     pub fn read(host: Host, lookup: Lookup<'_>) -> Result<Self, Faults> {
-        Reader::read(lookup, |env| Self::from(env, host))
+        Reader::read(lookup, |env| {
+            let platform = read::platform(env, host);
+            Self::from(env, host, platform)
+        })
     }
 
-    fn from(env: &mut Reader<'_>, host: Host) -> Option<Self> {
-        let platform = read::platform(env, host);
+    fn from(env: &mut Reader<'_>, host: Host, platform: Option<Platform>) -> Option<Self> {
         let delete_records = env.required("DELETE_RECORD_DYNAMODB_TABLE_NAME");
         let changelog = env.required("JOBS_QUEUE_ID");
         let queue = read::queue(env, host);
@@ -244,11 +248,13 @@ impl Restore {
 impl Authorize {
     /// Reads what verifying tokens needs.
     pub fn read(host: Host, lookup: Lookup<'_>) -> Result<Self, Faults> {
-        Reader::read(lookup, |env| Self::from(env, host))
+        Reader::read(lookup, |env| {
+            let platform = read::platform(env, host);
+            Self::from(env, platform)
+        })
     }
 
-    fn from(env: &mut Reader<'_>, host: Host) -> Option<Self> {
-        let platform = read::platform(env, host);
+    fn from(env: &mut Reader<'_>, platform: Option<Platform>) -> Option<Self> {
         let people = read::user_pool(env, "USER_POOL", "USER_CLIENT");
         let api_keys = read::user_pool(env, "TOKEN_POOL", "TOKEN_CLIENT");
         Some(Self { platform: platform?, people: people?, api_keys: api_keys? })
@@ -259,10 +265,11 @@ impl Server {
     /// Reads what a server needs.
     pub fn read(lookup: Lookup<'_>) -> Result<Self, Faults> {
         Reader::read(lookup, |env| {
-            let service = Service::from(env, Host::Server);
-            let authorize = Authorize::from(env, Host::Server);
+            let platform = read::platform(env, Host::Server);
+            let service = Service::from(env, Host::Server, platform.clone());
+            let authorize = Authorize::from(env, platform.clone());
             let restores_itself = env.optional("RESTORE_PACKAGE_QUEUE_URL").is_none();
-            let restore = restores_itself.then(|| Restore::from(env, Host::Server));
+            let restore = restores_itself.then(|| Restore::from(env, Host::Server, platform));
             Some(Self { service: service?, authorize: authorize?, restore: restore.flatten() })
         })
     }

@@ -4,9 +4,8 @@ mod rotation;
 
 use std::{fmt, io, path::PathBuf, time::UNIX_EPOCH};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
-use signing::cloudfront::{KeyError, KeyPairId, PrivateKey};
+use signing::cloudfront::{KeyError, KeyPairId, PrivateKey, parameter_text};
 use zeroize::Zeroizing;
 
 pub use rotation::Rotation;
@@ -127,30 +126,17 @@ async fn file(path: &std::path::Path) -> io::Result<Found> {
 
 /// Reads PEM, or a PEM file in base64, with or without an id before the key.
 fn parse(value: &str) -> Result<SigningKey, SecretError> {
-    let decoded;
-    let text = if value.contains("-----BEGIN ") {
-        value
-    } else {
-        decoded = decode(value).ok_or(KeyError::NotPem)?;
-        decoded.as_str()
-    };
+    let text = parameter_text(value)?;
     let before = text.split("-----BEGIN ").next().unwrap_or_default();
     let id = before.lines().find_map(|line| line.trim().strip_prefix(ID_LINE));
     let id = id.map(|id| KeyPairId::new(id.trim())).transpose().map_err(|_| SecretError::InvalidId)?;
-    Ok(SigningKey { id, key: PrivateKey::from_pem(text)?, changed_at: None })
-}
-
-/// Base64 with white space anywhere.
-fn decode(value: &str) -> Option<Zeroizing<String>> {
-    let mut packed = Zeroizing::new(String::with_capacity(value.len()));
-    packed.extend(value.chars().filter(|character| !character.is_ascii_whitespace()));
-    let mut bytes = Zeroizing::new(Vec::with_capacity(packed.len()));
-    STANDARD.decode_vec(packed.as_bytes(), &mut bytes).ok()?;
-    str::from_utf8(&bytes).ok().map(|text| Zeroizing::new(text.to_owned()))
+    Ok(SigningKey { id, key: PrivateKey::from_pem(&text)?, changed_at: None })
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
     use super::*;
 
     fn pem() -> String {

@@ -35,7 +35,7 @@ pub(crate) struct Options {
 
 /// Runs until it is told to stop.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    let config = config::Server::read(&variable).map_err(io::Error::other)?;
+    let config = config::Server::read(&hosting::variable).map_err(io::Error::other)?;
     let platform = &config.service.platform;
     let format = if options.plain_log { Format::Text } else { Format::Json };
     let telemetry = telemetry::init(telemetry::Options {
@@ -47,11 +47,6 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(run_service(options.listen, config, telemetry))
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place of this command that reads the environment")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }
 
 async fn run_service(listen: SocketAddr, config: config::Server, telemetry: Telemetry) -> io::Result<()> {
@@ -115,11 +110,7 @@ async fn take_up(db: Db, queue: Queue) {
 /// Looks for another signing key now and then, for ever.
 async fn renew(cdn: Cdn, clock: Clock, rotation: Rotation) {
     loop {
-        if rotation.due(clock.now())
-            && let Some(signer) = rotation.reload().await
-        {
-            cdn.replace_signer(signer);
-        }
+        cdn.renew(&rotation, clock.now()).await;
         tokio::time::sleep(TICK).await;
     }
 }

@@ -17,7 +17,7 @@ mod sign;
 mod verify;
 mod wildcard;
 
-pub use key::{KeyAlgorithm, KeyError, PrivateKey, PublicKey};
+pub use key::{KeyAlgorithm, KeyError, PrivateKey, PublicKey, parameter_text};
 pub use parameters::{Hash, InvalidHash, InvalidKeyPairId, KeyPairId};
 pub use policy::CustomPolicy;
 pub use sign::{SignError, Signer};

@@ -63,4 +63,4 @@ pub mod cloudfront;
 mod percent;
 pub mod s3;
 
-pub use percent::{decode_bytes, encode_key};
+pub use percent::{decode_bytes, encode, encode_key};

@@ -38,8 +38,9 @@ pub fn encode_key(key: &str) -> String {
     out
 }
 
-/// Encodes a query name or value.
-pub(crate) fn encode(text: &str) -> String {
+/// A query's name or value: everything encoded but unreserved characters.
+#[must_use]
+pub fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 4);
     encode_into(&mut out, text, Keep::Nothing);
     out

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use serde_json::Value;
-use tracing::field::{Field, Visit};
+use tracing::{
+    field::{Field, Visit},
+    span::Attributes,
+};
 
 /// Names and values, in the order in which they came; a name is there once.
 ///
@@ -12,6 +15,13 @@ use tracing::field::{Field, Visit};
 pub(crate) struct Fields(Vec<(&'static str, Value)>);
 
 impl Fields {
+    /// The fields that a span begins with.
+    pub(crate) fn of(attributes: &Attributes<'_>) -> Self {
+        let mut fields = Self::default();
+        attributes.record(&mut fields);
+        fields
+    }
+
     /// Adds a field, or gives one that is there another value.
     pub(crate) fn put(&mut self, name: &'static str, value: Value) {
         match self.0.iter_mut().find(|(known, _)| *known == name) {

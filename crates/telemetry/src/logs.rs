@@ -106,10 +106,8 @@ where
     W: for<'a> MakeWriter<'a> + 'static,
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
-        let mut fields = Fields::default();
-        attributes.record(&mut fields);
         if let Some(span) = ctx.span(id) {
-            span.extensions_mut().insert(OfSpan(fields));
+            span.extensions_mut().insert(OfSpan(Fields::of(attributes)));
         }
     }
 

@@ -41,12 +41,6 @@ impl TraceHeader {
         };
         Some(Self { root: root.to_owned(), parent: parent.map(str::to_owned), sampled })
     }
-
-    /// The header as text.
-    #[must_use]
-    pub fn render(&self) -> String {
-        self.to_string()
-    }
 }
 
 impl fmt::Display for TraceHeader {
@@ -140,7 +134,7 @@ impl Trace {
     /// The header for whoever is called from here.
     #[must_use]
     pub fn header(&self) -> String {
-        TraceHeader { parent: Some(self.id.clone()), ..self.header.clone() }.render()
+        TraceHeader { parent: Some(self.id.clone()), ..self.header.clone() }.to_string()
     }
 }
 
@@ -185,7 +179,7 @@ mod tests {
             format!("Root={ROOT};Sampled=0"),
             format!("Root={ROOT}"),
         ] {
-            assert_eq!(TraceHeader::parse(&text).unwrap().render(), text);
+            assert_eq!(TraceHeader::parse(&text).unwrap().to_string(), text);
         }
     }
 
@@ -195,7 +189,7 @@ mod tests {
             "Self=1-1-1; Parent=53995c3f42cd8ad8;Root={ROOT};Lineage=a87bd80c:1|68fd508a:5;Sampled=?"
         );
         assert_eq!(
-            TraceHeader::parse(&text).unwrap().render(),
+            TraceHeader::parse(&text).unwrap().to_string(),
             format!("Root={ROOT};Parent=53995c3f42cd8ad8")
         );
     }

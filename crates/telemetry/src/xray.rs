@@ -98,7 +98,7 @@ struct Open {
 impl XRay {
     /// A root belongs to the trace that its fields name. X-Ray takes no subsegment of nothing.
     fn open_root(&self, attributes: &Attributes<'_>) -> Option<Open> {
-        let (name, fields) = (attributes.metadata().name(), fields(attributes));
+        let (name, fields) = (attributes.metadata().name(), Fields::of(attributes));
         let kind = [Kind::Segment, Kind::Subsegment];
         let asked = kind.into_iter().find(|kind| fields.text("kind") == Some(kind.name()));
         let parent_id = fields.text("parent_id").map(str::to_owned);
@@ -123,15 +123,9 @@ impl XRay {
             trace_id: parent.trace_id.clone(),
             parent_id: Some(parent.id.clone()),
             start: (self.clock)(),
-            fields: fields(attributes),
+            fields: Fields::of(attributes),
         }
     }
-}
-
-fn fields(attributes: &Attributes<'_>) -> Fields {
-    let mut fields = Fields::default();
-    attributes.record(&mut fields);
-    fields
 }
 
 impl<S> Layer<S> for XRay

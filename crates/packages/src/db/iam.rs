@@ -31,7 +31,7 @@ impl Login {
     /// The password for a connection that is made within 15 minutes from `now`. An error does not tell the credentials.
     pub fn token(&self, credentials: &Credentials, now: SystemTime) -> Result<Zeroizing<String>, String> {
         let failed = |error: &dyn std::error::Error| format!("a login to RDS cannot be signed: {error}");
-        let user = signing::encode_key(&self.user).replace('/', "%2F");
+        let user = signing::encode(&self.user);
         let url = format!("https://{}:{}/?Action=connect&DBUser={user}", self.host, self.port);
         let identity = credentials.clone().into();
         let mut settings = SigningSettings::default();
@@ -66,6 +66,11 @@ mod tests {
     /// 2026-11-05 12:30:45 UTC.
     const NOW: Clock = Clock::At(1_793_881_845);
 
+    fn login(host: &str, port: u16, user: &str, region: &str) -> Login {
+        let region = Region::new(region).unwrap();
+        Login { host: host.to_owned(), port, user: user.to_owned(), region }
+    }
+
     fn token(login: &Login, session: Option<&str>) -> String {
         let credentials = Credentials::new(
             "AKIDEXAMPLE",
@@ -89,12 +94,8 @@ mod tests {
     /// What botocore's `generate_db_auth_token` gives for the same credentials at the same second.
     #[test]
     fn a_token_is_the_one_that_botocore_makes() {
-        let proxy = Login {
-            host: "packages.proxy-abcdefghijkl.us-east-1.rds.amazonaws.com".to_owned(),
-            port: 5432,
-            user: "dev_rds_proxy_user".to_owned(),
-            region: Region::new("us-east-1").unwrap(),
-        };
+        let host = "packages.proxy-abcdefghijkl.us-east-1.rds.amazonaws.com";
+        let proxy = login(host, 5432, "dev_rds_proxy_user", "us-east-1");
         assert_same(
             &token(&proxy, None),
             "packages.proxy-abcdefghijkl.us-east-1.rds.amazonaws.com:5432/?Action=connect&DBUser=dev_rds_proxy_user&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20261105%2Fus-east-1%2Frds-db%2Faws4_request&X-Amz-Date=20261105T123045Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host&X-Amz-Signature=cef1866bf81d1d488ca2f44cfab6800203934ea64f8441fcf67f3fd3ab5c7452",
@@ -107,12 +108,7 @@ mod tests {
 
     #[test]
     fn odd_roles_are_signed_as_they_are_sent() {
-        let odd = Login {
-            host: "127.0.0.1".to_owned(),
-            port: 6543,
-            user: "o'dd user+x@y".to_owned(),
-            region: Region::new("eu-west-1").unwrap(),
-        };
+        let odd = login("127.0.0.1", 6543, "o'dd user+x@y", "eu-west-1");
         assert_same(
             &token(&odd, None),
             "127.0.0.1:6543/?Action=connect&DBUser=o%27dd%20user%2Bx%40y&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20261105%2Feu-west-1%2Frds-db%2Faws4_request&X-Amz-Date=20261105T123045Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host&X-Amz-Signature=156322796d6882157d25351f06171dddaf516d5491e5d72627d710903bcda5e2",
@@ -121,12 +117,7 @@ mod tests {
 
     #[test]
     fn a_host_that_is_none_is_an_error_without_secrets() {
-        let none = Login {
-            host: "a b".into(),
-            port: 1,
-            user: "u".into(),
-            region: Region::new("us-east-1").unwrap(),
-        };
+        let none = login("a b", 1, "u", "us-east-1");
         let credentials = Credentials::new("AKID", "SECRET", None, None, "test");
         assert!(!none.token(&credentials, NOW.date().into()).unwrap_err().contains("SECRET"));
     }

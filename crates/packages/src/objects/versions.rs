@@ -165,22 +165,10 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// A key as a listing spells it, percent-encoded as in a form: `+` is a blank.
+/// A key as a listing spells it, percent-encoded as in a form: `+` is a blank. One that is not so is left as it is.
 fn decoded(key: &str) -> String {
-    let mut bytes = Vec::with_capacity(key.len());
-    let mut rest = key.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit =
-                    || rest.next().and_then(|byte| char::from(byte).to_digit(16)).unwrap_or_default();
-                u8::try_from(digit() * 16 + digit()).unwrap_or_default()
-            }
-            other => other,
-        });
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    let bytes = signing::decode_bytes(&key.replace('+', " "));
+    bytes.map_or_else(|| key.to_owned(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// What a key's versions amount to. The listing tells markers and objects apart, but not their order; their times do.

@@ -9,7 +9,6 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use uuid::Uuid;
 
@@ -81,15 +80,7 @@ fn explain(bytes: &[u8]) -> Option<Vec<u8>> {
     }
     let id = Uuid::new_v4().to_string();
     tracing::info!(request_id = id, status, "a request could not be read");
-    let body = json!({
-        "type": format!("urn:packages-service:problem:{name}"),
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "message": detail,
-        "requestId": id,
-    });
-    let body = body.to_string();
+    let body = api::problem_body((name, title, status), detail, &id);
     let kept: String =
         lines.filter(|line| !is(line, "content-length:")).flat_map(|line| [line, "\r\n"]).collect();
     let answer = format!(

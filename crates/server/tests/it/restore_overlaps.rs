@@ -1,11 +1,21 @@
 //! Restores that meet a deletion, another restore's failure, or their own repetition.
 
-use packages::restore::{self, Reasons, Stopped};
+use local::workspace::Package;
+use packages::restore::{self, Message, Plan, Reasons, Stopped};
 
 use crate::app::{STORAGE, TestApp};
 
-async fn set_state(app: &TestApp, package: &local::workspace::Package, state: &str) {
+async fn set_state(app: &TestApp, package: &Package, state: &str) {
     app.sql(&format!(r#"UPDATE "WORKSPACE".packages SET state = '{state}' WHERE id = {}"#, package.id)).await;
+}
+
+/// Orders a package, and carries the order out up to where only its end is missing.
+async fn almost_done(app: &TestApp, token: &str, package: &Package) -> (Message, Plan) {
+    app.order(token, &[&package.node_id]).await;
+    let message = app.messages().remove(0);
+    let plan = restore::claim(&app.app.db, &message).await.unwrap().unwrap();
+    app.app.objects.undelete(&plan.files).await.unwrap();
+    (message, plan)
 }
 
 #[tokio::test]
@@ -39,10 +49,7 @@ async fn what_is_deleted_again_while_it_comes_back_stays_deleted() {
     let other = app.file(Some(&folder), "other", b"123").await;
     app.workspace.populate().await.unwrap();
     app.trash(&folder).await;
-    app.order(&app.token("editor").await, &[&folder.node_id]).await;
-    let message = app.messages().remove(0);
-    let plan = restore::claim(&app.app.db, &message).await.unwrap().unwrap();
-    app.app.objects.undelete(&plan.files).await.unwrap();
+    let (message, plan) = almost_done(&app, &app.token("editor").await, &folder).await;
     set_state(&app, &file, "DELETING").await;
     restore::finish(&app.app.db, &message, &plan, &Reasons::new()).await.unwrap();
     assert_eq!(app.row(file.id).await.0, "DELETING");
@@ -184,10 +191,7 @@ async fn a_run_that_slept_through_a_deletion_does_not_end_the_next_order() {
     app.workspace.populate().await.unwrap();
     app.trash(&file).await;
     let token = app.token("editor").await;
-    app.order(&token, &[&file.node_id]).await;
-    let slow = app.messages().remove(0);
-    let plan = restore::claim(&app.app.db, &slow).await.unwrap().unwrap();
-    app.app.objects.undelete(&plan.files).await.unwrap();
+    let (slow, plan) = almost_done(&app, &token, &file).await;
     // Meanwhile the message is delivered once more, and the package is deleted and ordered again.
     assert_eq!(app.run(&slow).await.unwrap().restored, 1);
     app.trash(&file).await;
@@ -210,10 +214,7 @@ async fn a_folder_does_not_bring_back_what_was_deleted_and_ordered_anew_beneath_
     app.workspace.populate().await.unwrap();
     app.trash(&folder).await;
     let token = app.token("editor").await;
-    app.order(&token, &[&folder.node_id]).await;
-    let around = app.messages().remove(0);
-    let plan = restore::claim(&app.app.db, &around).await.unwrap().unwrap();
-    app.app.objects.undelete(&plan.files).await.unwrap();
+    let (around, plan) = almost_done(&app, &token, &folder).await;
     app.store.delete_marker(STORAGE, &app.keys(&file).await[0]).unwrap();
     set_state(&app, &file, "DELETED").await;
     app.order(&token, &[&file.node_id]).await;
@@ -236,10 +237,7 @@ async fn an_impatient_order_does_not_stop_the_run_that_is_under_way() {
     let file = app.file(Some(&folder), "file", b"-").await;
     app.trash(&folder).await;
     let token = app.token("editor").await;
-    app.order(&token, &[&folder.node_id]).await;
-    let message = app.messages().remove(0);
-    let plan = restore::claim(&app.app.db, &message).await.unwrap().unwrap();
-    app.app.objects.undelete(&plan.files).await.unwrap();
+    let (message, plan) = almost_done(&app, &token, &folder).await;
     app.order(&token, &[&folder.node_id, &file.node_id]).await;
     let finished = restore::finish(&app.app.db, &message, &plan, &Reasons::new()).await.unwrap();
     assert_eq!(finished.restored.len(), 2);
@@ -267,7 +265,7 @@ async fn an_order_is_forgotten_when_its_package_is_purged() {
     assert_eq!(orders().await, 0, "or looks for what is not finished");
 }
 
-async fn purge(app: &TestApp, package: &local::workspace::Package) {
+async fn purge(app: &TestApp, package: &Package) {
     app.sql(&format!(
         r#"DELETE FROM "WORKSPACE".files WHERE package_id = {0}; DELETE FROM "WORKSPACE".packages WHERE id = {0}"#,
         package.id

@@ -66,6 +66,16 @@ enum Pair {
     Ecdsa(EcdsaKeyPair),
 }
 
+/// The PEM file that a parameter holds, as it is or in base64, with what stands around the key in it.
+pub fn parameter_text(value: &str) -> Result<Zeroizing<String>, KeyError> {
+    if value.contains("-----BEGIN ") {
+        return Ok(Zeroizing::new(value.to_owned()));
+    }
+    let decoded = pem::decode(value).ok_or(KeyError::NotPem)?;
+    let text = str::from_utf8(&decoded).map_err(|_| KeyError::NotPem)?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
 impl PrivateKey {
     /// Reads PEM with a PKCS#8, PKCS#1 (`RSA PRIVATE KEY`) or SEC1 (`EC PRIVATE KEY`) block.
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
@@ -79,11 +89,7 @@ impl PrivateKey {
 
     /// Reads what a parameter store holds: PEM, or a PEM file in base64. White space around it is ignored.
     pub fn from_parameter(value: &str) -> Result<Self, KeyError> {
-        if value.contains("-----BEGIN ") {
-            return Self::from_pem(value);
-        }
-        let decoded = pem::decode(value).ok_or(KeyError::NotPem)?;
-        Self::from_pem(str::from_utf8(&decoded).map_err(|_| KeyError::NotPem)?)
+        Self::from_pem(&parameter_text(value)?)
     }
 
     /// Reads DER: PKCS#8, PKCS#1 or SEC1.
