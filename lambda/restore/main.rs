@@ -16,7 +16,8 @@ fn main() -> ExitCode {
         let builder = Builder::from_environment(config.platform.clone())?;
         let db = builder.db().await?;
         let queue = builder.orders(config.queue.as_ref())?;
-        let worker = Worker { restorer: builder.restorer(config, db)?, queue };
+        let stray_max_age = config.stray_max_age;
+        let worker = Worker { restorer: builder.restorer(config, db)?, queue, stray_max_age };
         host::poll(telemetry, async |event| restore::handle(&worker, event).await).await
     })
 }

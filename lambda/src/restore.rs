@@ -1,37 +1,44 @@
-//! The restore worker, fed by the queue of restore orders.
+//! The restore worker, woken by the queue of restore orders, and by a schedule.
 //!
-//! An event holds some messages, which are carried out one after the other. A message that is done is gone from the queue;
-//! one that is named in the answer comes again (AWS Lambda Developer Guide, "Reporting batch item failures"), up to the
-//! queue's `maxReceiveCount`, which is [`ATTEMPTS`]. After that the queue moves it to its dead-letter queue. It would come
-//! only after the queue's visibility timeout, which must be hours since a run may take long; so the queue is asked to show
-//! it again soon.
+//! The orders are in Postgres. A message names a package and so a dataset; the function does all that is on record for that
+//! dataset. What time does not allow, or what has to wait, is gone on with by a message that the function sends itself. A
+//! message whose run failed is named in the answer and comes again (AWS Lambda Developer Guide, "Reporting batch item
+//! failures"), up to the queue's `maxReceiveCount`; then it lies in the dead-letter queue as evidence. It would come only
+//! after the queue's visibility timeout, which must be hours since a run may take long; so the queue is asked to show it
+//! again soon.
+//!
+//! A schedule sends `{"task": "resume"}` every few minutes, which does what no message woke anybody for, and
+//! `{"task": "maintain"}` once a day, which looks through all workspaces.
 
 mod time;
 
-use std::{
-    panic::AssertUnwindSafe,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{StreamExt, stream};
 use lambda_runtime::{Error, LambdaEvent};
 use packages::{
-    queue::Sqs,
-    restore::{self, ATTEMPTS, Message, NO_ANSWER, Outcome, Restorer},
+    db::queue::list_due,
+    id::DatasetKey,
+    queue::{Queue, Sqs},
+    restore::{self, MAX_ATTEMPTS, Message, Outcome, Progressed, Restorer, deliver, maintain},
     trace,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use telemetry::{Trace, trace::Kind};
+use tokio::time::Instant;
 use tracing::{Instrument, Span, field::Empty};
 
 pub use time::Deadline;
 
 /// When a message comes again whose first attempt failed; four times that after the second.
-const PAUSE: Duration = Duration::from_secs(30);
+const RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// How long the queue may take to be told so.
-const TELL: Duration = Duration::from_secs(1);
+const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Datasets that a schedule goes on with in one invocation, at most.
+const MAX_RESUMED: i64 = 100;
 
 /// What carries out the messages of a queue.
 #[derive(Debug)]
@@ -40,6 +47,23 @@ pub struct Worker {
     pub restorer: Restorer,
     /// Where the messages come from.
     pub queue: Sqs,
+    /// How long a package may be RESTORING without an order.
+    pub stray_max_age: Duration,
+}
+
+/// What a schedule asks for.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Task {
+    /// To go on with what is due, and to deliver what is to be told.
+    Resume,
+    /// To look through all workspaces.
+    Maintain,
+}
+
+#[derive(Debug, Deserialize)]
+struct Scheduled {
+    task: Task,
 }
 
 /// Messages from a queue (AWS Lambda Developer Guide, "Using Lambda with Amazon SQS"), as far as they are of interest.
@@ -79,7 +103,7 @@ impl Record {
 /// Which messages are to come again.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub struct BatchResponse {
     batch_item_failures: Vec<Failure>,
 }
 
@@ -89,18 +113,49 @@ struct Failure {
     item_identifier: String,
 }
 
-/// Carries out the messages of one event, as far as time allows. An error hands all of them back: the event is none of a
-/// queue's.
-pub async fn handle(worker: &Worker, event: LambdaEvent<Value>) -> Result<Answer, Error> {
-    let deadline = Deadline::of(&event.context, worker.restorer.clock);
-    let event: Event = serde_json::from_value(event.payload).map_err(|_| "the event is none of SQS's")?;
+/// Carries out the messages of one event, as far as time allows, or a schedule's task. An error hands all messages back: the
+/// event is of an unknown shape.
+pub async fn handle(worker: &Worker, event: LambdaEvent<Value>) -> Result<BatchResponse, Error> {
+    let deadline = Deadline::from_context(&event.context, worker.restorer.clock);
+    if let Ok(Scheduled { task }) = Scheduled::deserialize(&event.payload) {
+        run_task(worker, task, deadline).await?;
+        return Ok(BatchResponse { batch_item_failures: Vec::new() });
+    }
+    let event: Event =
+        serde_json::from_value(event.payload).map_err(|_| "the event is neither of SQS nor of a schedule")?;
     let failed = stream::iter(event.records).filter_map(async |record| {
         let trace = Trace::begin(record.attributes.trace.as_deref());
-        let turn = turn(worker, &record, deadline).instrument(span(&record, &trace));
-        let done = trace::scope(Some(trace.header()), turn).await;
+        let work = process_record(worker, &record, deadline).instrument(span(&record, &trace));
+        let done = trace::scope(Some(trace.header()), work).await;
         (!done).then_some(Failure { item_identifier: record.message_id })
     });
-    Ok(Answer { batch_item_failures: failed.collect().await })
+    Ok(BatchResponse { batch_item_failures: failed.collect().await })
+}
+
+/// Does a schedule's task, as far as time allows.
+async fn run_task(worker: &Worker, task: Task, deadline: Deadline) -> Result<(), Error> {
+    let restorer = &worker.restorer;
+    match task {
+        Task::Resume => {
+            for key in list_due(&restorer.db, MAX_RESUMED).await? {
+                let Some(until) = deadline.for_run(Instant::now()) else { break };
+                let (workspace, dataset) = (key.workspace.0, key.dataset.0);
+                tracing::warn!(
+                    workspace,
+                    dataset,
+                    "going on with a restore that nothing has woken a worker for"
+                );
+                // A failure is logged and on record where it happens; the next schedule goes on.
+                let _ = restore::run(restorer, key, until, Some(deadline.for_stopping())).await;
+            }
+            deliver(restorer, None).await?;
+        }
+        Task::Maintain => {
+            let maintained = maintain(restorer, worker.stray_max_age).await?;
+            tracing::info!(released = maintained.released, broken = maintained.broken, "maintenance done");
+        }
+    }
+    Ok(())
 }
 
 /// A segment of its own in the trace of whoever ordered, and no part of the invocation's: that has a batch of orders.
@@ -108,88 +163,71 @@ pub async fn handle(worker: &Worker, event: LambdaEvent<Value>) -> Result<Answer
 fn span(record: &Record, trace: &Trace) -> Span {
     tracing::error_span!(
         target: "trace.root", "restore", kind = Kind::Segment.name(), message_id = record.message_id,
-        attempt = Empty, workspace = Empty, dataset = Empty, package = Empty,
+        attempt = record.attempt(), workspace = Empty, dataset = Empty, package = Empty,
         trace_id = trace.trace_id(), parent_id = trace.parent_id(), segment_id = trace.segment_id(),
     )
 }
 
-/// One message's turn. False: it is to come again.
-async fn turn(worker: &Worker, record: &Record, deadline: Deadline) -> bool {
-    let done = attempt(&worker.restorer, record, deadline).await;
+/// Does what a message asks for. False: it is to come again.
+async fn process_record(worker: &Worker, record: &Record, deadline: Deadline) -> bool {
+    let done = process_body(worker, &record.body, deadline).await;
     if !done {
-        show_again(&worker.queue, record).await;
+        retry_soon(&worker.queue, record).await;
     }
     done
 }
 
-/// One attempt at a message and, if that was the last and failed, its end.
-async fn attempt(restorer: &Restorer, record: &Record, deadline: Deadline) -> bool {
-    Span::current().record("attempt", record.attempt());
-    let Ok(message) = serde_json::from_str::<Message>(&record.body) else {
-        tracing::error!("a message in the queue of restore orders is none");
+async fn process_body(worker: &Worker, body: &str, deadline: Deadline) -> bool {
+    let Ok(message) = serde_json::from_str::<Message>(body) else {
+        tracing::error!("malformed restore message");
         return false;
     };
     Span::current()
         .record("workspace", message.workspace.0)
         .record("dataset", message.dataset.0)
         .record("package", message.package.id.0);
-    let done = carry_out(restorer, &message, deadline).await;
-    if !done && record.attempt() >= ATTEMPTS {
-        give_up(restorer, &message, deadline).await;
-    }
-    done
-}
-
-/// Tries once. A run that is stopped for want of time has lost nothing: each of its steps may be stopped and done again.
-async fn carry_out(restorer: &Restorer, message: &Message, deadline: Deadline) -> bool {
-    let Some(time) = deadline.for_a_run(Instant::now()) else {
-        tracing::warn!("no time left to begin this restore");
-        return false;
-    };
-    // A panic is one message's failure and not the batch's, and its last attempt is a last attempt, too.
-    let run = AssertUnwindSafe(Box::pin(restore::run(restorer, message))).catch_unwind();
-    let error = match tokio::time::timeout(time, run).await {
-        Ok(Ok(Ok(Outcome { restored, failed }))) => {
-            tracing::info!(restored, failed, "restore finished");
-            return true;
+    match run_dataset(worker, &message, deadline).await {
+        Ok(Outcome { restored, failed, progressed }) => {
+            tracing::info!(restored, failed, "packages restored");
+            match progressed {
+                Progressed::Continues(delay) => continue_later(worker, &message, delay).await,
+                Progressed::Finished | Progressed::Elsewhere => true,
+            }
         }
-        Ok(Ok(Err(error))) => error.to_string(),
-        Ok(Err(_)) => broken_off("a panic"),
-        Err(_) => broken_off("no time left"),
-    };
-    tracing::warn!(error, "restore stopped");
-    false
+        Err(error) => {
+            tracing::warn!(error, "restore stopped");
+            false
+        }
+    }
 }
 
-fn broken_off(why: &str) -> String {
-    restore::count_stopped();
-    why.to_owned()
+async fn run_dataset(worker: &Worker, message: &Message, deadline: Deadline) -> Result<Outcome, String> {
+    let restorer = &worker.restorer;
+    restore::adopt(&restorer.db, message).await.map_err(|error| error.to_string())?;
+    let Some(until) = deadline.for_run(Instant::now()) else {
+        return Err("no time left to begin".to_owned());
+    };
+    let key = DatasetKey { workspace: message.workspace, dataset: message.dataset };
+    let run = Box::pin(restore::run(restorer, key, until, Some(deadline.for_stopping())));
+    run.await.map_err(|error| error.to_string())
+}
+
+/// Lets the message come anew, to go on. As a new message it has all its attempts before it: there was progress.
+async fn continue_later(worker: &Worker, message: &Message, delay: Duration) -> bool {
+    Queue::Sqs(worker.queue.clone()).wake(message, delay).await
 }
 
 /// Lets a failed message come again soon and, after its last attempt, go to the dead-letter queue at once.
-async fn show_again(queue: &Sqs, record: &Record) {
+async fn retry_soon(queue: &Sqs, record: &Record) {
     let attempt = record.attempt();
+    let is_last = attempt >= MAX_ATTEMPTS;
     let after =
-        if attempt >= ATTEMPTS { Duration::ZERO } else { PAUSE * 4_u32.pow(attempt.saturating_sub(1)) };
-    let error = match tokio::time::timeout(TELL, queue.show_again(&record.receipt_handle, after)).await {
+        if is_last { Duration::ZERO } else { RETRY_DELAY * 4_u32.pow(attempt.saturating_sub(1).min(4)) };
+    let asked = queue.show_again(&record.receipt_handle, after);
+    let error = match tokio::time::timeout(VISIBILITY_TIMEOUT, asked).await {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
         Err(_) => "no answer in time".to_owned(),
     };
     tracing::warn!(error, "the message comes again, but only after the queue's visibility timeout");
-}
-
-/// Puts back what was claimed: the queue has no attempt left. The message still counts as failed, so that it lies in the
-/// dead-letter queue as evidence; sent again from there it finds nothing to do.
-async fn give_up(restorer: &Restorer, message: &Message, deadline: Deadline) {
-    let given_up = Box::pin(restore::give_up(&restorer.db, message, NO_ANSWER));
-    let error = match tokio::time::timeout(deadline.for_giving_up(Instant::now()), given_up).await {
-        Ok(Ok(())) => {
-            tracing::error!("restore given up: the package is in the trash again");
-            return;
-        }
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "no time left".to_owned(),
-    };
-    tracing::error!(error, "restore given up, but the package is still RESTORING");
 }

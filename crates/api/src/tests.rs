@@ -49,7 +49,7 @@ pub(crate) fn app() -> App {
         viewer_assets: bucket("viewer-assets"),
         cdn: Cdn::new("https://d111111abcdef8.cloudfront.net/", signer),
         proxy: ProxyPolicy::new(vec![bucket("open-data")], None),
-        queue: Queue::InProcess(tokio::sync::mpsc::unbounded_channel().0),
+        queue: Queue::Local(std::sync::Arc::default()),
         clock: Clock::At(NOW),
         realm: Realm::new("example.org").unwrap(),
     }

@@ -19,7 +19,7 @@ use packages::{
     http::Http,
     objects::{self, Objects},
     queue::{Queue, Sqs},
-    restore::Restorer,
+    restore::{RestoreLimits, Restorer},
     secrets::{KeySource, Rotation},
 };
 
@@ -130,6 +130,7 @@ impl Builder {
                 None => DeletionRecords::None,
             },
             clock: Clock::System,
+            limits: RestoreLimits::default(),
         })
     }
 

@@ -25,6 +25,7 @@ struct Rules {
 struct Operation {
     seen: u64,
     delay: Option<Duration>,
+    held: bool,
     failures: Option<(u32, Failure)>,
     dropped: u32,
     unanswered: u32,
@@ -76,6 +77,23 @@ impl Faults {
     /// Every request of this operation waits this long before it runs.
     pub fn delay(&self, operation: &str, by: Duration) {
         self.rules().operation(operation).delay = Some(by);
+    }
+
+    /// From now on requests of this operation wait before they run, until they are released.
+    pub fn hold(&self, operation: &str) {
+        self.rules().operation(operation).held = true;
+    }
+
+    /// Requests of this operation wait no longer.
+    pub fn release(&self, operation: &str) {
+        self.rules().operation(operation).held = false;
+    }
+
+    /// Waits until a request of this operation may run.
+    pub(crate) async fn wait_for_release(&self, operation: &str) {
+        while self.rules().operations.get(operation).is_some_and(|operation| operation.held) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     /// The next `times` requests of this operation do not run, and their connections break.

@@ -12,9 +12,8 @@ use tokio::{io::AsyncWriteExt, sync::Mutex};
 use uuid::Uuid;
 
 use crate::{
-    id::{DatasetId, PackageId, PackageNodeId, WorkspaceId},
+    id::{DatasetId, DatasetKey, PackageId, PackageNodeId, WorkspaceId},
     queue::Sqs,
-    restore::{Message, Restored},
 };
 
 /// The largest message, in bytes: below the 256 KiB that every SQS queue takes (Amazon SQS, "message quotas").
@@ -35,24 +34,26 @@ pub enum Changelog {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
-    id: PackageId,
-    name: String,
+    /// Primary key.
+    pub id: PackageId,
+    /// The name that it has now.
+    pub name: String,
+    /// The name it had before it was deleted, where it could not have that back.
     #[serde(skip_serializing_if = "Option::is_none")]
-    original_name: Option<String>,
-    node_id: PackageNodeId,
+    pub original_name: Option<String>,
+    /// Public id.
+    pub node_id: PackageNodeId,
 }
 
-impl Event {
-    /// The entry of a restored package: its name now, and the one before where it could not have that back.
-    #[must_use]
-    pub fn restored(restored: &Restored) -> Self {
-        Self {
-            id: restored.package.id,
-            name: restored.name.clone(),
-            original_name: restored.original_name().map(str::to_owned),
-            node_id: restored.package.node_id.clone(),
-        }
-    }
+/// A message with some events, as it is sent.
+#[derive(Debug, Clone)]
+pub struct ChangelogMessage {
+    /// Its id, which stays the same however often it is sent.
+    pub id: Uuid,
+    /// The message, in JSON.
+    pub body: String,
+    /// The packages of its events.
+    pub packages: Vec<PackageNodeId>,
 }
 
 impl Changelog {
@@ -62,16 +63,18 @@ impl Changelog {
         Self::File(Arc::new(Mutex::new(path)))
     }
 
-    /// Announces restored packages, in as many messages as their number needs.
-    pub async fn announce(&self, order: &Message, events: &[Event], at: OffsetDateTime) -> io::Result<()> {
-        let messages = messages(order, events, at)?;
+    /// Sends messages, each a JSON text; answers the places of those that were not taken.
+    pub async fn send(&self, messages: &[String]) -> Vec<usize> {
         match self {
-            Self::File(path) => append(&path.lock().await, &messages).await,
-            Self::Sqs(queue) => match queue.send(&messages).await.len() {
-                0 => Ok(()),
-                unsent => Err(io::Error::other(format!("{unsent} of {} messages not sent", messages.len()))),
+            Self::File(path) => match append(&path.lock().await, messages).await {
+                Ok(()) => Vec::new(),
+                Err(error) => {
+                    tracing::error!(%error, "the changelog's file cannot be written to");
+                    (0..messages.len()).collect()
+                }
             },
-            Self::None => Ok(()),
+            Self::Sqs(queue) => queue.send(messages).await,
+            Self::None => Vec::new(),
         }
     }
 }
@@ -103,9 +106,16 @@ struct Entry<'a> {
     event_detail: &'a Event,
 }
 
-/// Splits events over messages that fit a queue. Each message has ids of its own; all events have one timestamp.
-fn messages(order: &Message, events: &[Event], at: OffsetDateTime) -> io::Result<Vec<String>> {
-    let timestamp = at.format(&Rfc3339).map_err(io::Error::other)?;
+/// Announces restored packages of a person's order, in as many messages as fit their queue. Each message has ids of its
+/// own; all events have one timestamp.
+pub fn build_messages(
+    key: DatasetKey,
+    user: &str,
+    events: &[Event],
+    at: OffsetDateTime,
+) -> Result<Vec<ChangelogMessage>, serde_json::Error> {
+    // A date of this era can always be written.
+    let timestamp = at.format(&Rfc3339).unwrap_or_default();
     let entry = |event_detail| Entry { event_type: "RESTORE_PACKAGE", timestamp: &timestamp, event_detail };
     let mut messages = Vec::new();
     let mut batch = Vec::new();
@@ -114,28 +124,35 @@ fn messages(order: &Message, events: &[Event], at: OffsetDateTime) -> io::Result
         let entry = entry(event);
         let length = serde_json::to_string(&entry)?.len() + 1;
         if size + length > MAX_MESSAGE && !batch.is_empty() {
-            messages.push(envelope(order, std::mem::take(&mut batch))?);
+            messages.push(message(key, user, std::mem::take(&mut batch))?);
             size = 0;
         }
         size += length;
         batch.push(entry);
     }
     if !batch.is_empty() {
-        messages.push(envelope(order, batch)?);
+        messages.push(message(key, user, batch)?);
     }
     Ok(messages)
 }
 
-fn envelope(order: &Message, events: Vec<Entry<'_>>) -> io::Result<String> {
+fn message(
+    key: DatasetKey,
+    user: &str,
+    events: Vec<Entry<'_>>,
+) -> Result<ChangelogMessage, serde_json::Error> {
+    let id = Uuid::new_v4();
+    let packages = events.iter().map(|entry| entry.event_detail.node_id.clone()).collect();
     let envelope = Envelope {
-        organization_id: order.workspace,
-        dataset_id: order.dataset,
-        user_id: &order.user,
+        organization_id: key.workspace,
+        dataset_id: key.dataset,
+        user_id: user,
         trace_id: Uuid::new_v4(),
-        id: Uuid::new_v4(),
+        id,
         events,
     };
-    Ok(serde_json::to_string(&serde_json::json!({ "DatasetChangelogEventJob": envelope }))?)
+    let body = serde_json::to_string(&serde_json::json!({ "DatasetChangelogEventJob": envelope }))?;
+    Ok(ChangelogMessage { id, body, packages })
 }
 
 #[cfg(test)]
@@ -143,18 +160,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::restore::Package;
 
-    fn order() -> Message {
-        let package = Package {
-            id: PackageId(1),
-            node_id: PackageNodeId::parse("N:package:1").unwrap(),
-            name: String::new(),
-            parent_id: None,
-            kind: 10,
-        };
-        Message { workspace: WorkspaceId(2), dataset: DatasetId(41), user: "N:user:7".into(), package }
-    }
+    const KEY: DatasetKey = DatasetKey { workspace: WorkspaceId(2), dataset: DatasetId(41) };
 
     fn event(id: i32, original: Option<&str>) -> Event {
         Event {
@@ -168,8 +175,8 @@ mod tests {
     #[test]
     fn a_message_has_the_platforms_shape() {
         let at = OffsetDateTime::UNIX_EPOCH + time::Duration::milliseconds(1500);
-        let sent = messages(&order(), &[event(1, None), event(2, Some("b.txt"))], at).unwrap();
-        let message: Value = serde_json::from_str(&sent[0]).unwrap();
+        let sent = build_messages(KEY, "N:user:7", &[event(1, None), event(2, Some("b.txt"))], at).unwrap();
+        let message: Value = serde_json::from_str(&sent[0].body).unwrap();
         let job = &message["DatasetChangelogEventJob"];
         assert_eq!(job["organizationId"], 2);
         assert_eq!(job["datasetId"], 41);
@@ -185,14 +192,16 @@ mod tests {
     #[test]
     fn a_large_folder_takes_several_messages_and_loses_nothing() {
         let events: Vec<Event> = (0..5000).map(|id| event(id, None)).collect();
-        let sent = messages(&order(), &events, OffsetDateTime::UNIX_EPOCH).unwrap();
+        let sent = build_messages(KEY, "N:user:7", &events, OffsetDateTime::UNIX_EPOCH).unwrap();
         assert!(sent.len() > 1);
-        assert!(sent.iter().all(|message| message.len() < 256 * 1024));
-        let count = |text: &String| {
-            let message: Value = serde_json::from_str(text).unwrap();
-            message["DatasetChangelogEventJob"]["events"].as_array().unwrap().len()
+        assert!(sent.iter().all(|message| message.body.len() < 256 * 1024));
+        let count = |message: &ChangelogMessage| {
+            let body: Value = serde_json::from_str(&message.body).unwrap();
+            assert_eq!(body["DatasetChangelogEventJob"]["id"], message.id.to_string());
+            body["DatasetChangelogEventJob"]["events"].as_array().unwrap().len()
         };
         assert_eq!(sent.iter().map(count).sum::<usize>(), 5000);
-        assert!(messages(&order(), &[], OffsetDateTime::UNIX_EPOCH).unwrap().is_empty());
+        assert_eq!(sent.iter().map(|message| message.packages.len()).sum::<usize>(), 5000);
+        assert!(build_messages(KEY, "N:user:7", &[], OffsetDateTime::UNIX_EPOCH).unwrap().is_empty());
     }
 }

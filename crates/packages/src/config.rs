@@ -9,7 +9,7 @@ mod parse;
 mod read;
 mod table;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use aws_credential_types::Credentials;
 use signing::{
@@ -120,6 +120,9 @@ pub enum Key {
     File(PathBuf),
 }
 
+/// How long a package may be RESTORING without an order, where nothing else is set.
+const STRAY_MAX_AGE: Duration = Duration::from_hours(24);
+
 /// What restoring needs beyond the [`Platform`].
 #[derive(Debug, Clone)]
 pub struct Restore {
@@ -129,8 +132,10 @@ pub struct Restore {
     pub delete_records: Option<String>,
     /// The URL of the queue that the changelog is told through, if there is one.
     pub changelog: Option<String>,
-    /// The URL of the queue that orders come from, if they do not come from the host's own process.
+    /// The URL of the queue that wakes workers, if they are not in the host's own process.
     pub queue: Option<String>,
+    /// How long a package may be RESTORING without an order before it is put back into the trash.
+    pub stray_max_age: Duration,
 }
 
 /// What verifying tokens needs beyond the [`Platform`].
@@ -236,11 +241,13 @@ impl Restore {
         let delete_records = env.required("DELETE_RECORD_DYNAMODB_TABLE_NAME");
         let changelog = env.required("JOBS_QUEUE_ID");
         let queue = read::queue(env, host);
+        let stray_max_age = env.optional_parsed("RESTORE_STRAY_HOURS", parse::hours);
         Some(Self {
             platform: platform?,
             delete_records: read::some(delete_records?),
             changelog: read::some(changelog?),
             queue,
+            stray_max_age: stray_max_age.unwrap_or(STRAY_MAX_AGE),
         })
     }
 }

@@ -5,17 +5,22 @@
 //! [`WorkspaceId`], an integer.
 
 pub mod access;
+pub(crate) mod claims;
 mod connect;
 mod count;
 mod error;
 pub mod files;
 mod iam;
+pub(crate) mod maintenance;
 pub mod orders;
+pub mod outbox;
 pub mod packages;
-pub mod restores;
+pub mod progress;
+pub mod queue;
+pub(crate) mod restores;
 mod session;
 mod tls;
-pub mod usage;
+pub(crate) mod usage;
 
 use std::{fmt, time::Duration};
 
@@ -23,7 +28,7 @@ use deadpool::{
     Runtime,
     managed::{Pool, PoolError, Timeouts},
 };
-use tokio_postgres::{Row, types::Type};
+use tokio_postgres::Row;
 
 pub(crate) use self::session::{Param, Session, Tx};
 use self::{connect::Connector, count::Statements};
@@ -33,7 +38,6 @@ pub use self::{
     error::Error,
     iam::Login,
 };
-use crate::id::{DatasetId, WorkspaceId};
 
 /// How long a request waits for a connection before it is told to come back.
 const WAIT: Duration = Duration::from_secs(5);
@@ -85,7 +89,10 @@ impl Db {
     /// Whether Postgres answers and knows this service's own tables.
     pub async fn check(&self) -> Result<(), Error> {
         self.query(
-            "SELECT 1 FROM packages_service.restore_orders, packages_service.restore_failures LIMIT 0",
+            // The newest table and column stand for all.
+            "SELECT o.finished_at, f.order_id FROM packages_service.restore_orders o,
+                    packages_service.restore_failures f, packages_service.restore_claims,
+                    packages_service.restore_queue, packages_service.restore_outbox LIMIT 0",
             &[],
         )
         .await
@@ -117,16 +124,4 @@ impl Db {
         })?;
         Ok(Session::new(connection, self.statements.clone()))
     }
-}
-
-/// Makes other restores in the same dataset wait until this transaction ends, which is soon: nothing else is awaited
-/// in it. An advisory lock, so that nobody but restores waits: the platform itself updates the dataset's row. It ends
-/// with the transaction: one that does not would pin a session of RDS Proxy to one connection.
-pub(crate) async fn lock_dataset(
-    tx: &Tx<'_>,
-    workspace: WorkspaceId,
-    dataset: DatasetId,
-) -> Result<(), Error> {
-    let params: [Param<'_>; 2] = [(&workspace.0, Type::INT4), (&dataset.0, Type::INT4)];
-    tx.query("SELECT pg_advisory_xact_lock($1, $2)", &params).await.map(drop)
 }

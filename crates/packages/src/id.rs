@@ -120,6 +120,15 @@ number! {
     PackageId
 }
 
+/// A dataset among those of all workspaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DatasetKey {
+    /// The tenant.
+    pub workspace: WorkspaceId,
+    /// The dataset in it.
+    pub dataset: DatasetId,
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -22,8 +22,9 @@ use signing::s3::{Credentials, CustomEndpoint, Endpoint, Presigner};
 
 pub use presign::{Link, Method, PresignError};
 pub use probe::{Head, ProbeError};
+pub use undelete::{UndeleteError, UndeleteErrors};
 
-use crate::{causes::with_causes, credentials::Cached, http::Http};
+use crate::{credentials::Cached, http::Http};
 
 /// Where an object lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,29 +64,6 @@ impl fmt::Debug for Objects {
         f.debug_struct("Objects").field("region", &self.settings.region).finish_non_exhaustive()
     }
 }
-
-/// S3 did not do, for now, what was asked: to be tried again. The text is for the log.
-#[derive(Debug)]
-pub struct Interrupted(String);
-
-impl Interrupted {
-    fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The SDK's error with its causes, but without the request: that holds what must not be logged.
-    fn sdk(doing: &str, error: &dyn std::error::Error) -> Self {
-        Self(format!("S3, {doing}: {}", with_causes(error)))
-    }
-}
-
-impl fmt::Display for Interrupted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Interrupted {}
 
 impl Objects {
     /// Opens no connection yet.

@@ -1,44 +1,40 @@
-//! Where orders wait for the worker.
+//! How workers learn of new orders.
+//!
+//! The orders themselves are in Postgres ([`db::queue`](crate::db::queue)). A message only wakes a worker: one that is lost,
+//! or comes twice, changes nothing but when the work begins.
 
 mod sqs;
 
-use std::collections::HashSet;
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::Notify;
 
 pub use sqs::Sqs;
 
-use crate::{id::PackageId, restore::Message};
+use crate::restore::Message;
 
-/// The queue of restore orders.
+/// Wakes workers.
 #[derive(Debug, Clone)]
 pub enum Queue {
-    /// A channel to a worker in this process. It forgets with the process, so the host sends what is
-    /// [unfinished](crate::restore::find_unfinished) again when it starts.
-    InProcess(UnboundedSender<Message>),
-    /// A queue of Amazon SQS.
+    /// Workers in this process. Those of other processes look for orders now and then.
+    Local(Arc<Notify>),
+    /// A function behind a queue of Amazon SQS.
     Sqs(Sqs),
 }
 
 impl Queue {
-    /// Hands messages on; answers the packages whose message was not taken.
-    pub async fn send(&self, messages: &[Message]) -> HashSet<PackageId> {
+    /// Wakes a worker for the dataset that the message names, after a delay of 15 minutes at most. False: the queue did
+    /// not take the message.
+    pub async fn wake(&self, message: &Message, delay: Duration) -> bool {
         match self {
-            Self::InProcess(sender) => messages
-                .iter()
-                .filter(|message| sender.send((*message).clone()).is_err())
-                .map(|message| message.package.id)
-                .collect(),
-            Self::Sqs(sqs) => {
-                let bodies: Vec<String> = messages.iter().map(body).collect();
-                let unsent = sqs.send(&bodies).await;
-                unsent.into_iter().filter_map(|place| Some(messages.get(place)?.package.id)).collect()
+            Self::Local(notify) => {
+                notify.notify_one();
+                true
             }
+            Self::Sqs(sqs) => match serde_json::to_string(message) {
+                Ok(body) => sqs.send_delayed(&[body], delay).await.is_empty(),
+                Err(_) => false,
+            },
         }
     }
-}
-
-/// Texts and numbers can always be written; were it not so, SQS takes no empty message.
-fn body(message: &Message) -> String {
-    serde_json::to_string(message).unwrap_or_default()
 }

@@ -1,45 +1,47 @@
 //! Bringing packages back from the trash.
 //!
-//! [`order()`] moves packages to RESTORING and hands one [`Message`] each to the queue. Whoever takes a message from
-//! the queue calls [`run`], which is four steps:
+//! [`order()`] puts what a person asks for on record: packages become RESTORING, their dataset is in the queue. A worker that
+//! has the [lease](crate::db::queue::Lease) of a dataset calls [`run()`], which goes on where the last one stopped:
 //!
-//! 1. [`claim()`]: one short transaction marks the target, the deleted folders above it and what lies beneath it;
-//! 2. [`undelete`](crate::objects::Objects::undelete): no transaction open, delete markers are removed in S3;
-//! 3. [`finish()`]: one transaction gives names and states back, counts the bytes, closes the order;
-//! 4. the changelog is told, and the [records of the deletions](crate::deletions) end.
+//! 1. *Claim.* All that the new orders hold is recorded: the ordered packages and what lies in the trash beneath them.
+//! 2. *Batch by batch*, folders before what lies in them: read some thousand claims and their files; remove the delete
+//!    markers in S3, no transaction open; then, in one short transaction, give names and states back, count the bytes, end
+//!    the claims, and write down what others are to be told.
+//! 3. *Deliver* the changelog's messages, and end the [records of the deletions](crate::deletions).
 //!
-//! Each may be stopped anywhere and done again, at any time, also twice at once. What a step needs it reads again; an
-//! order's row in `packages_service.restore_orders` says that it is not done yet, whatever the states say.
+//! Each step may be stopped anywhere and done again, also twice at once. What is done is decided by the claims, and not by
+//! states that others write too: a claim ends in the transaction that restores its package, or keeps it in the trash.
 
-mod claim;
+mod batch;
+mod delivery;
 mod finish;
+mod maintenance;
 mod message;
+mod names;
 mod order;
+mod run;
 
-use std::{collections::HashMap, fmt};
+use std::{fmt, time::Duration};
 
-pub use claim::{Plan, claim};
-pub use finish::{Finished, Restored, finish, give_up};
+pub use delivery::deliver;
+pub use maintenance::{Maintained, maintain, maintain_workspace};
 pub use message::{Message, Package};
-pub use order::{Failure, Order, OrderError, find_unfinished, order};
+pub use order::{Failure, Order, OrderError, adopt, order};
+pub use run::{Outcome, Progressed, run, run_leased};
 
 use crate::{
-    changelog::{Changelog, Event},
+    changelog::Changelog,
     clock::Clock,
     db::{self, Db},
     deletions::DeletionRecords,
-    id::{PackageId, PackageNodeId},
-    objects::{Interrupted, Objects},
+    objects::Objects,
 };
 
-/// How often a message is tried before its order is given up.
-pub const ATTEMPTS: u32 = 3;
+/// How often something is tried before it is given up: a package whose files S3 does not show, or a dataset's run.
+pub const MAX_ATTEMPTS: u32 = 3;
 
-/// Why an order was given up, in words for the packages' owner.
-pub const NO_ANSWER: &str = "the storage or the database did not answer; restore it again later";
-
-/// Why packages of a plan do not come back, in words for their owner.
-pub type Reasons = HashMap<PackageId, String>;
+/// Why orders were given up whose run failed, in words for the packages' owner.
+pub const RUN_FAILED: &str = "the restore failed several times; order it again later";
 
 /// What a restore works with.
 #[derive(Debug, Clone)]
@@ -54,104 +56,73 @@ pub struct Restorer {
     pub deletions: DeletionRecords,
     /// The time that the changelog's events carry.
     pub clock: Clock,
+    /// How much is done at a time, and when something is tried again.
+    pub limits: RestoreLimits,
 }
 
-/// What became of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Outcome {
-    /// How many packages came back, folders included.
-    pub restored: usize,
-    /// How many could not, and are still in the trash.
-    pub failed: usize,
+/// How much is done at a time, and when something is tried again.
+#[derive(Debug, Clone, Copy)]
+pub struct RestoreLimits {
+    /// Packages in one batch. The locks of a batch are held for some hundred milliseconds.
+    pub batch_size: u32,
+    /// When a run lets other datasets have their turn, at the end of a batch.
+    pub turn: Duration,
+    /// How long it takes until the second and the third attempt.
+    pub retry_delays: [Duration; 2],
+    /// How often it is looked whether the platform has finished deleting a package that was ordered meanwhile.
+    pub blocked_delay: Duration,
+    /// How long that is waited for.
+    pub max_blocked: Duration,
 }
 
-/// A run that stopped half way: to be tried again, nothing is lost.
-#[derive(Debug)]
-pub enum Stopped {
-    /// Postgres.
-    Db(db::Error),
-    /// S3.
-    Objects(Interrupted),
-    /// Something else put packages of the plan back into the trash meanwhile: a new claim takes them up again.
-    Overtaken,
-}
-
-impl fmt::Display for Stopped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Db(error) => error.fmt(f),
-            Self::Objects(error) => error.fmt(f),
-            Self::Overtaken => f.write_str("packages of the plan were put back into the trash meanwhile"),
+impl Default for RestoreLimits {
+    fn default() -> Self {
+        Self {
+            batch_size: 4000,
+            turn: Duration::from_secs(1),
+            retry_delays: [Duration::from_secs(5), Duration::from_secs(30)],
+            blocked_delay: Duration::from_secs(10),
+            max_blocked: Duration::from_hours(1),
         }
     }
 }
 
-impl std::error::Error for Stopped {}
+impl RestoreLimits {
+    /// How long it takes until the next attempt, after so many failed ones.
+    fn retry_delay(&self, failed: u32) -> Duration {
+        let [first, second] = self.retry_delays;
+        if failed <= 1 { first } else { second }
+    }
+}
 
-impl From<db::Error> for Stopped {
+/// Why a run stopped half way. Nothing is lost: the next one goes on.
+#[derive(Debug)]
+pub enum RestoreError {
+    /// Postgres.
+    Db(db::Error),
+    /// Another worker has the dataset's lease by now.
+    LeaseLost,
+    /// No time was left.
+    TimedOut,
+    /// The code panicked.
+    Panicked,
+}
+
+impl fmt::Display for RestoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Db(error) => error.fmt(f),
+            Self::LeaseLost => f.write_str("another worker has the lease of the dataset"),
+            Self::TimedOut => f.write_str("no time left"),
+            Self::Panicked => f.write_str("a panic"),
+        }
+    }
+}
+
+impl std::error::Error for RestoreError {}
+
+impl From<db::Error> for RestoreError {
     fn from(error: db::Error) -> Self {
         Self::Db(error)
-    }
-}
-
-impl From<Interrupted> for Stopped {
-    fn from(error: Interrupted) -> Self {
-        Self::Objects(error)
-    }
-}
-
-/// Carries out one message, and counts it. An error says that the same message should come again.
-pub async fn run(restorer: &Restorer, message: &Message) -> Result<Outcome, Stopped> {
-    let ran = carry_out(restorer, message).await;
-    match &ran {
-        Ok(outcome) => count(*outcome),
-        Err(_) => count_stopped(),
-    }
-    ran
-}
-
-fn count(Outcome { restored, failed }: Outcome) {
-    metrics::counter!("restores_total", "outcome" => "finished").increment(1);
-    metrics::counter!("restore_failed_packages_total").increment(failed as u64);
-    #[expect(clippy::cast_precision_loss, reason = "packages of one dataset")]
-    metrics::histogram!("restored_packages").record(restored as f64);
-}
-
-/// Counts a run that did not come to its end: for a host that breaks one off.
-pub fn count_stopped() {
-    metrics::counter!("restores_total", "outcome" => "stopped").increment(1);
-}
-
-async fn carry_out(restorer: &Restorer, message: &Message) -> Result<Outcome, Stopped> {
-    let Some(plan) = claim(&restorer.db, message).await? else { return Ok(Outcome::default()) };
-    let reasons = restorer.objects.undelete(&plan.files).await?;
-    let finished = finish(&restorer.db, message, &plan, &reasons).await?;
-    tokio::join!(
-        announce(restorer, message, &finished.restored),
-        forget_deletions(restorer, message, &finished.restored),
-    );
-    Ok(Outcome { restored: finished.restored.len(), failed: finished.failed })
-}
-
-/// Tells the changelog. The packages are back already, so a failure here is logged and never a second restore.
-async fn announce(restorer: &Restorer, message: &Message, restored: &[Restored]) {
-    let events: Vec<Event> = restored.iter().map(Event::restored).collect();
-    if let Err(error) = restorer.changelog.announce(message, &events, restorer.clock.date()).await {
-        tracing::error!(
-            workspace = message.workspace.0, dataset = message.dataset.0, package = message.package.id.0,
-            events = events.len(), %error, "the changelog was not told of restored packages",
-        );
-    }
-}
-
-/// Ends the records of the deletions. The packages are back and stay so: a record that is left misleads nobody here.
-async fn forget_deletions(restorer: &Restorer, message: &Message, restored: &[Restored]) {
-    let packages: Vec<PackageNodeId> =
-        restored.iter().map(|restored| restored.package.node_id.clone()).collect();
-    if let Err(error) = restorer.deletions.remove(&packages).await {
-        tracing::error!(
-            workspace = message.workspace.0, dataset = message.dataset.0, package = message.package.id.0,
-            packages = packages.len(), %error, "records of deleted packages are left that are back",
-        );
     }
 }

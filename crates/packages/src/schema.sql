@@ -34,14 +34,12 @@ CREATE TABLE IF NOT EXISTS packages_service.restore_claims (
     workspace_id integer NOT NULL,
     package_id integer NOT NULL,
     dataset_id integer NOT NULL,
-    -- The package that was ordered.
-    order_id integer NOT NULL,
+    -- The package that was ordered; null for a deleted folder above it, which comes back with the first package beneath.
+    order_id integer,
     -- Folders between the package and the dataset's top.
     depth integer NOT NULL,
     -- The package itself was ordered, so it is RESTORING until it is done or deleted again.
     is_ordered boolean NOT NULL DEFAULT false,
-    -- A deleted folder above an ordered package: it comes back with the first package beneath it.
-    is_ancestor boolean NOT NULL DEFAULT false,
     -- The platform is still deleting it.
     is_blocked boolean NOT NULL DEFAULT false,
     claimed_at timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -1,6 +1,6 @@
 //! `packages-service dev`: the service and all that it needs, in one process beside Postgres.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use api::{App, ProxyPolicy};
 use authorize::Authorizer;
@@ -14,7 +14,7 @@ use local::{
 use packages::{
     changelog::Changelog, clock::Clock, config, db::Db, objects::Bucket, queue::Queue, restore::Restorer,
 };
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::{net::TcpListener, sync::Notify};
 
 use server::{authentication::authenticate, metrics, serve, worker};
 use telemetry::{Format, Host, Telemetry};
@@ -102,13 +102,14 @@ async fn service(
     let variables = environment::variables(stack, state.path(), listener.local_addr()?)?;
     let config = config::Server::read(&|name| variables.get(name).cloned()).map_err(io::Error::other)?;
     let builder = Builder::from_environment(config.service.platform.clone()).map_err(io::Error::other)?;
-    let (queue, orders) = mpsc::unbounded_channel();
-    let queue = Queue::InProcess(queue);
+    let wake = Arc::new(Notify::new());
+    let queue = Queue::Local(Arc::clone(&wake));
     let app =
         app(&config, &builder, queue, &options.proxy_allowed_buckets).await.map_err(io::Error::other)?;
-    let restorer = restorer(config, &builder, app.db.clone(), state).map_err(io::Error::other)?;
-    worker::take_up(&app.db, &app.queue).await.map_err(io::Error::other)?;
-    let worker = tokio::spawn(worker::work(restorer, orders));
+    let restore = config.restore.ok_or_else(|| io::Error::other("restore is not configured"))?;
+    let stray_max_age = restore.stray_max_age;
+    let restorer = restorer(restore, &builder, app.db.clone(), state).map_err(io::Error::other)?;
+    let worker = tokio::spawn(worker::work(restorer, wake, stray_max_age));
     let authorizer = Authorizer::new(stack.issuer.verifier(), app.db.clone(), app.clock);
     let keys = stack.issuer.keys().clone();
     let router = api::router(app, |private| private.layer(from_fn_with_state(authorizer, authenticate)))
@@ -143,12 +144,11 @@ async fn app(
 
 /// The worker's part, which tells a file what it would tell a queue.
 fn restorer(
-    config: config::Server,
+    config: config::Restore,
     builder: &Builder,
     db: Db,
     state: &StateDir,
 ) -> Result<Restorer, Unusable> {
-    let config = config.restore.ok_or_else(|| Unusable::new("nobody restores"))?;
     let changelog = Changelog::file(state.path().join("changelog.jsonl"));
     Ok(Restorer { changelog, ..builder.restorer(config, db)? })
 }

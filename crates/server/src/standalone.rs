@@ -1,6 +1,6 @@
 //! `packages-service serve`: the service on a machine or in a container of its own, configured by the environment.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use api::Cdn;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
@@ -16,7 +16,7 @@ use packages::{
 };
 use server::{authentication::authenticate, metrics, serve, worker};
 use telemetry::{Format, Host, Telemetry};
-use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
+use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 
 use crate::stop::stop;
 
@@ -80,7 +80,7 @@ async fn credentials(platform: &Platform) -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(DefaultCredentialsChain::builder().region(region).build().await)
 }
 
-/// Orders go to SQS; or, where no queue is named, to a worker in this process.
+/// Workers are woken by SQS; or, where no queue is named, they are in this process.
 fn queue(
     builder: &Builder,
     config: &config::Server,
@@ -90,21 +90,13 @@ fn queue(
     if let Some(url) = &config.service.queue {
         return Ok(Queue::Sqs(builder.queue(url.clone()).map_err(io::Error::other)?));
     }
-    let restore = config.restore.clone().ok_or_else(|| io::Error::other("nobody restores"))?;
+    let restore = config.restore.clone();
+    let restore = restore.ok_or_else(|| io::Error::other("restore is not configured"))?;
+    let stray_max_age = restore.stray_max_age;
     let restorer = builder.restorer(restore, db.clone()).map_err(io::Error::other)?;
-    let (sender, orders) = mpsc::unbounded_channel();
-    let queue = Queue::InProcess(sender);
-    background.spawn(worker::work(restorer, orders));
-    background.spawn(take_up(db.clone(), queue.clone()));
-    Ok(queue)
-}
-
-/// Takes up what an earlier process left unfinished, as soon as the database answers.
-async fn take_up(db: Db, queue: Queue) {
-    while let Err(error) = worker::take_up(&db, &queue).await {
-        tracing::warn!(%error, "what was being restored cannot be taken up yet");
-        tokio::time::sleep(TICK).await;
-    }
+    let wake = Arc::new(Notify::new());
+    background.spawn(worker::work(restorer, Arc::clone(&wake), stray_max_age));
+    Ok(Queue::Local(wake))
 }
 
 /// Looks for another signing key now and then, for ever.

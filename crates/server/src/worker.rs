@@ -1,77 +1,97 @@
-//! The restore worker of a single machine: takes orders from the in-process queue, several at a time.
+//! The restore workers of a server. Orders wait in Postgres, so several servers may work at once, and one that dies leaves
+//! nothing behind but a lease that expires.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use packages::{
-    db::{self, Db},
-    queue::Queue,
-    restore::{self, ATTEMPTS, Message, NO_ANSWER, Restorer},
+    db::{
+        outbox::count_entries,
+        queue::{count_queue, lease_next},
+    },
+    restore::{self, Restorer, deliver, maintain},
 };
-use tokio::sync::{Semaphore, mpsc::UnboundedReceiver};
+use tokio::{
+    sync::Notify,
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
 
-/// Restores at once: a large folder must not keep a single file waiting.
-const AT_ONCE: usize = 4;
+/// Datasets that are worked on at once: a large folder must not keep a file elsewhere waiting.
+const WORKERS: usize = 4;
 
-/// The pause before the second attempt; it doubles with each.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How often a worker looks for orders of which nobody told it: those of other servers, and those that wait for their time.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The longest pause while an order that is given up cannot be put back.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// How long a worker rests when the database did not answer.
+const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Sends what an earlier process left unfinished to the queue again, which has forgotten it.
-pub async fn take_up(db: &Db, queue: &Queue) -> Result<(), db::Error> {
-    let unfinished = restore::find_unfinished(db).await?;
-    if !unfinished.is_empty() {
-        tracing::info!(orders = unfinished.len(), "taking up what was being restored");
-        queue.send(&unfinished).await;
+/// How often it is tried again to deliver what could not be delivered, and the queue is measured.
+const DELIVERY_INTERVAL: Duration = Duration::from_secs(20);
+
+/// How often all workspaces are looked through.
+const MAINTENANCE_INTERVAL: Duration = Duration::from_hours(6);
+
+/// Works until it is dropped. `wake` tells of new orders; `stray_max_age` is how long a package may be RESTORING without an
+/// order.
+pub async fn work(restorer: Restorer, wake: Arc<Notify>, stray_max_age: Duration) {
+    let mut workers = JoinSet::new();
+    for _ in 0..WORKERS {
+        workers.spawn(serve_queue(restorer.clone(), Arc::clone(&wake)));
+    }
+    workers.spawn(repeat(DELIVERY_INTERVAL, restorer.clone(), deliver_and_measure));
+    let maintenance = move |restorer| async move {
+        maintain(&restorer, stray_max_age).await.map(drop).map_err(|error| error.to_string())
+    };
+    workers.spawn(repeat(MAINTENANCE_INTERVAL, restorer, maintenance));
+    workers.join_all().await;
+}
+
+/// One dataset's turn after the other.
+async fn serve_queue(restorer: Restorer, wake: Arc<Notify>) {
+    loop {
+        match lease_next(&restorer.db).await {
+            Ok(Some(lease)) => {
+                let until = Instant::now() + restorer.limits.turn;
+                let (workspace, dataset) = (lease.key.workspace.0, lease.key.dataset.0);
+                // A failure is logged and on record where it happens.
+                if let Ok(outcome) = restore::run_leased(&restorer, lease, until, None).await
+                    && outcome.restored + outcome.failed > 0
+                {
+                    let (restored, failed) = (outcome.restored, outcome.failed);
+                    tracing::info!(workspace, dataset, restored, failed, "packages restored");
+                }
+            }
+            Ok(None) => drop(timeout(POLL_INTERVAL, wake.notified()).await),
+            Err(error) => {
+                tracing::warn!(%error, "the queue of restores cannot be read");
+                sleep(RETRY_INTERVAL).await;
+            }
+        }
+    }
+}
+
+async fn deliver_and_measure(restorer: Restorer) -> Result<(), String> {
+    deliver(&restorer, None).await.map_err(|error| error.to_string())?;
+    let (datasets, running) = count_queue(&restorer.db).await.map_err(|error| error.to_string())?;
+    let entries = count_entries(&restorer.db).await.map_err(|error| error.to_string())?;
+    #[expect(clippy::cast_precision_loss, reason = "counts of rows")]
+    {
+        metrics::gauge!("restore_queue_datasets").set(datasets as f64);
+        metrics::gauge!("restore_running_datasets").set(running as f64);
+        metrics::gauge!("restore_outbox_entries").set(entries as f64);
     }
     Ok(())
 }
 
-/// Works until the queue is closed.
-pub async fn work(restorer: Restorer, mut orders: UnboundedReceiver<Message>) {
-    let restorer = Arc::new(restorer);
-    let places = Arc::new(Semaphore::new(AT_ONCE));
-    while let Some(message) = orders.recv().await {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let restorer = Arc::clone(&restorer);
-        tokio::spawn(async move {
-            let done = carry_out(&restorer, &message).await;
-            drop(place);
-            if !done {
-                give_up(&restorer, &message).await;
-            }
-        });
-    }
-}
-
-/// Tries a message as often as a real queue would deliver it. False: it is to be given up.
-async fn carry_out(restorer: &Restorer, message: &Message) -> bool {
-    let (workspace, dataset, package) = (message.workspace.0, message.dataset.0, message.package.id.0);
-    for attempt in 1..=ATTEMPTS {
-        match restore::run(restorer, message).await {
-            Ok(outcome) => {
-                let (restored, failed) = (outcome.restored, outcome.failed);
-                tracing::info!(workspace, dataset, package, attempt, restored, failed, "restore finished");
-                return true;
-            }
-            Err(error) => tracing::warn!(workspace, dataset, package, attempt, %error, "restore stopped"),
+/// Does something now, and again after each interval. A failure is logged.
+async fn repeat<F>(interval: Duration, restorer: Restorer, task: impl Fn(Restorer) -> F)
+where
+    F: Future<Output = Result<(), String>>,
+{
+    loop {
+        if let Err(error) = task(restorer.clone()).await {
+            tracing::warn!(error, "maintenance of restores failed");
         }
-        if attempt < ATTEMPTS {
-            tokio::time::sleep(PAUSE * (1 << (attempt - 1))).await;
-        }
+        sleep(interval).await;
     }
-    false
-}
-
-/// Puts back what was claimed, however long the database takes to come back: nothing may be left on its way.
-async fn give_up(restorer: &Restorer, message: &Message) {
-    let (workspace, dataset, package) = (message.workspace.0, message.dataset.0, message.package.id.0);
-    let mut pause = PAUSE;
-    while let Err(error) = restore::give_up(&restorer.db, message, NO_ANSWER).await {
-        tracing::error!(workspace, dataset, package, %error, "restore given up, but the package is still RESTORING");
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-    tracing::error!(workspace, dataset, package, "restore given up: the package is in the trash again");
 }

@@ -1,19 +1,21 @@
 //! How much time there is.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lambda_runtime::Context;
 use packages::clock::Clock;
+use tokio::time::Instant;
 
-/// What is kept back of an invocation's time: for putting packages back into the trash, and for the answer. A function
-/// that is cut off answers nothing, and then all of its messages come again, those that are done too.
+/// What is kept back of an invocation's time for ending a batch that is under way. A function that is cut off answers
+/// nothing, and then all of its messages come again, those that are done too.
 const RESERVE: Duration = Duration::from_secs(10);
 
 /// The shortest run that is worth beginning: it reaches S3, and what it does there stays done.
 const SHORTEST: Duration = Duration::from_secs(5);
 
-/// What is kept back for the answer alone, and for telling the queue when to show a message again.
-const ANSWER: Duration = Duration::from_secs(2);
+/// What is kept back for stopping: for putting on record what failed, for the answer, and for telling the queue when to
+/// show a message again.
+const STOP: Duration = Duration::from_secs(4);
 
 /// When the function is cut off.
 #[derive(Debug, Clone, Copy)]
@@ -22,24 +24,21 @@ pub struct Deadline(Instant);
 impl Deadline {
     /// The deadline of an invocation, which Lambda tells by the clock on the wall.
     #[must_use]
-    pub fn of(context: &Context, clock: Clock) -> Self {
+    pub fn from_context(context: &Context, clock: Clock) -> Self {
         let now_ms = clock.date().unix_timestamp_nanos() / 1_000_000;
         let left_ms = u64::try_from(i128::from(context.deadline) - now_ms).unwrap_or(0);
         Self(Instant::now() + Duration::from_millis(left_ms))
     }
 
-    /// How long a run may take that begins now; `None` if it should not begin.
-    pub(super) fn for_a_run(self, now: Instant) -> Option<Duration> {
-        self.left(now, RESERVE).filter(|time| *time >= SHORTEST)
+    /// Until when a run may begin batches that begins now; `None` if it should not begin.
+    pub(super) fn for_run(self, now: Instant) -> Option<Instant> {
+        let until = self.0.checked_sub(RESERVE)?;
+        (until >= now + SHORTEST).then_some(until)
     }
 
-    /// How long giving up may take.
-    pub(super) fn for_giving_up(self, now: Instant) -> Duration {
-        self.left(now, ANSWER).unwrap_or_default()
-    }
-
-    fn left(self, now: Instant, kept: Duration) -> Option<Duration> {
-        self.0.saturating_duration_since(now).checked_sub(kept)
+    /// When a batch that is under way is cut off.
+    pub(super) fn for_stopping(self) -> Instant {
+        self.0.checked_sub(STOP).unwrap_or(self.0)
     }
 }
 
@@ -49,7 +48,7 @@ mod tests {
 
     fn run(left: Duration) -> Option<Duration> {
         let now = Instant::now();
-        Deadline(now + left).for_a_run(now)
+        Deadline(now + left).for_run(now).map(|until| until - now)
     }
 
     #[test]
@@ -61,11 +60,9 @@ mod tests {
     }
 
     #[test]
-    fn giving_up_may_use_the_reserve() {
+    fn a_batch_that_is_under_way_may_use_the_reserve() {
         let now = Instant::now();
-        let deadline = Deadline(now + Duration::from_secs(10));
-        assert_eq!(deadline.for_giving_up(now), Duration::from_secs(8));
-        assert_eq!(deadline.for_giving_up(now + Duration::from_secs(20)), Duration::ZERO);
+        assert_eq!(Deadline(now + Duration::from_secs(10)).for_stopping() - now, Duration::from_secs(6));
     }
 
     #[test]
@@ -73,9 +70,9 @@ mod tests {
         let left = |deadline| {
             let mut context = Context::default();
             context.deadline = deadline;
-            Deadline::of(&context, Clock::At(1_790_000_000)).for_giving_up(Instant::now())
+            Deadline::from_context(&context, Clock::At(1_790_000_000)).0 - Instant::now()
         };
-        assert!((Duration::from_secs(27)..=Duration::from_secs(28)).contains(&left(1_790_000_030_000)));
+        assert!((Duration::from_secs(29)..=Duration::from_secs(30)).contains(&left(1_790_000_030_000)));
         assert_eq!(left(1_789_999_999_000), Duration::ZERO);
     }
 }

@@ -4,7 +4,7 @@ use local::{
     aws::{Account, Resources},
     workspace::Package,
 };
-use packages::{queue::Sqs, restore::ATTEMPTS};
+use packages::{queue::Sqs, restore::MAX_ATTEMPTS};
 use serde_json::{Value, json};
 use signing::cloudfront::PrivateKey;
 use uuid::Uuid;
@@ -140,7 +140,7 @@ async fn a_restore_goes_from_the_gateway_to_the_changelog() {
     let detail = &job["DatasetChangelogEventJob"]["events"][0]["eventDetail"];
     assert_eq!((&detail["nodeId"], &detail["name"]), (&json!(package.node_id), &json!("a.txt")));
 
-    for (function, message) in [(&service, "answered"), (&restore, "restore finished")] {
+    for (function, message) in [(&service, "answered"), (&restore, "packages restored")] {
         let log = function.log();
         let line = log.iter().find(|line| line["message"] == message).unwrap();
         assert_eq!(line["traceId"], "1-67891233-abcdef012345678912345678");
@@ -167,7 +167,7 @@ async fn a_failed_message_does_not_wait_for_the_visibility_timeout() {
     let received = place.root.receive(&place.orders).await.unwrap();
 
     let restore = place.start("restore", RESTORE).await;
-    for (attempt, shown) in [(1, 0), (ATTEMPTS, 1)] {
+    for (attempt, shown) in [(1, 0), (MAX_ATTEMPTS, 1)] {
         let mut event = event(&received);
         event["Records"][0]["attributes"]["ApproximateReceiveCount"] = json!(attempt.to_string());
         let answer = restore.invoke(event).await.unwrap();

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    function::{Function, SERVICE, recorded},
+    function::{Function, RESTORE, SERVICE, recorded},
     stand::Stand,
 };
 
@@ -224,7 +224,7 @@ async fn a_body_may_be_base64_and_must_then_be() {
 }
 
 #[tokio::test]
-async fn an_order_that_the_queue_did_not_take_is_taken_back() {
+async fn an_order_that_the_queue_did_not_take_is_on_record() {
     let stand = Stand::start().await;
     let function = Function::start(SERVICE, &stand.variables).await;
     let package = stand.file("a.txt", b"hello").await;
@@ -232,9 +232,12 @@ async fn an_order_that_the_queue_did_not_take_is_taken_back() {
     let mut post = event("post", &format!("dataset_id={}", stand.dataset.node_id), stand.context(3));
     post["body"] = json!(json!({"nodeIds": [package.node_id]}).to_string());
     let answer = ask(&function, post).await.body();
-    assert_eq!(answer["success"], json!([]));
-    assert!(answer["failures"][0]["error"].as_str().unwrap().contains("could not be queued"), "{answer}");
-    assert_eq!(stand.state(&package).await, "DELETED");
+    assert_eq!(answer["success"], json!([package.node_id]), "{answer}");
+    assert_eq!(stand.state(&package).await, "RESTORING");
+    // The schedule finds it.
+    let restore = Function::start(RESTORE, &stand.variables).await;
+    restore.invoke(json!({"task": "resume"})).await.unwrap();
+    assert_eq!(stand.state(&package).await, "READY");
 }
 
 #[tokio::test]

@@ -113,6 +113,12 @@ impl Stand {
         .to_string()
     }
 
+    /// Lets what waits for its next attempt be due now.
+    pub(crate) async fn make_due(&self) {
+        let sql = "UPDATE packages_service.restore_claims SET due_at = '-infinity' WHERE workspace_id = $1";
+        self.workspace.client.execute(sql, &[&self.workspace.id.0]).await.unwrap();
+    }
+
     pub(crate) async fn key(&self, package: &Package) -> String {
         self.workspace.keys(package.id).await.unwrap().remove(0)
     }

@@ -196,6 +196,7 @@ impl S3Access for Signed {
             return Err(s3_error!(AccessDenied, "Access Denied"));
         }
         let fate = self.faults.meet(request.s3_op().name());
+        self.faults.wait_for_release(request.s3_op().name()).await;
         if let Some(delay) = fate.delay {
             tokio::time::sleep(delay).await;
         }

@@ -1,5 +1,7 @@
 //! What single variables may hold.
 
+use std::time::Duration;
+
 use http::Uri;
 use signing::{cloudfront::Hash, s3::Bucket};
 
@@ -45,6 +47,12 @@ pub(super) fn ssl_mode(mode: &str) -> Option<bool> {
         "require" | "verify-ca" | "verify-full" => Some(true),
         _ => None,
     }
+}
+
+/// A number of hours, at least one and at most a year.
+pub(super) fn hours(number: &str) -> Option<Duration> {
+    let hours: u64 = number.parse().ok()?;
+    (1..=366 * 24).contains(&hours).then(|| Duration::from_hours(hours))
 }
 
 pub(super) fn positive(number: &str) -> Option<usize> {

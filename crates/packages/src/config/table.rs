@@ -118,6 +118,12 @@ pub const VARIABLES: &[Variable] = &[
         RESTORE,
         "the URL of the SQS queue that the changelog is told through; `none` says that there is none",
     ),
+    default(
+        "RESTORE_STRAY_HOURS",
+        RESTORE,
+        "24",
+        "hours after which a package that is RESTORING without an order is put back into the trash",
+    ),
     required("USER_POOL", TOKENS, "the Cognito user pool of people"),
     required("USER_CLIENT", TOKENS, "our client id in it"),
     required("TOKEN_POOL", TOKENS, "the Cognito user pool of API keys"),

@@ -22,6 +22,11 @@ impl Error {
         Self::Unreachable(error.into())
     }
 
+    /// Whether another try does not help, as far as can be told.
+    pub(crate) fn is_lasting(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Misconfigured(_))
+    }
+
     /// Whether a package's name is taken: one of the two unique indexes on names refused it.
     pub(crate) fn is_name_clash(&self) -> bool {
         let Self::Refused(error) = self else { return false };

@@ -1,8 +1,10 @@
 //! `"{workspace}".files`: where a package's bytes lie. The row's bucket and key, never a derived key.
 
+use std::collections::HashMap;
+
 use tokio_postgres::{Row, types::Type};
 
-use super::{Db, Error, Tx};
+use super::{Db, Error};
 use crate::{
     access::{DatasetAccess, ViewFiles},
     id::{PackageId, PackageNodeId, WorkspaceId},
@@ -69,7 +71,7 @@ fn newest_source(row: &Row) -> Result<NewestSource, Error> {
     })
 }
 
-/// A stored file of a package that comes back.
+/// A file of a package that comes back.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StoredFile {
     /// Whose it is.
@@ -82,26 +84,51 @@ pub struct StoredFile {
     pub is_source: bool,
 }
 
-/// The stored files of packages, except published ones: deleting a package leaves those alone.
-pub(crate) async fn list_stored(
-    tx: &Tx<'_>,
+/// The files of packages, and how many bytes they count for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PackageFiles {
+    /// The stored files, except published ones: deleting a package leaves those alone.
+    pub(crate) stored: Vec<StoredFile>,
+    /// The bytes of each package's source files, published ones included. A file without a size counts as nothing.
+    pub(crate) bytes: HashMap<PackageId, i64>,
+}
+
+/// Reads the files of packages.
+///
+/// `published_s3_version_id` is younger than some schemas. Where the table lacks it, the name means the column of
+/// `absent`: an inner name that does not resolve is looked up in the query around it.
+pub(crate) async fn list_files(
+    db: &Db,
     workspace: WorkspaceId,
     packages: &[i32],
-) -> Result<Vec<StoredFile>, Error> {
+) -> Result<PackageFiles, Error> {
     let sql = format!(
-        r#"SELECT f.package_id, f.s3_bucket, f.s3_key, f.object_type = 'source'
-           FROM "{workspace}".files f
-           WHERE f.package_id = ANY ($1) AND f.s3_bucket <> '' AND f.s3_key <> ''
-             AND coalesce(to_jsonb(f) ->> 'published_s3_version_id', '') = ''"#
+        r#"SELECT f.package_id, f.s3_bucket, f.s3_key, f.is_source, f.size, f.is_published
+           FROM (SELECT NULL::text AS published_s3_version_id) absent
+           CROSS JOIN unnest($1::int[]) AS package (id)
+           CROSS JOIN LATERAL (
+               SELECT package_id, s3_bucket, s3_key, object_type = 'source' AS is_source, coalesce(size, 0) AS size,
+                      coalesce(published_s3_version_id, '') <> '' AS is_published
+               FROM "{workspace}".files WHERE package_id = package.id OFFSET 0
+           ) f"#
     );
-    let rows = tx.query(&sql, &[(&packages, Type::INT4_ARRAY)]).await?;
-    let stored = |row: &Row| -> Result<StoredFile, Error> {
-        Ok(StoredFile {
-            package: PackageId(row.try_get(0)?),
-            bucket: row.try_get(1)?,
-            key: row.try_get(2)?,
-            is_source: row.try_get(3)?,
-        })
-    };
-    rows.iter().map(stored).collect()
+    let rows = db.query(&sql, &[(&packages, Type::INT4_ARRAY)]).await?;
+    let mut files = PackageFiles::default();
+    for row in &rows {
+        let package = PackageId(row.try_get(0)?);
+        let (bucket, key): (Option<&str>, Option<&str>) = (row.try_get(1)?, row.try_get(2)?);
+        let (is_source, size, is_published): (bool, i64, bool) =
+            (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
+        if is_source {
+            *files.bytes.entry(package).or_default() += size;
+        }
+        if let (Some(bucket), Some(key), false) = (bucket, key, is_published)
+            && !bucket.is_empty()
+            && !key.is_empty()
+        {
+            let (bucket, key) = (bucket.to_owned(), key.to_owned());
+            files.stored.push(StoredFile { package, bucket, key, is_source });
+        }
+    }
+    Ok(files)
 }

@@ -1,7 +1,4 @@
-//! What people want back: this service's own two tables, `packages_service.restore_orders` (a restore that is not
-//! finished) and `restore_failures` (why a package is still in the trash).
-
-use std::time::SystemTime;
+//! `packages_service.restore_orders`: what people asked for, and how far it is.
 
 use tokio_postgres::{Row, types::Type};
 
@@ -11,111 +8,295 @@ use super::{
 };
 use crate::{
     access::{CreateDeleteFiles, DatasetAccess},
-    id::{PackageNodeId, WorkspaceId},
+    id::{DatasetKey, PackageId, PackageNodeId, WorkspaceId},
+    package::State,
+    restore::Message,
 };
 
-/// A package that an order has moved.
-#[derive(Debug, Clone)]
-pub struct Ordered {
-    /// The package, now RESTORING.
-    pub package: PackageRow,
-    /// Whether it was in the trash until now; else an earlier order had moved it.
-    pub moved: bool,
+/// How many packages beneath a live folder are looked at for one that is in the trash, before the folder is ordered
+/// without knowing.
+const MAX_LOOKED_AT: i64 = 10_000;
+
+/// Which of the packages that a person names can be ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Orderable {
+    /// Those that are in the trash, or on their way back.
+    Deleted,
+    /// Live folders: what lies in the trash beneath them comes back.
+    LiveFolders,
 }
 
-/// Moves the asked packages from the trash to RESTORING and notes who ordered it: one statement, its own transaction.
-/// `None`: the dataset is gone. A package that is neither in the trash nor on its way is not among the answer.
+/// Puts orders for packages on record and their dataset into the queue; those in the trash become RESTORING. One statement,
+/// its own transaction. `None`: the dataset is gone. A package that is not orderable is not among the answer.
 ///
-/// An order that finds its package on its way already joins what is under way, and leaves the time as it is.
-pub async fn order(
+/// An order that is unfinished already is joined: its packages are claimed anew, so that what was deleted since comes back,
+/// too. A package that leaves the trash here gets another `claimed_at`, so that a worker that holds it from before cannot
+/// finish it with the delete markers of before.
+///
+/// Locks: packages by id, then their orders and claims, then the dataset's row in the queue.
+pub async fn place_orders(
     db: &Db,
     access: &DatasetAccess<CreateDeleteFiles>,
     packages: &[PackageNodeId],
-) -> Result<Option<Vec<Ordered>>, Error> {
+    orderable: Orderable,
+) -> Result<Option<Vec<PackageRow>>, Error> {
     let workspace = access.workspace();
+    let accepted = match orderable {
+        Orderable::Deleted => "p.state IN ('DELETED', 'RESTORING')",
+        Orderable::LiveFolders => {
+            "p.type = 'Collection' AND p.state NOT IN ('UNAVAILABLE', 'DELETING', 'DELETED', 'RESTORING')"
+        }
+    };
     let sql = format!(
         r#"WITH dataset AS (
                SELECT id FROM "{workspace}".datasets WHERE id = $1 AND node_id = $2
            ), asked AS (
-               SELECT p.id, p.state = 'DELETED' AS moved
+               SELECT {COLUMNS}, p.state = 'DELETED' AS moved
                FROM dataset JOIN "{workspace}".packages p ON p.dataset_id = dataset.id
-               WHERE p.node_id = ANY ($3) AND p.state IN ('DELETED', 'RESTORING')
+               WHERE p.node_id = ANY ($3) AND {accepted}
                ORDER BY p.id FOR NO KEY UPDATE OF p
-           ), ordered AS (
-               UPDATE "{workspace}".packages p SET state = 'RESTORING'
-               FROM asked WHERE p.id = asked.id
-               RETURNING {COLUMNS}, asked.moved
+           ), marked AS (
+               UPDATE "{workspace}".packages p SET state = 'RESTORING' FROM asked WHERE p.id = asked.id AND asked.moved
            ), noted AS (
                INSERT INTO packages_service.restore_orders AS known
-                   (workspace_id, package_id, dataset_id, user_node_id, ordered_at)
-               SELECT $4, id, $1, $5, CASE WHEN moved THEN clock_timestamp() ELSE '-infinity' END FROM ordered
-               ON CONFLICT (workspace_id, package_id)
-               DO UPDATE SET user_node_id = excluded.user_node_id,
-                             ordered_at = greatest(known.ordered_at, excluded.ordered_at)
+                   (workspace_id, package_id, dataset_id, user_node_id, ordered_at, updated_at)
+               SELECT $4, id, $1, $5, clock_timestamp(), clock_timestamp() FROM asked
+               ON CONFLICT (workspace_id, package_id) DO UPDATE
+               SET dataset_id = excluded.dataset_id, user_node_id = excluded.user_node_id,
+                   ordered_at = excluded.ordered_at, updated_at = excluded.updated_at,
+                   claimed_at = NULL, finished_at = NULL,
+                   -- The numbers of an order that had ended begin anew.
+                   total = CASE WHEN known.finished_at IS NULL THEN known.total ELSE 0 END,
+                   restored = CASE WHEN known.finished_at IS NULL THEN known.restored ELSE 0 END,
+                   failed = CASE WHEN known.finished_at IS NULL THEN known.failed ELSE 0 END,
+                   bytes = CASE WHEN known.finished_at IS NULL THEN known.bytes ELSE 0 END
+           ), claimed_anew AS (
+               UPDATE packages_service.restore_claims c
+               SET is_ordered = true, attempts = 0, due_at = '-infinity', claimed_at = clock_timestamp()
+               FROM asked WHERE c.workspace_id = $4 AND c.package_id = asked.id AND asked.moved
            ), forgotten AS (
                DELETE FROM packages_service.restore_failures
-               WHERE workspace_id = $4 AND package_id IN (SELECT id FROM ordered)
+               WHERE workspace_id = $4 AND package_id IN (SELECT id FROM asked)
+           ), queued AS (
+               INSERT INTO packages_service.restore_queue AS known (workspace_id, dataset_id)
+               SELECT $4, $1 WHERE EXISTS (SELECT 1 FROM asked)
+               ON CONFLICT (workspace_id, dataset_id) DO UPDATE
+               SET woken_at = clock_timestamp(), due_at = least(known.due_at, clock_timestamp())
            )
-           SELECT ordered.* FROM dataset LEFT JOIN ordered ON true"#
+           SELECT asked.* FROM dataset LEFT JOIN asked ON true"#
     );
     let node_ids: Vec<&str> = packages.iter().map(PackageNodeId::as_str).collect();
-    let rows = db
-        .query(
-            &sql,
-            &[
-                (&access.dataset().0, Type::INT4),
-                (&access.dataset_node_id().as_str(), Type::TEXT),
-                (&node_ids, Type::TEXT_ARRAY),
-                (&workspace.0, Type::INT4),
-                (&access.user().as_str(), Type::TEXT),
-            ],
-        )
-        .await?;
+    let params: [Param<'_>; 5] = [
+        (&access.dataset().0, Type::INT4),
+        (&access.dataset_node_id().as_str(), Type::TEXT),
+        (&node_ids, Type::TEXT_ARRAY),
+        (&workspace.0, Type::INT4),
+        (&access.user().as_str(), Type::TEXT),
+    ];
+    let rows = db.query(&sql, &params).await?;
     if rows.is_empty() {
         return Ok(None);
     }
-    rows.iter().filter_map(|row| ordered(row).transpose()).collect::<Result<_, _>>().map(Some)
+    rows.iter().filter_map(|r| row(r).transpose()).collect::<Result<_, _>>().map(Some)
 }
 
-fn ordered(r: &Row) -> Result<Option<Ordered>, Error> {
-    let moved = r.try_get::<_, Option<bool>>(6)?;
-    let package = row(r)?;
-    Ok(package.zip(moved).map(|(package, moved)| Ordered { package, moved }))
-}
-
-/// Puts packages whose order could not be handed on back into the trash.
-pub async fn put_back(db: &Db, workspace: WorkspaceId, packages: &[i32]) -> Result<(), Error> {
+/// Those of these packages that are live folders of the caller's dataset with something in the trash beneath them; also
+/// those beneath which so much lies that it was not all looked at. One statement.
+pub async fn find_live_folders(
+    db: &Db,
+    access: &DatasetAccess<CreateDeleteFiles>,
+    packages: &[PackageNodeId],
+) -> Result<Vec<PackageNodeId>, Error> {
+    let workspace = access.workspace();
     let sql = format!(
-        r#"WITH back AS (
-               UPDATE "{workspace}".packages SET state = 'DELETED' WHERE id = ANY ($1) AND state = 'RESTORING'
-           )
-           DELETE FROM packages_service.restore_orders WHERE workspace_id = $2 AND package_id = ANY ($1)"#
+        r#"SELECT asked.node_id
+           FROM unnest($2::text[]) AS asked (node_id)
+           CROSS JOIN LATERAL (
+               SELECT p.id FROM "{workspace}".packages p
+               WHERE p.node_id = asked.node_id AND p.dataset_id = $1 AND p.type = 'Collection' AND p.state <> ALL ($3)
+               OFFSET 0
+           ) folder
+           CROSS JOIN LATERAL (
+               WITH RECURSIVE beneath AS (
+                   SELECT folder.id, 'READY'::text AS state
+                   UNION
+                   SELECT p.id, p.state FROM beneath CROSS JOIN LATERAL (
+                       SELECT p.id, p.state::text FROM "{workspace}".packages p WHERE p.parent_id = beneath.id OFFSET 0
+                   ) p
+               )
+               SELECT count(*) AS seen, count(*) FILTER (WHERE state IN ('DELETING', 'DELETED', 'RESTORING')) AS deleted
+               FROM (SELECT state FROM beneath LIMIT $4) looked_at
+           ) found
+           WHERE found.deleted > 0 OR found.seen = $4"#
     );
-    db.query(&sql, &[(&packages, Type::INT4_ARRAY), (&workspace.0, Type::INT4)]).await.map(drop)
+    let node_ids: Vec<&str> = packages.iter().map(PackageNodeId::as_str).collect();
+    let params: [Param<'_>; 4] = [
+        (&access.dataset().0, Type::INT4),
+        (&node_ids, Type::TEXT_ARRAY),
+        (&&State::NOT_LIVE[..], Type::TEXT_ARRAY),
+        (&MAX_LOOKED_AT, Type::INT8),
+    ];
+    let rows = db.query(&sql, &params).await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in &rows {
+        found.extend(PackageNodeId::parse(row.try_get(0)?).ok());
+    }
+    Ok(found)
 }
 
-/// Whether one of these packages was taken out of the trash by an order after that time, as the database's clock has it.
-pub(crate) async fn was_ordered_since(
+/// Puts an order on record for a package that is RESTORING without one: another service moved it, or a former version of
+/// this one. All ids of the message must agree with the database. Answers whether there is one now that there was not.
+pub async fn adopt(db: &Db, message: &Message) -> Result<bool, Error> {
+    let workspace = message.workspace;
+    let sql = format!(
+        r#"WITH stray AS (
+               SELECT p.id FROM "{workspace}".packages p
+               WHERE p.id = $2 AND p.node_id = $3 AND p.dataset_id = $4 AND p.state = 'RESTORING'
+                 AND NOT EXISTS (SELECT 1 FROM packages_service.restore_claims c
+                                 WHERE c.workspace_id = $1 AND c.package_id = $2)
+               FOR NO KEY UPDATE OF p
+           ), noted AS (
+               INSERT INTO packages_service.restore_orders AS known
+                   (workspace_id, package_id, dataset_id, user_node_id, ordered_at, updated_at)
+               SELECT $1, id, $4, $5, clock_timestamp(), clock_timestamp() FROM stray
+               ON CONFLICT (workspace_id, package_id) DO UPDATE
+               SET dataset_id = excluded.dataset_id, claimed_at = NULL, finished_at = NULL,
+                   total = 0, restored = 0, failed = 0, bytes = 0
+               WHERE known.finished_at IS NOT NULL
+               RETURNING 1
+           ), queued AS (
+               INSERT INTO packages_service.restore_queue AS known (workspace_id, dataset_id)
+               SELECT $1, $4 WHERE EXISTS (SELECT 1 FROM noted)
+               ON CONFLICT (workspace_id, dataset_id) DO UPDATE
+               SET woken_at = clock_timestamp(), due_at = least(known.due_at, clock_timestamp())
+           )
+           SELECT 1 FROM noted"#
+    );
+    let Message { dataset, user, package, .. } = message;
+    let params: [Param<'_>; 5] = [
+        (&workspace.0, Type::INT4),
+        (&package.id.0, Type::INT4),
+        (&package.node_id.as_str(), Type::TEXT),
+        (&dataset.0, Type::INT4),
+        (user, Type::TEXT),
+    ];
+    Ok(db.query_opt(&sql, &params).await?.is_some())
+}
+
+/// Finishes the orders of a dataset that hold nothing any more, and lets go of the folders above them when there is none
+/// left that does. Answers how many orders were finished.
+pub(crate) async fn finish_orders(db: &Db, key: DatasetKey) -> Result<u64, Error> {
+    let sql = "WITH held AS (
+                   SELECT package_id, order_id FROM packages_service.restore_claims
+                   WHERE workspace_id = $1 AND dataset_id = $2 AND order_id IS NOT NULL
+               ), let_go AS (
+                   DELETE FROM packages_service.restore_claims
+                   WHERE workspace_id = $1 AND dataset_id = $2 AND order_id IS NULL AND NOT EXISTS (SELECT 1 FROM held)
+               )
+               UPDATE packages_service.restore_orders o
+               SET finished_at = clock_timestamp(), updated_at = clock_timestamp()
+               WHERE o.workspace_id = $1 AND o.dataset_id = $2 AND o.finished_at IS NULL AND o.claimed_at IS NOT NULL
+                 AND o.package_id NOT IN (SELECT order_id FROM held)
+                 -- An ordered package may be held by the order of a folder above it.
+                 AND o.package_id NOT IN (SELECT package_id FROM held)
+               RETURNING 1";
+    Ok(db.query(sql, &dataset_params(&key)).await?.len() as u64)
+}
+
+fn dataset_params(key: &DatasetKey) -> [Param<'_>; 2] {
+    [(&key.workspace.0, Type::INT4), (&key.dataset.0, Type::INT4)]
+}
+
+/// Ends all unfinished orders of a dataset for one reason: what they hold stays in the trash, each package with the reason.
+/// Answers how many packages that are.
+pub(crate) async fn give_up_orders(tx: &Tx<'_>, key: DatasetKey, reason: &str) -> Result<u64, Error> {
+    let workspace = key.workspace;
+    // Packages are locked first, by id, as everywhere.
+    let sql = format!(
+        r#"WITH open AS (
+               SELECT package_id, package_id AS order_id FROM packages_service.restore_orders
+               WHERE workspace_id = $1 AND dataset_id = $2 AND finished_at IS NULL
+               UNION
+               SELECT package_id, order_id FROM packages_service.restore_claims
+               WHERE workspace_id = $1 AND dataset_id = $2 AND order_id IS NOT NULL AND order_id <> package_id
+           ), locked AS (
+               SELECT open.package_id, max(open.order_id) AS order_id
+               FROM (SELECT * FROM open ORDER BY package_id) open
+               CROSS JOIN LATERAL (
+                   SELECT p.id FROM "{workspace}".packages p
+                   WHERE p.id = open.package_id AND p.state IN ('DELETED', 'RESTORING') FOR NO KEY UPDATE
+               ) p
+               GROUP BY open.package_id
+           ), released AS (
+               UPDATE "{workspace}".packages p SET state = 'DELETED' FROM locked
+               WHERE p.id = locked.package_id AND p.state = 'RESTORING'
+           ), let_go AS (
+               DELETE FROM packages_service.restore_claims WHERE workspace_id = $1 AND dataset_id = $2
+           ), finished AS (
+               UPDATE packages_service.restore_orders o
+               SET finished_at = clock_timestamp(), updated_at = clock_timestamp(), failed = greatest(o.total - o.restored, o.failed)
+               WHERE o.workspace_id = $1 AND o.dataset_id = $2 AND o.finished_at IS NULL
+           )
+           INSERT INTO packages_service.restore_failures (workspace_id, package_id, reason, order_id)
+           SELECT $1, package_id, $3, order_id FROM locked
+           ON CONFLICT (workspace_id, package_id)
+           DO UPDATE SET reason = excluded.reason, order_id = excluded.order_id, failed_at = now()
+           RETURNING 1"#
+    );
+    let params: [Param<'_>; 3] =
+        [(&key.workspace.0, Type::INT4), (&key.dataset.0, Type::INT4), (&reason, Type::TEXT)];
+    Ok(tx.query(&sql, &params).await?.len() as u64)
+}
+
+/// Ends orders without anything having come back: their packages, if they are RESTORING, are in the trash again, with the
+/// reason.
+pub(crate) async fn fail_orders(
     tx: &Tx<'_>,
     workspace: WorkspaceId,
-    packages: &[i32],
-    since: SystemTime,
-) -> Result<bool, Error> {
+    failed: &[(PackageId, &str)],
+) -> Result<(), Error> {
+    let sql = format!(
+        r#"WITH failed AS (
+               SELECT id, reason FROM unnest($2::int[], $3::text[]) AS failed (id, reason)
+           ), released AS (
+               UPDATE "{workspace}".packages p SET state = 'DELETED' FROM failed
+               WHERE p.id = failed.id AND p.state = 'RESTORING'
+           ), finished AS (
+               UPDATE packages_service.restore_orders o
+               SET finished_at = clock_timestamp(), updated_at = clock_timestamp(), failed = o.failed + 1
+               FROM failed WHERE o.workspace_id = $1 AND o.package_id = failed.id
+           )
+           INSERT INTO packages_service.restore_failures (workspace_id, package_id, reason, order_id)
+           SELECT $1, id, reason, id FROM failed
+           ON CONFLICT (workspace_id, package_id)
+           DO UPDATE SET reason = excluded.reason, order_id = excluded.order_id, failed_at = now()"#
+    );
+    let (ids, reasons): (Vec<i32>, Vec<&str>) = failed.iter().map(|(id, reason)| (id.0, *reason)).unzip();
     let params: [Param<'_>; 3] =
-        [(&workspace.0, Type::INT4), (&packages, Type::INT4_ARRAY), (&since, Type::TIMESTAMPTZ)];
-    let sql = "SELECT 1 FROM packages_service.restore_orders
-               WHERE workspace_id = $1 AND package_id = ANY ($2) AND ordered_at > $3 LIMIT 1";
-    Ok(tx.query_opt(sql, &params).await?.is_some())
+        [(&workspace.0, Type::INT4), (&ids, Type::INT4_ARRAY), (&reasons, Type::TEXT_ARRAY)];
+    tx.query(&sql, &params).await.map(drop)
 }
 
-/// Forgets the orders and the failures of packages that no longer exist: nobody can restore those, or ask about them.
-pub(crate) async fn forget_purged(db: &Db, workspace: WorkspaceId) -> Result<(), Error> {
-    let gone = format!(
-        r#"workspace_id = $1 AND NOT EXISTS (SELECT 1 FROM "{workspace}".packages p WHERE p.id = package_id)"#
-    );
+/// Forgets the unfinished orders of a dataset whose packages no longer exist: nobody can restore those, or ask about them.
+pub(crate) async fn forget_purged_orders(tx: &Tx<'_>, key: DatasetKey) -> Result<(), Error> {
+    let workspace = key.workspace;
     let sql = format!(
-        "WITH orders AS (DELETE FROM packages_service.restore_orders WHERE {gone})
-         DELETE FROM packages_service.restore_failures WHERE {gone}"
+        r#"DELETE FROM packages_service.restore_orders o
+           WHERE o.workspace_id = $1 AND o.dataset_id = $2 AND o.finished_at IS NULL
+             AND NOT EXISTS (SELECT 1 FROM "{workspace}".packages p WHERE p.id = o.package_id AND p.dataset_id = $2)"#
     );
-    db.query(&sql, &[(&workspace.0, Type::INT4)]).await.map(drop)
+    tx.query(&sql, &dataset_params(&key)).await.map(drop)
+}
+
+/// The node id of the person whose order holds a package, by order.
+pub(crate) async fn find_users(
+    tx: &Tx<'_>,
+    workspace: WorkspaceId,
+    orders: &[i32],
+) -> Result<Vec<(PackageId, String)>, Error> {
+    let sql = "SELECT package_id, user_node_id FROM packages_service.restore_orders
+               WHERE workspace_id = $1 AND package_id = ANY ($2)";
+    let rows = tx.query(sql, &[(&workspace.0, Type::INT4), (&orders, Type::INT4_ARRAY)]).await?;
+    let user = |row: &Row| Ok((PackageId(row.try_get(0)?), row.try_get(1)?));
+    rows.iter().map(user).collect()
 }

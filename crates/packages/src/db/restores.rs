@@ -1,151 +1,51 @@
-//! What a restore changes: states, names, and this service's own two tables, as [`orders`](super::orders) fills them.
-//!
-//! Every statement works on a set, so their number does not grow with the folder.
+//! What a restore changes: states, names, claims and orders. Every statement works on a batch, so their number does not
+//! grow with it.
 
 use std::time::SystemTime;
 
-use tokio_postgres::types::Type;
+use tokio_postgres::{Row, types::Type};
 
 use super::{
     Error, Param, Tx,
-    packages::{COLUMNS, PackageRow, row, rows},
+    packages::{COLUMNS, PackageRow, row},
 };
-use crate::{
-    id::{DatasetId, PackageId, PackageNodeId, WorkspaceId},
-    package::State,
-};
+use crate::id::{PackageId, WorkspaceId};
 
-/// How deep a tree is followed: deeper than any path people make, and an end to a cycle.
-const MAX_DEPTH: i32 = 256;
-
-/// The package that a message names, locked, and whether its order is on record. All three ids must agree.
-pub(crate) async fn lock_target(
-    tx: &Tx<'_>,
-    workspace: WorkspaceId,
-    dataset: DatasetId,
-    package: (PackageId, &PackageNodeId),
-) -> Result<Option<(PackageRow, bool)>, Error> {
-    let sql = format!(
-        r#"SELECT {COLUMNS}, EXISTS (SELECT 1 FROM packages_service.restore_orders o
-                                     WHERE o.workspace_id = $4 AND o.package_id = p.id)
-           FROM "{workspace}".packages p
-           WHERE p.id = $1 AND p.node_id = $2 AND p.dataset_id = $3 FOR NO KEY UPDATE OF p"#
-    );
-    let (id, node_id) = package;
-    let params: [Param<'_>; 4] = [
-        (&id.0, Type::INT4),
-        (&node_id.as_str(), Type::TEXT),
-        (&dataset.0, Type::INT4),
-        (&workspace.0, Type::INT4),
-    ];
-    let Some(found) = tx.query_opt(&sql, &params).await? else { return Ok(None) };
-    let ordered: bool = found.try_get(6)?;
-    Ok(row(&found)?.map(|package| (package, ordered)))
-}
-
-/// What both claims have in common: the packages whose ids `ids` holds are locked, in the order of their ids so that two
-/// restores never wait for each other in a circle, and marked if they are in the trash.
+/// Locks claimed packages and reads them as they are now. A claim that is gone, or another one by now, is passed over: so
+/// is what somebody else finished, or what was deleted and ordered again meanwhile.
 ///
-/// A package with a node id that is none of ours is passed over: nobody can have asked for it.
-fn mark(workspace: WorkspaceId) -> String {
-    format!(
-        r#"claimed AS (
-               SELECT {COLUMNS} FROM ids JOIN "{workspace}".packages p USING (id)
-               WHERE p.state IN ('DELETED', 'RESTORING') AND p.node_id ~ '^N:(package|collection):[A-Za-z0-9-]+$'
-               ORDER BY p.id FOR NO KEY UPDATE OF p
-           ), marked AS (
-               UPDATE "{workspace}".packages p SET state = 'RESTORING'
-               FROM claimed WHERE p.id = claimed.id AND p.state = 'DELETED'
-           )
-           SELECT * FROM claimed"#
-    )
-}
-
-/// Marks the folders above: upwards while they are in the trash or on their way. The first other one ends the walk.
-pub(crate) async fn claim_ancestors(
+/// `packages` are in the order of their ids: each package is locked before its claim, and one after the other.
+pub(crate) async fn lock_claimed(
     tx: &Tx<'_>,
     workspace: WorkspaceId,
-    dataset: DatasetId,
-    parent: PackageId,
-) -> Result<Vec<PackageRow>, Error> {
-    let mark = mark(workspace);
-    let sql = format!(
-        r#"WITH RECURSIVE up AS (
-               SELECT p.id, p.parent_id, 0 AS depth FROM "{workspace}".packages p
-               WHERE p.id = $1 AND p.dataset_id = $2 AND p.type = 'Collection' AND p.state IN ('DELETED', 'RESTORING')
-               UNION
-               SELECT p.id, p.parent_id, up.depth + 1 FROM up JOIN "{workspace}".packages p ON p.id = up.parent_id
-               WHERE p.dataset_id = $2 AND p.type = 'Collection' AND p.state IN ('DELETED', 'RESTORING')
-                 AND up.depth < {MAX_DEPTH}
-           ), ids AS (SELECT DISTINCT id FROM up), {mark}"#
-    );
-    rows(&tx.query(&sql, &[(&parent.0, Type::INT4), (&dataset.0, Type::INT4)]).await?)
-}
-
-/// Marks a package and all that lies beneath it in the trash, through folders in any state but DELETING.
-///
-/// `dataset_id + 0` keeps the planner from walking the whole dataset's index once for every folder.
-pub(crate) async fn claim_tree(
-    tx: &Tx<'_>,
-    workspace: WorkspaceId,
-    dataset: DatasetId,
-    root: PackageId,
-) -> Result<Vec<PackageRow>, Error> {
-    let mark = mark(workspace);
-    let sql = format!(
-        r#"WITH RECURSIVE down AS (
-               SELECT p.id, 0 AS depth FROM "{workspace}".packages p WHERE p.id = $1
-               UNION
-               SELECT p.id, down.depth + 1 FROM down JOIN "{workspace}".packages p ON p.parent_id = down.id
-               WHERE p.dataset_id + 0 = $2 AND p.state <> 'DELETING' AND down.depth < {MAX_DEPTH}
-           ), ids AS (SELECT DISTINCT id FROM down), {mark}"#
-    );
-    rows(&tx.query(&sql, &[(&root.0, Type::INT4), (&dataset.0, Type::INT4)]).await?)
-}
-
-/// What time it is in the database, whose clock tells before and after among claims and orders.
-pub(crate) async fn now(tx: &Tx<'_>) -> Result<SystemTime, Error> {
-    Ok(tx.query_one("SELECT clock_timestamp()", &[]).await?.try_get(0)?)
-}
-
-/// The state of the nearest folder above that is neither in the trash nor on its way; `None` at the dataset's top.
-pub(crate) async fn find_landing(
-    tx: &Tx<'_>,
-    workspace: WorkspaceId,
-    parent: PackageId,
-) -> Result<Option<State>, Error> {
-    let sql = format!(
-        r#"WITH RECURSIVE up AS (
-               SELECT p.id, p.parent_id, p.state, 0 AS depth FROM "{workspace}".packages p WHERE p.id = $1
-               UNION
-               SELECT p.id, p.parent_id, p.state, up.depth + 1 FROM up
-               JOIN "{workspace}".packages p ON p.id = up.parent_id
-               WHERE up.state IN ('DELETED', 'RESTORING') AND up.depth < {MAX_DEPTH}
-           )
-           SELECT state FROM up WHERE state NOT IN ('DELETED', 'RESTORING') ORDER BY depth LIMIT 1"#
-    );
-    let row = tx.query_opt(&sql, &[(&parent.0, Type::INT4)]).await?;
-    row.map(|row| Ok(State::parse(row.try_get(0)?))).transpose()
-}
-
-/// Locks packages, in the order of their ids, and reads them as they are now.
-pub(crate) async fn lock(
-    tx: &Tx<'_>,
-    workspace: WorkspaceId,
-    packages: &[i32],
+    packages: &[(PackageId, SystemTime)],
 ) -> Result<Vec<PackageRow>, Error> {
     let sql = format!(
-        r#"SELECT {COLUMNS} FROM "{workspace}".packages p WHERE p.id = ANY ($1) ORDER BY p.id FOR NO KEY UPDATE"#
+        r#"SELECT p.* FROM unnest($2::int[], $3::timestamptz[]) AS claim (id, claimed_at)
+           CROSS JOIN LATERAL (
+               SELECT {COLUMNS} FROM "{workspace}".packages p WHERE p.id = claim.id FOR NO KEY UPDATE
+           ) p
+           CROSS JOIN LATERAL (
+               SELECT 1 FROM packages_service.restore_claims c
+               WHERE c.workspace_id = $1 AND c.package_id = claim.id AND c.claimed_at = claim.claimed_at FOR UPDATE
+           ) c"#
     );
-    rows(&tx.query(&sql, &[(&packages, Type::INT4_ARRAY)]).await?)
+    let (ids, claimed_at): (Vec<i32>, Vec<SystemTime>) = packages.iter().map(|(id, at)| (id.0, *at)).unzip();
+    let params: [Param<'_>; 3] =
+        [(&workspace.0, Type::INT4), (&ids, Type::INT4_ARRAY), (&claimed_at, Type::TIMESTAMPTZ_ARRAY)];
+    read_rows(&tx.query(&sql, &params).await?)
+}
+
+fn read_rows(rows: &[Row]) -> Result<Vec<PackageRow>, Error> {
+    rows.iter().filter_map(|r| row(r).transpose()).collect()
 }
 
 /// Gives packages a name and makes them READY, where the name is free; answers those that it did that for.
 ///
 /// A name is free when no package in the same folder has it, in any state, and no earlier one of this very set asks
 /// for it. That is only a look: the unique index decides, and an upload that came in between is a name clash.
-/// The packages are locked by whoever calls, and on their way (a folder, which has no bytes, may be in the trash again).
-pub(crate) async fn settle(
+/// The packages are locked by whoever calls.
+pub(crate) async fn assign_names(
     tx: &Tx<'_>,
     workspace: WorkspaceId,
     packages: &[i32],
@@ -156,16 +56,24 @@ pub(crate) async fn settle(
                SELECT p.id, a.name, p.parent_id, p.dataset_id,
                       row_number() OVER (PARTITION BY p.dataset_id, p.parent_id, a.name ORDER BY p.id) AS turn
                FROM unnest($1::int[], $2::text[]) AS a (id, name)
-               JOIN "{workspace}".packages p ON p.id = a.id
+               CROSS JOIN LATERAL (
+                   SELECT id, parent_id, dataset_id FROM "{workspace}".packages p WHERE p.id = a.id OFFSET 0
+               ) p
            ), free AS (
+               -- Two look-ups, one in each of the two unique indexes on names.
                SELECT a.id, a.name FROM asked a
-               WHERE a.turn = 1
-                 AND NOT EXISTS (SELECT 1 FROM "{workspace}".packages q
-                                 WHERE q.parent_id = a.parent_id AND q.dataset_id = a.dataset_id
-                                   AND q.name = a.name AND q.id <> a.id)
-                 AND NOT EXISTS (SELECT 1 FROM "{workspace}".packages q
-                                 WHERE q.parent_id IS NULL AND a.parent_id IS NULL AND q.dataset_id = a.dataset_id
-                                   AND q.name = a.name AND q.id <> a.id)
+               LEFT JOIN LATERAL (
+                   SELECT q.id FROM "{workspace}".packages q
+                   WHERE q.parent_id = a.parent_id AND q.dataset_id = a.dataset_id AND q.name = a.name AND q.id <> a.id
+                   LIMIT 1
+               ) in_folder ON true
+               LEFT JOIN LATERAL (
+                   SELECT q.id FROM "{workspace}".packages q
+                   WHERE q.parent_id IS NULL AND a.parent_id IS NULL AND q.dataset_id = a.dataset_id
+                     AND q.name = a.name AND q.id <> a.id
+                   LIMIT 1
+               ) at_top ON true
+               WHERE a.turn = 1 AND in_folder.id IS NULL AND at_top.id IS NULL
            )
            UPDATE "{workspace}".packages p SET name = free.name, state = 'READY' FROM free
            WHERE p.id = free.id AND p.state IN ('RESTORING', 'DELETED')
@@ -175,40 +83,95 @@ pub(crate) async fn settle(
     rows.iter().map(|row| Ok((PackageId(row.try_get(0)?), row.try_get(1)?))).collect()
 }
 
-/// Puts claimed packages that do not come back into the trash again.
-pub(crate) async fn release(tx: &Tx<'_>, workspace: WorkspaceId, packages: &[i32]) -> Result<(), Error> {
-    let sql = format!(
-        r#"UPDATE "{workspace}".packages SET state = 'DELETED' WHERE id = ANY ($1) AND state = 'RESTORING'"#
-    );
-    tx.query(&sql, &[(&packages, Type::INT4_ARRAY)]).await.map(drop)
+/// What became of a batch, for [`close_claims`].
+#[derive(Debug, Default)]
+pub(crate) struct ClosedClaims<'a> {
+    /// Packages whose claims end: those that came back, those that fail, and those that need nothing.
+    pub(crate) ended: Vec<i32>,
+    /// Packages that came back.
+    pub(crate) restored: Vec<i32>,
+    /// Packages that stay in the trash, the order that held them, and why.
+    pub(crate) failed: Vec<(i32, i32, &'a str)>,
+    /// Packages to be tried again after so many seconds.
+    pub(crate) retried: Vec<(i32, f64)>,
+    /// Packages that wait for a folder above that the platform is still deleting.
+    pub(crate) blocked: Vec<i32>,
+    /// What the orders gain, by order.
+    pub(crate) progress: Vec<(i32, Gain)>,
 }
 
-/// Closes an order: forgets it, forgets the failures of what came back, and keeps those of what is still in the trash.
-pub(crate) async fn close(
+/// What an order's numbers gain by a batch.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Gain {
+    /// Packages that came back.
+    pub(crate) restored: i64,
+    /// Packages that did not.
+    pub(crate) failed: i64,
+    /// Bytes that came back.
+    pub(crate) bytes: i64,
+}
+
+/// Ends claims, keeps the reasons of what stays in the trash, and counts both for the orders.
+pub(crate) async fn close_claims(
     tx: &Tx<'_>,
     workspace: WorkspaceId,
-    target: PackageId,
-    ready: &[i32],
-    failed: (&[i32], &[&str]),
+    closed: &ClosedClaims<'_>,
 ) -> Result<(), Error> {
-    let (packages, reasons) = failed;
     let sql = format!(
-        r#"WITH closed AS (
-               DELETE FROM packages_service.restore_orders WHERE workspace_id = $1 AND package_id = $2
+        r#"WITH ended AS (
+               DELETE FROM packages_service.restore_claims c USING unnest($2::int[]) AS ended (id)
+               WHERE c.workspace_id = $1 AND c.package_id = ended.id
            ), forgotten AS (
-               DELETE FROM packages_service.restore_failures WHERE workspace_id = $1 AND package_id = ANY ($3)
+               DELETE FROM packages_service.restore_failures f USING unnest($3::int[]) AS restored (id)
+               WHERE f.workspace_id = $1 AND f.package_id = restored.id
+           ), failed AS (
+               SELECT * FROM unnest($4::int[], $5::int[], $6::text[]) AS failed (id, order_id, reason)
+           ), released AS (
+               UPDATE "{workspace}".packages p SET state = 'DELETED' FROM failed
+               WHERE p.id = failed.id AND p.state = 'RESTORING'
+           ), reasons AS (
+               INSERT INTO packages_service.restore_failures (workspace_id, package_id, reason, order_id)
+               SELECT $1, id, reason, order_id FROM failed
+               ON CONFLICT (workspace_id, package_id)
+               DO UPDATE SET reason = excluded.reason, order_id = excluded.order_id, failed_at = now()
+           ), retried AS (
+               UPDATE packages_service.restore_claims c
+               SET attempts = c.attempts + 1, due_at = clock_timestamp() + retried.seconds * interval '1 second'
+               FROM unnest($7::int[], $8::float8[]) AS retried (id, seconds)
+               WHERE c.workspace_id = $1 AND c.package_id = retried.id
+           ), blocked AS (
+               UPDATE packages_service.restore_claims c SET is_blocked = true FROM unnest($13::int[]) AS blocked (id)
+               WHERE c.workspace_id = $1 AND c.package_id = blocked.id
            )
-           INSERT INTO packages_service.restore_failures (workspace_id, package_id, reason)
-           SELECT $1, p.id, f.reason FROM unnest($4::int[], $5::text[]) AS f (id, reason)
-           JOIN "{workspace}".packages p ON p.id = f.id AND p.state IN ('DELETED', 'DELETING')
-           ON CONFLICT (workspace_id, package_id) DO UPDATE SET reason = excluded.reason, failed_at = now()"#
+           UPDATE packages_service.restore_orders o
+           SET restored = o.restored + gain.restored, failed = o.failed + gain.failed, bytes = o.bytes + gain.bytes,
+               updated_at = clock_timestamp()
+           FROM unnest($9::int[], $10::bigint[], $11::bigint[], $12::bigint[]) AS gain (id, restored, failed, bytes)
+           WHERE o.workspace_id = $1 AND o.package_id = gain.id"#
     );
-    let params: [Param<'_>; 5] = [
+    let ids = |index: fn(&(i32, i32, &str)) -> i32| closed.failed.iter().map(index).collect::<Vec<i32>>();
+    let (failed, failed_orders) = (ids(|failed| failed.0), ids(|failed| failed.1));
+    let reasons: Vec<&str> = closed.failed.iter().map(|failed| failed.2).collect();
+    let (retried, seconds): (Vec<i32>, Vec<f64>) = closed.retried.iter().copied().unzip();
+    let orders: Vec<i32> = closed.progress.iter().map(|(order, _)| *order).collect();
+    let gains =
+        |index: fn(&Gain) -> i64| closed.progress.iter().map(|(_, gain)| index(gain)).collect::<Vec<_>>();
+    let (restored, failures, bytes) =
+        (gains(|gain| gain.restored), gains(|gain| gain.failed), gains(|gain| gain.bytes));
+    let params: [Param<'_>; 13] = [
         (&workspace.0, Type::INT4),
-        (&target.0, Type::INT4),
-        (&ready, Type::INT4_ARRAY),
-        (&packages, Type::INT4_ARRAY),
+        (&closed.ended, Type::INT4_ARRAY),
+        (&closed.restored, Type::INT4_ARRAY),
+        (&failed, Type::INT4_ARRAY),
+        (&failed_orders, Type::INT4_ARRAY),
         (&reasons, Type::TEXT_ARRAY),
+        (&retried, Type::INT4_ARRAY),
+        (&seconds, Type::FLOAT8_ARRAY),
+        (&orders, Type::INT4_ARRAY),
+        (&restored, Type::INT8_ARRAY),
+        (&failures, Type::INT8_ARRAY),
+        (&bytes, Type::INT8_ARRAY),
+        (&closed.blocked, Type::INT4_ARRAY),
     ];
     tx.query(&sql, &params).await.map(drop)
 }

@@ -6,13 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 
 use super::{
-    Interrupted, Objects, markers,
+    Objects, markers,
     versions::{self, Top},
 };
-use crate::{aws::backoff, db::files::StoredFile, id::PackageId, restore::Reasons};
+use crate::{aws::backoff, db::files::StoredFile, id::PackageId};
 
 /// Files in one chunk: as many keys as one `DeleteObjects` takes (Amazon S3 API Reference, "DeleteObjects").
 const CHUNK: usize = 1000;
@@ -20,50 +20,88 @@ const CHUNK: usize = 1000;
 /// Chunks in flight at once.
 const CHUNKS_AT_ONCE: usize = 4;
 
-/// How often a deletion that S3 put off is asked for again before the whole run stops.
+/// How often a deletion that S3 put off is asked for again before its packages are to be tried later.
 const DELETE_ATTEMPTS: u32 = 4;
 
 /// A bucket's keys, each with the delete markers to remove from it.
 type Markers = BTreeMap<String, Vec<String>>;
 
+/// Why a package's files are not all visible again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UndeleteError {
+    /// In words for the package's owner.
+    pub reason: String,
+    /// Whether another attempt may help.
+    pub is_passing: bool,
+    /// Whether the package may come back all the same: only derived files are concerned.
+    pub is_derived: bool,
+}
+
+impl UndeleteError {
+    /// What weighs more of two: a source file before a derived one, what is for good before what may pass.
+    fn weight(&self) -> (bool, bool) {
+        (!self.is_derived, !self.is_passing)
+    }
+}
+
+/// The packages whose files are not all visible again, and why.
+pub type UndeleteErrors = HashMap<PackageId, UndeleteError>;
+
+/// Keeps the error that weighs most of each package.
+fn add_error(errors: &mut UndeleteErrors, file: &StoredFile, reason: &versions::Error) {
+    let error = UndeleteError {
+        reason: reason.reason().to_owned(),
+        is_passing: reason.is_passing(),
+        is_derived: !file.is_source,
+    };
+    let known = errors.entry(file.package).or_insert_with(|| error.clone());
+    if error.weight() > known.weight() {
+        *known = error;
+    }
+}
+
 impl Objects {
-    /// Makes the files visible again that a delete marker hides. Answers the packages whose bytes are lost, of which
-    /// nothing is undeleted, and those of which S3 refuses a file for good, each with the reason. Safe to repeat.
-    pub async fn undelete(&self, files: &[StoredFile]) -> Result<Reasons, Interrupted> {
+    /// Makes the files visible again that a delete marker hides. What fails, fails for its package and for no other; of a
+    /// package that has a reason against it before anything was removed, nothing is undeleted. Safe to repeat.
+    pub async fn undelete(&self, files: &[StoredFile]) -> UndeleteErrors {
         // A list and not a closure over the chunks: the compiler cannot tell that such a closure may change threads.
         let mut work = Vec::new();
         for chunk in chunks(files) {
             work.push(self.undelete_chunk(chunk));
         }
-        let reasons: Vec<Reasons> = stream::iter(work).buffer_unordered(CHUNKS_AT_ONCE).try_collect().await?;
-        Ok(reasons.into_iter().flatten().collect())
+        let errors: Vec<UndeleteErrors> = stream::iter(work).buffer_unordered(CHUNKS_AT_ONCE).collect().await;
+        errors.into_iter().flatten().collect()
     }
 
-    async fn undelete_chunk(&self, files: Vec<&StoredFile>) -> Result<Reasons, Interrupted> {
-        let mut reasons = Reasons::new();
+    async fn undelete_chunk(&self, files: Vec<&StoredFile>) -> UndeleteErrors {
+        let mut errors = UndeleteErrors::new();
         let mut tops: HashMap<&str, BTreeMap<String, Top>> = HashMap::new();
         for (bucket, keys) in by_bucket(&files) {
-            match versions::find_tops(&self.client(bucket), bucket, &keys).await {
-                Ok(found) => drop(tops.insert(bucket, found)),
-                Err(versions::Error::Refused(reason)) => {
-                    let lost = files.iter().filter(|file| file.bucket == bucket);
-                    reasons.extend(lost.map(|file| (file.package, reason.clone())));
+            let (found, failed) = versions::find_tops(&self.client(bucket), bucket, &keys).await;
+            for file in files.iter().filter(|file| file.bucket == bucket) {
+                if let Some(error) = failed.get(file.key.as_str()) {
+                    add_error(&mut errors, file, error);
+                } else if is_lost(file, &found) {
+                    let error = versions::Error::Refused("its stored file no longer exists".to_owned());
+                    add_error(&mut errors, file, &error);
                 }
-                Err(versions::Error::Interrupted(error)) => return Err(error),
+            }
+            tops.insert(bucket, found);
+        }
+        for (bucket, markers) in removable(&files, &tops, &errors) {
+            let failed = self.remove(bucket, markers).await;
+            for file in files.iter().filter(|file| file.bucket == bucket) {
+                if let Some(error) = failed.get(&file.key) {
+                    add_error(&mut errors, file, error);
+                }
             }
         }
-        reasons.extend(files.iter().filter_map(|file| lost(file, &tops)));
-        for (bucket, markers) in removable(&files, &tops, &reasons) {
-            let refused = self.remove(bucket, markers).await?;
-            let hit = files.iter().filter(|file| file.bucket == bucket);
-            reasons.extend(hit.filter_map(|file| Some((file.package, refused.get(&file.key)?.clone()))));
-        }
-        Ok(reasons)
+        errors
     }
 
-    /// Removes markers, at most a thousand at a call. Answers the keys that S3 refuses for good.
-    async fn remove(&self, bucket: &str, markers: Markers) -> Result<HashMap<String, String>, Interrupted> {
-        let mut refused = HashMap::new();
+    /// Removes markers, at most a thousand at a call. Answers the keys of which S3 did not remove one.
+    async fn remove(&self, bucket: &str, markers: Markers) -> HashMap<String, versions::Error> {
+        let mut failed = HashMap::new();
         let pairs: Vec<(String, String)> = markers
             .into_iter()
             .flat_map(|(key, versions)| versions.into_iter().map(move |version| (key.clone(), version)))
@@ -71,19 +109,20 @@ impl Objects {
         for batch in pairs.chunks(CHUNK) {
             let mut open = batch.to_vec();
             for tried in 1.. {
-                let errors = markers::delete(&self.client(bucket), bucket, &open).await?;
-                refused.extend(errors.refused);
-                open = errors.put_off;
+                let left = markers::delete(&self.client(bucket), bucket, &open).await;
+                failed.extend(left.refused);
+                open = left.put_off.iter().map(|(marker, _)| marker.clone()).collect();
                 if open.is_empty() {
                     break;
                 }
                 if tried == DELETE_ATTEMPTS {
-                    return Err(Interrupted::new("S3 kept putting off the removal of delete markers"));
+                    failed.extend(left.put_off.into_iter().map(|((key, _), error)| (key, error)));
+                    break;
                 }
                 tokio::time::sleep(backoff(tried)).await;
             }
         }
-        Ok(refused)
+        failed
     }
 }
 
@@ -120,20 +159,19 @@ fn by_bucket<'a>(files: &[&'a StoredFile]) -> BTreeMap<&'a str, BTreeSet<&'a str
 }
 
 /// A source file without any version left takes its package along; a derived file can be made again.
-fn lost(file: &StoredFile, tops: &HashMap<&str, BTreeMap<String, Top>>) -> Option<(PackageId, String)> {
-    let top = tops.get(file.bucket.as_str())?.get(&file.key);
-    let gone = matches!(top, None | Some(Top::Gone));
-    (gone && file.is_source).then(|| (file.package, "its stored file no longer exists".to_owned()))
+fn is_lost(file: &StoredFile, tops: &BTreeMap<String, Top>) -> bool {
+    file.is_source && matches!(tops.get(&file.key), None | Some(Top::Gone))
 }
 
 /// The markers on the files of packages that have no reason against them.
 fn removable<'a>(
     files: &[&'a StoredFile],
     tops: &HashMap<&str, BTreeMap<String, Top>>,
-    reasons: &Reasons,
+    errors: &UndeleteErrors,
 ) -> BTreeMap<&'a str, Markers> {
+    let stays = |file: &&&StoredFile| errors.get(&file.package).is_some_and(|error| !error.is_derived);
     let mut buckets: BTreeMap<&str, Markers> = BTreeMap::new();
-    for file in files.iter().filter(|file| !reasons.contains_key(&file.package)) {
+    for file in files.iter().filter(|file| !stays(file)) {
         let top = tops.get(file.bucket.as_str()).and_then(|tops| tops.get(&file.key));
         if let Some(Top::Deleted(markers)) = top {
             buckets.entry(&file.bucket).or_default().insert(file.key.clone(), markers.clone());

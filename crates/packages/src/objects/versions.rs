@@ -8,13 +8,13 @@ use std::{
 use aws_sdk_s3::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    operation::list_object_versions::{ListObjectVersionsError, ListObjectVersionsOutput},
+    operation::list_object_versions::ListObjectVersionsOutput,
     types::{DeleteMarkerEntry, EncodingType, ObjectVersion},
 };
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use tracing::{Instrument, info_span};
 
-use super::Interrupted;
+use crate::causes::with_causes;
 
 /// Where a page of a thousand entries has fewer of our keys than this, each key is asked for by itself.
 const DENSE: usize = 16;
@@ -33,49 +33,139 @@ pub(super) enum Top {
     Gone,
 }
 
-/// Why a listing failed.
-#[derive(Debug)]
+/// Why S3 did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Error {
-    /// For good: the reason, in words for the packages' owner.
+    /// It will not: the reason, in words for the packages' owner.
     Refused(String),
-    /// For now.
-    Interrupted(Interrupted),
+    /// Not now: another attempt may help.
+    Unavailable(String),
 }
 
-/// Finds what lies on top of each key; one that the bucket has never seen is not in the answer.
+impl Error {
+    pub(super) fn reason(&self) -> &str {
+        match self {
+            Self::Refused(reason) | Self::Unavailable(reason) => reason,
+        }
+    }
+
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+
+    /// What S3's own code means (Amazon S3 API Reference, "Error responses"). A code that is not known here is taken for a
+    /// refusal: those that pass are few.
+    pub(super) fn from_code(doing: &str, code: Option<&str>) -> Self {
+        let Some(code) = code else { return Self::Unavailable(format!("S3 did not answer, {doing}")) };
+        match code {
+            "InternalError"
+            | "SlowDown"
+            | "ServiceUnavailable"
+            | "RequestTimeout"
+            | "OperationAborted"
+            | "RequestTimeTooSkewed"
+            | "ExpiredToken"
+            | "Throttling"
+            | "ThrottlingException"
+            | "RequestThrottled"
+            | "BandwidthLimitExceeded" => Self::Unavailable(format!("S3 did not answer ({code}), {doing}")),
+            "NoSuchBucket" => Self::Refused("the bucket of its stored file no longer exists".to_owned()),
+            "InvalidBucketName" => {
+                Self::Refused("the bucket of its stored file has no valid name".to_owned())
+            }
+            "AccessDenied" | "AllAccessDisabled" | "AccountProblem" => {
+                Self::Refused(format!("S3 denies access to its stored file ({code}), {doing}"))
+            }
+            "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
+                Self::Refused(format!("the bucket of its stored file is in another region ({code})"))
+            }
+            code => Self::Refused(format!("S3 refuses its stored file ({code}), {doing}")),
+        }
+    }
+}
+
+/// What an error of the SDK means: S3's own code where it gave one; else what could not even be asked for is refused, and
+/// what got no answer may pass.
+pub(super) fn sdk_error<E>(doing: &str, error: &SdkError<E>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    // Not the request, which holds what must not be logged.
+    tracing::warn!(doing, code = error.code(), error = with_causes(error), "S3 did not do what it was asked");
+    if error.code().is_some() {
+        return Error::from_code(doing, error.code());
+    }
+    match error {
+        SdkError::ConstructionFailure(_) => {
+            Error::Refused("its stored file has no valid place: bucket or key cannot be asked for".to_owned())
+        }
+        _ => match error.raw_response().map(|response| response.status().as_u16()) {
+            // An answer to HEAD, or of something before S3, has no code.
+            Some(301 | 307) => Error::from_code(doing, Some("PermanentRedirect")),
+            Some(403) => Error::from_code(doing, Some("AccessDenied")),
+            Some(404) => Error::from_code(doing, Some("NoSuchBucket")),
+            Some(status @ 400..500) if status != 408 && status != 429 => {
+                Error::Refused(format!("S3 refuses its stored file (status {status}), {doing}"))
+            }
+            _ => Error::Unavailable(format!("S3 did not answer, {doing}")),
+        },
+    }
+}
+
+/// What was found on top of keys, and the keys that S3 said nothing about.
+pub(super) type Found<'a> = (BTreeMap<String, Top>, BTreeMap<&'a str, Error>);
+
+/// Finds what lies on top of each key; one that the bucket has never seen is in neither answer.
 ///
 /// Keys that lie close together are read page by page, jumping over what lies between them; where that does not pay,
 /// each key is asked for by itself.
-pub(super) async fn find_tops(
-    client: &Client,
-    bucket: &str,
-    keys: &BTreeSet<&str>,
-) -> Result<BTreeMap<String, Top>, Error> {
-    let mut walk = Walk::new(keys.iter().copied().collect());
+pub(super) async fn find_tops<'a>(client: &Client, bucket: &str, keys: &BTreeSet<&'a str>) -> Found<'a> {
+    let mut walk = Walk::new(keys.clone());
     while let Some(first) = walk.open.first().copied() {
         if keys.len() > 1 && !walk.pays {
-            let mut alone = Vec::new();
-            for key in &walk.open {
-                alone.push(find_one(client, bucket, key));
-            }
-            let found: Vec<BTreeMap<String, Top>> =
-                stream::iter(alone).buffer_unordered(KEYS_AT_ONCE).try_collect().await?;
-            walk.tops.extend(found.into_iter().flatten());
-            break;
+            let (found, failed) = find_each(client, bucket, &walk.open).await;
+            walk.tops.extend(found);
+            return (walk.tops, failed);
         }
-        let page = walk.next_page(client, bucket, first).await?;
-        walk.read(page)?;
+        let page = walk.next_page(client, bucket, first).await;
+        if let Err(error) = page.and_then(|page| walk.read(page)) {
+            let failed = walk.open.iter().map(|key| (*key, error.clone())).collect();
+            return (walk.tops, failed);
+        }
     }
-    Ok(walk.tops)
+    (walk.tops, BTreeMap::new())
 }
 
-async fn find_one(client: &Client, bucket: &str, key: &str) -> Result<BTreeMap<String, Top>, Error> {
+async fn find_each<'a>(client: &Client, bucket: &str, keys: &BTreeSet<&'a str>) -> Found<'a> {
+    // A list and not a closure over the keys: see `undelete`.
+    let mut work = Vec::new();
+    for key in keys {
+        work.push(find_one(client, bucket, key));
+    }
+    let (mut tops, mut failed) = Found::default();
+    let mut found = stream::iter(work).buffer_unordered(KEYS_AT_ONCE);
+    while let Some((key, found)) = found.next().await {
+        match found {
+            Ok(found) => tops.extend(found),
+            Err(error) => drop(failed.insert(key, error)),
+        }
+    }
+    (tops, failed)
+}
+
+async fn find_one<'a>(
+    client: &Client,
+    bucket: &str,
+    key: &'a str,
+) -> (&'a str, Result<BTreeMap<String, Top>, Error>) {
     let mut walk = Walk::new(BTreeSet::from([key]));
     while !walk.open.is_empty() {
-        let page = walk.next_page(client, bucket, key).await?;
-        walk.read(page)?;
+        let page = walk.next_page(client, bucket, key).await;
+        if let Err(error) = page.and_then(|page| walk.read(page)) {
+            return (key, Err(error));
+        }
     }
-    Ok(walk.tops)
+    (key, Ok(walk.tops))
 }
 
 /// A walk through a listing.
@@ -126,15 +216,14 @@ impl<'a> Walk<'a> {
             .max_keys(if self.open.len() == 1 { 50 } else { 1000 })
             .send();
         let span = info_span!(target: "trace", "s3", operation = "ListObjectVersions");
-        page.instrument(span).await.map_err(|error| listing_error(&error))
+        page.instrument(span).await.map_err(|error| sdk_error("listing its versions", &error))
     }
 
     fn read(&mut self, page: ListObjectVersionsOutput) -> Result<(), Error> {
         let next = page.next_key_marker.filter(|_| page.is_truncated == Some(true)).map(|key| decoded(&key));
         if page.is_truncated == Some(true) && next.is_none() {
-            return Err(Error::Interrupted(Interrupted::new(
-                "S3 cut a version listing short without saying where",
-            )));
+            let error = "S3 cut a version listing short without saying where";
+            return Err(Error::Unavailable(error.to_owned()));
         }
         self.keep(page.delete_markers.unwrap_or_default(), page.versions.unwrap_or_default());
         let done = |key: &str| next.as_deref().is_none_or(|next| key < next);
@@ -194,16 +283,6 @@ fn before(key: &str) -> &str {
 fn common_prefix<'a>(a: &'a str, b: &str) -> &'a str {
     let end = a.char_indices().zip(b.chars()).find(|((_, a), b)| a != b).map(|((at, _), _)| at);
     &a[..end.unwrap_or_else(|| a.len().min(b.len()))]
-}
-
-fn listing_error(error: &SdkError<ListObjectVersionsError>) -> Error {
-    match error.code() {
-        Some("NoSuchBucket") => Error::Refused("the bucket of its stored file no longer exists".to_owned()),
-        Some("AccessDenied") => {
-            Error::Refused("the service may not look into the bucket of its stored file".to_owned())
-        }
-        _ => Error::Interrupted(Interrupted::sdk("listing versions", error)),
-    }
 }
 
 /// Bounds on one attempt of one call.

@@ -40,19 +40,31 @@ pub struct Sqs {
 /// A message, and its place among those that are to be sent.
 type Entry<'a> = (usize, &'a str);
 
+/// What is said of a message: the trace that it carries on, and how long nobody receives it.
+type Delivery<'a> = (Option<&'a str>, Duration);
+
+/// The longest delay that SQS takes.
+const MAX_DELAY: Duration = Duration::from_mins(15);
+
 impl Sqs {
     /// Sends messages, each a JSON text, at least once and in any order; answers the places of those that the queue did
     /// not take, after 20 seconds at most. They carry the caller's [trace] on to whoever receives them.
     pub async fn send(&self, messages: &[String]) -> Vec<usize> {
-        self.send_until(Instant::now() + PATIENCE, messages).await
+        self.send_delayed(messages, Duration::ZERO).await
     }
 
-    async fn send_until(&self, end: Instant, messages: &[String]) -> Vec<usize> {
+    /// The same, but nobody receives them before `delay` is over, 15 minutes at most (Amazon SQS API Reference,
+    /// `SendMessageBatch`, `DelaySeconds`).
+    pub async fn send_delayed(&self, messages: &[String], delay: Duration) -> Vec<usize> {
+        self.send_until(Instant::now() + PATIENCE, messages, delay.min(MAX_DELAY)).await
+    }
+
+    async fn send_until(&self, end: Instant, messages: &[String], delay: Duration) -> Vec<usize> {
         let header = trace::header();
         // A list and not a closure over the batches: the compiler cannot tell that such a closure may change threads.
         let mut work = Vec::new();
         for batch in batches(messages) {
-            work.push(self.send_batch(batch, header.as_deref(), end));
+            work.push(self.send_batch(batch, (header.as_deref(), delay), end));
         }
         stream::iter(work).buffer_unordered(BATCHES_AT_ONCE).concat().await
     }
@@ -66,7 +78,7 @@ impl Sqs {
         self.service.call("ChangeMessageVisibility", &asked).await.map(drop)
     }
 
-    async fn send_batch(&self, batch: Vec<Entry<'_>>, header: Option<&str>, end: Instant) -> Vec<usize> {
+    async fn send_batch(&self, batch: Vec<Entry<'_>>, how: Delivery<'_>, end: Instant) -> Vec<usize> {
         let mut open = batch;
         let mut unsent = Vec::new();
         for tried in 1..=TRIES {
@@ -74,7 +86,7 @@ impl Sqs {
                 break;
             }
             let late = |_| Err(Error::Unavailable("no time left".to_owned()));
-            let left = match timeout_at(end, self.ask(&open, header)).await.unwrap_or_else(late) {
+            let left = match timeout_at(end, self.ask(&open, how)).await.unwrap_or_else(late) {
                 Ok(answer) => Left::read(&answer, open),
                 Err(error) => {
                     tracing::error!(messages = open.len(), %error, "a queue did not take a batch of messages");
@@ -91,14 +103,17 @@ impl Sqs {
         unsent
     }
 
-    async fn ask(&self, batch: &[Entry<'_>], header: Option<&str>) -> Result<Value, Error> {
-        let entries: Vec<Value> = batch.iter().map(|(place, body)| entry(*place, body, header)).collect();
+    async fn ask(&self, batch: &[Entry<'_>], how: Delivery<'_>) -> Result<Value, Error> {
+        let entries: Vec<Value> = batch.iter().map(|(place, body)| entry(*place, body, how)).collect();
         self.service.call("SendMessageBatch", &json!({"QueueUrl": self.url, "Entries": entries})).await
     }
 }
 
-fn entry(place: usize, body: &str, header: Option<&str>) -> Value {
+fn entry(place: usize, body: &str, (header, delay): Delivery<'_>) -> Value {
     let mut entry = Map::new();
+    if !delay.is_zero() {
+        entry.insert("DelaySeconds".to_owned(), json!(delay.as_secs()));
+    }
     entry.insert("Id".to_owned(), json!(place.to_string()));
     entry.insert("MessageBody".to_owned(), json!(sendable(body)));
     if let Some(header) = header {
@@ -189,7 +204,8 @@ mod tests {
         let queue = Sqs { service, url: "http://queue.test/1/orders".to_owned() };
         let messages = vec!["{}".to_owned(); 1000];
         let begun = Instant::now();
-        let mut unsent = queue.send_until(begun + Duration::from_millis(200), &messages).await;
+        let mut unsent =
+            queue.send_until(begun + Duration::from_millis(200), &messages, Duration::ZERO).await;
         unsent.sort_unstable();
         assert_eq!(unsent, (0..1000).collect::<Vec<_>>());
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());

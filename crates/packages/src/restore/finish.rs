@@ -1,191 +1,255 @@
-//! Step three: names, states and counters, in one transaction; and what happens when there will be no more attempts.
+//! Finishing a batch: names, states, counters, claims and what others are to be told, in one short transaction.
 
-use std::collections::HashMap;
-
-use uuid::Uuid;
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::SystemTime,
+};
 
 use super::{
-    Reasons, Stopped,
-    claim::{Plan, claim, end, has_landing},
-    message::Message,
+    MAX_ATTEMPTS, Restorer,
+    batch::{Batch, DELETED_AGAIN, FOLDER_BEING_DELETED, Verdict, is_deleted},
+    delivery::{RestoredPackage, build_entries},
+    names::give_names,
 };
 use crate::{
     db::{
-        self, Db, Tx, lock_dataset,
-        orders::was_ordered_since,
+        self, Tx,
+        claims::Claim,
+        orders::find_users,
+        outbox::add_entries,
         packages::PackageRow,
-        restores::{claim_ancestors, close, lock, release, settle},
-        usage::count_restored,
+        restores::{ClosedClaims, Gain, close_claims, lock_claimed},
+        usage::{add_usage, list_live_above, list_live_beneath},
     },
-    id::{PackageId, WorkspaceId},
+    id::{DatasetKey, PackageId},
     name,
-    package::State,
+    objects::UndeleteErrors,
+    usage::{Node, reckon},
 };
 
-/// How often the names are tried again when an upload takes one of them between our look and our update.
-const RACES: usize = 10;
-
-/// What a restore has brought back.
-#[derive(Debug, Clone, Default)]
-pub struct Finished {
-    /// The packages that are READY now, in the plan's order.
-    pub restored: Vec<Restored>,
-    /// How many of the plan are not.
-    pub failed: usize,
+/// How many packages of a batch came back, folders above included, and how many stay in the trash.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Finished {
+    pub(super) restored: usize,
+    pub(super) failed: usize,
 }
 
-/// A package that came back.
-#[derive(Debug, Clone)]
-pub struct Restored {
-    /// The package as it was in the trash.
-    pub package: PackageRow,
-    /// The name that it has now.
-    pub name: String,
+/// What S3 said changes what is to become of the claims: a package whose file it refuses for good stays in the trash, one
+/// whose file it did not show now is tried again. For derived files alone no package stays there.
+pub(super) fn apply_errors(batch: &mut Batch, errors: &UndeleteErrors) {
+    for (claim, verdict) in &mut batch.members {
+        let Some(error) = errors.get(&claim.id).filter(|_| *verdict == Verdict::Restore) else { continue };
+        let is_last = claim.attempts + 1 >= MAX_ATTEMPTS;
+        if error.is_passing && !is_last {
+            *verdict = Verdict::Retry(error.reason.clone());
+        } else if error.is_derived {
+            tracing::warn!(package = claim.id.0, reason = error.reason, "a derived file was not undeleted");
+        } else {
+            *verdict = Verdict::Fail(error.reason.clone());
+        }
+    }
 }
 
-impl Restored {
+/// Restores what of the batch can be, and ends the claims on all that is decided.
+pub(super) async fn finish_batch(
+    restorer: &Restorer,
+    key: DatasetKey,
+    mut batch: Batch,
+) -> Result<Finished, db::Error> {
+    let mut session = restorer.db.session().await?;
+    let mut tx = session.begin().await?;
+    let locked = lock(&tx, key, &batch).await?;
+    recheck_members(&mut batch, &locked);
+    let live_above = list_live_above(&tx, key.workspace, &parents_outside(&locked)).await?;
+    recheck_folders(&mut batch, &locked, &live_above);
+
+    let returning = select_returning(&batch, &locked);
+    let folders: Vec<i32> =
+        returning.iter().filter(|package| package.kind.is_collection()).map(|package| package.id.0).collect();
+    let beneath =
+        if folders.is_empty() { Vec::new() } else { list_live_beneath(&tx, key.workspace, &folders).await? };
+    let names = give_names(&mut tx, key.workspace, &returning).await?;
+
+    let node = |package: &PackageRow| Node {
+        id: package.id,
+        parent: package.parent_id,
+        bytes: batch.files.bytes.get(&package.id).copied().unwrap_or_default(),
+    };
+    let nodes: Vec<Node> = returning.iter().map(node).collect();
+    if !nodes.is_empty() {
+        add_usage(&tx, key, &reckon(&nodes, &beneath, &live_above)).await?;
+    }
+    announce(restorer, &tx, key, (&batch, &returning, &names)).await?;
+    let closed = close(restorer, &batch, &returning);
+    close_claims(&tx, key.workspace, &closed).await?;
+    let finished = Finished { restored: returning.len(), failed: closed.failed.len() };
+    tx.commit().await?;
+    Ok(finished)
+}
+
+/// Locks what is to come back and reads it as it is now.
+async fn lock(
+    tx: &Tx<'_>,
+    key: DatasetKey,
+    batch: &Batch,
+) -> Result<HashMap<PackageId, PackageRow>, db::Error> {
+    let members = batch.members.iter().filter(|(_, verdict)| *verdict == Verdict::Restore);
+    let members = members.map(|(claim, _)| (claim.id, claim.claimed_at));
+    let above = batch.returning_ancestors().into_iter();
+    let above = above.filter_map(|ancestor| Some((ancestor.package.id, ancestor.claimed_at?)));
+    let mut claims: Vec<(PackageId, SystemTime)> = members.chain(above).collect();
+    claims.sort_unstable();
+    let locked = lock_claimed(tx, key.workspace, &claims).await?;
+    Ok(locked.into_iter().map(|package| (package.id, package)).collect())
+}
+
+/// A package whose state is not what it was when S3 was asked was deleted, or restored, by somebody else meanwhile. One
+/// whose claim is not the same any more is left to whoever claimed it anew.
+fn recheck_members(batch: &mut Batch, locked: &HashMap<PackageId, PackageRow>) {
+    batch.members.retain_mut(|(claim, verdict)| {
+        if *verdict != Verdict::Restore {
+            return true;
+        }
+        let (Some(before), Some(now)) = (&claim.package, locked.get(&claim.id)) else { return false };
+        if now.state.is_live() {
+            *verdict = Verdict::Done;
+        } else if now.state != before.state {
+            *verdict = Verdict::Fail(DELETED_AGAIN.to_owned());
+        }
+        true
+    });
+}
+
+/// The folders that the locked packages lie in and that are not among them.
+fn parents_outside(locked: &HashMap<PackageId, PackageRow>) -> Vec<i32> {
+    let parents = locked.values().filter_map(|package| package.parent_id);
+    let parents: HashSet<i32> = parents.filter(|id| !locked.contains_key(id)).map(|id| id.0).collect();
+    parents.into_iter().collect()
+}
+
+/// What comes back must be seen: each folder above is live, or comes back with it.
+fn recheck_folders(batch: &mut Batch, locked: &HashMap<PackageId, PackageRow>, live: &[Node]) {
+    let live: HashSet<PackageId> = live.iter().map(|node| node.id).collect();
+    // Folders of the batch itself count only as long as they come back.
+    let mut members: HashMap<PackageId, bool> = HashMap::new();
+    let mut lands: HashMap<PackageId, bool> = HashMap::new();
+    for (claim, verdict) in &mut batch.members {
+        if *verdict == Verdict::Restore {
+            let parent = locked.get(&claim.id).and_then(|package| package.parent_id);
+            let is_seen = match parent {
+                None => true,
+                Some(parent) => members.get(&parent).copied().unwrap_or_else(|| {
+                    *lands.entry(parent).or_insert_with(|| is_landing(parent, locked, &live))
+                }),
+            };
+            if !is_seen {
+                *verdict = Verdict::Fail(FOLDER_BEING_DELETED.to_owned());
+            }
+        }
+        members.insert(claim.id, matches!(verdict, Verdict::Restore | Verdict::Done));
+    }
+}
+
+fn is_landing(folder: PackageId, locked: &HashMap<PackageId, PackageRow>, live: &HashSet<PackageId>) -> bool {
+    let mut next = Some(folder);
+    for _ in 0..=locked.len() {
+        let Some(id) = next else { return true };
+        if live.contains(&id) {
+            return true;
+        }
+        match locked.get(&id) {
+            Some(package) if is_deleted(package.state) => next = package.parent_id,
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// The packages that come back, as they are now, folders before what lies in them: those above, then the batch's own.
+fn select_returning(batch: &Batch, locked: &HashMap<PackageId, PackageRow>) -> Vec<PackageRow> {
+    let mut above = batch.returning_ancestors();
+    above.reverse();
+    let above = above.into_iter().map(|ancestor| ancestor.package.id);
+    let members = batch.members.iter().filter(|(_, verdict)| *verdict == Verdict::Restore);
+    let ids = above.chain(members.map(|(claim, _)| claim.id));
+    ids.filter_map(|id| locked.get(&id).filter(|package| is_deleted(package.state)).cloned()).collect()
+}
+
+/// Writes down what the changelog is to be told and which records of deletion end, each person's orders by themselves.
+async fn announce(
+    restorer: &Restorer,
+    tx: &Tx<'_>,
+    key: DatasetKey,
+    (batch, returning, names): (&Batch, &[PackageRow], &HashMap<PackageId, String>),
+) -> Result<(), db::Error> {
+    if returning.is_empty() || !restorer.has_audience() {
+        return Ok(());
+    }
+    let orders: HashMap<PackageId, PackageId> =
+        batch.members.iter().map(|(claim, _)| (claim.id, claim.order)).collect();
+    let distinct: HashSet<i32> = orders.values().map(|order| order.0).collect();
+    let distinct: Vec<i32> = distinct.into_iter().collect();
+    let users: HashMap<PackageId, String> =
+        find_users(tx, key.workspace, &distinct).await?.into_iter().collect();
+    // A folder above comes back for whoever ordered what lies in it; one person stands for all.
+    let anybody = users.values().min().cloned().unwrap_or_default();
+    let mut restored: BTreeMap<&str, Vec<RestoredPackage<'_>>> = BTreeMap::new();
+    for package in returning {
+        let user = orders.get(&package.id).and_then(|order| users.get(order)).unwrap_or(&anybody);
+        let Some(name) = names.get(&package.id) else { continue };
+        restored.entry(user).or_default().push(RestoredPackage { package, name });
+    }
+    let entries = build_entries(restorer, key, &restored);
+    add_entries(tx, key.workspace, &entries).await
+}
+
+/// Sums up the batch, for the claims and the orders.
+fn close<'a>(restorer: &Restorer, batch: &'a Batch, returning: &[PackageRow]) -> ClosedClaims<'a> {
+    let mut closed = ClosedClaims::default();
+    let mut progress: BTreeMap<i32, Gain> = BTreeMap::new();
+    closed.restored = returning.iter().map(|package| package.id.0).collect();
+    closed.ended.clone_from(&closed.restored);
+    for (claim, verdict) in &batch.members {
+        let gain = progress.entry(claim.order.0).or_default();
+        match verdict {
+            Verdict::Restore | Verdict::Done => {
+                gain.restored += i64::from(counts(claim));
+                if *verdict == Verdict::Restore {
+                    gain.bytes += batch.files.bytes.get(&claim.id).copied().unwrap_or_default();
+                } else {
+                    closed.ended.push(claim.id.0);
+                }
+            }
+            Verdict::Gone => {
+                gain.failed += i64::from(counts(claim));
+                closed.ended.push(claim.id.0);
+            }
+            Verdict::Fail(reason) => {
+                gain.failed += i64::from(counts(claim));
+                closed.ended.push(claim.id.0);
+                closed.failed.push((claim.id.0, claim.order.0, reason));
+            }
+            Verdict::Retry(_) => {
+                let delay = restorer.limits.retry_delay(claim.attempts + 1);
+                closed.retried.push((claim.id.0, delay.as_secs_f64()));
+            }
+            Verdict::Blocked => closed.blocked.push(claim.id.0),
+        }
+    }
+    closed.progress = progress.into_iter().collect();
+    closed
+}
+
+/// A folder's order counts what lies beneath it, and not the folder.
+fn counts(claim: &Claim) -> bool {
+    let is_collection = claim.package.as_ref().is_some_and(|package| package.kind.is_collection());
+    claim.id != claim.order || !is_collection
+}
+
+impl RestoredPackage<'_> {
     /// The name it had before it was deleted, where it could not have that back.
-    #[must_use]
-    pub fn original_name(&self) -> Option<&str> {
+    pub(super) fn original_name(&self) -> Option<&str> {
         Some(name::original(&self.package.name, &self.package.node_id))
             .filter(|original| *original != self.name)
     }
-}
-
-/// Gives back everything of the plan that has no reason against it; the rest returns to the trash with its reason.
-pub async fn finish(db: &Db, message: &Message, plan: &Plan, reasons: &Reasons) -> Result<Finished, Stopped> {
-    let mut session = db.session().await?;
-    let mut tx = session.begin().await?;
-    let Message { workspace, dataset, ref package, .. } = *message;
-    lock_dataset(&tx, workspace, dataset).await?;
-
-    let packages = returning(&tx, message, plan, reasons).await?;
-    if is_outdated(&tx, workspace, plan, &packages).await? {
-        return Err(Stopped::Overtaken);
-    }
-    let names = settle_all(&mut tx, workspace, &packages).await?;
-    let ready: Vec<i32> = packages.iter().map(|package| package.id.0).collect();
-    if !ready.is_empty() {
-        count_restored(&tx, workspace, dataset, &ready).await?;
-    }
-    release(&tx, workspace, &plan.ids()).await?;
-    let (failed, why): (Vec<i32>, Vec<&str>) =
-        reasons.iter().map(|(id, reason)| (id.0, reason.as_str())).unzip();
-    close(&tx, workspace, package.id, &ready, (&failed, &why)).await?;
-    tx.commit().await?;
-
-    let restored =
-        |package: PackageRow| names.get(&package.id).map(|name| Restored { name: name.clone(), package });
-    Ok(Finished { restored: packages.into_iter().filter_map(restored).collect(), failed: failed.len() })
-}
-
-/// What of the plan comes back, as it is now, locked: the tree without its failures and, if there is anything of it, the
-/// deleted folders above. What another run has brought back, or somebody deletes again, is left alone.
-async fn returning(
-    tx: &Tx<'_>,
-    message: &Message,
-    plan: &Plan,
-    reasons: &Reasons,
-) -> Result<Vec<PackageRow>, Stopped> {
-    let wanted = plan.tree.iter().map(|package| package.id).filter(|id| !reasons.contains_key(id));
-    let wanted: Vec<i32> = wanted.map(|id| id.0).collect();
-    let mut tree = lock(tx, message.workspace, &wanted).await?;
-    if tree.iter().any(|package| package.state == State::Deleted && !package.kind.is_collection()) {
-        return Err(Stopped::Overtaken);
-    }
-    tree.retain(|package| matches!(package.state, State::Restoring | State::Deleted));
-    let mut packages = match plan.parent {
-        Some(parent) if !tree.is_empty() => {
-            claim_ancestors(tx, message.workspace, message.dataset, parent).await?
-        }
-        _ => Vec::new(),
-    };
-    if !tree.is_empty() && !has_landing(tx, message.workspace, plan.parent).await? {
-        return Err(Stopped::Overtaken);
-    }
-    tree.sort_by_key(|package| (package.id != message.package.id, package.id));
-    packages.extend(tree);
-    Ok(packages)
-}
-
-/// Whether something of the plan was deleted and ordered again since it was claimed. It is RESTORING then as if nothing
-/// had happened, but its objects have newer delete markers than those that were removed.
-async fn is_outdated(
-    tx: &Tx<'_>,
-    workspace: WorkspaceId,
-    plan: &Plan,
-    packages: &[PackageRow],
-) -> Result<bool, db::Error> {
-    let mut ids = plan.ids();
-    ids.extend(packages.iter().map(|package| package.id.0));
-    was_ordered_since(tx, workspace, &ids, plan.claimed_at).await
-}
-
-/// Gives every package its original name or, where that is taken, the first free candidate after it.
-async fn settle_all(
-    tx: &mut Tx<'_>,
-    workspace: WorkspaceId,
-    packages: &[PackageRow],
-) -> Result<HashMap<PackageId, String>, db::Error> {
-    let mut settled = HashMap::with_capacity(packages.len());
-    let mut open: Vec<(i32, &str)> = packages
-        .iter()
-        .map(|package| (package.id.0, name::original(&package.name, &package.node_id)))
-        .collect();
-    for number in 0..=name::LAST_NUMBER + 1 {
-        let ids: Vec<i32> = open.iter().map(|(id, _)| *id).collect();
-        let names: Vec<String> = open.iter().map(|(_, original)| candidate(original, number)).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let given = settle_racing(tx, workspace, &ids, &names).await?;
-        settled.extend(given);
-        open.retain(|(id, _)| !settled.contains_key(&PackageId(*id)));
-        if open.is_empty() {
-            break;
-        }
-    }
-    Ok(settled)
-}
-
-/// The original name first, then the numbered ones, at last one that nobody has.
-fn candidate(original: &str, number: u32) -> String {
-    match number {
-        0 => original.to_owned(),
-        1..=name::LAST_NUMBER => name::numbered(original, number),
-        _ => name::unique(original, Uuid::new_v4()),
-    }
-}
-
-/// One round of names. The statement looks first, but an upload may commit the same name before our update does: then
-/// the unique index refuses the whole round, and a new look sees the upload.
-async fn settle_racing(
-    tx: &mut Tx<'_>,
-    workspace: WorkspaceId,
-    ids: &[i32],
-    names: &[&str],
-) -> Result<Vec<(PackageId, String)>, db::Error> {
-    let mut races = 0;
-    loop {
-        let savepoint = tx.savepoint().await?;
-        match settle(&savepoint, workspace, ids, names).await {
-            Ok(given) => {
-                savepoint.commit().await?;
-                return Ok(given);
-            }
-            Err(error) if error.is_name_clash() && races < RACES => races += 1,
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Ends a restore that has no attempt left: what it had claimed is in the trash again, with the reason, and can be
-/// ordered anew. Undeleted objects stay undeleted; the next restore finds them so.
-pub async fn give_up(db: &Db, message: &Message, reason: &str) -> Result<(), db::Error> {
-    let Some(plan) = claim(db, message).await? else { return Ok(()) };
-    let mut session = db.session().await?;
-    let tx = session.begin().await?;
-    lock_dataset(&tx, message.workspace, message.dataset).await?;
-    end(&tx, message, &plan.ids(), reason).await?;
-    tx.commit().await?;
-    metrics::counter!("restores_given_up_total").increment(1);
-    Ok(())
 }

@@ -1,6 +1,9 @@
 //! One test's service, with a tenant, an S3 and an edge of its own.
 
-use std::sync::{LazyLock, Mutex};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use api::{App, Cdn, ProxyPolicy, Realm};
 use authorize::Authorizer;
@@ -25,10 +28,10 @@ use packages::{
     db::{Database, Db, Password, Tls},
     deletions::DeletionRecords,
     http::Http,
-    id::{PackageId, PackageNodeId},
+    id::{DatasetKey, PackageId, PackageNodeId},
     objects::{Bucket, Objects, Region, Settings},
     queue::Queue,
-    restore::{self, Message, Outcome, Restorer, Stopped},
+    restore::{self, Outcome, Progressed, RestoreError, RestoreLimits, Restorer},
 };
 use serde_json::{Value, json};
 use server::authentication::authenticate;
@@ -37,7 +40,7 @@ use signing::{
     s3::CustomEndpoint,
 };
 use tempfile::TempDir;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
 use tokio_postgres::config::Host;
 use tower::ServiceExt;
 
@@ -54,7 +57,6 @@ pub(crate) struct TestApp {
     pub(crate) store: S3,
     pub(crate) faults: Faults,
     pub(crate) restorer: Restorer,
-    orders: Mutex<UnboundedReceiver<Message>>,
     dir: TempDir,
     _servers: (S3Server, Edge),
 }
@@ -124,16 +126,18 @@ impl TestApp {
 
         let workspace = testing::workspace().await;
         let dataset = workspace.dataset("Test").await.unwrap();
-        let (queue, orders) = tokio::sync::mpsc::unbounded_channel();
-        let app = app(&s3, &edge, signer, Queue::InProcess(queue)).await;
+        let app = app(&s3, &edge, signer, Queue::Local(Arc::default())).await;
         let restorer = Restorer {
             db: app.db.clone(),
             objects: app.objects.clone(),
             changelog: Changelog::file(dir.path().join("changelog.jsonl")),
             deletions: DeletionRecords::None,
             clock: Clock::System,
+            limits: RestoreLimits {
+                retry_delays: [Duration::from_millis(10); 2],
+                ..RestoreLimits::default()
+            },
         };
-        let orders = Mutex::new(orders);
         Self {
             router: router(&app),
             app,
@@ -142,7 +146,6 @@ impl TestApp {
             store,
             faults,
             restorer,
-            orders,
             dir,
             _servers: (s3, edge),
         }
@@ -160,11 +163,6 @@ impl TestApp {
         self.app.db = db.clone();
         self.restorer.db = db;
         self.router = router(&self.app);
-    }
-
-    /// From now on the queue takes nothing.
-    pub(crate) fn close_queue(&self) {
-        self.orders.lock().unwrap().close();
     }
 
     pub(crate) async fn user(&self, role: &str) -> User {
@@ -286,27 +284,69 @@ impl TestApp {
         answer.json()
     }
 
-    /// What waits in the queue.
-    pub(crate) fn messages(&self) -> Vec<Message> {
-        let mut orders = self.orders.lock().unwrap();
-        std::iter::from_fn(|| orders.try_recv().ok()).collect()
+    pub(crate) fn key(&self) -> DatasetKey {
+        DatasetKey { workspace: self.workspace.id, dataset: self.dataset.id }
     }
 
-    /// Carries out what waits in the queue.
-    pub(crate) async fn work(&self) -> Vec<Outcome> {
-        let mut outcomes = Vec::new();
-        for message in self.messages() {
-            outcomes.push(self.run(&message).await.unwrap());
+    /// A worker's turn at this test's dataset.
+    pub(crate) async fn run(&self) -> Result<Outcome, RestoreError> {
+        let until = Instant::now() + Duration::from_mins(1);
+        restore::run(&self.restorer, self.key(), until, None).await
+    }
+
+    /// Carries out all that is ordered.
+    pub(crate) async fn work(&self) -> Outcome {
+        let mut total = Outcome { restored: 0, failed: 0, progressed: Progressed::Finished };
+        loop {
+            let outcome = self.run().await.unwrap();
+            total.restored += outcome.restored;
+            total.failed += outcome.failed;
+            match outcome.progressed {
+                Progressed::Continues(delay) => tokio::time::sleep(delay).await,
+                Progressed::Finished => return total,
+                Progressed::Elsewhere => panic!("two workers in a test of one"),
+            }
         }
-        outcomes
     }
 
-    pub(crate) async fn run(&self, message: &Message) -> Result<Outcome, Stopped> {
-        restore::run(&self.restorer, message).await
+    /// Does something while a worker waits for S3 to remove delete markers, and lets the worker go on to its end.
+    pub(crate) async fn work_during_undelete(&self, meanwhile: impl Future<Output = ()>) -> Outcome {
+        self.faults.reset();
+        self.faults.hold("DeleteObjects");
+        let meanwhile = async {
+            self.wait_for_s3("DeleteObjects").await;
+            meanwhile.await;
+            self.faults.release("DeleteObjects");
+        };
+        tokio::join!(self.work(), meanwhile).0
+    }
+
+    /// Waits until S3 is asked for this.
+    pub(crate) async fn wait_for_s3(&self, operation: &str) {
+        while self.faults.count(operation) == 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// How many orders are not finished.
+    pub(crate) async fn unfinished(&self) -> i64 {
+        let sql = "SELECT count(*) FROM packages_service.restore_orders WHERE workspace_id = $1 AND finished_at IS NULL";
+        self.workspace.client.query_one(sql, &[&self.workspace.id.0]).await.unwrap().get(0)
+    }
+
+    /// Asserts that nothing is held, queued or to be told any more.
+    pub(crate) async fn assert_idle(&self) {
+        for table in ["restore_claims", "restore_queue", "restore_outbox"] {
+            let sql = format!("SELECT count(*) FROM packages_service.{table} WHERE workspace_id = $1");
+            let rows: i64 =
+                self.workspace.client.query_one(&sql, &[&self.workspace.id.0]).await.unwrap().get(0);
+            assert_eq!(rows, 0, "{table}");
+        }
+        assert_eq!(self.unfinished().await, 0);
     }
 
     /// Orders a package as an editor, and carries the order out.
-    pub(crate) async fn restore(&self, package: &Package) -> Vec<Outcome> {
+    pub(crate) async fn restore(&self, package: &Package) -> Outcome {
         let answer = self.order(&self.token("editor").await, &[&package.node_id]).await;
         assert_eq!(answer.json()["success"], json!([package.node_id]));
         self.work().await

@@ -10,7 +10,7 @@ use packages::{
     deletions::DeletionRecords,
     objects::Bucket,
     queue::{Queue, Sqs},
-    restore::{self, Message, Outcome, Restorer},
+    restore::{self, Message, Restorer},
 };
 use serde_json::{Value, json};
 
@@ -24,6 +24,7 @@ struct Cloud {
     table: String,
     orders: Sqs,
     jobs: Sqs,
+    worker_records: DeletionRecords,
 }
 
 impl Cloud {
@@ -58,7 +59,8 @@ impl Cloud {
             deletions: DeletionRecords::dynamodb(worker.dynamodb().unwrap(), table.clone()),
             ..app.restorer
         };
-        Self { app, root, bucket, table, orders, jobs }
+        let worker_records = app.restorer.deletions.clone();
+        Self { app, root, bucket, table, orders, jobs, worker_records }
     }
 
     /// A live package with a stored file.
@@ -125,8 +127,9 @@ async fn a_folder_comes_back_through_sqs_s3_and_dynamodb() {
     let orders = cloud.received(&cloud.orders).await;
     assert_eq!(orders.len(), 1);
     let message: Message = serde_json::from_value(orders[0].clone()).unwrap();
-    let outcome = restore::run(&app.restorer, &message).await.unwrap();
-    assert_eq!(outcome, Outcome { restored: 31, failed: 0 });
+    assert_eq!(message.package.id, folder.id);
+    let outcome = app.work().await;
+    assert_eq!((outcome.restored, outcome.failed), (31, 0));
 
     for file in &files {
         assert_eq!(app.row(file.id).await.0, "READY");
@@ -152,7 +155,7 @@ async fn a_folder_comes_back_through_sqs_s3_and_dynamodb() {
 }
 
 #[tokio::test]
-async fn what_sqs_does_not_take_is_back_in_the_trash() {
+async fn what_sqs_does_not_take_is_on_record_all_the_same() {
     let mut cloud = Cloud::start().await;
     let file = cloud.file(None, "file").await;
     cloud.trash(&file, std::slice::from_ref(&file)).await;
@@ -162,9 +165,9 @@ async fn what_sqs_does_not_take_is_back_in_the_trash() {
     cloud.app.app.queue = Queue::Sqs(Sqs { url: jobs, ..sqs.clone() });
     cloud.app.router = router(&cloud.app.app);
     let answer = cloud.app.order(&cloud.app.token("editor").await, &[&file.node_id]).await.json();
-    assert_eq!(answer["success"], json!([]));
-    assert!(answer["failures"][0]["error"].as_str().unwrap().contains("could not be queued"));
-    assert_eq!(cloud.app.row(file.id).await.0, "DELETED");
+    assert_eq!(answer["success"], json!([file.node_id]));
+    assert_eq!(cloud.app.work().await.restored, 1, "a worker finds it without being woken");
+    assert_eq!(cloud.app.row(file.id).await.0, "READY");
 }
 
 #[tokio::test]
@@ -177,10 +180,20 @@ async fn a_package_is_back_even_if_its_record_is_not_to_be_removed() {
     cloud.app.restorer.deletions =
         DeletionRecords::dynamodb(service.dynamodb().unwrap(), cloud.table.clone());
     cloud.app.order(&cloud.app.token("editor").await, &[&file.node_id]).await;
-    let message = cloud.received(&cloud.orders).await.remove(0);
-    let outcome = cloud.app.run(&serde_json::from_value(message).unwrap()).await.unwrap();
-    assert_eq!(outcome.restored, 1);
+    assert_eq!(cloud.app.work().await.restored, 1);
     assert_eq!(cloud.app.row(file.id).await.0, "READY");
     assert_eq!(cloud.root.items(&cloud.table).await.unwrap().len(), 1);
     assert_eq!(cloud.received(&cloud.jobs).await.len(), 1, "the changelog is told all the same");
+
+    // It is tried again, and the changelog is not told again.
+    cloud.app.restorer.deletions = cloud.worker_records.clone();
+    cloud
+        .app
+        .sql("UPDATE packages_service.restore_outbox SET due_at = now() WHERE workspace_id = WORKSPACE")
+        .await;
+    let delivered = restore::deliver(&cloud.app.restorer, Some(cloud.app.workspace.id)).await.unwrap();
+    assert_eq!(delivered, 1);
+    assert!(cloud.root.items(&cloud.table).await.unwrap().is_empty());
+    assert!(cloud.received(&cloud.jobs).await.is_empty());
+    cloud.app.assert_idle().await;
 }

@@ -121,7 +121,9 @@ async fn what_the_original_accepts_is_accepted() {
     let body = json!({"NODEIDS": [package.node_id], "userId": "N:user:somebody-else"}).to_string();
     let answer = post(&app, &token, body).await;
     assert_eq!(answer.json()["success"], json!([package.node_id]));
-    assert_ne!(app.messages()[0].user, "N:user:somebody-else", "who orders is who the token names");
+    let sql = "SELECT user_node_id FROM packages_service.restore_orders WHERE workspace_id = $1";
+    let order = app.workspace.client.query_one(sql, &[&app.workspace.id.0]).await.unwrap();
+    assert_ne!(order.get::<_, &str>(0), "N:user:somebody-else", "who orders is who the token names");
 }
 
 #[tokio::test]

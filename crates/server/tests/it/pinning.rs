@@ -164,8 +164,7 @@ async fn nothing_that_the_service_says_pins() {
         })
         .collect();
     // Some of what only happens there, so that the service is known to have been overheard in all of its places.
-    for trace in ["pennsieve.users", "pg_advisory_xact_lock", "SAVEPOINT", "restore_failures", "row_number()"]
-    {
+    for trace in ["pennsieve.users", "restore_queue", "SAVEPOINT", "restore_failures", "row_number()"] {
         assert!(sql.iter().any(|sql| sql.contains(trace)), "nothing was heard of {trace}");
     }
 }
@@ -203,19 +202,21 @@ async fn restore_all(app: &TestApp) {
     }
     let token = app.token("editor").await;
     app.order(&token, &[&folder.node_id]).await;
-    let message = app.messages().remove(0);
-    assert_eq!(
-        restore::find_unfinished(&app.app.db).await.unwrap().iter().filter(|m| **m == message).count(),
-        1
-    );
-    restore::give_up(&app.app.db, &message, "no luck").await.unwrap();
-    let outcomes = app.restore(&folder).await;
-    assert_eq!((outcomes[0].restored, outcomes[0].failed), (3, 1));
+    let outcome = app.work().await;
+    assert_eq!((outcome.restored, outcome.failed), (3, 1));
     assert_eq!(app.row(file.id).await.0, "READY");
     app.progress(&token, &folder).await;
-    app.close_queue();
-    app.order(&token, &[&lost.node_id]).await;
-    assert_eq!(app.row(lost.id).await.0, "DELETED", "what could not be queued went back");
-    app.sql(&format!(r#"DELETE FROM "WORKSPACE".files WHERE package_id = {0}; DELETE FROM "WORKSPACE".packages WHERE id = {0}"#, lost.id)).await;
-    assert_eq!(app.run(&message).await.unwrap().restored, 0);
+    restore::maintain_workspace(&app.restorer, app.workspace.id, std::time::Duration::from_hours(24))
+        .await
+        .unwrap();
+    // A live folder, and a run that is given up.
+    app.order(&token, &[&folder.node_id]).await;
+    app.trash(&file).await;
+    app.sql(r#"ALTER TABLE "WORKSPACE".package_storage ADD CONSTRAINT broken CHECK (size < 0) NOT VALID"#)
+        .await;
+    app.order(&token, &[&file.node_id]).await;
+    for _ in 0..restore::MAX_ATTEMPTS {
+        assert!(app.run().await.is_err());
+    }
+    assert_eq!(app.row(file.id).await.0, "DELETED", "what could not be restored went back");
 }

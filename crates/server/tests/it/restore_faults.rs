@@ -1,20 +1,29 @@
 //! Restores that are stopped, repeated, overlapped, or that S3 does not want to carry out.
 
 use std::{
+    collections::BTreeSet,
     future::Future,
     pin::{Pin, pin},
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
     task::{Context, Poll},
 };
 
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use local::{faults::Failure, workspace::Package};
-use packages::restore::{self, Message};
+use packages::{
+    aws::{JsonService, Settings},
+    db::queue::LEASE_TIME,
+    http::Http,
+    objects::Region,
+    queue::{Queue, Sqs},
+    restore::{self, Message, Outcome, Progressed, RestoreError},
+};
 use serde_json::json;
 
 use crate::app::{STORAGE, TestApp};
 
 /// A folder with a folder and files in the trash, ordered.
-async fn ordered(app: &TestApp) -> (Vec<Package>, Message) {
+async fn ordered(app: &TestApp) -> Vec<Package> {
     let top = app.folder(None, "top").await;
     let sub = app.folder(Some(&top), "sub").await;
     let mut packages = app.files(&sub, 5).await;
@@ -23,7 +32,7 @@ async fn ordered(app: &TestApp) -> (Vec<Package>, Message) {
     app.trash(&top).await;
     app.order(&app.token("editor").await, &[&top.node_id]).await;
     packages.splice(0..0, [top, sub]);
-    (packages, app.messages().remove(0))
+    packages
 }
 
 async fn assert_restored(app: &TestApp, packages: &[Package]) {
@@ -36,12 +45,13 @@ async fn assert_restored(app: &TestApp, packages: &[Package]) {
         }
     }
     app.assert_counted().await;
-    assert_eq!(orders(app).await, 0);
+    app.assert_idle().await;
 }
 
-async fn orders(app: &TestApp) -> i64 {
-    let sql = "SELECT count(*) FROM packages_service.restore_orders WHERE workspace_id = $1";
-    app.workspace.client.query_one(sql, &[&app.workspace.id.0]).await.unwrap().get(0)
+/// Lets the lease of a worker that died expire at once.
+async fn expire_lease(app: &TestApp) {
+    app.sql("UPDATE packages_service.restore_queue SET leased_until = now() WHERE workspace_id = WORKSPACE")
+        .await;
 }
 
 /// A future that is dropped when it has been polled this often: a process that dies at some point of its work.
@@ -70,47 +80,75 @@ async fn a_run_may_die_anywhere_and_the_next_one_finishes() {
     let mut deaths = 0;
     for polls in 1.. {
         let app = TestApp::start().await;
-        let (packages, message) = ordered(&app).await;
-        let died = dying(polls, app.run(&message)).await.is_none();
-        app.run(&message).await.unwrap();
+        let packages = ordered(&app).await;
+        let died = dying(polls, app.run()).await.is_none();
+        expire_lease(&app).await;
+        app.work().await;
+        // What died between its commit and the delivery is delivered by whoever comes next.
+        app.sql("UPDATE packages_service.restore_outbox SET due_at = now() WHERE workspace_id = WORKSPACE")
+            .await;
+        restore::deliver(&app.restorer, Some(app.workspace.id)).await.unwrap();
         assert_restored(&app, &packages).await;
+        let told: BTreeSet<_> =
+            app.changelog().0.iter().map(|event| event["eventDetail"]["id"].to_string()).collect();
+        assert_eq!(told.len(), packages.len(), "every event, at least once");
         if !died {
             break;
         }
         deaths += 1;
     }
-    assert!(deaths > 10, "only {deaths} points to die at");
+    assert!(deaths > 20, "only {deaths} points to die at");
 }
 
 #[tokio::test]
-async fn each_step_may_be_repeated() {
+async fn two_workers_at_once_do_the_work_once() {
     let app = TestApp::start().await;
-    let (packages, message) = ordered(&app).await;
-    let db = &app.app.db;
-    let first = restore::claim(db, &message).await.unwrap().unwrap();
-    let plan = restore::claim(db, &message).await.unwrap().unwrap();
-    assert_eq!(first.ids(), plan.ids());
-    for _ in 0..2 {
-        assert!(app.app.objects.undelete(&plan.files).await.unwrap().is_empty());
-    }
-    let finished = restore::finish(db, &message, &plan, &restore::Reasons::new()).await.unwrap();
-    assert_eq!(finished.restored.len(), packages.len());
-    assert!(
-        restore::finish(db, &message, &plan, &restore::Reasons::new()).await.unwrap().restored.is_empty()
-    );
-    assert_restored(&app, &packages).await;
-    assert!(restore::claim(db, &message).await.unwrap().is_none());
-}
-
-#[tokio::test]
-async fn the_same_message_twice_at_once_does_its_work_once() {
-    let app = TestApp::start().await;
-    let (packages, message) = ordered(&app).await;
-    let (a, b) = tokio::join!(app.run(&message), app.run(&message));
+    let packages = ordered(&app).await;
+    let (a, b) = tokio::join!(app.run(), app.run());
     let restored = a.unwrap().restored + b.unwrap().restored;
     assert_eq!(restored, packages.len());
     assert_restored(&app, &packages).await;
     assert_eq!(app.changelog().0.len(), packages.len());
+}
+
+#[tokio::test]
+async fn a_worker_that_lost_its_lease_changes_nothing_that_the_next_one_did() {
+    let app = TestApp::start().await;
+    let packages = ordered(&app).await;
+    app.faults.hold("DeleteObjects");
+    let next = async {
+        app.wait_for_s3("DeleteObjects").await;
+        expire_lease(&app).await;
+        // The next worker does not wait for the one that is stuck.
+        app.faults.release("DeleteObjects");
+        app.run().await
+    };
+    let (stuck, next) = tokio::join!(app.run(), next);
+    let restored = |outcome: Result<Outcome, RestoreError>| match outcome {
+        Ok(outcome) => outcome.restored,
+        Err(RestoreError::LeaseLost) => 0,
+        Err(error) => panic!("{error}"),
+    };
+    assert!(restored(stuck) + restored(next) <= packages.len());
+    app.work().await;
+    assert_restored(&app, &packages).await;
+    assert_eq!(app.changelog().0.len(), packages.len(), "each is announced once");
+}
+
+#[tokio::test]
+async fn the_lease_of_a_worker_that_died_expires() {
+    let app = TestApp::start().await;
+    let packages = ordered(&app).await;
+    app.faults.hold("DeleteObjects");
+    tokio::select! {
+        outcome = app.run() => panic!("{outcome:?}"),
+        () = app.wait_for_s3("DeleteObjects") => {}
+    }
+    app.faults.reset();
+    let begun = std::time::Instant::now();
+    app.work().await;
+    assert!(begun.elapsed() < LEASE_TIME + std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_restored(&app, &packages).await;
 }
 
 #[tokio::test]
@@ -123,47 +161,86 @@ async fn a_file_and_the_folder_around_it_may_be_restored_at_once_in_any_order() 
         app.workspace.populate().await.unwrap();
         app.trash(&top).await;
         let token = app.token("editor").await;
-        app.order(&token, &[&top.node_id, &files[7].node_id]).await;
-        let mut messages = app.messages();
-        messages.sort_by_key(|message| (message.package.id == top.id) == file_first);
-        app.run(&messages[0]).await.unwrap();
-        app.run(&messages[1]).await.unwrap();
+        let (first, second) = if file_first { (&files[7], &top) } else { (&top, &files[7]) };
+        app.order(&token, &[&first.node_id]).await;
+        let outcome =
+            app.work_during_undelete(async { drop(app.order(&token, &[&second.node_id]).await) }).await;
+        assert_eq!(outcome.restored, 22);
         let all: Vec<Package> = files.iter().chain([&top, &sub]).cloned().collect();
         assert_restored(&app, &all).await;
 
         app.trash(&top).await;
         app.order(&token, &[&top.node_id, &files[3].node_id]).await;
-        let messages = app.messages();
-        let (a, b) = tokio::join!(app.run(&messages[0]), app.run(&messages[1]));
-        a.and(b).unwrap();
+        app.work().await;
         assert_restored(&app, &all).await;
     }
 }
 
 #[tokio::test]
-async fn a_stale_or_forged_message_moves_nothing() {
+async fn a_message_takes_up_only_what_is_restoring_without_an_order() {
     let app = TestApp::start().await;
     let other = app.workspace.dataset("Other").await.unwrap();
-    let (_, good) = ordered(&app).await;
-    let live = app.file(None, "live", b"-").await;
-    let deleted = app.file(None, "deleted", b"-").await;
+    let (live, deleted, stray) = (
+        app.file(None, "live", b"-").await,
+        app.file(None, "deleted", b"-").await,
+        app.file(None, "stray", b"-").await,
+    );
+    app.workspace.populate().await.unwrap();
     app.trash(&deleted).await;
-    let message = |package: &Package| {
-        let mut message = good.clone();
-        (message.package.id, message.package.node_id) = (package.id, package.node_id.clone());
-        message.package.name = format!("__DELETED__{}_renamed", package.node_id);
-        message
+    app.trash(&stray).await;
+    app.workspace.set_state(&stray, "RESTORING").await.unwrap();
+    let message = |package: &Package| -> Message {
+        serde_json::from_value(json!({
+            "orgId": app.workspace.id, "datasetId": app.dataset.id, "userId": "N:user:7",
+            "package": {"id": package.id, "nodeId": package.node_id, "name": "renamed", "parentId": null, "type": 10},
+        }))
+        .unwrap()
     };
-    let mut elsewhere = good.clone();
+    let mut elsewhere = message(&stray);
     elsewhere.dataset = other.id;
-    let mut mismatched = good.clone();
+    let mut mismatched = message(&stray);
     mismatched.package.node_id = live.node_id.clone();
     for forged in [message(&live), message(&deleted), elsewhere, mismatched] {
-        assert_eq!(app.run(&forged).await.unwrap().restored, 0);
+        restore::adopt(&app.app.db, &forged).await.unwrap();
+        assert_eq!(app.work().await.restored, 0);
     }
     assert_eq!(app.row(live.id).await, ("READY".into(), "live".into()));
     assert_eq!(app.row(deleted.id).await.0, "DELETED");
-    assert_eq!(app.row(good.package.id).await.0, "RESTORING");
+    assert_eq!(app.row(stray.id).await.0, "RESTORING", "no restart takes it for an order");
+
+    restore::adopt(&app.app.db, &message(&stray)).await.unwrap();
+    assert_eq!(app.work().await.restored, 1);
+    assert_eq!(app.row(stray.id).await, ("READY".into(), "stray".into()));
+    app.assert_counted().await;
+}
+
+#[tokio::test]
+async fn what_nobody_ordered_is_put_back_after_a_day() {
+    let app = TestApp::start().await;
+    let (old, fresh, held) = (
+        app.file(None, "old", b"-").await,
+        app.file(None, "fresh", b"-").await,
+        app.file(None, "held", b"-").await,
+    );
+    for package in [&old, &fresh, &held] {
+        app.trash(package).await;
+    }
+    app.workspace.set_state(&fresh, "RESTORING").await.unwrap();
+    app.order(&app.token("editor").await, &[&held.node_id]).await;
+    app.sql(&format!(
+        r#"ALTER TABLE "WORKSPACE".packages DISABLE TRIGGER USER;
+           UPDATE "WORKSPACE".packages SET state = 'RESTORING', updated_at = now() - interval '25 hours' WHERE id IN ({}, {});
+           ALTER TABLE "WORKSPACE".packages ENABLE TRIGGER USER"#,
+        old.id, held.id
+    ))
+    .await;
+    let day = std::time::Duration::from_hours(24);
+    assert_eq!(restore::maintain_workspace(&app.restorer, app.workspace.id, day).await.unwrap(), 1);
+    assert_eq!(app.row(old.id).await.0, "DELETED");
+    assert_eq!(app.row(fresh.id).await.0, "RESTORING");
+    assert_eq!(app.row(held.id).await.0, "RESTORING", "its order is on record");
+    let progress = app.progress(&app.token("viewer").await, &old).await;
+    assert!(progress["failed"][0]["reason"].as_str().unwrap().contains("order it again"));
 }
 
 #[tokio::test]
@@ -178,8 +255,8 @@ async fn a_package_whose_bytes_are_lost_stays_in_the_trash_and_sinks_nobody() {
     for version in app.store.versions(STORAGE, &key).iter().filter(|version| !version.delete_marker) {
         app.store.delete_version(STORAGE, &key, &version.id).unwrap();
     }
-    let outcomes = app.restore(&folder).await;
-    assert_eq!((outcomes[0].restored, outcomes[0].failed), (4, 1));
+    let outcome = app.restore(&folder).await;
+    assert_eq!((outcome.restored, outcome.failed), (4, 1));
     assert_eq!(app.row(lost.id).await.0, "DELETED");
     assert!(app.store.versions(STORAGE, &key)[0].delete_marker, "its marker is not touched");
     app.assert_counted().await;
@@ -196,8 +273,8 @@ async fn a_package_whose_bytes_are_lost_stays_in_the_trash_and_sinks_nobody() {
 
     // Alone it fails in the same way, and the folders above, were they deleted, would stay so.
     app.trash(&folder).await;
-    let outcomes = app.restore(lost).await;
-    assert_eq!((outcomes[0].restored, outcomes[0].failed), (0, 1));
+    let outcome = app.restore(lost).await;
+    assert_eq!((outcome.restored, outcome.failed), (0, 1));
     assert_eq!(app.row(folder.id).await.0, "DELETED");
     let progress = app.progress(&app.token("viewer").await, lost).await;
     assert_eq!((&progress["state"], progress["failed"].as_array().unwrap().len()), (&json!("DELETED"), 1));
@@ -226,30 +303,30 @@ async fn a_marker_that_is_gone_already_and_two_on_top_of_each_other_are_no_troub
 #[tokio::test]
 async fn s3_may_be_slow_throttle_or_hang_up() {
     let app = TestApp::start().await;
-    let (packages, message) = ordered(&app).await;
+    let packages = ordered(&app).await;
     app.faults.fail("ListObjectVersions", 2, Failure::SlowDown);
     app.faults.fail("DeleteObjects", 1, Failure::InternalError);
     app.faults.drop_connection("DeleteObjects", 1);
     app.faults.fail_key(&app.keys(&packages[3]).await[0], 2, Failure::SlowDown);
-    app.run(&message).await.unwrap();
+    app.work().await;
     assert_restored(&app, &packages).await;
 }
 
 #[tokio::test]
 async fn an_answer_that_was_lost_is_no_loss() {
     let app = TestApp::start().await;
-    let (packages, message) = ordered(&app).await;
+    let packages = ordered(&app).await;
     app.faults.lose_answer("DeleteObjects", 1);
-    app.run(&message).await.unwrap();
+    app.work().await;
     assert_restored(&app, &packages).await;
 }
 
 #[tokio::test]
 async fn what_s3_refuses_for_good_is_reported_and_the_rest_comes_back() {
     let app = TestApp::start().await;
-    let (packages, message) = ordered(&app).await;
+    let packages = ordered(&app).await;
     app.faults.fail_key(&app.keys(&packages[3]).await[0], 1, Failure::AccessDenied);
-    let outcome = app.run(&message).await.unwrap();
+    let outcome = app.work().await;
     assert_eq!((outcome.restored, outcome.failed), (packages.len() - 1, 1));
     assert_eq!(app.row(packages[3].id).await.0, "DELETED");
     app.assert_counted().await;
@@ -258,43 +335,76 @@ async fn what_s3_refuses_for_good_is_reported_and_the_rest_comes_back() {
 #[tokio::test]
 async fn when_the_last_attempt_has_failed_nothing_is_left_in_limbo() {
     let app = TestApp::start().await;
-    let (packages, message) = ordered(&app).await;
-    app.faults.fail("ListObjectVersions", 100, Failure::AccessDenied);
-    app.faults.fail("DeleteObjects", 100, Failure::InternalError);
-    app.faults.reset();
+    let packages = ordered(&app).await;
     app.faults.fail("ListObjectVersions", 1000, Failure::InternalError);
-    assert!(app.run(&message).await.is_err());
-    assert_eq!(app.row(packages[0].id).await.0, "RESTORING");
-    restore::give_up(&app.app.db, &message, "the storage did not answer").await.unwrap();
-    for package in &packages {
-        let (state, name) = app.row(package.id).await;
+    let first = app.run().await.unwrap();
+    assert!(matches!(first.progressed, Progressed::Continues(_)), "{first:?}");
+    let outcome = app.work().await;
+    assert_eq!(outcome.failed, 6, "each file by itself; the folders have no bytes");
+    let viewer = app.token("viewer").await;
+    let progress = app.progress(&viewer, &packages[0]).await;
+    assert_eq!((&progress["failures"], &progress["order"]), (&json!(6), &json!("finished")));
+    assert!(progress["failed"][0]["reason"].as_str().unwrap().contains("S3 did not answer"), "{progress}");
+    for file in &packages[2..] {
+        let (state, name) = app.row(file.id).await;
         assert_eq!(state, "DELETED");
         assert!(name.starts_with("__DELETED__"), "{name}");
     }
-    assert_eq!(orders(&app).await, 0);
-    let progress = app.progress(&app.token("viewer").await, &packages[0]).await;
-    assert_eq!(progress["failed"][0]["reason"], "the storage did not answer");
+    app.assert_counted().await;
+    app.assert_idle().await;
 
+    // The folder is live now. What is in the trash beneath it comes back all the same.
     app.faults.reset();
-    app.restore(&packages[0]).await;
+    assert_eq!(app.restore(&packages[0]).await.restored, 6);
     assert_restored(&app, &packages).await;
-    let progress = app.progress(&app.token("viewer").await, &packages[0]).await;
-    assert_eq!(progress["failed"], json!([]));
+    assert_eq!(app.progress(&viewer, &packages[0]).await["failed"], json!([]));
 }
 
 #[tokio::test]
-async fn what_the_queue_does_not_take_goes_back_to_the_trash() {
+async fn an_order_is_on_record_even_if_no_worker_can_be_woken() {
     let mut app = TestApp::start().await;
     let package = app.file(None, "a", b"-").await;
     app.trash(&package).await;
-    let (closed, _) = tokio::sync::mpsc::unbounded_channel();
-    app.app.queue = packages::queue::Queue::InProcess(closed);
+    app.app.queue =
+        Queue::Sqs(Sqs { service: unreachable_sqs(), url: "http://127.0.0.1:1/1/orders".to_owned() });
     app.at(packages::clock::Clock::System);
     let answer = app.order(&app.token("editor").await, &[&package.node_id]).await.json();
-    assert_eq!(answer["success"], json!([]));
-    assert!(answer["failures"][0]["error"].as_str().unwrap().contains("try again"));
-    assert_eq!(app.row(package.id).await.0, "DELETED");
-    assert_eq!(orders(&app).await, 0);
+    assert_eq!(answer["success"], json!([package.node_id]));
+    assert_eq!(app.work().await.restored, 1);
+    assert_eq!(app.row(package.id).await.0, "READY");
+}
+
+fn unreachable_sqs() -> JsonService {
+    let credentials = Credentials::new("AKID", "key", None, None, "test");
+    let settings = Settings {
+        region: Region::new("us-east-1").unwrap(),
+        credentials: SharedCredentialsProvider::new(credentials),
+        endpoint: Some("http://127.0.0.1:1".to_owned()),
+        clock: packages::clock::Clock::System,
+    };
+    JsonService::sqs(&settings, Http::new().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_run_that_fails_several_times_is_given_up() {
+    let app = TestApp::start().await;
+    let packages = ordered(&app).await;
+    // A statement that Postgres refuses, in the transaction that would restore.
+    app.sql(r#"ALTER TABLE "WORKSPACE".package_storage ADD CONSTRAINT broken CHECK (size < 0) NOT VALID"#)
+        .await;
+    for _ in 0..restore::MAX_ATTEMPTS {
+        assert!(app.run().await.is_err());
+    }
+    app.sql(r#"ALTER TABLE "WORKSPACE".package_storage DROP CONSTRAINT broken"#).await;
+    assert_eq!(app.work().await.restored, 0);
+    for package in &packages {
+        assert_eq!(app.row(package.id).await.0, "DELETED");
+    }
+    app.assert_idle().await;
+    let progress = app.progress(&app.token("viewer").await, &packages[2]).await;
+    assert_eq!(progress["failed"][0]["reason"], restore::RUN_FAILED);
+    app.restore(&packages[0]).await;
+    assert_restored(&app, &packages).await;
 }
 
 #[tokio::test]
@@ -303,7 +413,6 @@ async fn an_upload_may_take_the_name_while_the_package_comes_back() {
     let package = app.file(None, "contested.txt", b"-").await;
     app.trash(&package).await;
     app.order(&app.token("editor").await, &[&package.node_id]).await;
-    let message = app.messages().remove(0);
 
     // An upload that has the name, but has not committed: our look does not see it, our update waits for it.
     let upload = local::testing::connect(local::testing::database().await).await.unwrap();
@@ -315,7 +424,7 @@ async fn an_upload_may_take_the_name_while_the_package_comes_back() {
         ))
         .await
         .unwrap();
-    let mut run = pin!(app.run(&message));
+    let mut run = pin!(app.run());
     let waiting = tokio::time::timeout(std::time::Duration::from_millis(300), &mut run).await;
     assert!(waiting.is_err(), "it waits for the upload");
     upload.batch_execute("COMMIT").await.unwrap();

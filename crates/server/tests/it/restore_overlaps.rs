@@ -1,77 +1,89 @@
 //! Restores that meet a deletion, another restore's failure, or their own repetition.
 
-use local::workspace::Package;
-use packages::restore::{self, Message, Plan, Reasons, Stopped};
+use local::{faults::Failure, workspace::Package};
+use serde_json::json;
 
 use crate::app::{STORAGE, TestApp};
 
 async fn set_state(app: &TestApp, package: &Package, state: &str) {
-    app.sql(&format!(r#"UPDATE "WORKSPACE".packages SET state = '{state}' WHERE id = {}"#, package.id)).await;
+    app.workspace.set_state(package, state).await.unwrap();
 }
 
-/// Orders a package, and carries the order out up to where only its end is missing.
-async fn almost_done(app: &TestApp, token: &str, package: &Package) -> (Message, Plan) {
-    app.order(token, &[&package.node_id]).await;
-    let message = app.messages().remove(0);
-    let plan = restore::claim(&app.app.db, &message).await.unwrap().unwrap();
-    app.app.objects.undelete(&plan.files).await.unwrap();
-    (message, plan)
-}
-
-#[tokio::test]
-async fn a_file_outlives_the_failure_of_the_folder_around_it() {
-    let app = TestApp::start().await;
-    let folder = app.folder(None, "folder").await;
-    let file = app.file(Some(&folder), "file", b"12345").await;
-    app.workspace.populate().await.unwrap();
-    app.trash(&folder).await;
-    let token = app.token("editor").await;
-    app.order(&token, &[&folder.node_id, &file.node_id]).await;
-    let mut messages = app.messages();
-    messages.sort_by_key(|message| message.package.id);
-    let plan = restore::claim(&app.app.db, &messages[1]).await.unwrap().unwrap();
-    app.app.objects.undelete(&plan.files).await.unwrap();
-    restore::give_up(&app.app.db, &messages[0], "no luck").await.unwrap();
-
-    let overtaken = restore::finish(&app.app.db, &messages[1], &plan, &Reasons::new()).await;
-    assert!(matches!(overtaken, Err(Stopped::Overtaken)));
-    app.run(&messages[1]).await.unwrap();
-    assert_eq!(app.row(file.id).await, ("READY".into(), "file".into()));
-    assert_eq!(app.row(folder.id).await, ("READY".into(), "folder".into()));
-    app.assert_counted().await;
-}
-
-#[tokio::test]
-async fn what_is_deleted_again_while_it_comes_back_stays_deleted() {
-    let app = TestApp::start().await;
+/// A folder with two files, in the trash.
+async fn folder_with_two_files(app: &TestApp) -> (Package, Package, Package) {
     let folder = app.folder(None, "folder").await;
     let file = app.file(Some(&folder), "file", b"12345").await;
     let other = app.file(Some(&folder), "other", b"123").await;
     app.workspace.populate().await.unwrap();
     app.trash(&folder).await;
-    let (message, plan) = almost_done(&app, &app.token("editor").await, &folder).await;
-    set_state(&app, &file, "DELETING").await;
-    restore::finish(&app.app.db, &message, &plan, &Reasons::new()).await.unwrap();
+    (folder, file, other)
+}
+
+#[tokio::test]
+async fn a_file_outlives_the_failure_of_its_neighbour() {
+    let app = TestApp::start().await;
+    let (folder, file, other) = folder_with_two_files(&app).await;
+    let token = app.token("editor").await;
+    app.order(&token, &[&folder.node_id, &file.node_id]).await;
+    app.faults.fail_key(&app.keys(&other).await[0], 100, Failure::AccessDenied);
+    app.work().await;
+    assert_eq!(app.row(file.id).await, ("READY".into(), "file".into()));
+    assert_eq!(app.row(folder.id).await, ("READY".into(), "folder".into()));
+    assert_eq!(app.row(other.id).await.0, "DELETED");
+    app.assert_counted().await;
+    app.assert_idle().await;
+}
+
+#[tokio::test]
+async fn what_is_deleted_again_while_it_comes_back_stays_deleted() {
+    let app = TestApp::start().await;
+    let (folder, file, other) = folder_with_two_files(&app).await;
+    app.order(&app.token("editor").await, &[&folder.node_id]).await;
+    app.work_during_undelete(async { set_state(&app, &file, "DELETING").await }).await;
     assert_eq!(app.row(file.id).await.0, "DELETING");
     assert_eq!(app.row(other.id).await.0, "READY");
     app.assert_counted().await;
+    let progress = app.progress(&app.token("viewer").await, &folder).await;
+    assert_eq!(progress["failed"], json!([{"id": file.node_id, "reason": "it was deleted again"}]));
 }
 
 #[tokio::test]
 async fn an_order_ends_when_its_package_is_deleted_again_and_never_comes_back_by_itself() {
     let app = TestApp::start().await;
-    let file = app.file(None, "file", b"-").await;
-    app.trash(&file).await;
-    app.order(&app.token("editor").await, &[&file.node_id]).await;
-    let message = app.messages().remove(0);
-    set_state(&app, &file, "DELETING").await;
-    assert_eq!(app.run(&message).await.unwrap().restored, 0);
-    set_state(&app, &file, "DELETED").await;
-    assert_eq!(app.run(&message).await.unwrap().restored, 0, "the order is closed");
-    let unfinished = restore::find_unfinished(&app.app.db).await.unwrap();
-    assert!(unfinished.iter().all(|message| message.workspace != app.workspace.id));
-    let progress = app.progress(&app.token("viewer").await, &file).await;
-    assert_eq!(progress["failed"][0]["reason"], "it is being deleted");
+    for (state, reason) in [("DELETING", "it is being deleted"), ("DELETED", "it was deleted again")] {
+        let file = app.file(None, "file", b"-").await;
+        app.trash(&file).await;
+        app.order(&app.token("editor").await, &[&file.node_id]).await;
+        set_state(&app, &file, state).await;
+        assert_eq!(app.work().await.restored, 0);
+        set_state(&app, &file, "DELETED").await;
+        assert_eq!(app.work().await.restored, 0, "the order is over");
+        app.assert_idle().await;
+        let progress = app.progress(&app.token("viewer").await, &file).await;
+        assert_eq!(progress["failed"][0]["reason"], reason);
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_an_order_held_is_left_when_its_package_is_deleted_again_or_purged() {
+    let app = TestApp::start().await;
+    for purge_it in [false, true] {
+        let (folder, file, other) = folder_with_two_files(&app).await;
+        app.order(&app.token("editor").await, &[&file.node_id]).await;
+        app.work_during_undelete(async {
+            if purge_it {
+                purge(&app, &file).await;
+            } else {
+                set_state(&app, &file, "DELETED").await;
+            }
+        })
+        .await;
+        assert_eq!(app.row(folder.id).await.0, "DELETED", "it came only for the file");
+        assert_eq!(app.row(other.id).await.0, "DELETED");
+        app.assert_idle().await;
+        app.sql(&format!(r#"UPDATE "WORKSPACE".packages SET name = 'x' || id WHERE id = {}"#, folder.id))
+            .await;
+    }
 }
 
 #[tokio::test]
@@ -93,6 +105,115 @@ async fn nothing_comes_back_into_a_folder_that_is_being_deleted() {
 }
 
 #[tokio::test]
+async fn the_folder_above_may_be_deleted_while_s3_is_asked() {
+    let app = TestApp::start().await;
+    let live = app.folder(None, "live").await;
+    let folder = app.folder(Some(&live), "folder").await;
+    let file = app.file(Some(&folder), "file", b"-").await;
+    app.workspace.populate().await.unwrap();
+    app.trash(&folder).await;
+    app.order(&app.token("editor").await, &[&file.node_id]).await;
+    app.work_during_undelete(async { set_state(&app, &live, "DELETING").await }).await;
+    for package in [&folder, &file] {
+        assert_eq!(app.row(package.id).await.0, "DELETED");
+    }
+    app.assert_idle().await;
+}
+
+#[tokio::test]
+async fn what_the_platform_is_still_deleting_comes_back_when_that_has_ended() {
+    let app = TestApp::start().await;
+    let (folder, file, other) = folder_with_two_files(&app).await;
+    set_state(&app, &file, "DELETING").await;
+    let mut app = app;
+    app.restorer.limits.blocked_delay = std::time::Duration::from_millis(20);
+    app.order(&app.token("editor").await, &[&folder.node_id]).await;
+    for _ in 0..2 {
+        app.run().await.unwrap();
+        assert_eq!(app.row(other.id).await.0, "READY");
+        let progress = app.progress(&app.token("viewer").await, &folder).await;
+        assert_eq!((&progress["restored"], &progress["order"]), (&json!(1), &json!("waiting")));
+        assert!(progress["failed"][0]["reason"].as_str().unwrap().contains("still deleting"), "{progress}");
+    }
+    set_state(&app, &file, "DELETED").await;
+    app.work().await;
+    assert_eq!(app.row(file.id).await, ("READY".into(), "file".into()));
+    app.assert_counted().await;
+    app.assert_idle().await;
+    let progress = app.progress(&app.token("viewer").await, &folder).await;
+    assert_eq!((&progress["restored"], &progress["failed"]), (&json!(2), &json!([])));
+}
+
+#[tokio::test]
+async fn a_deletion_that_does_not_end_is_not_waited_for_without_end() {
+    let mut app = TestApp::start().await;
+    let (folder, file, other) = folder_with_two_files(&app).await;
+    set_state(&app, &file, "DELETING").await;
+    app.restorer.limits.max_blocked = std::time::Duration::ZERO;
+    app.restore(&folder).await;
+    assert_eq!(app.row(other.id).await.0, "READY");
+    assert_eq!(app.row(file.id).await.0, "DELETING");
+    app.assert_idle().await;
+}
+
+#[tokio::test]
+async fn a_live_folder_is_ordered_for_what_is_in_the_trash_beneath_it() {
+    let app = TestApp::start().await;
+    let (folder, file, other) = folder_with_two_files(&app).await;
+    app.restore(&file).await;
+    assert_eq!(app.row(folder.id).await.0, "READY", "it came with the file");
+    assert_eq!(app.row(other.id).await.0, "DELETED");
+    assert_eq!(app.restore(&folder).await.restored, 1);
+    assert_eq!(app.row(other.id).await, ("READY".into(), "other".into()));
+    app.assert_counted().await;
+    let nothing = app.order(&app.token("editor").await, &[&folder.node_id]).await.json();
+    assert_eq!(nothing["success"], json!([]), "there is nothing in the trash beneath it");
+    app.assert_idle().await;
+}
+
+#[tokio::test]
+async fn a_circle_of_parents_has_a_reason_of_its_own() {
+    let app = TestApp::start().await;
+    let (a, b) = (app.folder(None, "a").await, app.folder(None, "b").await);
+    let file = app.file(Some(&b), "file", b"-").await;
+    app.trash(&a).await;
+    app.trash(&b).await;
+    let parent = |child: &Package, parent: &Package| {
+        format!(r#"UPDATE "WORKSPACE".packages SET parent_id = {} WHERE id = {};"#, parent.id, child.id)
+    };
+    app.sql(&format!("{}{}", parent(&a, &b), parent(&b, &a))).await;
+    let token = app.token("editor").await;
+    app.order(&token, &[&a.node_id, &file.node_id]).await;
+    assert_eq!(app.work().await.restored, 0);
+    for package in [&a, &file] {
+        assert_eq!(app.row(package.id).await.0, "DELETED");
+        let progress = app.progress(&token, package).await;
+        assert_eq!(progress["failed"][0]["reason"], "the folders above it form a circle");
+    }
+    app.assert_idle().await;
+}
+
+#[tokio::test]
+async fn a_tree_of_any_depth_comes_back() {
+    let mut app = TestApp::start().await;
+    app.restorer.limits.batch_size = 100;
+    let top = app.folder(None, "0").await;
+    let mut folder = top.clone();
+    for depth in 1..400 {
+        folder = app.folder(Some(&folder), &depth.to_string()).await;
+    }
+    let leaf = app.file(Some(&folder), "leaf", b"12345").await;
+    app.workspace.populate().await.unwrap();
+    app.trash(&top).await;
+    assert_eq!(app.restore(&top).await.restored, 401);
+    assert_eq!(app.row(leaf.id).await, ("READY".into(), "leaf".into()));
+    app.assert_counted().await;
+    app.trash(&top).await;
+    assert_eq!(app.restore(&leaf).await.restored, 401, "with all folders above");
+    app.assert_counted().await;
+}
+
+#[tokio::test]
 async fn a_name_that_was_deleted_twice_is_given_back() {
     let app = TestApp::start().await;
     let file = app.file(None, "file.txt", b"-").await;
@@ -102,24 +223,6 @@ async fn a_name_that_was_deleted_twice_is_given_back() {
     assert!(app.row(file.id).await.1.matches("__DELETED__").count() == 2);
     app.restore(&file).await;
     assert_eq!(app.row(file.id).await, ("READY".into(), "file.txt".into()));
-}
-
-#[tokio::test]
-async fn a_repeated_finish_costs_no_more_than_the_first() {
-    let app = TestApp::start().await;
-    let folder = app.folder(None, "folder").await;
-    app.files(&folder, 50).await;
-    app.trash(&folder).await;
-    app.order(&app.token("editor").await, &[&folder.node_id]).await;
-    let message = app.messages().remove(0);
-    let plan = restore::claim(&app.app.db, &message).await.unwrap().unwrap();
-    let mut costs = Vec::new();
-    for _ in 0..2 {
-        let before = app.app.db.statements();
-        restore::finish(&app.app.db, &message, &plan, &Reasons::new()).await.unwrap();
-        costs.push(app.app.db.statements() - before);
-    }
-    assert!(costs[1] <= costs[0], "{costs:?}");
 }
 
 #[tokio::test]
@@ -156,8 +259,8 @@ async fn odd_keys_are_undeleted_like_others() {
     app.store.put(STORAGE, "odd/a\u{1}b", b"x".to_vec(), "text/plain").unwrap();
     app.workspace.populate().await.unwrap();
     app.trash(&folder).await;
-    let outcomes = app.restore(&folder).await;
-    assert_eq!((outcomes[0].restored, outcomes[0].failed), (keys.len() + 1, 0));
+    let outcome = app.restore(&folder).await;
+    assert_eq!((outcome.restored, outcome.failed), (keys.len() + 1, 0));
     for key in keys {
         assert!(!app.store.versions(STORAGE, key)[0].delete_marker, "{key}");
     }
@@ -175,8 +278,7 @@ async fn orders_and_runs_on_the_same_packages_do_not_wait_in_circles() {
         app.trash(&folder).await;
         let ids: Vec<_> = files.iter().rev().map(|file| &file.node_id).collect();
         app.order(&token, &[&folder.node_id]).await;
-        let message = app.messages().remove(0);
-        let (outcome, answer) = tokio::join!(app.run(&message), app.order(&token, &ids));
+        let (outcome, answer) = tokio::join!(app.run(), app.order(&token, &ids));
         outcome.unwrap();
         assert_eq!(answer.status, 200);
         app.work().await;
@@ -185,84 +287,75 @@ async fn orders_and_runs_on_the_same_packages_do_not_wait_in_circles() {
 }
 
 #[tokio::test]
-async fn a_run_that_slept_through_a_deletion_does_not_end_the_next_order() {
+async fn a_package_that_was_deleted_and_ordered_again_meanwhile_is_not_finished_with_the_markers_of_before() {
     let app = TestApp::start().await;
     let file = app.file(None, "file", b"12345").await;
     app.workspace.populate().await.unwrap();
     app.trash(&file).await;
     let token = app.token("editor").await;
-    let (slow, plan) = almost_done(&app, &token, &file).await;
-    // Meanwhile the message is delivered once more, and the package is deleted and ordered again.
-    assert_eq!(app.run(&slow).await.unwrap().restored, 1);
-    app.trash(&file).await;
     app.order(&token, &[&file.node_id]).await;
-
-    let overtaken = restore::finish(&app.app.db, &slow, &plan, &Reasons::new()).await;
-    assert!(matches!(overtaken, Err(Stopped::Overtaken)));
-    assert_eq!(app.row(file.id).await.0, "RESTORING");
-    assert_eq!(app.work().await[0].restored, 1);
+    let key = app.keys(&file).await.remove(0);
+    app.work_during_undelete(async {
+        // The platform deletes it again, with a marker of its own, and the person orders it again.
+        set_state(&app, &file, "DELETED").await;
+        app.store.delete_marker(STORAGE, &key).unwrap();
+        app.order(&token, &[&file.node_id]).await;
+    })
+    .await;
     assert_eq!(app.row(file.id).await, ("READY".into(), "file".into()));
-    assert!(!app.store.versions(STORAGE, &app.keys(&file).await[0])[0].delete_marker);
+    assert!(!app.store.versions(STORAGE, &key)[0].delete_marker, "READY and visible");
     app.assert_counted().await;
+    app.assert_idle().await;
 }
 
 #[tokio::test]
-async fn a_folder_does_not_bring_back_what_was_deleted_and_ordered_anew_beneath_it() {
+async fn a_file_in_a_folder_that_comes_back_may_be_deleted_and_ordered_again_meanwhile() {
     let app = TestApp::start().await;
-    let folder = app.folder(None, "folder").await;
-    let file = app.file(Some(&folder), "file", b"12345").await;
-    app.workspace.populate().await.unwrap();
-    app.trash(&folder).await;
+    let (folder, file, other) = folder_with_two_files(&app).await;
     let token = app.token("editor").await;
-    let (around, plan) = almost_done(&app, &token, &folder).await;
-    app.store.delete_marker(STORAGE, &app.keys(&file).await[0]).unwrap();
-    set_state(&app, &file, "DELETED").await;
-    app.order(&token, &[&file.node_id]).await;
-
-    let overtaken = restore::finish(&app.app.db, &around, &plan, &Reasons::new()).await;
-    assert!(matches!(overtaken, Err(Stopped::Overtaken)));
-    app.run(&around).await.unwrap();
-    app.work().await;
-    for package in [&folder, &file] {
+    app.order(&token, &[&folder.node_id, &file.node_id]).await;
+    let key = app.keys(&file).await.remove(0);
+    app.work_during_undelete(async {
+        app.store.delete_marker(STORAGE, &key).unwrap();
+        set_state(&app, &file, "DELETED").await;
+        app.order(&token, &[&file.node_id]).await;
+    })
+    .await;
+    for package in [&folder, &file, &other] {
         assert_eq!(app.row(package.id).await.0, "READY");
+        for key in app.keys(package).await {
+            assert!(!app.store.versions(STORAGE, &key)[0].delete_marker);
+        }
     }
-    assert!(!app.store.versions(STORAGE, &app.keys(&file).await[0])[0].delete_marker);
     app.assert_counted().await;
 }
 
 #[tokio::test]
 async fn an_impatient_order_does_not_stop_the_run_that_is_under_way() {
     let app = TestApp::start().await;
-    let folder = app.folder(None, "folder").await;
-    let file = app.file(Some(&folder), "file", b"-").await;
-    app.trash(&folder).await;
+    let (folder, file, _) = folder_with_two_files(&app).await;
     let token = app.token("editor").await;
-    let (message, plan) = almost_done(&app, &token, &folder).await;
-    app.order(&token, &[&folder.node_id, &file.node_id]).await;
-    let finished = restore::finish(&app.app.db, &message, &plan, &Reasons::new()).await.unwrap();
-    assert_eq!(finished.restored.len(), 2);
+    app.order(&token, &[&folder.node_id]).await;
+    let outcome = app
+        .work_during_undelete(async {
+            drop(app.order(&token, &[&folder.node_id, &file.node_id]).await);
+        })
+        .await;
+    assert_eq!(outcome.restored, 3);
+    app.assert_idle().await;
 }
 
 #[tokio::test]
 async fn an_order_is_forgotten_when_its_package_is_purged() {
     let app = TestApp::start().await;
-    let (one, other) = (app.file(None, "one", b"-").await, app.file(None, "other", b"-").await);
-    app.trash(&one).await;
-    app.trash(&other).await;
-    let orders = async || {
-        let sql = "SELECT count(*) FROM packages_service.restore_orders WHERE workspace_id = $1";
-        app.workspace.client.query_one(sql, &[&app.workspace.id.0]).await.unwrap().get::<_, i64>(0)
-    };
+    let file = app.file(None, "one", b"-").await;
+    app.trash(&file).await;
     let token = app.token("editor").await;
-    app.order(&token, &[&one.node_id, &other.node_id]).await;
-    let message = app.messages().into_iter().find(|message| message.package.id == one.id).unwrap();
-    purge(&app, &one).await;
-    assert_eq!(orders().await, 2);
-    assert_eq!(app.run(&message).await.unwrap().restored, 0, "whoever takes the message up");
-    assert_eq!(orders().await, 1);
-    purge(&app, &other).await;
-    restore::find_unfinished(&app.app.db).await.unwrap();
-    assert_eq!(orders().await, 0, "or looks for what is not finished");
+    app.order(&token, &[&file.node_id]).await;
+    purge(&app, &file).await;
+    assert_eq!(app.unfinished().await, 1);
+    assert_eq!(app.work().await.restored, 0);
+    app.assert_idle().await;
 }
 
 async fn purge(app: &TestApp, package: &Package) {

@@ -43,16 +43,15 @@ async fn a_folder_of_folders_is_counted_once() {
 }
 
 #[tokio::test]
-async fn counting_happens_once_however_often_a_message_comes() {
+async fn counting_happens_once_however_often_a_worker_is_woken() {
     let app = TestApp::start().await;
     let file = app.file(None, "a", &[0; 100]).await;
     app.workspace.populate().await.unwrap();
     app.trash(&file).await;
     let token = app.token("editor").await;
     app.order(&token, &[&file.node_id]).await;
-    let message = app.messages().remove(0);
     for _ in 0..3 {
-        app.run(&message).await.unwrap();
+        app.run().await.unwrap();
         app.assert_counted().await;
     }
     assert_eq!(app.changelog().0.len(), 1);
@@ -73,6 +72,28 @@ async fn counters_that_are_null_or_missing_count_as_nothing() {
     .await;
     app.restore(&file).await;
     app.assert_counted().await;
+}
+
+#[tokio::test]
+async fn a_file_without_a_size_counts_as_nothing_and_harms_no_counter() {
+    let app = TestApp::start().await;
+    let live = app.folder(None, "live").await;
+    let folder = app.folder(Some(&live), "folder").await;
+    let file = app.file(Some(&folder), "a", &[0; 100]).await;
+    let unknown = app.file(Some(&folder), "b", &[0; 7]).await;
+    app.sql(&format!(r#"UPDATE "WORKSPACE".files SET size = NULL WHERE package_id = {}"#, unknown.id)).await;
+    app.workspace.populate().await.unwrap();
+    app.trash(&folder).await;
+    app.restore(&unknown).await;
+    app.restore(&file).await;
+    let counted = app.workspace.counted().await.unwrap();
+    for package in [&live, &folder, &file] {
+        assert_eq!(counted[&format!("package {}", package.id)], 100);
+    }
+    app.assert_counted().await;
+    let sql = format!(r#"SELECT count(*) FROM "{}".package_storage WHERE size IS NULL"#, app.workspace.id);
+    let nulls: i64 = app.workspace.client.query_one(&sql, &[]).await.unwrap().get(0);
+    assert_eq!(nulls, 0);
 }
 
 impl TestApp {

@@ -1,0 +1,68 @@
+//! Giving names back.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use crate::{
+    db::{self, Tx, packages::PackageRow, restores::assign_names},
+    id::{PackageId, WorkspaceId},
+    name,
+};
+
+/// How often the names are tried again when an upload takes one of them between our look and our update.
+const MAX_RACES: usize = 10;
+
+/// Gives every package its original name or, where that is taken, the first free candidate after it, and makes it READY.
+/// Answers the names.
+pub(super) async fn give_names(
+    tx: &mut Tx<'_>,
+    workspace: WorkspaceId,
+    packages: &[PackageRow],
+) -> Result<HashMap<PackageId, String>, db::Error> {
+    let mut given = HashMap::with_capacity(packages.len());
+    let mut open: Vec<&PackageRow> = packages.iter().collect();
+    for number in 0..=name::LAST_NUMBER + 1 {
+        if open.is_empty() {
+            break;
+        }
+        let ids: Vec<i32> = open.iter().map(|package| package.id.0).collect();
+        let names: Vec<String> = open.iter().map(|package| candidate(package, number)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        given.extend(assign_racing(tx, workspace, &ids, &names).await?);
+        open.retain(|package| !given.contains_key(&package.id));
+    }
+    Ok(given)
+}
+
+/// The original name first, then the numbered ones, at last one that nobody has.
+fn candidate(package: &PackageRow, number: u32) -> String {
+    let original = name::original(&package.name, &package.node_id);
+    match number {
+        0 => original.to_owned(),
+        1..=name::LAST_NUMBER => name::numbered(original, package.kind, number),
+        _ => name::unique(original, package.kind, Uuid::new_v4()),
+    }
+}
+
+/// One round of names. The statement looks first, but an upload may commit the same name before our update does: then
+/// the unique index refuses the whole round, and a new look sees the upload.
+async fn assign_racing(
+    tx: &mut Tx<'_>,
+    workspace: WorkspaceId,
+    ids: &[i32],
+    names: &[&str],
+) -> Result<Vec<(PackageId, String)>, db::Error> {
+    let mut races = 0;
+    loop {
+        let savepoint = tx.savepoint().await?;
+        match assign_names(&savepoint, workspace, ids, names).await {
+            Ok(given) => {
+                savepoint.commit().await?;
+                return Ok(given);
+            }
+            Err(error) if error.is_name_clash() && races < MAX_RACES => races += 1,
+            Err(error) => return Err(error),
+        }
+    }
+}
