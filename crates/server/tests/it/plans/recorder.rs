@@ -1,5 +1,5 @@
 //! A way to Postgres that writes down how each statement was carried out: `auto_explain` tells the client as a notice
-//! ("Message Formats" and "auto_explain" in PostgreSQL's manual).
+//! ("Message Formats", and the chapter on `auto_explain`, in PostgreSQL's manual).
 
 use std::{
     io,
