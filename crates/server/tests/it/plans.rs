@@ -86,9 +86,11 @@ async fn restore_follows_indexes_in_every_shape() {
     fill(&app, Shape::ManySmall).await;
     for shape in Shape::ALL {
         let tree = fill(&app, shape).await;
-        app.store.put_hidden(STORAGE, &app.workspace.stored(&tree).await.unwrap()).unwrap();
+        let (store, stored) = (app.store.clone(), app.workspace.stored(&tree).await.unwrap());
+        let objects = tokio::task::spawn_blocking(move || store.put_hidden(STORAGE, &stored));
         app.workspace.trash_tree(&tree).await.unwrap();
         app.workspace.analyze().await.unwrap();
+        objects.await.unwrap().unwrap();
         app.restore(&tree.root).await;
         let ready = app.workspace.count_in_state(&tree, "READY").await.unwrap();
         assert_eq!(ready, tree.files + tree.folders.len(), "{shape:?}");
