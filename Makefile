@@ -29,10 +29,11 @@ local-services: ## Start those three, and say how tests are told to use them
 lint: ## Run the whole gate, as CI does
 	.ci/run
 
-bench: setup ## Print what the Lambda functions cost, and how long a signature takes
+bench: setup ## Print what functions, signatures and restores cost
 	cargo build --release --locked --package lambda
 	cargo run --release --locked --package lambda --example figures
 	cargo run --release --locked --package signing --example rates
+	cargo run --release --locked --package server --example restore
 
 openapi: ## Write the OpenAPI documents that the handlers describe
 	@scripts/openapi

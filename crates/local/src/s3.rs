@@ -7,6 +7,7 @@
 //! | module | is about |
 //! | --- | --- |
 //! | `store` | [`S3`]: what one can do with buckets, objects and versions, without HTTP |
+//! | `many` | thousands of objects at once, for tests |
 //! | `state`, `journal`, `bodies`, `version` | what that is in memory and on disk |
 //! | `listing` | pages of keys and versions |
 //! | `server`, `gate` | the port, and what is checked before the protocol crate sees a request |
@@ -27,6 +28,7 @@ mod gate;
 mod journal;
 mod listing;
 mod listings;
+mod many;
 mod objects;
 mod server;
 mod service;

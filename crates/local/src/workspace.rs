@@ -1,10 +1,11 @@
 //! Making a tenant and what is in it: for the demo, and for tests, each of which owns one.
 //!
 //! The rows are as the platform makes them, its deletion included (`packages`); what lies in S3 is the caller's
-//! business. `people` says who may do what, `usage` counts bytes.
+//! business. `people` says who may do what, `usage` counts bytes, `shapes` makes many packages fast.
 
 mod packages;
 mod people;
+mod shapes;
 mod usage;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 pub use self::{
     packages::{NewPackage, Package},
     people::{Team, User},
+    shapes::{Filling, Shape, Tree},
     usage::Counters,
 };
 use crate::schema;

@@ -121,14 +121,7 @@ impl S3 {
         body: impl Into<Bytes>,
         attributes: Attributes,
     ) -> io::Result<String> {
-        let bytes = body.into();
-        let object = NewObject {
-            size: bytes.len() as u64,
-            etag: hex::encode(Md5::digest(&bytes)),
-            attributes,
-            checksum: None,
-            body: self.bodies().stage(bytes)?,
-        };
+        let object = self.stage(body.into(), attributes)?;
         let version = self.add(bucket, key, object, |_| true).map_err(into_io)?;
         Ok(version.id.to_string())
     }
@@ -219,16 +212,27 @@ impl S3 {
         if !expected(newest.and_then(|version| version.content.as_deref())) {
             return Err(Refusal::PreconditionFailed);
         }
-        let NewObject { size, etag, attributes, checksum, body } = object;
-        let id = state.next_id()?;
-        let body = self.bodies().keep(body, &id)?;
-        let content = Content { size, etag, attributes, checksum, body };
-        let version = Version { id, modified: self.now(), content: Some(Box::new(content)) };
+        let version = self.version(&mut state, object)?;
         if let Err(error) = state.commit([Entry::add(bucket, key, &version)]) {
             self.bodies().discard(&version.id);
             return Err(error.into());
         }
         Ok(Arc::new(version))
+    }
+
+    /// Content of these bytes.
+    pub(super) fn stage(&self, bytes: Bytes, attributes: Attributes) -> io::Result<NewObject> {
+        let (size, etag) = (bytes.len() as u64, hex::encode(Md5::digest(&bytes)));
+        Ok(NewObject { size, etag, attributes, checksum: None, body: self.bodies().stage(bytes)? })
+    }
+
+    /// The version that is to hold this content; nobody sees it yet.
+    pub(super) fn version(&self, state: &mut State, object: NewObject) -> io::Result<Version> {
+        let NewObject { size, etag, attributes, checksum, body } = object;
+        let id = state.next_id()?;
+        let body = self.bodies().keep(body, &id)?;
+        let content = Content { size, etag, attributes, checksum, body };
+        Ok(Version { id, modified: self.now(), content: Some(Box::new(content)) })
     }
 
     /// For each key: removes the version named, or else hides the key behind a new delete marker. All or, if the
@@ -268,16 +272,16 @@ impl S3 {
     }
 
     /// Milliseconds since the Unix epoch.
-    fn now(&self) -> u64 {
+    pub(super) fn now(&self) -> u64 {
         u64::try_from(self.inner.clock.date().unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn into_io(refusal: Refusal) -> io::Error {
+pub(super) fn into_io(refusal: Refusal) -> io::Error {
     match refusal {
         Refusal::Io(error) => error,
         Refusal::NoSuchBucket => io::Error::new(io::ErrorKind::NotFound, "no such bucket"),

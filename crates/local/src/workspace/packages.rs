@@ -68,25 +68,28 @@ impl Workspace {
     async fn one(&self, dataset: &Dataset, new: NewPackage) -> Result<Package, Error> {
         let sql = format!(r#"SELECT nextval('"{}".packages_id_seq')::int"#, self.id);
         let id = PackageId(self.client.query_one(&sql, &[]).await?.get(0));
-        let package = Package { id, node_id: node_id(&new) };
+        let package = Package { id, node_id: node_id(new.kind) };
         self.insert(dataset, std::slice::from_ref(&new), std::slice::from_ref(&package)).await?;
         Ok(package)
     }
 
-    /// Many packages in three statements.
-    pub async fn packages(&self, dataset: &Dataset, new: &[NewPackage]) -> Result<Vec<Package>, Error> {
+    /// Numbers for so many packages.
+    pub(super) async fn take_ids(&self, count: usize) -> Result<Vec<PackageId>, Error> {
         // Not one number and counting on from there: others may take numbers at the same time.
         let sql = format!(
             r#"SELECT nextval('"{}".packages_id_seq')::int FROM generate_series(1, $1::bigint)"#,
             self.id
         );
-        let count = i64::try_from(new.len()).unwrap_or(i64::MAX);
-        let ids = self.client.query(&sql, &[&count]).await?;
-        let made = |(id, new): (&tokio_postgres::Row, _)| Package {
-            id: PackageId(id.get(0)),
-            node_id: node_id(new),
-        };
-        let made: Vec<Package> = ids.iter().zip(new).map(made).collect();
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let rows = self.client.query(&sql, &[&count]).await?;
+        Ok(rows.iter().map(|row| PackageId(row.get(0))).collect())
+    }
+
+    /// Many packages in three statements.
+    pub async fn packages(&self, dataset: &Dataset, new: &[NewPackage]) -> Result<Vec<Package>, Error> {
+        let ids = self.take_ids(new.len()).await?;
+        let made = |(id, new): (PackageId, &NewPackage)| Package { id, node_id: node_id(new.kind) };
+        let made: Vec<Package> = ids.into_iter().zip(new).map(made).collect();
         self.insert(dataset, new, &made).await?;
         Ok(made)
     }
@@ -157,7 +160,8 @@ impl Workspace {
     }
 }
 
-fn node_id(new: &NewPackage) -> PackageNodeId {
-    let kind = if new.kind == "Collection" { "collection" } else { "package" };
+/// A new public id for a package of this kind.
+pub(super) fn node_id(kind: &str) -> PackageNodeId {
+    let kind = if kind == "Collection" { "collection" } else { "package" };
     known(PackageNodeId::parse(&format!("N:{kind}:{}", Uuid::new_v4())))
 }

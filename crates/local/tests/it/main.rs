@@ -5,4 +5,5 @@ mod edge;
 mod lambda;
 mod postgres;
 mod s3;
+mod shapes;
 mod workspace;

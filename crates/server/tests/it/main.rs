@@ -20,6 +20,7 @@ mod hostile;
 mod listener;
 mod openapi;
 mod pinning;
+mod plans;
 mod presign;
 mod proxy;
 mod restore;

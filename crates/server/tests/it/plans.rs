@@ -1,0 +1,99 @@
+//! What the service asks of Postgres costs as much as what it is about, however large the tenant is: no statement reads a
+//! whole table of packages or files.
+
+mod recorder;
+
+use local::workspace::{Filling, Shape, Tree};
+use recorder::{Plans, can_explain};
+
+use crate::app::{STORAGE, TestApp};
+
+/// Files in each tree. The planner goes by the index from about a thousand.
+const FILES: usize = 20_000;
+
+/// A service whose statements are recorded.
+async fn recorded() -> (Plans, TestApp) {
+    let plans = Plans::record().await;
+    let mut app = TestApp::start().await;
+    app.through(plans.db());
+    (plans, app)
+}
+
+async fn fill(app: &TestApp, shape: Shape) -> Tree {
+    app.workspace.fill(&app.dataset, None, &Filling::live(shape, FILES, STORAGE)).await.unwrap()
+}
+
+fn assert_goes_by_index(plans: &Plans, app: &TestApp, what: &str) {
+    let scans = plans.whole_scans(app.workspace.id);
+    assert!(scans.is_empty(), "{what}: {} whole scans, the first: {}", scans.len(), scans[0]);
+}
+
+#[tokio::test]
+async fn a_whole_scan_is_recognised() {
+    if !can_explain().await {
+        return;
+    }
+    let (plans, app) = recorded().await;
+    let other = local::testing::workspace().await;
+    let file = app.file(None, "file", b"-").await;
+    let client = plans.client().await;
+    let sql = |sql: &str| sql.replace("WORKSPACE", &app.workspace.id.to_string());
+    client.batch_execute("SET enable_seqscan = off").await.unwrap();
+    client.query(&sql(r#"SELECT 1 FROM "WORKSPACE".packages WHERE id = $1"#), &[&file.id.0]).await.unwrap();
+    assert_goes_by_index(&plans, &app, "one package");
+    client.query(&sql(r#"SELECT 1 FROM "WORKSPACE".packages ORDER BY id"#), &[]).await.unwrap();
+    assert_eq!(plans.whole_scans(app.workspace.id).len(), 1, "a whole index");
+    client.batch_execute("RESET enable_seqscan").await.unwrap();
+    let join = r#"SELECT 1 FROM "WORKSPACE".packages p, "WORKSPACE".files f, "WORKSPACE".datasets d WHERE f.size > 0"#;
+    client.query(&sql(join), &[]).await.unwrap();
+    let never = r#"SELECT 1 WHERE false AND EXISTS (SELECT 1 FROM "WORKSPACE".files)"#;
+    client.query(&sql(never), &[]).await.unwrap();
+    let scans = plans.whole_scans(app.workspace.id);
+    assert_eq!(scans.len(), 3, "{scans:?}");
+    assert!(scans[1].contains("Seq Scan") && scans[1].contains("FROM"), "{}", scans[1]);
+    assert_eq!(plans.whole_scans(other.id), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn links_follow_indexes() {
+    if !can_explain().await {
+        return;
+    }
+    let (plans, app) = recorded().await;
+    let tree = fill(&app, Shape::FewHuge).await;
+    app.workspace.analyze().await.unwrap();
+    let package = app.workspace.files(&tree, 1).await.unwrap().remove(0);
+    let token = app.token("viewer").await;
+    for path in [
+        app.presign_path(&package, ""),
+        app.presign_path(&package, "&path=a.png"),
+        app.sign_path(&package, "a.png"),
+    ] {
+        let answer = app.get(&path, &token).await;
+        assert!(answer.status.as_u16() < 400, "{path}: {:?}", answer.body);
+    }
+    assert_goes_by_index(&plans, &app, "links");
+    assert!(plans.statements().iter().any(|sql| sql.contains(".files")), "nothing was heard of files");
+}
+
+#[tokio::test]
+#[ignore = "the engine is being rewritten"]
+async fn restore_follows_indexes_in_every_shape() {
+    if !can_explain().await {
+        return;
+    }
+    let (plans, app) = recorded().await;
+    fill(&app, Shape::ManySmall).await;
+    for shape in Shape::ALL {
+        let tree = fill(&app, shape).await;
+        let (store, stored) = (app.store.clone(), app.workspace.stored(&tree).await.unwrap());
+        let objects = tokio::task::spawn_blocking(move || store.put_hidden(STORAGE, &stored));
+        app.workspace.trash_tree(&tree).await.unwrap();
+        app.workspace.analyze().await.unwrap();
+        objects.await.unwrap().unwrap();
+        app.restore(&tree.root).await;
+        let ready = app.workspace.count_in_state(&tree, "READY").await.unwrap();
+        assert_eq!(ready, tree.files + tree.folders.len(), "{shape:?}");
+        assert_goes_by_index(&plans, &app, &format!("{shape:?}"));
+    }
+}

@@ -1,0 +1,163 @@
+//! A way to Postgres that writes down how each statement was carried out: `auto_explain` tells the client as a notice
+//! ("Message Formats", and the chapter on `auto_explain`, in PostgreSQL's manual).
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use packages::{db::Db, id::WorkspaceId};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+};
+use tokio_postgres::Config;
+
+/// What a connection starts with. Notices, not log entries: those would fill the server's log, too. What a trigger does is
+/// not told, so that a foreign key does not tell of each of its rows.
+const OPTIONS: &str = "-c session_preload_libraries=auto_explain -c auto_explain.log_level=notice \
+    -c auto_explain.log_min_duration=0 -c auto_explain.log_format=json -c auto_explain.log_analyze=on \
+    -c auto_explain.log_timing=off -c auto_explain.log_verbose=on";
+
+/// The tables that grow with packages.
+const LARGE: [&str; 2] = ["packages", "files"];
+
+/// Whether this Postgres has `auto_explain`, and lets us use it. If not, that is said.
+pub(super) async fn can_explain() -> bool {
+    let client = local::testing::connect(local::testing::database().await).await.unwrap();
+    let loaded = client.batch_execute("LOAD 'auto_explain'").await;
+    if let Err(error) = &loaded {
+        eprintln!(
+            "SKIPPED: how statements are carried out is not checked, Postgres has no auto_explain: {error}"
+        );
+    }
+    loaded.is_ok()
+}
+
+/// The plans of all statements that came this way.
+pub(super) struct Plans {
+    config: Config,
+    heard: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Plans {
+    /// Listens for connections to the test database.
+    pub(super) async fn record() -> Self {
+        let mut config: Config = local::testing::database().await.parse().unwrap();
+        let tokio_postgres::config::Host::Tcp(host) = &config.get_hosts()[0] else { panic!("TCP") };
+        let server = format!("{host}:{}", config.get_ports().first().copied().unwrap_or(5432));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        config = to(&config, listener.local_addr().unwrap().port());
+        let heard = Arc::default();
+        tokio::spawn(serve(listener, server, Arc::clone(&heard)));
+        Self { config, heard }
+    }
+
+    /// The database by this way.
+    pub(super) fn db(&self) -> Db {
+        Db::new(self.config.clone(), 4).unwrap()
+    }
+
+    /// A connection by this way.
+    pub(super) async fn client(&self) -> tokio_postgres::Client {
+        let (client, connection) = self.config.connect(tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    /// The statements so far, each as often as it was carried out.
+    pub(super) fn statements(&self) -> Vec<String> {
+        self.heard.lock().unwrap().iter().map(text).collect()
+    }
+
+    /// Where a statement so far has read the whole of a tenant's large table: its rows one after another, or all of an
+    /// index. What the planner prepared for and did not do is not among them.
+    pub(super) fn whole_scans(&self, workspace: WorkspaceId) -> Vec<String> {
+        let mut found = Vec::new();
+        for statement in &*self.heard.lock().unwrap() {
+            let scans = nodes(&statement["Plan"]).into_iter().filter(|node| reads_all(node, workspace));
+            found.extend(scans.map(|scan| format!("{}\n{}", described(scan), text(statement))));
+        }
+        found
+    }
+}
+
+/// The same role and database behind another port.
+fn to(config: &Config, port: u16) -> Config {
+    let mut other = Config::new();
+    other.host("127.0.0.1").port(port).options(OPTIONS);
+    other.user(config.get_user().unwrap()).dbname(config.get_dbname().unwrap());
+    other.password(config.get_password().unwrap_or_default());
+    other
+}
+
+fn text(statement: &Value) -> String {
+    statement["Query Text"].as_str().unwrap_or_default().to_owned()
+}
+
+/// A node of a plan and all beneath it.
+fn nodes(plan: &Value) -> Vec<&Value> {
+    let beneath = plan["Plans"].as_array().into_iter().flatten();
+    std::iter::once(plan).chain(beneath.flat_map(nodes)).collect()
+}
+
+fn reads_all(node: &Value, workspace: WorkspaceId) -> bool {
+    let is_large = LARGE.iter().any(|table| node["Relation Name"] == *table);
+    let is_ours = node["Schema"].as_str() == Some(&workspace.to_string());
+    let was_done = node["Actual Loops"].as_f64() != Some(0.0);
+    let is_whole = match node["Node Type"].as_str() {
+        Some("Seq Scan") => true,
+        Some("Index Scan" | "Index Only Scan") => node["Index Cond"].is_null(),
+        _ => false,
+    };
+    is_large && is_ours && was_done && is_whole
+}
+
+fn described(node: &Value) -> String {
+    let (kind, relation) = (&node["Node Type"], &node["Relation Name"]);
+    format!("{kind} on {relation}, {} times {} rows", node["Actual Loops"], node["Actual Rows"])
+}
+
+async fn serve(listener: TcpListener, server: String, heard: Arc<Mutex<Vec<Value>>>) {
+    while let Ok((client, _)) = listener.accept().await {
+        let server = TcpStream::connect(&server).await.unwrap();
+        client.set_nodelay(true).unwrap();
+        server.set_nodelay(true).unwrap();
+        let ((mut from, back), (answers, mut to)) = (client.into_split(), server.into_split());
+        tokio::spawn(async move {
+            let _ = tokio::io::copy(&mut from, &mut to).await;
+            to.shutdown().await
+        });
+        tokio::spawn(listen(answers, back, Arc::clone(&heard)));
+    }
+}
+
+/// Hands on what Postgres says; a plan is written down before the answer that it belongs to is complete. Ends when either
+/// side does.
+async fn listen(
+    mut answers: OwnedReadHalf,
+    mut back: OwnedWriteHalf,
+    heard: Arc<Mutex<Vec<Value>>>,
+) -> io::Result<()> {
+    loop {
+        let tag = answers.read_u8().await?;
+        let length = answers.read_u32().await?;
+        let mut body = vec![0; usize::try_from(length).unwrap() - 4];
+        answers.read_exact(&mut body).await?;
+        if let Some(plan) = (tag == b'N').then(|| plan(&body)).flatten() {
+            heard.lock().unwrap().push(plan);
+        }
+        back.write_all(&[&[tag], &length.to_be_bytes()[..], &body].concat()).await?;
+    }
+}
+
+/// The plan in a notice: its fields are a letter and a text each, `M` being the message.
+fn plan(notice: &[u8]) -> Option<Value> {
+    let message = notice.split(|&byte| byte == 0).find_map(|field| field.strip_prefix(b"M"))?;
+    let (_, plan) = std::str::from_utf8(message).ok()?.split_once("plan:\n")?;
+    Some(serde_json::from_str(plan).unwrap_or_else(|error| panic!("{error}: {plan}")))
+}
