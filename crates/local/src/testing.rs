@@ -27,12 +27,28 @@ pub async fn database() -> &'static str {
     URL.get_or_init(|| async { make().await.unwrap_or_else(|error| fail(&error)) }).await
 }
 
+/// The URL of a database for one test alone: for what looks through all tenants, those of other tests included.
+///
+/// # Panics
+/// Like [`database`].
+pub async fn database_of_its_own() -> String {
+    create_database(&server().0).await.unwrap_or_else(|error| fail(&error))
+}
+
 /// A fresh tenant in the test database.
 ///
 /// # Panics
 /// Like [`database`].
 pub async fn workspace() -> Workspace {
-    let client = connect(database().await).await.unwrap_or_else(|error| fail(&error));
+    workspace_in(database().await).await
+}
+
+/// A fresh tenant in this database.
+///
+/// # Panics
+/// Like [`database`].
+pub async fn workspace_in(database: &str) -> Workspace {
+    let client = connect(database).await.unwrap_or_else(|error| fail(&error));
     Workspace::create(Arc::new(client), "Test").await.unwrap_or_else(|error| fail(&error))
 }
 
@@ -44,17 +60,28 @@ pub async fn connect(url: &str) -> Result<Client, Error> {
 }
 
 async fn make() -> Result<String, Error> {
-    // Our own server is this process's alone: what is in it is an earlier one's.
-    let (server, max_age) = match environment("TEST_DATABASE_URL") {
-        Some(given) => (given, GIVEN_SERVER_MAX_AGE),
-        None => (postgres::shared_for_tests(), 0),
-    };
+    let (server, max_age) = server();
     let client = connect(&server).await?;
     let now: i64 = client.query_one("SELECT extract(epoch FROM now())::bigint", &[]).await?.get(0);
     drop_old(&client, now - max_age).await?;
+    create_database(&server).await
+}
+
+/// The server's URL, and after how many seconds a database on it is nobody's any more. Our own server is this process's
+/// alone: what is in it is an earlier one's.
+fn server() -> (String, i64) {
+    match environment("TEST_DATABASE_URL") {
+        Some(given) => (given, GIVEN_SERVER_MAX_AGE),
+        None => (postgres::shared_for_tests(), 0),
+    }
+}
+
+async fn create_database(server: &str) -> Result<String, Error> {
+    let client = connect(server).await?;
+    let now: i64 = client.query_one("SELECT extract(epoch FROM now())::bigint", &[]).await?.get(0);
     let name = format!("{PREFIX}{now}_{}", Uuid::new_v4().simple());
     client.batch_execute(&format!("CREATE DATABASE {name}")).await?;
-    let url = with_database(&server, &name);
+    let url = with_database(server, &name);
     schema::create_shared(&connect(&url).await?).await?;
     Ok(url)
 }

@@ -84,7 +84,7 @@ async fn the_last_attempt_puts_the_package_back_into_the_trash() {
 
 #[tokio::test]
 async fn what_cannot_be_done_in_time_is_handed_back() {
-    let stand = Stand::start().await;
+    let stand = Stand::start_alone().await;
     let function = Function::start(RESTORE, &stand.variables).await;
     let packages = [stand.restoring("a.txt").await, stand.restoring("b.txt").await];
     let messages = [stand.message(&packages[0]), stand.message(&packages[1])];

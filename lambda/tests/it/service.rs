@@ -225,7 +225,7 @@ async fn a_body_may_be_base64_and_must_then_be() {
 
 #[tokio::test]
 async fn an_order_that_the_queue_did_not_take_is_on_record() {
-    let stand = Stand::start().await;
+    let stand = Stand::start_alone().await;
     let function = Function::start(SERVICE, &stand.variables).await;
     let package = stand.file("a.txt", b"hello").await;
     stand.trash(&package).await;

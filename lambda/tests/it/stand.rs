@@ -32,6 +32,15 @@ pub(crate) struct Stand {
 
 impl Stand {
     pub(crate) async fn start() -> Self {
+        Self::start_in(testing::database().await).await
+    }
+
+    /// With a database that no other test is in: for schedules, which do what is due in all workspaces.
+    pub(crate) async fn start_alone() -> Self {
+        Self::start_in(&testing::database_of_its_own().await).await
+    }
+
+    async fn start_in(database: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = S3::open(&dir.path().join("s3"), Clock::System).unwrap();
         store.create_bucket(STORAGE).unwrap();
@@ -43,7 +52,7 @@ impl Stand {
         let key = dir.path().join("cloudfront.pem");
         std::fs::write(&key, &*PrivateKey::generate_p256().unwrap().to_pkcs8_pem().unwrap()).unwrap();
 
-        let mut variables = platform(testing::database().await);
+        let mut variables = platform(database);
         variables.extend([
             ("AWS_ENDPOINT_URL_S3", s3.endpoint()),
             ("PENNSIEVE_DOMAIN", "example.org".to_owned()),
@@ -57,7 +66,7 @@ impl Stand {
             ("DELETE_RECORD_DYNAMODB_TABLE_NAME", "none".to_owned()),
             ("JOBS_QUEUE_ID", "none".to_owned()),
         ]);
-        let workspace = testing::workspace().await;
+        let workspace = testing::workspace_in(database).await;
         let dataset = workspace.dataset("Test").await.unwrap();
         Self { workspace, dataset, store, faults, variables, dir, _s3: s3 }
     }

@@ -77,7 +77,6 @@ async fn links_follow_indexes() {
 }
 
 #[tokio::test]
-#[ignore = "the engine is being rewritten"]
 async fn restore_follows_indexes_in_every_shape() {
     if !can_explain().await {
         return;
