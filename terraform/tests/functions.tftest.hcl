@@ -39,6 +39,18 @@ run "functions" {
   }
 
   assert {
+    condition = { for name, target in aws_cloudwatch_event_target.restore : name => target.input } == {
+      resume = "{\"task\":\"resume\"}", maintain = "{\"task\":\"maintain\"}"
+    } && alltrue([for target in values(aws_cloudwatch_event_target.restore) : target.arn == aws_lambda_function.function["restore"].arn])
+    error_message = "Schedules wake the restore function with the tasks that it knows."
+  }
+
+  assert {
+    condition     = alltrue([for name, permission in aws_lambda_permission.restore_schedule : permission.source_arn == aws_cloudwatch_event_rule.restore[name].arn])
+    error_message = "Only its own schedules may call the restore function."
+  }
+
+  assert {
     condition     = alltrue([for config in values(aws_lambda_function_event_invoke_config.function) : config.destination_config[0].on_failure[0].destination == aws_sqs_queue.failed_invocations.arn])
     error_message = "Failed asynchronous calls are kept."
   }

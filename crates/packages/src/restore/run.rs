@@ -32,7 +32,7 @@ const CIRCLE: &str = "the folders above it form a circle";
 const STILL_DELETING: &str = "the platform is still deleting it; it comes back when that has ended";
 
 /// How often the lease of a dataset is looked at that somebody else has.
-const LEASE_INTERVAL: Duration = Duration::from_millis(200);
+const LEASE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What came of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -106,6 +106,16 @@ impl TestApp {
     }
 
     pub(crate) async fn start_with(key: PrivateKey, hash: Hash) -> Self {
+        Self::start_in(testing::database().await, key, hash).await
+    }
+
+    /// With a database that no other test is in.
+    pub(crate) async fn start_alone() -> Self {
+        let database = testing::database_of_its_own().await;
+        Self::start_in(&database, PrivateKey::generate_p256().unwrap(), Hash::Sha256).await
+    }
+
+    async fn start_in(database: &str, key: PrivateKey, hash: Hash) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = S3::open(&dir.path().join("s3"), Clock::System).unwrap();
         store.create_bucket(STORAGE).unwrap();
@@ -124,9 +134,10 @@ impl TestApp {
         };
         let edge = Edge::start(edge).await.unwrap();
 
-        let workspace = testing::workspace().await;
+        let workspace = testing::workspace_in(database).await;
         let dataset = workspace.dataset("Test").await.unwrap();
-        let app = app(&s3, &edge, signer, Queue::Local(Arc::default())).await;
+        let db = Db::new(database.parse().unwrap(), 4).unwrap();
+        let app = app((&s3, &edge), signer, db);
         let restorer = Restorer {
             db: app.db.clone(),
             objects: app.objects.clone(),
@@ -368,7 +379,7 @@ impl TestApp {
     }
 }
 
-async fn app(s3: &S3Server, edge: &Edge, signer: Signer, queue: Queue) -> App {
+fn app((s3, edge): (&S3Server, &Edge), signer: Signer, db: Db) -> App {
     let endpoint = CustomEndpoint::parse(&s3.endpoint()).unwrap();
     let keys = local::s3::Credentials::local();
     let credentials = Credentials::new(keys.access_key, keys.secret_key, None, None, "test");
@@ -378,12 +389,12 @@ async fn app(s3: &S3Server, edge: &Edge, signer: Signer, queue: Queue) -> App {
         credentials: SharedCredentialsProvider::new(credentials),
     };
     App {
-        db: Db::new(testing::database().await.parse().unwrap(), 4).unwrap(),
+        db,
         objects: Objects::new(settings, Http::new().unwrap()),
         viewer_assets: Bucket::new(ASSETS).unwrap(),
         cdn: Cdn::new(&edge.endpoint(), signer),
         proxy: ProxyPolicy::new(vec![Bucket::new(ASSETS).unwrap()], Some(endpoint)),
-        queue,
+        queue: Queue::Local(Arc::default()),
         clock: Clock::System,
         realm: Realm::new("example.org").unwrap(),
     }

@@ -2,10 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    future::Future,
-    pin::{Pin, pin},
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-    task::{Context, Poll},
+    pin::pin,
 };
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
@@ -20,7 +17,10 @@ use packages::{
 };
 use serde_json::json;
 
-use crate::app::{STORAGE, TestApp};
+use crate::{
+    app::{STORAGE, TestApp},
+    interrupt::interrupted,
+};
 
 /// A folder with a folder and files in the trash, ordered.
 async fn ordered(app: &TestApp) -> Vec<Package> {
@@ -54,34 +54,13 @@ async fn expire_lease(app: &TestApp) {
         .await;
 }
 
-/// A future that is dropped when it has been polled this often: a process that dies at some point of its work.
-struct Dying<F> {
-    work: Pin<Box<F>>,
-    polls: AtomicUsize,
-}
-
-impl<F: Future> Future for Dying<F> {
-    type Output = Option<F::Output>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.polls.fetch_sub(1, Relaxed) == 1 {
-            return Poll::Ready(None);
-        }
-        self.work.as_mut().poll(context).map(Some)
-    }
-}
-
-async fn dying<F: Future>(polls: usize, work: F) -> Option<F::Output> {
-    Dying { work: Box::pin(work), polls: AtomicUsize::new(polls) }.await
-}
-
 #[tokio::test]
 async fn a_run_may_die_anywhere_and_the_next_one_finishes() {
     let mut deaths = 0;
     for polls in 1.. {
         let app = TestApp::start().await;
         let packages = ordered(&app).await;
-        let died = dying(polls, app.run()).await.is_none();
+        let died = interrupted(polls, app.run()).await.is_none();
         expire_lease(&app).await;
         app.work().await;
         // What died between its commit and the delivery is delivered by whoever comes next.
