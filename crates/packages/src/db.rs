@@ -15,6 +15,7 @@ pub(crate) mod maintenance;
 pub mod orders;
 pub mod outbox;
 pub mod packages;
+pub(crate) mod preview;
 pub mod progress;
 pub mod queue;
 pub(crate) mod restores;

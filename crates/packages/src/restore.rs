@@ -19,6 +19,7 @@ mod maintenance;
 mod message;
 mod names;
 mod order;
+mod preview;
 mod run;
 
 use std::{fmt, time::Duration};
@@ -27,6 +28,7 @@ pub use delivery::deliver;
 pub use maintenance::{Maintained, maintain, maintain_workspace};
 pub use message::{Message, Package};
 pub use order::{Failure, Order, OrderError, adopt, order};
+pub use preview::{MAX_LISTED, Preview, PreviewedPackage, preview};
 pub use run::{Outcome, Progressed, run, run_leased};
 
 use crate::{

@@ -50,7 +50,7 @@ pub(crate) fn reckon(restored: &[Node], beneath: &[Node], above: &[Node]) -> Gai
 /// The bytes in each package, itself and beneath it. Of two nodes with the same id the later one counts.
 fn sum_upwards<'a>(nodes: impl Iterator<Item = &'a Node>) -> HashMap<PackageId, i64> {
     let nodes: HashMap<PackageId, &Node> = nodes.map(|node| (node.id, node)).collect();
-    let parent = |id: PackageId| nodes[&id].parent.filter(|parent| nodes.contains_key(parent));
+    let parent = |id: PackageId| nodes.get(&id)?.parent.filter(|parent| nodes.contains_key(parent));
     let mut waiting_for: HashMap<PackageId, usize> = HashMap::new();
     for parent in nodes.keys().filter_map(|id| parent(*id)) {
         *waiting_for.entry(parent).or_default() += 1;

@@ -27,14 +27,13 @@ pub(crate) struct ClaimedOrder {
     pub(crate) has_top: bool,
 }
 
-/// Claims what the orders of a dataset hold that have not been claimed for yet: each ordered package and all that lies in
-/// the trash beneath it. A package belongs to the nearest ordered package above it. One statement, whatever the size.
+/// The `WITH` clause that walks through the trees of the orders that have not been claimed for yet: `ordered`, those orders'
+/// packages; `placed`, them and the folders above with their depths; `down (id, order_id, depth, state)`, what they hold.
 ///
 /// Depths count from the dataset's top and are found on the way down from there, so a circle of parents is never entered:
 /// a package has one parent, so a walk down from outside cannot reach one.
-pub(crate) async fn claim_trees(tx: &Tx<'_>, key: DatasetKey) -> Result<Vec<ClaimedOrder>, Error> {
-    let workspace = key.workspace;
-    let sql = format!(
+fn with_trees(workspace: WorkspaceId) -> String {
+    format!(
         r#"WITH RECURSIVE ordered AS (
                SELECT o.package_id AS id, p.parent_id, p.state, p.type
                FROM packages_service.restore_orders o
@@ -69,7 +68,16 @@ pub(crate) async fn claim_trees(tx: &Tx<'_>, key: DatasetKey) -> Result<Vec<Clai
                ) p
                -- One that is ordered itself has a walk of its own.
                WHERE p.id NOT IN (SELECT id FROM started)
-           ), claimed AS (
+           )"#
+    )
+}
+
+/// Claims what the orders of a dataset hold that have not been claimed for yet: each ordered package and all that lies in
+/// the trash beneath it. A package belongs to the nearest ordered package above it. One statement, whatever the size.
+pub(crate) async fn claim_trees(tx: &Tx<'_>, key: DatasetKey) -> Result<Vec<ClaimedOrder>, Error> {
+    let trees = with_trees(key.workspace);
+    let sql = format!(
+        r"{trees}, claimed AS (
                INSERT INTO packages_service.restore_claims AS known
                    (workspace_id, package_id, dataset_id, order_id, depth, is_ordered, is_blocked)
                SELECT $1, id, $2, order_id, depth, id = order_id, state = 'DELETING' FROM down
@@ -90,7 +98,7 @@ pub(crate) async fn claim_trees(tx: &Tx<'_>, key: DatasetKey) -> Result<Vec<Clai
            SET claimed_at = clock_timestamp(), updated_at = clock_timestamp(), total = o.total + coalesce(counted.packages, 0)
            FROM ordered LEFT JOIN counted ON counted.order_id = ordered.id LEFT JOIN placed ON placed.id = ordered.id
            WHERE o.workspace_id = $1 AND o.package_id = ordered.id
-           RETURNING ordered.id, ordered.state, placed.id IS NOT NULL"#
+           RETURNING ordered.id, ordered.state, placed.id IS NOT NULL"
     );
     let params: [Param<'_>; 3] = [
         (&key.workspace.0, Type::INT4),

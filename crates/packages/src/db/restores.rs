@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use tokio_postgres::{Row, types::Type};
 
 use super::{
-    Error, Param, Tx,
+    Db, Error, Param, Tx,
     packages::{COLUMNS, PackageRow, row},
 };
 use crate::id::{PackageId, WorkspaceId};
@@ -40,18 +40,12 @@ fn read_rows(rows: &[Row]) -> Result<Vec<PackageRow>, Error> {
     rows.iter().filter_map(|r| row(r).transpose()).collect()
 }
 
-/// Gives packages a name and makes them READY, where the name is free; answers those that it did that for.
+/// The `WITH` clause that finds out which of the names `$2` are free for the packages `$1`, as `free (id, name)`.
 ///
-/// A name is free when no package in the same folder has it, in any state, and no earlier one of this very set asks
-/// for it. That is only a look: the unique index decides, and an upload that came in between is a name clash.
-/// The packages are locked by whoever calls.
-pub(crate) async fn assign_names(
-    tx: &Tx<'_>,
-    workspace: WorkspaceId,
-    packages: &[i32],
-    names: &[&str],
-) -> Result<Vec<(PackageId, String)>, Error> {
-    let sql = format!(
+/// A name is free when no package in the same folder has it, in any state, and no earlier one of this very set asks for it.
+/// Two look-ups, one in each of the two unique indexes on names.
+fn with_free_names(workspace: WorkspaceId) -> String {
+    format!(
         r#"WITH asked AS (
                SELECT p.id, a.name, p.parent_id, p.dataset_id,
                       row_number() OVER (PARTITION BY p.dataset_id, p.parent_id, a.name ORDER BY p.id) AS turn
@@ -60,7 +54,6 @@ pub(crate) async fn assign_names(
                    SELECT id, parent_id, dataset_id FROM "{workspace}".packages p WHERE p.id = a.id OFFSET 0
                ) p
            ), free AS (
-               -- Two look-ups, one in each of the two unique indexes on names.
                SELECT a.id, a.name FROM asked a
                LEFT JOIN LATERAL (
                    SELECT q.id FROM "{workspace}".packages q
@@ -74,12 +67,39 @@ pub(crate) async fn assign_names(
                    LIMIT 1
                ) at_top ON true
                WHERE a.turn = 1 AND in_folder.id IS NULL AND at_top.id IS NULL
-           )
+           )"#
+    )
+}
+
+/// Gives packages a name and makes them READY, where the name is free; answers those that it did that for. Whether a name is
+/// free is only a look: the unique index decides, and an upload that came in between is a name clash. The packages are
+/// locked by whoever calls.
+pub(crate) async fn assign_names(
+    tx: &Tx<'_>,
+    workspace: WorkspaceId,
+    packages: &[i32],
+    names: &[&str],
+) -> Result<Vec<(PackageId, String)>, Error> {
+    let free = with_free_names(workspace);
+    let sql = format!(
+        r#"{free}
            UPDATE "{workspace}".packages p SET name = free.name, state = 'READY' FROM free
            WHERE p.id = free.id AND p.state IN ('RESTORING', 'DELETED')
            RETURNING p.id, p.name"#
     );
     let rows = tx.query(&sql, &[(&packages, Type::INT4_ARRAY), (&names, Type::TEXT_ARRAY)]).await?;
+    rows.iter().map(|row| Ok((PackageId(row.try_get(0)?), row.try_get(1)?))).collect()
+}
+
+/// Which of these names are free now. Nothing changes.
+pub(crate) async fn find_free_names(
+    db: &Db,
+    workspace: WorkspaceId,
+    packages: &[i32],
+    names: &[&str],
+) -> Result<Vec<(PackageId, String)>, Error> {
+    let sql = format!("{} SELECT id, name FROM free", with_free_names(workspace));
+    let rows = db.query(&sql, &[(&packages, Type::INT4_ARRAY), (&names, Type::TEXT_ARRAY)]).await?;
     rows.iter().map(|row| Ok((PackageId(row.try_get(0)?), row.try_get(1)?))).collect()
 }
 

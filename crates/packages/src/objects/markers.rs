@@ -46,7 +46,9 @@ pub(super) async fn delete(client: &Client, bucket: &str, markers: &[Marker]) ->
     if !plain.is_empty()
         && let Err(error) = delete_batch(client, bucket, &plain, &mut left).await
     {
-        plain.iter().for_each(|marker| left.add_error((*marker).clone(), error.clone()));
+        for marker in plain {
+            left.add_error(marker.clone(), error.clone());
+        }
     }
     for marker in odd {
         delete_one(client, bucket, marker, &mut left).await;

@@ -26,6 +26,12 @@ const DELETE_ATTEMPTS: u32 = 4;
 /// A bucket's keys, each with the delete markers to remove from it.
 type Markers = BTreeMap<String, Vec<String>>;
 
+/// What lies on top of each key, by bucket.
+type Tops<'a> = HashMap<&'a str, BTreeMap<String, Top>>;
+
+/// What lies on top of keys, and what that says against packages.
+type Looked<'a> = (Tops<'a>, UndeleteErrors);
+
 /// Why a package's files are not all visible again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UndeleteError {
@@ -73,9 +79,20 @@ impl Objects {
         errors.into_iter().flatten().collect()
     }
 
-    async fn undelete_chunk(&self, files: Vec<&StoredFile>) -> UndeleteErrors {
+    /// The packages whose files could not be made visible again, as far as a look tells, and why. Nothing changes.
+    pub async fn find_lost(&self, files: &[StoredFile]) -> UndeleteErrors {
+        let mut work = Vec::new();
+        for chunk in chunks(files) {
+            work.push(self.look_at_chunk(chunk));
+        }
+        let errors: Vec<Looked<'_>> = stream::iter(work).buffer_unordered(CHUNKS_AT_ONCE).collect().await;
+        errors.into_iter().flat_map(|(_, errors)| errors).collect()
+    }
+
+    /// Reads what lies on top of each file, and what that says against its package.
+    async fn look_at_chunk<'a>(&self, files: Vec<&'a StoredFile>) -> Looked<'a> {
         let mut errors = UndeleteErrors::new();
-        let mut tops: HashMap<&str, BTreeMap<String, Top>> = HashMap::new();
+        let mut tops = Tops::new();
         for (bucket, keys) in by_bucket(&files) {
             let (found, failed) = versions::find_tops(&self.client(bucket), bucket, &keys).await;
             for file in files.iter().filter(|file| file.bucket == bucket) {
@@ -88,6 +105,11 @@ impl Objects {
             }
             tops.insert(bucket, found);
         }
+        (tops, errors)
+    }
+
+    async fn undelete_chunk(&self, files: Vec<&StoredFile>) -> UndeleteErrors {
+        let (tops, mut errors) = self.look_at_chunk(files.clone()).await;
         for (bucket, markers) in removable(&files, &tops, &errors) {
             let failed = self.remove(bucket, markers).await;
             for file in files.iter().filter(|file| file.bucket == bucket) {
@@ -166,7 +188,7 @@ fn is_lost(file: &StoredFile, tops: &BTreeMap<String, Top>) -> bool {
 /// The markers on the files of packages that have no reason against them.
 fn removable<'a>(
     files: &[&'a StoredFile],
-    tops: &HashMap<&str, BTreeMap<String, Top>>,
+    tops: &Tops<'_>,
     errors: &UndeleteErrors,
 ) -> BTreeMap<&'a str, Markers> {
     let stays = |file: &&&StoredFile| errors.get(&file.package).is_some_and(|error| !error.is_derived);

@@ -5,7 +5,11 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Tx, packages::PackageRow, restores::assign_names},
+    db::{
+        self, Db, Tx,
+        packages::PackageRow,
+        restores::{assign_names, find_free_names},
+    },
     id::{PackageId, WorkspaceId},
     name,
 };
@@ -26,13 +30,37 @@ pub(super) async fn give_names(
         if open.is_empty() {
             break;
         }
-        let ids: Vec<i32> = open.iter().map(|package| package.id.0).collect();
-        let names: Vec<String> = open.iter().map(|package| candidate(package, number)).collect();
+        let (ids, names) = candidates(&open, number);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         given.extend(assign_racing(tx, workspace, &ids, &names).await?);
         open.retain(|package| !given.contains_key(&package.id));
     }
     Ok(given)
+}
+
+/// What names packages would get, if they were restored now. The packages are asked for all together, so that two of the same
+/// name get different ones.
+pub(super) async fn preview_names(
+    db: &Db,
+    workspace: WorkspaceId,
+    packages: &[PackageRow],
+) -> Result<HashMap<PackageId, String>, db::Error> {
+    let mut given = HashMap::with_capacity(packages.len());
+    let mut open: Vec<&PackageRow> = packages.iter().collect();
+    for number in 0..=name::LAST_NUMBER + 1 {
+        if open.is_empty() {
+            break;
+        }
+        let (ids, names) = candidates(&open, number);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        given.extend(find_free_names(db, workspace, &ids, &names).await?);
+        open.retain(|package| !given.contains_key(&package.id));
+    }
+    Ok(given)
+}
+
+fn candidates(packages: &[&PackageRow], number: u32) -> (Vec<i32>, Vec<String>) {
+    packages.iter().map(|package| (package.id.0, candidate(package, number))).unzip()
 }
 
 /// The original name first, then the numbered ones, at last one that nobody has.

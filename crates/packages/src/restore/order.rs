@@ -75,11 +75,16 @@ pub async fn order(
         if placed.contains_key(&id) {
             order.success.push(id);
         } else {
-            let error = format!("deleted package {id} not found in dataset {}", access.dataset_node_id());
-            order.failures.push(Failure { id, error });
+            order.failures.push(not_found(access, &id));
         }
     }
     Ok(order)
+}
+
+/// The failure of a package that cannot be ordered.
+pub(super) fn not_found(access: &DatasetAccess<CreateDeleteFiles>, id: &PackageNodeId) -> Failure {
+    let error = format!("deleted package {id} not found in dataset {}", access.dataset_node_id());
+    Failure { id: id.clone(), error }
 }
 
 /// Orders those of the other packages that are live folders. Only for these it is looked what lies beneath.

@@ -78,7 +78,7 @@ async fn wait_for_lease(db: &Db, key: DatasetKey) -> Result<Leased, db::Error> {
     loop {
         match lease(db, key).await? {
             Leased::Held(until) if held_until.is_none_or(|before| before == until) => {
-                held_until = Some(until)
+                held_until = Some(until);
             }
             leased => return Ok(leased),
         }
@@ -242,11 +242,11 @@ async fn claim_orders(db: &Db, key: DatasetKey) -> Result<(), db::Error> {
     let tx = session.begin().await?;
     let orders = claim_trees(&tx, key).await?;
     if !orders.is_empty() {
-        let (failed, claimed): (Vec<_>, Vec<_>) = orders.iter().partition(|order| refusal(order).is_some());
+        let (failed, claimed): (Vec<_>, Vec<_>) = orders.iter().partition(|order| refusal(**order).is_some());
         let claimed: Vec<i32> = claimed.iter().map(|order: &&ClaimedOrder| order.id.0).collect();
         claim_ancestors(&tx, key, &claimed).await?;
         let failed: Vec<(PackageId, &str)> =
-            failed.iter().filter_map(|order| Some((order.id, refusal(order)?))).collect();
+            failed.iter().filter_map(|order| Some((order.id, refusal(**order)?))).collect();
         if !failed.is_empty() {
             fail_orders(&tx, key.workspace, &failed).await?;
         }
@@ -255,7 +255,7 @@ async fn claim_orders(db: &Db, key: DatasetKey) -> Result<(), db::Error> {
     tx.commit().await
 }
 
-fn refusal(order: &ClaimedOrder) -> Option<&'static str> {
+fn refusal(order: ClaimedOrder) -> Option<&'static str> {
     match order.state {
         State::Deleted => Some(DELETED_AGAIN),
         State::Deleting => Some(BEING_DELETED),
