@@ -29,6 +29,12 @@ const CONNECT: Duration = Duration::from_secs(4);
 /// How often it is looked whether there is another signing key.
 const ROTATION: Duration = Duration::from_mins(5);
 
+/// How many connections restores have for themselves, however many of them there are: links keep all of theirs.
+const WORKER_CONNECTIONS: usize = 6;
+
+/// How long one statement of a restore may take: it may change tens of thousands of rows.
+const RESTORE_STATEMENT: Duration = Duration::from_mins(5);
+
 /// A variable of the environment, for [`packages::config`].
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment, for all hosts")]
@@ -87,6 +93,14 @@ impl Builder {
             Err(_) => tracing::warn!(error = "no answer in time", "the database does not answer yet"),
         }
         Ok(db)
+    }
+
+    /// The same Postgres for restores: connections of their own, which the requests' do not wait for, and more time for
+    /// each statement. The first is opened when there is something to restore.
+    pub fn restore_db(&self) -> Result<Db, Unusable> {
+        let database = Database { connections: WORKER_CONNECTIONS, ..self.database() };
+        let db = Db::connect(database).map_err(Unusable::new)?;
+        Ok(db.with_statement_timeout(RESTORE_STATEMENT))
     }
 
     /// The CDN with the key that its links are signed with, and what looks for another key. Fails if there is no key.
