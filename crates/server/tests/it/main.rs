@@ -17,6 +17,7 @@ mod cors;
 mod database;
 mod dev;
 mod hostile;
+mod limits;
 mod listener;
 mod openapi;
 mod pinning;
