@@ -170,7 +170,7 @@ fn span(record: &Record, trace: &Trace) -> Span {
 
 /// Does what a message asks for. False: it is to come again.
 async fn process_record(worker: &Worker, record: &Record, deadline: Deadline) -> bool {
-    let done = process_body(worker, &record.body, deadline).await;
+    let done = Box::pin(process_body(worker, &record.body, deadline)).await;
     if !done {
         retry_soon(&worker.queue, record).await;
     }

@@ -175,7 +175,7 @@ impl Problem {
         Self::new(Kind::Forbidden, detail)
     }
 
-    /// 503, with `Retry-After`: something that we depend on does not answer. The cause goes to the log.
+    /// 503, with `Retry-After`: something that we depend on does not answer, or not in time. The cause goes to the log.
     #[must_use]
     pub fn unavailable(cause: impl Into<String>) -> Self {
         Self::new(Kind::Unavailable, "the service is not available at the moment; try again soon")
@@ -377,6 +377,7 @@ mod tests {
             (NoLink::NoFile.into(), 404),
             (NoLink::Unsafe.into(), 403),
             (NoLink::Db(db::Error::Unreachable("gone".into())).into(), 503),
+            (NoLink::Db(db::Error::TimedOut("no answer".to_owned())).into(), 503),
             (Refusal::OtherDataset.into(), 403),
             (Problem::own_probe(ProbeError::NotFound), 404),
             (Problem::own_probe(ProbeError::Forbidden), 502),

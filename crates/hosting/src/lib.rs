@@ -29,6 +29,12 @@ const CONNECT: Duration = Duration::from_secs(4);
 /// How often it is looked whether there is another signing key.
 const ROTATION: Duration = Duration::from_mins(5);
 
+/// How many connections restores have for themselves, however many of them there are: links keep all of theirs.
+const WORKER_CONNECTIONS: usize = 6;
+
+/// How long one statement of a restore may take: it may change tens of thousands of rows.
+const RESTORE_STATEMENT_TIMEOUT: Duration = Duration::from_mins(5);
+
 /// A variable of the environment, for [`packages::config`].
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment, for all hosts")]
@@ -89,6 +95,12 @@ impl Builder {
         Ok(db)
     }
 
+    /// The same Postgres for a server's restores: connections of their own, so that links keep all of theirs.
+    pub fn restore_db(&self) -> Result<Db, Unusable> {
+        let database = Database { connections: WORKER_CONNECTIONS, ..self.database() };
+        Db::connect(database).map_err(Unusable::new)
+    }
+
     /// The CDN with the key that its links are signed with, and what looks for another key. Fails if there is no key.
     pub async fn cdn(&self, config: &config::Cdn) -> Result<(Cdn, Rotation), Unusable> {
         let source = match config.key.clone() {
@@ -119,7 +131,7 @@ impl Builder {
     /// What a restore works with.
     pub fn restorer(&self, config: config::Restore, db: Db) -> Result<Restorer, Unusable> {
         Ok(Restorer {
-            db,
+            db: db.with_statement_timeout(RESTORE_STATEMENT_TIMEOUT),
             objects: self.objects(),
             changelog: match config.changelog {
                 Some(url) => Changelog::Sqs(self.queue(url)?),

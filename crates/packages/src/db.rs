@@ -5,6 +5,7 @@
 //! [`WorkspaceId`], an integer.
 
 pub mod access;
+mod cancel;
 pub(crate) mod claims;
 mod connect;
 mod count;
@@ -43,11 +44,15 @@ pub use self::{
 /// How long a request waits for a connection before it is told to come back.
 const WAIT: Duration = Duration::from_secs(5);
 
+/// How long a statement may take, unless somebody says otherwise. A request, of several statements, has 29 seconds.
+const STATEMENT: Duration = Duration::from_secs(20);
+
 /// A pool of connections.
 #[derive(Clone)]
 pub struct Db {
     pool: Pool<Connector>,
     statements: Statements,
+    statement_timeout: Duration,
 }
 
 impl fmt::Debug for Db {
@@ -77,7 +82,16 @@ impl Db {
             .timeouts(Timeouts { wait: Some(WAIT), create: Some(WAIT), recycle: Some(WAIT) })
             .build()
             .map_err(|error| Error::Misconfigured(error.to_string()))?;
-        Ok(Self { pool, statements: Statements::default() })
+        Ok(Self { pool, statements: Statements::default(), statement_timeout: STATEMENT })
+    }
+
+    /// The same pool for somebody whose statements may take so long each, instead of 20 seconds. One that takes longer is
+    /// [`Error::TimedOut`]; the server is told to cancel it, and its connection is not used again.
+    ///
+    /// It is our own clock that measures this: a setting of the session would pin it to one connection of an RDS Proxy.
+    #[must_use]
+    pub fn with_statement_timeout(self, statement_timeout: Duration) -> Self {
+        Self { statement_timeout, ..self }
     }
 
     /// How many statements this pool has sent, transaction control included; each is one round trip. What is dropped is
@@ -101,15 +115,15 @@ impl Db {
     }
 
     /// One statement outside a transaction. It is sent once more where that may help: a pooled connection may have died
-    /// unnoticed, or a deadlock was broken at its cost.
+    /// unnoticed, or a deadlock was broken at its cost. One that took too long is not: the second would, too.
     pub(crate) async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
         let session = self.session().await?;
-        let answer = session.query(sql, params).await.map_err(Error::from);
+        let answer = session.query(sql, params).await;
         let Err(Error::Unreachable(_)) = answer else { return answer };
         // The second try may need the place of the first. And where one connection has died, others have, too.
         drop(session);
         self.pool.retain(|_, _| false);
-        Ok(self.session().await?.query(sql, params).await?)
+        self.session().await?.query(sql, params).await
     }
 
     /// The first row, where at most one is expected.
@@ -123,6 +137,6 @@ impl Db {
             PoolError::Backend(error) => error,
             other => Error::unreachable(other),
         })?;
-        Ok(Session::new(connection, self.statements.clone()))
+        Ok(Session::new(connection, self.statements.clone(), self.statement_timeout))
     }
 }

@@ -12,7 +12,7 @@ use local::{
     state::StateDir,
 };
 use packages::{
-    changelog::Changelog, clock::Clock, config, db::Db, objects::Bucket, queue::Queue, restore::Restorer,
+    changelog::Changelog, clock::Clock, config, objects::Bucket, queue::Queue, restore::Restorer,
 };
 use tokio::{net::TcpListener, sync::Notify};
 
@@ -108,7 +108,7 @@ async fn service(
         app(&config, &builder, queue, &options.proxy_allowed_buckets).await.map_err(io::Error::other)?;
     let restore = config.restore.ok_or_else(|| io::Error::other("restore is not configured"))?;
     let stray_max_age = restore.stray_max_age;
-    let restorer = restorer(restore, &builder, app.db.clone(), state).map_err(io::Error::other)?;
+    let restorer = restorer(restore, &builder, state).map_err(io::Error::other)?;
     let worker = tokio::spawn(worker::work(restorer, wake, stray_max_age));
     let authorizer = Authorizer::new(stack.issuer.verifier(), app.db.clone(), app.clock);
     let keys = stack.issuer.keys().clone();
@@ -143,14 +143,9 @@ async fn app(
 }
 
 /// The worker's part, which tells a file what it would tell a queue.
-fn restorer(
-    config: config::Restore,
-    builder: &Builder,
-    db: Db,
-    state: &StateDir,
-) -> Result<Restorer, Unusable> {
+fn restorer(config: config::Restore, builder: &Builder, state: &StateDir) -> Result<Restorer, Unusable> {
     let changelog = Changelog::file(state.path().join("changelog.jsonl"));
-    Ok(Restorer { changelog, ..builder.restorer(config, db)? })
+    Ok(Restorer { changelog, ..builder.restorer(config, builder.restore_db()?)? })
 }
 
 fn stack_file(demo: &Demo, stack: &Stack, api: SocketAddr) -> io::Result<StackFile> {

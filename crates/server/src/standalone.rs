@@ -10,7 +10,6 @@ use hosting::Builder;
 use packages::{
     clock::Clock,
     config::{self, Platform},
-    db::Db,
     queue::Queue,
     secrets::Rotation,
 };
@@ -57,7 +56,7 @@ async fn run_service(listen: SocketAddr, config: config::Server, telemetry: Tele
     let builder = Builder::new(platform.clone(), credentials(&platform).await).map_err(io::Error::other)?;
     let db = builder.db().await.map_err(io::Error::other)?;
     let mut background = JoinSet::new();
-    let queue = queue(&builder, &config, &db, &mut background)?;
+    let queue = queue(&builder, &config, &mut background)?;
     let authorizer = builder.authorizer(&config.authorize, db.clone());
     let (cdn, rotation) = builder.cdn(&config.service.cdn).await.map_err(io::Error::other)?;
     let app = builder.app(config.service, db, cdn, queue).map_err(io::Error::other)?;
@@ -81,19 +80,15 @@ async fn credentials(platform: &Platform) -> SharedCredentialsProvider {
 }
 
 /// Workers are woken by SQS; or, where no queue is named, they are in this process.
-fn queue(
-    builder: &Builder,
-    config: &config::Server,
-    db: &Db,
-    background: &mut JoinSet<()>,
-) -> io::Result<Queue> {
+fn queue(builder: &Builder, config: &config::Server, background: &mut JoinSet<()>) -> io::Result<Queue> {
     if let Some(url) = &config.service.queue {
         return Ok(Queue::Sqs(builder.queue(url.clone()).map_err(io::Error::other)?));
     }
     let restore = config.restore.clone();
     let restore = restore.ok_or_else(|| io::Error::other("restore is not configured"))?;
     let stray_max_age = restore.stray_max_age;
-    let restorer = builder.restorer(restore, db.clone()).map_err(io::Error::other)?;
+    let db = builder.restore_db().map_err(io::Error::other)?;
+    let restorer = builder.restorer(restore, db).map_err(io::Error::other)?;
     let wake = Arc::new(Notify::new());
     background.spawn(worker::work(restorer, Arc::clone(&wake), stray_max_age));
     Ok(Queue::Local(wake))

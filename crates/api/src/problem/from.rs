@@ -8,7 +8,7 @@ use super::{Kind, Problem};
 impl From<db::Error> for Problem {
     fn from(error: db::Error) -> Self {
         match &error {
-            db::Error::Unreachable(_) => Self::unavailable(error.to_string()),
+            db::Error::Unreachable(_) | db::Error::TimedOut(_) => Self::unavailable(error.to_string()),
             db::Error::Refused(_) | db::Error::Misconfigured(_) => Self::internal(error.to_string()),
         }
     }

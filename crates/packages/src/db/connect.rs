@@ -1,24 +1,19 @@
 //! How a connection is made: where to, who we are, and whether we believe the other end.
 
-use std::{
-    fmt, mem,
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{fmt, mem, path::PathBuf, sync::Arc, time::Duration};
 
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use deadpool::managed::{Manager, Metrics, Object, RecycleError, RecycleResult};
 use signing::s3::Region;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    task::AbortHandle,
+};
 use tokio_postgres::{Client, Config, NoTls, config::SslMode};
 use tracing::Instrument as _;
 use zeroize::Zeroizing;
 
-use super::{Error, iam::Login, session::span, tls::Trust};
+use super::{Error, cancel::Canceller, iam::Login, session::span, tls::Trust};
 use crate::clock::Clock;
 
 /// How long one address of the host has to answer.
@@ -35,9 +30,6 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 /// A connection that was not used for so long is not used again, in seconds: signs of life need a process that runs, and
 /// in Lambda it stands still between events.
 const UNUSED: u64 = 240;
-
-/// How long a connection may take to finish what nobody waits for any more.
-const IDLE: Duration = Duration::from_millis(500);
 
 /// Where Postgres is and how to be let in.
 #[derive(Debug, Clone)]
@@ -112,19 +104,8 @@ pub(super) struct Kept {
     /// When it was last taken out of the pool, in seconds since the Unix epoch: the monotonic clock may stand still while
     /// the process does.
     taken_at: u64,
-    /// Whether the last statement's answer was not waited for: whoever sent it has gone away.
-    pub(super) unanswered: Arc<AtomicBool>,
-}
-
-impl Kept {
-    /// Whether the connection has done all that it was told to, or soon has. A statement that waits for a lock would let
-    /// the next one wait, too.
-    async fn is_idle(&self) -> bool {
-        if !self.unanswered.swap(false, Relaxed) {
-            return true;
-        }
-        matches!(tokio::time::timeout(IDLE, self.client.check_connection()).await, Ok(Ok(())))
-    }
+    /// How its statements are stopped.
+    pub(super) canceller: Arc<Canceller>,
 }
 
 struct Iam {
@@ -161,15 +142,18 @@ impl Connector {
         Ok(Self { config, iam, trust, clock })
     }
 
-    async fn connect(&self) -> Result<Client, Error> {
+    async fn connect(&self) -> Result<(Client, Arc<Canceller>), Error> {
         let mut config = self.config.clone();
         if let Some(iam) = &self.iam {
             config.password(iam.token(self.clock).await?.as_bytes());
         }
-        match &self.trust {
-            Some(trust) => Ok(run(config.connect(trust.connector()).await.map_err(Error::unreachable)?)),
-            None => Ok(run(config.connect(NoTls).await.map_err(Error::unreachable)?)),
-        }
+        let tls = self.trust.as_ref().map(Trust::connector);
+        let (client, work) = match tls.clone() {
+            Some(tls) => run(config.connect(tls).await.map_err(Error::unreachable)?),
+            None => run(config.connect(NoTls).await.map_err(Error::unreachable)?),
+        };
+        let canceller = Canceller::new(client.cancel_token(), tls, work);
+        Ok((client, canceller))
     }
 }
 
@@ -194,16 +178,18 @@ fn config(database: &Database) -> Config {
 }
 
 /// Lets the connection do its work until its client is dropped.
-fn run<T>((client, connection): (Client, tokio_postgres::Connection<tokio_postgres::Socket, T>)) -> Client
+fn run<T>(
+    (client, connection): (Client, tokio_postgres::Connection<tokio_postgres::Socket, T>),
+) -> (Client, AbortHandle)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    tokio::spawn(async move {
+    let work = tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::warn!(%error, "a connection to the database was lost");
         }
     });
-    client
+    (client, work.abort_handle())
 }
 
 impl Iam {
@@ -218,16 +204,16 @@ impl Manager for Connector {
     type Error = Error;
 
     async fn create(&self) -> Result<Kept, Error> {
-        let client = self.connect().instrument(span("connect")).await?;
-        Ok(Kept { client, taken_at: self.clock.now(), unanswered: Arc::default() })
+        let (client, canceller) = self.connect().instrument(span("connect")).await?;
+        Ok(Kept { client, taken_at: self.clock.now(), canceller })
     }
 
-    /// Makes no round trip, as a rule: a connection that died unnoticed a moment ago shows on its next use.
+    /// Makes no round trip: a connection that died unnoticed a moment ago shows on its next use.
     async fn recycle(&self, kept: &mut Kept, _: &Metrics) -> RecycleResult<Error> {
         let now = self.clock.now();
         let unused = now.abs_diff(mem::replace(&mut kept.taken_at, now));
-        if kept.client.is_closed() || unused >= UNUSED || !kept.is_idle().await {
-            return Err(RecycleError::message("closed, or it may be, or busy"));
+        if kept.client.is_closed() || unused >= UNUSED || kept.canceller.is_abandoned() {
+            return Err(RecycleError::message("closed, or it may be, or busy with what nobody waits for"));
         }
         Ok(())
     }
@@ -285,7 +271,9 @@ mod tests {
         let (ours, mut theirs) = tokio::io::duplex(1024);
         theirs.write_all(WELCOME).await.unwrap();
         let (client, _connection) = Config::new().user("user").connect_raw(ours, NoTls).await.unwrap();
-        let mut kept = Kept { client, taken_at: 1000, unanswered: Arc::default() };
+        let work = tokio::spawn(std::future::pending::<()>()).abort_handle();
+        let canceller = Canceller::new(client.cancel_token(), None, work);
+        let mut kept = Kept { client, taken_at: 1000, canceller };
         for (now, is_used) in [(1239, true), (1478, true), (1718, false)] {
             let connector = Connector { clock: Clock::At(now), ..Connector::plain(Config::new()) };
             let recycled = connector.recycle(&mut kept, &Metrics::default()).await;

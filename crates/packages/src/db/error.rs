@@ -1,8 +1,8 @@
 //! What can go wrong between us and Postgres.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 use crate::causes::with_causes;
 
@@ -11,6 +11,8 @@ use crate::causes::with_causes;
 pub enum Error {
     /// No connection could be had, or it was lost: worth another try.
     Unreachable(Box<dyn std::error::Error + Send + Sync>),
+    /// A statement took longer than it may, or waited so long for a lock: worth another try, but not at once.
+    TimedOut(String),
     /// Postgres refused the statement.
     Refused(Box<tokio_postgres::Error>),
     /// What the operator has set cannot work, in words for the operator. Another try does not help.
@@ -25,6 +27,10 @@ impl Error {
     /// Whether another try does not help, as far as can be told.
     pub(crate) fn is_lasting(&self) -> bool {
         matches!(self, Self::Refused(_) | Self::Misconfigured(_))
+    }
+
+    pub(super) fn no_answer_within(limit: Duration) -> Self {
+        Self::TimedOut(format!("no answer within {limit:?}"))
     }
 
     /// Whether a package's name is taken: one of the two unique indexes on names refused it.
@@ -43,12 +49,10 @@ impl fmt::Display for Error {
             Self::Unreachable(error) => {
                 write!(f, "the database cannot be reached: {}", with_causes(&**error))
             }
+            Self::TimedOut(why) => write!(f, "a statement took too long: {why}"),
             Self::Refused(error) => match error.as_db_error() {
                 None => write!(f, "a statement failed: {}", with_causes(error)),
-                Some(refusal) => {
-                    let (code, message) = (refusal.code().code(), refusal.message());
-                    write!(f, "the database refused a statement: {code} {message}")
-                }
+                Some(refusal) => write!(f, "the database refused a statement: {}", words(refusal)),
             },
             Self::Misconfigured(what) => write!(f, "the database's settings cannot work: {what}"),
         }
@@ -59,15 +63,29 @@ impl std::error::Error for Error {}
 
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
-        let lost = error.is_closed() || error.as_db_error().is_some_and(|error| is_passing(error.code()));
-        if lost { Self::Unreachable(Box::new(error)) } else { Self::Refused(Box::new(error)) }
+        match error.as_db_error() {
+            Some(refusal) if is_over_a_limit(refusal.code()) => Self::TimedOut(words(refusal)),
+            Some(refusal) if is_passing(refusal.code()) => Self::unreachable(error),
+            None if error.is_closed() => Self::unreachable(error),
+            _ => Self::Refused(Box::new(error)),
+        }
     }
 }
 
-/// Conditions of the server that pass: it shuts down, starts, has no room, or broke a deadlock at our cost.
+fn words(refusal: &DbError) -> String {
+    format!("{} {}", refusal.code().code(), refusal.message())
+}
+
+/// The role's `lock_timeout` or `statement_timeout` is over, or an administrator cancelled the statement.
+fn is_over_a_limit(code: &SqlState) -> bool {
+    matches!(*code, SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED)
+}
+
+/// Conditions of the server that pass: it shuts down, starts, has no room, broke a deadlock at our cost, or has ended a
+/// session that stood still in a transaction.
 fn is_passing(code: &SqlState) -> bool {
     let class = code.code().get(..2).unwrap_or_default();
     matches!(class, "08" | "53" | "57")
         || *code == SqlState::T_R_DEADLOCK_DETECTED
-        || *code == SqlState::LOCK_NOT_AVAILABLE
+        || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
 }

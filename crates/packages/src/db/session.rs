@@ -1,17 +1,15 @@
 //! One connection, and the transactions on it. Each statement is counted, and is a span of the trace it belongs to.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::Relaxed},
-};
+use std::{sync::Arc, time::Duration};
 
+use tokio::time;
 use tokio_postgres::{
     Row,
     types::{ToSql, Type},
 };
 use tracing::{Instrument as _, Span};
 
-use super::{Error, connect::Connection, count::Statements};
+use super::{Error, cancel::Canceller, connect::Connection, count::Statements};
 
 /// A parameter of a statement and its type in Postgres.
 pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -23,16 +21,13 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(connection: Connection, statements: Statements) -> Self {
-        let notes = Notes { statements, unanswered: Arc::clone(&connection.unanswered) };
+    /// Each statement on it may take so long.
+    pub(super) fn new(connection: Connection, statements: Statements, limit: Duration) -> Self {
+        let notes = Notes { statements, limit, canceller: Arc::clone(&connection.canceller) };
         Self { connection, notes }
     }
 
-    pub(super) async fn query(
-        &self,
-        sql: &str,
-        params: &[Param<'_>],
-    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+    pub(super) async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
         self.notes.of(operation(sql), self.connection.client.query_typed(sql, params)).await
     }
 
@@ -51,16 +46,7 @@ pub(crate) struct Tx<'a> {
 
 impl Tx<'_> {
     pub(crate) async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
-        Ok(self.notes.of(operation(sql), self.inner.query_typed(sql, params)).await?)
-    }
-
-    pub(crate) async fn query_opt(&self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>, Error> {
-        Ok(self.query(sql, params).await?.into_iter().next())
-    }
-
-    /// The one row of a statement that always answers one.
-    pub(crate) async fn query_one(&self, sql: &str, params: &[Param<'_>]) -> Result<Row, Error> {
-        Ok(self.notes.of(operation(sql), self.inner.query_typed_one(sql, params)).await?)
+        self.notes.of(operation(sql), self.inner.query_typed(sql, params)).await
     }
 
     pub(crate) async fn savepoint(&mut self) -> Result<Tx<'_>, Error> {
@@ -69,23 +55,30 @@ impl Tx<'_> {
     }
 
     pub(crate) async fn commit(self) -> Result<(), Error> {
-        Ok(self.notes.of("COMMIT", self.inner.commit()).await?)
+        self.notes.of("COMMIT", self.inner.commit()).await
     }
 }
 
-/// What is noted of every statement: that it was sent, in counts and in the trace, and whether its answer was waited for.
+/// What every statement goes through: it is counted, it is in the trace, and its time is bounded. It is stopped when that
+/// is over, or when whoever waits for it goes away.
 struct Notes {
     statements: Statements,
-    unanswered: Arc<AtomicBool>,
+    limit: Duration,
+    canceller: Arc<Canceller>,
 }
 
 impl Notes {
-    async fn of<T>(&self, operation: &str, answer: impl Future<Output = T>) -> T {
+    async fn of<T>(
+        &self,
+        operation: &str,
+        answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Error> {
         self.statements.add_one();
-        self.unanswered.store(true, Relaxed);
-        let answer = answer.instrument(span(operation)).await;
-        self.unanswered.store(false, Relaxed);
-        answer
+        let pending = self.canceller.begin();
+        let answer = time::timeout(self.limit, answer.instrument(span(operation))).await;
+        let answer = answer.map_err(|_| Error::no_answer_within(self.limit))?;
+        pending.answered();
+        Ok(answer?)
     }
 }
 

@@ -9,7 +9,6 @@ use std::{
         Arc, Mutex, Weak,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
-    time::Duration,
 };
 
 use aws_credential_types::{
@@ -20,16 +19,16 @@ use local::postgres::{Durability, Postgres, PostgresConfig, shared_for_tests};
 use packages::{
     clock::Clock,
     db::{
-        Database, Db, Login, Password, Tls,
+        Database, Db, Error, Login, Password, Tls,
         access::{Identity, find_member},
     },
     objects::Region,
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
-use tokio::time::timeout;
+use tokio_postgres::Client;
 
-use crate::app;
+use crate::{app, limits::until};
 
 const NOW: Clock = Clock::At(1_793_881_845);
 
@@ -114,6 +113,23 @@ impl Server {
         self.sql(&format!("ALTER ROLE iam_service PASSWORD '{password}'")).await;
         let sessions = "FROM pg_stat_activity WHERE usename = 'iam_service'";
         self.sql(&format!("SELECT pg_terminate_backend(pid, 5000) {sessions}")).await;
+    }
+
+    /// One connection over TLS, as a role of its own that is set up so.
+    async fn as_role(&self, role: &str, setup: &str) -> Db {
+        self.sql(&format!("CREATE ROLE {role} LOGIN SUPERUSER PASSWORD '{role}'; {setup}")).await;
+        let mut database = self.database(Some(&self.ca_file()));
+        role.clone_into(&mut database.user);
+        database.password = Password::Fixed(role.to_owned().into());
+        database.connections = 1;
+        Db::connect(database).unwrap()
+    }
+
+    /// Whoever keeps what [`Db::check`] reads.
+    async fn lock(&self) -> Client {
+        let client = local::testing::connect(&self.postgres.url()).await.unwrap();
+        client.batch_execute("BEGIN; LOCK packages_service.restore_failures").await.unwrap();
+        client
     }
 
     fn database(&self, ca_file: Option<&Path>) -> Database {
@@ -232,7 +248,7 @@ async fn without_credentials_there_is_no_connection() {
     let region = Region::new("us-east-1").unwrap();
     database.password = Password::Iam { region, credentials: SharedCredentialsProvider::new(Nobody) };
     let refused = Db::connect(database).unwrap().check().await.unwrap_err();
-    assert!(matches!(refused, packages::db::Error::Unreachable(_)), "{refused}");
+    assert!(matches!(refused, Error::Unreachable(_)), "{refused}");
 }
 
 /// Ends the sessions of a role while everything in this thread waits, so that nobody there notices.
@@ -264,19 +280,43 @@ async fn connections_that_died_unnoticed_are_replaced_however_few_there_may_be()
     }
 }
 
-/// Whoever hung up while a statement waited for a lock must not leave it to the next one to wait for.
+/// Whoever hung up while a statement waited for a lock must not leave it to the next one to wait for, nor to the server.
 #[tokio::test]
-async fn a_statement_that_nobody_waits_for_any_more_holds_up_nobody_else() {
+async fn a_statement_that_nobody_waits_for_any_more_is_cancelled_over_tls() {
     let server = Server::shared().await;
-    let mut database = server.database(Some(&server.ca_file()));
-    database.connections = 1;
-    let db = Db::connect(database).unwrap();
+    let db = server.as_role("hasty", "").await;
+    let lock = server.lock().await;
     let someone = local::testing::connect(&server.postgres.url()).await.unwrap();
-    someone.batch_execute("BEGIN; LOCK packages_service.restore_failures").await.unwrap();
-    timeout(Duration::from_millis(500), db.check()).await.unwrap_err();
+    let is_waiting = async |n| {
+        let sql =
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = 'hasty' AND wait_event_type = 'Lock'";
+        someone.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == n
+    };
+    tokio::select! {
+        checked = db.check() => panic!("it waits: {checked:?}"),
+        () = until("it waits", async || is_waiting(1).await) => {}
+    }
+    until("it is cancelled", async || is_waiting(0).await).await;
     // The platform's tables are not here: that this is said means that the statement was not held up.
     let said = find_member(&db, &Identity::ApiKey("key".to_owned())).await.unwrap_err();
-    assert!(matches!(said, packages::db::Error::Refused(_)), "{said}");
-    someone.batch_execute("ROLLBACK").await.unwrap();
+    assert!(matches!(said, Error::Refused(_)), "{said}");
+    lock.batch_execute("ROLLBACK").await.unwrap();
     db.check().await.unwrap();
+}
+
+/// What an operator sets once for the role.
+#[tokio::test]
+async fn the_limits_of_a_role_are_limits_of_time() {
+    let server = Server::shared().await;
+    for (role, setting, code) in
+        [("patient", "lock_timeout = '50ms'", "55P03"), ("quick", "statement_timeout = '50ms'", "57014")]
+    {
+        let db = server.as_role(role, &format!("ALTER ROLE {role} SET {setting}")).await;
+        let lock = server.lock().await;
+        let sent = db.statements();
+        let said = db.check().await.unwrap_err();
+        assert!(matches!(said, Error::TimedOut(_)) && said.to_string().contains(code), "{role}: {said}");
+        assert_eq!(db.statements() - sent, 1, "{role}: it is not sent once more");
+        lock.batch_execute("ROLLBACK").await.unwrap();
+    }
 }

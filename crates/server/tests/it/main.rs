@@ -18,6 +18,7 @@ mod database;
 mod dev;
 mod hostile;
 mod interrupt;
+mod limits;
 mod listener;
 mod openapi;
 mod pinning;

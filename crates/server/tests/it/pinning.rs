@@ -16,6 +16,7 @@ use wire::{Recorder, Said};
 use crate::{
     app::{STORAGE, TestApp, database, encoded, request},
     authority::{body, routes},
+    limits,
 };
 
 /// A statement with a longer text pins, in bytes.
@@ -83,7 +84,7 @@ fn pinning(said: &[Said]) -> Vec<String> {
             Some(format!("portal {portal:?} of statement {statement:?}"))
         }
         Said::Parse { sql, .. } | Said::Query(sql) => pins(sql).map(|why| format!("{why}: {sql}")),
-        Said::Bind { .. } => None,
+        Said::Bind { .. } | Said::Cancel => None,
     };
     said.iter().filter_map(reason).collect()
 }
@@ -219,4 +220,21 @@ async fn restore_all(app: &TestApp) {
         assert!(app.run().await.is_err());
     }
     assert_eq!(app.row(file.id).await.0, "DELETED", "what could not be restored went back");
+}
+
+/// RDS Proxy lets nobody cancel a statement.
+#[tokio::test]
+async fn a_statement_that_cannot_be_cancelled_holds_up_nobody_else() {
+    let (recorder, database) = recorded().await;
+    let mut app = TestApp::start().await;
+    app.through(Db::connect(Database { connections: 1, ..database }).unwrap());
+    let (package, token) = (app.file(None, "a", b"-").await, app.token("viewer").await);
+    let lock = limits::lock(&app).await;
+    limits::hang_up(&app, &package, &token).await;
+    limits::until("it is asked for", async || recorder.said().contains(&Said::Cancel)).await;
+    assert_eq!(app.get("/packages/ready", "").await.status, 200);
+    assert_eq!(limits::waiting(&app).await, 1, "the statement itself waits on");
+    let is_startup = |said: &&Said| matches!(said, Said::Startup(_));
+    assert_eq!(recorder.said().iter().filter(is_startup).count(), 2, "over another connection");
+    drop(lock);
 }

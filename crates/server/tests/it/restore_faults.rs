@@ -1,9 +1,6 @@
 //! Restores that are stopped, repeated, overlapped, or that S3 does not want to carry out.
 
-use std::{
-    collections::BTreeSet,
-    pin::pin,
-};
+use std::{collections::BTreeSet, pin::pin};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use local::{faults::Failure, workspace::Package};

@@ -116,7 +116,8 @@ async fn finish(app: &TestApp) {
 }
 
 async fn expire_leases(app: &TestApp) {
-    app.sql("UPDATE packages_service.restore_queue SET leased_until = now() WHERE workspace_id = WORKSPACE").await;
+    app.sql("UPDATE packages_service.restore_queue SET leased_until = now() WHERE workspace_id = WORKSPACE")
+        .await;
 }
 
 /// Ends the sessions of the service, and not that of the test.

@@ -24,9 +24,14 @@ pub(super) enum Said {
     Bind { portal: String, statement: String },
     /// A statement, or several, to run at once.
     Query(String),
+    /// That a statement of another connection is to be cancelled.
+    Cancel,
 }
 
-/// Listens for the service and hands everything on to the server.
+/// What a request to cancel begins with, where others have the protocol's version.
+const CANCEL: [u8; 4] = 80_877_102_u32.to_be_bytes();
+
+/// Listens for the service and hands everything on to the server, but requests to cancel, which RDS Proxy takes none of.
 pub(super) struct Recorder {
     pub(super) port: u16,
     said: Arc<Mutex<Vec<Said>>>,
@@ -63,6 +68,10 @@ async fn listen(
     log: Arc<Mutex<Vec<Said>>>,
 ) -> io::Result<()> {
     let startup = body(&mut from).await?;
+    if startup.starts_with(&CANCEL) {
+        log.lock().unwrap().push(Said::Cancel);
+        return Ok(());
+    }
     log.lock().unwrap().push(Said::Startup(pairs(&startup)));
     send(&mut to, &[], &startup).await?;
     loop {

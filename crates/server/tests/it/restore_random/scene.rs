@@ -109,7 +109,8 @@ impl Scene {
 
     /// A package and the folders above it.
     fn line<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = PackageId> + 'a {
-        let parent = |id: &PackageId| self.packages.iter().find(|n| n.package.id == *id).and_then(|n| n.parent);
+        let parent =
+            |id: &PackageId| self.packages.iter().find(|n| n.package.id == *id).and_then(|n| n.parent);
         std::iter::successors(Some(node.package.id), parent)
     }
 
@@ -129,8 +130,12 @@ impl Scene {
         for package in asked {
             if success.as_array().unwrap().contains(&Value::String(package.node_id.to_string())) {
                 self.ordered.insert(package.id);
-                let newer: Vec<PackageId> =
-                    self.packages.iter().filter(|n| self.lies_in(n, package.id)).map(|n| n.package.id).collect();
+                let newer: Vec<PackageId> = self
+                    .packages
+                    .iter()
+                    .filter(|n| self.lies_in(n, package.id))
+                    .map(|n| n.package.id)
+                    .collect();
                 newer.iter().for_each(|id| drop(self.deleted.remove(id)));
             }
         }
@@ -157,7 +162,8 @@ impl Scene {
     async fn now(&self, app: &TestApp) -> BTreeMap<PackageId, Now> {
         let sql = format!(r#"SELECT id, state, name FROM "{}".packages"#, app.workspace.id);
         let rows = app.workspace.client.query(&sql, &[]).await.unwrap();
-        let now = |row: &tokio_postgres::Row| (PackageId(row.get(0)), Now { state: row.get(1), name: row.get(2) });
+        let now =
+            |row: &tokio_postgres::Row| (PackageId(row.get(0)), Now { state: row.get(1), name: row.get(2) });
         rows.iter().map(now).collect()
     }
 
