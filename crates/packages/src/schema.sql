@@ -28,16 +28,16 @@ CREATE INDEX IF NOT EXISTS restore_orders_open_idx
 CREATE INDEX IF NOT EXISTS restore_orders_finished_idx
     ON packages_service.restore_orders (finished_at) WHERE finished_at IS NOT NULL;
 
--- What an order holds: one row a package that is to come back. Batches are taken by depth, so that a folder comes before
--- what lies in it. claimed_at tells one claim from a later one on the same package.
+-- What an order holds: one row a package that is to come back. claimed_at tells one claim from a later one on the same
+-- package.
 CREATE TABLE IF NOT EXISTS packages_service.restore_claims (
     workspace_id integer NOT NULL,
     package_id integer NOT NULL,
     dataset_id integer NOT NULL,
     -- The package that was ordered; null for a deleted folder above it, which comes back with the first package beneath.
     order_id integer,
-    -- Folders between the package and the dataset's top.
-    depth integer NOT NULL,
+    -- Batches are taken in this order: folders from the top down, then files as S3 lists them.
+    position bigint NOT NULL,
     -- The package itself was ordered, so it is RESTORING until it is done or deleted again.
     is_ordered boolean NOT NULL DEFAULT false,
     -- The platform is still deleting it.
@@ -49,7 +49,7 @@ CREATE TABLE IF NOT EXISTS packages_service.restore_claims (
     PRIMARY KEY (workspace_id, package_id)
 );
 CREATE INDEX IF NOT EXISTS restore_claims_next_idx
-    ON packages_service.restore_claims (workspace_id, dataset_id, depth, package_id);
+    ON packages_service.restore_claims (workspace_id, dataset_id, position, package_id);
 
 -- Why a package is still in the trash. order_id: the ordered package whose restore left it there.
 CREATE TABLE IF NOT EXISTS packages_service.restore_failures (
@@ -88,6 +88,9 @@ CREATE TABLE IF NOT EXISTS packages_service.restore_outbox (
     attempts integer NOT NULL DEFAULT 0,
     due_at timestamptz NOT NULL DEFAULT '-infinity'
 );
+-- Kept for a moment: compressing them would cost more than it saves.
+ALTER TABLE packages_service.restore_outbox
+    ALTER COLUMN message SET STORAGE EXTERNAL, ALTER COLUMN record_node_ids SET STORAGE EXTERNAL;
 CREATE INDEX IF NOT EXISTS restore_outbox_due_idx ON packages_service.restore_outbox (due_at);
 
 -- Orders of a former version are put into the queue.

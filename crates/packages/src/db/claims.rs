@@ -28,7 +28,8 @@ pub(crate) struct ClaimedOrder {
 }
 
 /// The `WITH` clause that walks through the trees of the orders that have not been claimed for yet: `ordered`, those orders'
-/// packages; `placed`, them and the folders above with their depths; `down (id, order_id, depth, state)`, what they hold.
+/// packages; `placed`, them and the folders above with their depths; `down (id, order_id, depth, state, type, parent_id)`,
+/// what they hold.
 ///
 /// Depths count from the dataset's top and are found on the way down from there, so a circle of parents is never entered:
 /// a package has one parent, so a walk down from outside cannot reach one.
@@ -59,10 +60,10 @@ fn with_trees(workspace: WorkspaceId) -> String {
                SELECT ordered.id, ordered.state, ordered.type, placed.depth FROM ordered JOIN placed USING (id)
                WHERE ordered.state = 'RESTORING' OR ordered.state <> ALL ($3)
            ), down AS (
-               SELECT id, id AS order_id, depth, state FROM started
+               SELECT id, id AS order_id, depth, state, type, NULL::int AS parent_id FROM started
                UNION ALL
-               SELECT p.id, down.order_id, down.depth + 1, p.state FROM down CROSS JOIN LATERAL (
-                   SELECT id, state::text FROM "{workspace}".packages p
+               SELECT p.id, down.order_id, down.depth + 1, p.state, p.type, down.id FROM down CROSS JOIN LATERAL (
+                   SELECT id, state::text, type::text FROM "{workspace}".packages p
                    WHERE p.parent_id = down.id AND p.dataset_id = $2 AND p.node_id ~ '^N:(package|collection):[A-Za-z0-9-]+$'
                    OFFSET 0
                ) p
@@ -75,15 +76,27 @@ fn with_trees(workspace: WorkspaceId) -> String {
 /// Claims what the orders of a dataset hold that have not been claimed for yet: each ordered package and all that lies in
 /// the trash beneath it. A package belongs to the nearest ordered package above it. One statement, whatever the size.
 pub(crate) async fn claim_trees(tx: &Tx<'_>, key: DatasetKey) -> Result<Vec<ClaimedOrder>, Error> {
-    let trees = with_trees(key.workspace);
+    let (workspace, trees) = (key.workspace, with_trees(key.workspace));
     let sql = format!(
-        r"{trees}, claimed AS (
+        r#"{trees}, positioned AS (
+               -- Folders from the top down, then files as S3 lists them: neighbours there are asked for together.
+               SELECT down.id, down.order_id, down.state,
+                      row_number() OVER (ORDER BY CASE WHEN file.s3_key IS NULL OR parents.id IS NOT NULL THEN down.depth END
+                                                      NULLS LAST,
+                                                  file.s3_bucket COLLATE "C", file.s3_key COLLATE "C", down.id) AS position
+               FROM down
+               LEFT JOIN (SELECT DISTINCT parent_id AS id FROM down) parents ON parents.id = down.id
+               LEFT JOIN LATERAL (
+                   SELECT s3_bucket, s3_key FROM "{workspace}".files f
+                   WHERE f.package_id = down.id AND down.type <> 'Collection' LIMIT 1
+               ) file ON true
+               WHERE down.state IN ('DELETING', 'DELETED', 'RESTORING')
+           ), claimed AS (
                INSERT INTO packages_service.restore_claims AS known
-                   (workspace_id, package_id, dataset_id, order_id, depth, is_ordered, is_blocked)
-               SELECT $1, id, $2, order_id, depth, id = order_id, state = 'DELETING' FROM down
-               WHERE state IN ('DELETING', 'DELETED', 'RESTORING')
+                   (workspace_id, package_id, dataset_id, order_id, position, is_ordered, is_blocked)
+               SELECT $1, id, $2, order_id, position, id = order_id, state = 'DELETING' FROM positioned
                ON CONFLICT (workspace_id, package_id) DO UPDATE
-               SET order_id = excluded.order_id, depth = excluded.depth, is_ordered = excluded.is_ordered,
+               SET order_id = excluded.order_id, position = excluded.position, is_ordered = excluded.is_ordered,
                    is_blocked = excluded.is_blocked
                WHERE known.order_id IS NULL
                RETURNING package_id, order_id
@@ -98,7 +111,7 @@ pub(crate) async fn claim_trees(tx: &Tx<'_>, key: DatasetKey) -> Result<Vec<Clai
            SET claimed_at = clock_timestamp(), updated_at = clock_timestamp(), total = o.total + coalesce(counted.packages, 0)
            FROM ordered LEFT JOIN counted ON counted.order_id = ordered.id LEFT JOIN placed ON placed.id = ordered.id
            WHERE o.workspace_id = $1 AND o.package_id = ordered.id
-           RETURNING ordered.id, ordered.state, placed.id IS NOT NULL"
+           RETURNING ordered.id, ordered.state, placed.id IS NOT NULL"#
     );
     let params: [Param<'_>; 3] = [
         (&key.workspace.0, Type::INT4),
@@ -129,7 +142,7 @@ pub(crate) async fn claim_ancestors(tx: &Tx<'_>, key: DatasetKey, orders: &[i32]
                    OFFSET 0
                ) p
            )
-           INSERT INTO packages_service.restore_claims (workspace_id, package_id, dataset_id, depth)
+           INSERT INTO packages_service.restore_claims (workspace_id, package_id, dataset_id, position)
            SELECT DISTINCT $1, id, $2, 0 FROM up WHERE NOT is_ordered
            ON CONFLICT (workspace_id, package_id) DO NOTHING"#
     );
@@ -194,31 +207,46 @@ pub(crate) struct Claim {
     pub(crate) is_ordered: bool,
     /// Tells this claim from a later one on the same package.
     pub(crate) claimed_at: SystemTime,
+    /// Its place in the order in which packages come back.
+    pub(crate) position: i64,
     /// Failed attempts.
     pub(crate) attempts: u32,
     /// The package as it is; `None` if it no longer exists.
     pub(crate) package: Option<PackageRow>,
 }
 
-/// The next claims of a dataset that are due, folders before what lies in them. Nothing is locked.
-pub(crate) async fn list_next(db: &Db, key: DatasetKey, limit: i64) -> Result<Vec<Claim>, Error> {
+/// Where a claim stands in the order in which packages come back: its position, then its package.
+pub(crate) type ClaimPosition = (i64, i32);
+
+/// The next claims of a dataset that are due, after this position, folders before what lies in them. Nothing is locked.
+pub(crate) async fn list_next(
+    db: &Db,
+    key: DatasetKey,
+    after: ClaimPosition,
+    limit: i64,
+) -> Result<Vec<Claim>, Error> {
     let workspace = key.workspace;
     let sql = format!(
-        r#"SELECT p.*, next.package_id, next.order_id, next.is_ordered, next.claimed_at, next.attempts
+        r#"SELECT p.*, next.package_id, next.order_id, next.is_ordered, next.claimed_at, next.position, next.attempts
            FROM (
-               SELECT package_id, order_id, is_ordered, claimed_at, attempts, depth
+               SELECT package_id, order_id, is_ordered, claimed_at, attempts, position
                FROM packages_service.restore_claims
                WHERE workspace_id = $1 AND dataset_id = $2 AND order_id IS NOT NULL AND NOT is_blocked
-                 AND due_at <= clock_timestamp()
-               ORDER BY depth, package_id LIMIT $3
+                 AND (position, package_id) > ($4, $5) AND due_at <= clock_timestamp()
+               ORDER BY position, package_id LIMIT $3
            ) next
            LEFT JOIN LATERAL (
                SELECT {COLUMNS} FROM "{workspace}".packages p WHERE p.id = next.package_id AND p.dataset_id = $2 OFFSET 0
            ) p ON true
-           ORDER BY next.depth, next.package_id"#
+           ORDER BY next.position, next.package_id"#
     );
-    let params: [Param<'_>; 3] =
-        [(&key.workspace.0, Type::INT4), (&key.dataset.0, Type::INT4), (&limit, Type::INT8)];
+    let params: [Param<'_>; 5] = [
+        (&key.workspace.0, Type::INT4),
+        (&key.dataset.0, Type::INT4),
+        (&limit, Type::INT8),
+        (&after.0, Type::INT8),
+        (&after.1, Type::INT4),
+    ];
     db.query(&sql, &params).await?.iter().map(claim).collect()
 }
 
@@ -229,6 +257,7 @@ fn claim(r: &Row) -> Result<Claim, Error> {
         order: PackageId(r.try_get("order_id")?),
         is_ordered: r.try_get("is_ordered")?,
         claimed_at: r.try_get("claimed_at")?,
+        position: r.try_get("position")?,
         attempts: u32::try_from(r.try_get::<_, i32>("attempts")?).unwrap_or_default(),
     })
 }

@@ -167,18 +167,19 @@ pub async fn release_lease(db: &Db, lease: Lease, remaining: Remaining) -> Resul
 }
 
 /// Gives the lease back after a failure, to be tried again after `delay`. Answers how many attempts have failed since the
-/// last one that did not; none if somebody else has the lease.
-pub async fn postpone(db: &Db, lease: Lease, delay: Duration) -> Result<u32, Error> {
+/// last one that did not, this one included if it counts; none if somebody else has the lease.
+pub async fn postpone(db: &Db, lease: Lease, delay: Duration, counts: bool) -> Result<u32, Error> {
     let sql = "UPDATE packages_service.restore_queue
-               SET lease_id = NULL, leased_until = NULL, attempts = attempts + 1,
+               SET lease_id = NULL, leased_until = NULL, attempts = attempts + $5::int,
                    due_at = clock_timestamp() + $4::float8 * interval '1 second'
                WHERE workspace_id = $1 AND dataset_id = $2 AND lease_id = $3 RETURNING attempts";
-    let delay = delay.as_secs_f64();
-    let params: [Param<'_>; 4] = [
+    let (delay, counted) = (delay.as_secs_f64(), i32::from(counts));
+    let params: [Param<'_>; 5] = [
         (&lease.key.workspace.0, Type::INT4),
         (&lease.key.dataset.0, Type::INT4),
         (&lease.id, Type::UUID),
         (&delay, Type::FLOAT8),
+        (&counted, Type::INT4),
     ];
     let row = db.query_opt(sql, &params).await?;
     row.map_or(Ok(0), |row| Ok(u32::try_from(row.try_get::<_, i32>(0)?).unwrap_or_default()))

@@ -11,29 +11,36 @@ use super::{
 };
 use crate::id::{PackageId, WorkspaceId};
 
-/// Locks claimed packages and reads them as they are now. A claim that is gone, or another one by now, is passed over: so
-/// is what somebody else finished, or what was deleted and ordered again meanwhile.
-///
-/// `packages` are in the order of their ids: each package is locked before its claim, and one after the other.
-pub(crate) async fn lock_claimed(
+/// Locks packages, in the order of their ids, and reads them as they are now.
+pub(crate) async fn lock_packages(
     tx: &Tx<'_>,
     workspace: WorkspaceId,
-    packages: &[(PackageId, SystemTime)],
+    packages: &[i32],
 ) -> Result<Vec<PackageRow>, Error> {
     let sql = format!(
-        r#"SELECT p.* FROM unnest($2::int[], $3::timestamptz[]) AS claim (id, claimed_at)
-           CROSS JOIN LATERAL (
-               SELECT {COLUMNS} FROM "{workspace}".packages p WHERE p.id = claim.id FOR NO KEY UPDATE
-           ) p
-           CROSS JOIN LATERAL (
-               SELECT 1 FROM packages_service.restore_claims c
-               WHERE c.workspace_id = $1 AND c.package_id = claim.id AND c.claimed_at = claim.claimed_at FOR UPDATE
-           ) c"#
+        r#"SELECT p.* FROM (SELECT unnest($1::int[]) AS id ORDER BY 1) locked CROSS JOIN LATERAL (
+               SELECT {COLUMNS} FROM "{workspace}".packages p WHERE p.id = locked.id FOR NO KEY UPDATE
+           ) p"#
     );
-    let (ids, claimed_at): (Vec<i32>, Vec<SystemTime>) = packages.iter().map(|(id, at)| (id.0, *at)).unzip();
+    read_rows(&tx.query(&sql, &[(&packages, Type::INT4_ARRAY)]).await?)
+}
+
+/// Which of these claims are still the same: neither finished by somebody else nor made anew since. Whoever makes one anew
+/// has the package's lock, so this is a statement of its own, after [`lock_packages`]: it sees what was committed before.
+pub(crate) async fn find_same_claims(
+    tx: &Tx<'_>,
+    workspace: WorkspaceId,
+    claims: &[(PackageId, SystemTime)],
+) -> Result<Vec<PackageId>, Error> {
+    let sql = "SELECT c.package_id FROM unnest($2::int[], $3::timestamptz[]) AS known (id, claimed_at)
+               CROSS JOIN LATERAL (
+                   SELECT package_id FROM packages_service.restore_claims c
+                   WHERE c.workspace_id = $1 AND c.package_id = known.id AND c.claimed_at = known.claimed_at OFFSET 0
+               ) c";
+    let (ids, claimed_at): (Vec<i32>, Vec<SystemTime>) = claims.iter().map(|(id, at)| (id.0, *at)).unzip();
     let params: [Param<'_>; 3] =
         [(&workspace.0, Type::INT4), (&ids, Type::INT4_ARRAY), (&claimed_at, Type::TIMESTAMPTZ_ARRAY)];
-    read_rows(&tx.query(&sql, &params).await?)
+    tx.query(sql, &params).await?.iter().map(|row| Ok(PackageId(row.try_get(0)?))).collect()
 }
 
 fn read_rows(rows: &[Row]) -> Result<Vec<PackageRow>, Error> {

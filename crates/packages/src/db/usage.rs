@@ -76,9 +76,13 @@ pub(crate) async fn add_usage(tx: &Tx<'_>, key: DatasetKey, gained: &Gained) -> 
     let workspace = key.workspace;
     let sql = format!(
         r#"WITH own AS (
-               -- Not added: deleting a folder leaves the counters of what lies in it alone.
+               -- Not added: deleting a folder leaves the counters of what lies in it alone. Most are right already.
                INSERT INTO "{workspace}".package_storage (package_id, size)
-               SELECT * FROM unnest($1::int[], $2::bigint[]) AS own (id, bytes)
+               SELECT own.id, own.bytes FROM unnest($1::int[], $2::bigint[]) AS own (id, bytes)
+               LEFT JOIN LATERAL (
+                   SELECT size FROM "{workspace}".package_storage s WHERE s.package_id = own.id OFFSET 0
+               ) known ON true
+               WHERE known.size IS DISTINCT FROM own.bytes
                ON CONFLICT (package_id) DO UPDATE SET size = excluded.size
            ), folders AS (
                INSERT INTO "{workspace}".package_storage AS s (package_id, size)

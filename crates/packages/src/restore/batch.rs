@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::{
     db::{
         self, Db,
-        claims::{Ancestor, Claim, list_ancestors, list_next},
+        claims::{Ancestor, Claim, ClaimPosition, list_ancestors, list_next},
         files::{PackageFiles, list_files},
         packages::PackageRow,
     },
@@ -19,6 +19,9 @@ pub(super) const BEING_DELETED: &str = "it is being deleted";
 pub(super) const FOLDER_BEING_DELETED: &str = "the folder it lies in is being deleted";
 const FOLDER_STAYS: &str = "the folder it lies in stays in the trash";
 const OTHER_STATE: &str = "it is in a state from which nothing is restored";
+
+/// Before all claims.
+pub(super) const START: ClaimPosition = (-1, 0);
 
 /// What is to become of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +51,11 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    /// Where its last claim stands.
+    pub(super) fn end(&self) -> ClaimPosition {
+        self.members.last().map_or(START, |(claim, _)| (claim.position, claim.id.0))
+    }
+
     /// The deleted folders above that come back with this batch.
     pub(super) fn returning_ancestors(&self) -> Vec<&Ancestor> {
         let restored = self.members.iter().filter(|(_, verdict)| *verdict == Verdict::Restore);
@@ -72,9 +80,14 @@ pub(super) fn is_deleted(state: State) -> bool {
     matches!(state, State::Deleted | State::Restoring)
 }
 
-/// Reads the next batch of a dataset; `None` if no claim is due.
-pub(super) async fn read_batch(db: &Db, key: DatasetKey, size: u32) -> Result<Option<Batch>, db::Error> {
-    let claims = list_next(db, key, i64::from(size)).await?;
+/// Reads the batch of a dataset after this position; `None` if no claim there is due.
+pub(super) async fn read_batch(
+    db: &Db,
+    key: DatasetKey,
+    after: ClaimPosition,
+    size: u32,
+) -> Result<Option<Batch>, db::Error> {
+    let claims = list_next(db, key, after, i64::from(size)).await?;
     if claims.is_empty() {
         return Ok(None);
     }
@@ -148,7 +161,11 @@ fn judge_folder(folder: PackageId, above: &HashMap<PackageId, Ancestor>) -> Verd
             (state, _) if state.is_live() => return Verdict::Restore,
             (State::Deleting, Some(_)) => return Verdict::Blocked,
             (State::Deleting, None) => return Verdict::Fail(FOLDER_BEING_DELETED.to_owned()),
-            (State::Deleted | State::Restoring, Some(_)) => next = ancestor.package.parent_id,
+            (State::Deleted | State::Restoring, Some(_)) if ancestor.package.kind.is_collection() => {
+                next = ancestor.package.parent_id;
+            }
+            // It has files of its own, which come back in its own turn and not along with what lies in it.
+            (State::Deleted | State::Restoring, Some(_)) => return Verdict::Blocked,
             _ => break,
         }
     }
@@ -179,6 +196,7 @@ mod tests {
             order: PackageId(1),
             is_ordered,
             claimed_at: SystemTime::UNIX_EPOCH,
+            position: 0,
             attempts: 0,
             package: Some(package(id, parent, state)),
         }

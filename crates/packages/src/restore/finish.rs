@@ -18,7 +18,7 @@ use crate::{
         orders::find_users,
         outbox::add_entries,
         packages::PackageRow,
-        restores::{ClosedClaims, Gain, close_claims, lock_claimed},
+        restores::{ClosedClaims, Gain, close_claims, find_same_claims, lock_packages},
         usage::{add_usage, list_live_above, list_live_beneath},
     },
     id::{DatasetKey, PackageId},
@@ -97,10 +97,13 @@ async fn lock(
     let members = members.map(|(claim, _)| (claim.id, claim.claimed_at));
     let above = batch.returning_ancestors().into_iter();
     let above = above.filter_map(|ancestor| Some((ancestor.package.id, ancestor.claimed_at?)));
-    let mut claims: Vec<(PackageId, SystemTime)> = members.chain(above).collect();
-    claims.sort_unstable();
-    let locked = lock_claimed(tx, key.workspace, &claims).await?;
-    Ok(locked.into_iter().map(|package| (package.id, package)).collect())
+    let claims: Vec<(PackageId, SystemTime)> = members.chain(above).collect();
+    let ids: Vec<i32> = claims.iter().map(|(id, _)| id.0).collect();
+    let locked = lock_packages(tx, key.workspace, &ids).await?;
+    let same = find_same_claims(tx, key.workspace, &claims).await?;
+    let same: HashSet<PackageId> = same.into_iter().collect();
+    let locked = locked.into_iter().filter(|package| same.contains(&package.id));
+    Ok(locked.map(|package| (package.id, package)).collect())
 }
 
 /// A package whose state is not what it was when S3 was asked was deleted, or restored, by somebody else meanwhile. One

@@ -10,14 +10,14 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     MAX_ATTEMPTS, RUN_FAILED, RestoreError, Restorer,
-    batch::{BEING_DELETED, DELETED_AGAIN, read_batch},
+    batch::{BEING_DELETED, Batch, DELETED_AGAIN, START, read_batch},
     delivery::deliver,
     finish::{Finished, apply_errors, finish_batch},
 };
 use crate::{
     db::{
         self, Db,
-        claims::{ClaimedOrder, claim_ancestors, claim_trees, unblock},
+        claims::{ClaimPosition, ClaimedOrder, claim_ancestors, claim_trees, unblock},
         orders::{fail_orders, finish_orders, forget_purged_orders, give_up_orders},
         queue::{LEASE_TIME, Lease, Leased, find_remaining, lease, postpone, release_lease, renew_lease},
     },
@@ -155,7 +155,7 @@ fn count_run(outcome: &Outcome) {
     metrics::histogram!("restored_packages").record(outcome.restored as f64);
 }
 
-/// Puts on record that a run failed. The database's absence is nobody's fault, and ends.
+/// Puts on record that a run failed. What the database has to pass by itself does not count as an attempt.
 async fn stop(restorer: &Restorer, lease: Lease, error: &RestoreError) {
     let counts = match error {
         RestoreError::LeaseLost => return,
@@ -163,14 +163,10 @@ async fn stop(restorer: &Restorer, lease: Lease, error: &RestoreError) {
         RestoreError::TimedOut | RestoreError::Panicked => true,
     };
     let (workspace, dataset) = (lease.key.workspace.0, lease.key.dataset.0);
-    if !counts {
-        tracing::warn!(workspace, dataset, %error, "restore stopped; it goes on when the lease has expired");
-        return;
-    }
     let stopped = async {
-        let attempts = postpone(&restorer.db, lease, restorer.limits.retry_delay(1)).await?;
+        let attempts = postpone(&restorer.db, lease, restorer.limits.retry_delay(1), counts).await?;
         tracing::warn!(workspace, dataset, attempts, %error, "restore stopped");
-        if attempts >= MAX_ATTEMPTS { give_up(&restorer.db, lease.key).await } else { Ok(()) }
+        if counts && attempts >= MAX_ATTEMPTS { give_up(&restorer.db, lease.key).await } else { Ok(()) }
     };
     if let Err(error) = stopped.await {
         tracing::error!(workspace, dataset, %error, "a stopped restore goes on when its lease has expired");
@@ -216,24 +212,40 @@ async fn work(restorer: &Restorer, lease: Lease, until: Instant) -> Result<Outco
     }
 }
 
-/// Batch after batch, until no claim is due or it is another dataset's turn.
+/// Batch after batch, until no claim is due or it is another dataset's turn. While one batch is finished in Postgres, S3 is
+/// asked for the next one. What of that lies in a folder of the first is looked at again when its own turn has come.
 async fn run_batches(
     restorer: &Restorer,
     key: DatasetKey,
     until: Instant,
     total: &mut Finished,
 ) -> Result<(), RestoreError> {
-    while let Some(mut batch) = read_batch(&restorer.db, key, restorer.limits.batch_size).await? {
-        let errors = restorer.objects.undelete(&batch.files.stored).await;
-        apply_errors(&mut batch, &errors);
-        let finished = finish_batch(restorer, key, batch).await?;
+    let mut next = undelete_batch(restorer, key, START).await?;
+    while let Some(batch) = next {
+        let end = batch.end();
+        let prepare = async {
+            if Instant::now() >= until { Ok(None) } else { undelete_batch(restorer, key, end).await }
+        };
+        let (finished, prepared) = tokio::join!(finish_batch(restorer, key, batch), prepare);
+        let finished = finished?;
         total.restored += finished.restored;
         total.failed += finished.failed;
-        if Instant::now() >= until {
-            break;
-        }
+        next = prepared?;
     }
     Ok(())
+}
+
+/// Reads the batch after this position and makes its files visible.
+async fn undelete_batch(
+    restorer: &Restorer,
+    key: DatasetKey,
+    after: ClaimPosition,
+) -> Result<Option<Batch>, RestoreError> {
+    let batch = read_batch(&restorer.db, key, after, restorer.limits.batch_size).await?;
+    let Some(mut batch) = batch else { return Ok(None) };
+    let errors = restorer.objects.undelete(&batch.files.stored).await;
+    apply_errors(&mut batch, &errors);
+    Ok(Some(batch))
 }
 
 /// Records what new orders hold. An order whose package cannot come back ends here.

@@ -11,7 +11,7 @@ use packages::{
     config::{self, Endpoints, Platform},
     db::{self, Db, Password},
     objects::Region,
-    restore::Stopped,
+    restore::RestoreError,
 };
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
@@ -126,16 +126,15 @@ async fn a_restore_that_waits_too_long_stops_and_is_done_by_the_next_try() {
     let (mut app, package, token) = service(1, Duration::from_mins(1)).await;
     app.trash(&package).await;
     app.order(&token, &[&package.node_id]).await;
-    let message = app.messages().remove(0);
     let patient = app.restorer.db.clone();
     app.restorer.db = patient.clone().with_statement_timeout(Duration::from_millis(300));
     let lock = lock(&app).await;
-    let stopped = app.run(&message).await.unwrap_err();
-    assert!(matches!(stopped, Stopped::Db(db::Error::TimedOut(_))), "{stopped}");
+    let stopped = app.run().await.unwrap_err();
+    assert!(matches!(stopped, RestoreError::Db(db::Error::TimedOut(_))), "{stopped}");
     until("the statement is gone", async || waiting(&app).await == 0).await;
     lock.batch_execute("ROLLBACK").await.unwrap();
     app.restorer.db = patient;
-    assert_eq!(app.run(&message).await.unwrap().restored, 1);
+    assert_eq!(app.run().await.unwrap().restored, 1);
 }
 
 /// What a host is told of the test database.
@@ -162,14 +161,6 @@ async fn platform(connections: usize) -> Platform {
     }
 }
 
-/// How many restores wait for another one in the same dataset.
-async fn waiting_restores(app: &TestApp) -> i64 {
-    let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-               AND classid::bigint = $1 AND objid::bigint = $2";
-    let (workspace, dataset) = (i64::from(app.workspace.id.0), i64::from(app.dataset.id.0));
-    app.workspace.client.query_one(sql, &[&workspace, &dataset]).await.unwrap().get(0)
-}
-
 #[tokio::test]
 async fn restores_that_wait_leave_links_their_connections() {
     let (mut app, package, token) = service(1, Duration::from_mins(1)).await;
@@ -177,24 +168,21 @@ async fn restores_that_wait_leave_links_their_connections() {
     let builder = Builder::new(platform(1).await, credentials).unwrap();
     app.through(builder.db().await.unwrap());
     app.restorer.db = builder.restore_db().unwrap();
-    let folder = app.folder(None, "folder").await;
-    let files = app.files(&folder, 8).await;
-    for file in &files {
-        app.trash(file).await;
-    }
-    app.order(&token, &files.iter().map(|file| &file.node_id).collect::<Vec<_>>()).await;
+    let deleted = app.file(None, "deleted", b"-").await;
+    app.trash(&deleted).await;
+    app.order(&token, &[&deleted.node_id]).await;
     let someone = testing::connect(testing::database().await).await.unwrap();
-    let sql = format!("BEGIN; SELECT pg_advisory_xact_lock({}, {})", app.workspace.id, app.dataset.id);
+    let sql = format!(
+        r#"BEGIN; SELECT 1 FROM "{}".packages WHERE id = {} FOR UPDATE"#,
+        app.workspace.id, deleted.id
+    );
     someone.batch_execute(&sql).await.unwrap();
 
-    let messages = app.messages();
-    let restores = join_all(messages.iter().map(|message| app.run(message)));
     let links = async {
-        until("they wait", async || waiting_restores(&app).await == 6).await;
+        until("the restore waits", async || waiting(&app).await == 1).await;
         assert_eq!(link(&app, &package, &token).await.status, 307);
         someone.batch_execute("ROLLBACK").await.unwrap();
     };
-    let (outcomes, ()) = tokio::join!(restores, links);
-    assert_eq!(outcomes.len(), 8);
-    assert!(outcomes.into_iter().all(|outcome| outcome.unwrap().restored == 1));
+    let (outcome, ()) = tokio::join!(app.run(), links);
+    assert_eq!(outcome.unwrap().restored, 1);
 }
