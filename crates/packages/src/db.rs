@@ -15,6 +15,7 @@ pub mod packages;
 pub mod restores;
 mod session;
 mod tls;
+pub mod trash;
 pub mod usage;
 
 use std::{fmt, time::Duration};

@@ -28,3 +28,4 @@ mod restore_names;
 mod restore_overlaps;
 mod restore_usage;
 mod standalone;
+mod trash;
