@@ -11,7 +11,7 @@ use packages::{
     trash::{Recovery, TrashPage, TrashState, Trashed, find_recoveries, list_trash},
 };
 use serde::Serialize;
-use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use utoipa::ToSchema;
 
 use crate::{App, Problem, caller::Caller, openapi, query::Query};
@@ -36,6 +36,7 @@ pub(crate) struct TrashResponse {
     #[schema(max_items = 1000)]
     items: Vec<TrashItem>,
     /// The `cursor` of the next page; null: there is none.
+    #[schema(required)]
     next: Option<String>,
 }
 
@@ -52,17 +53,19 @@ struct TrashItem {
     #[schema(example = "TimeSeries")]
     kind: String,
     /// Bytes of its source files (10,000 of them at most), one of unknown size counted as none; null for a folder.
+    #[schema(required)]
     size: Option<i64>,
     /// The node id of the folder that it was in; null at the top.
+    #[schema(required)]
     parent: Option<String>,
     /// The original names of the folders above it, outermost first, at most the nearest 32.
     #[schema(max_items = 32)]
     path: Vec<String>,
     /// When it was deleted, in UTC. The platform does not keep that: it is when its row was last changed.
-    #[schema(format = DateTime, example = "2026-11-24T11:18:50Z")]
+    #[schema(required, format = DateTime, example = "2026-11-24T11:18:50Z")]
     deleted_at: Option<String>,
     /// How many packages lie directly in it in the trash, counted up to 100; null for a file.
-    #[schema(minimum = 0, maximum = 100)]
+    #[schema(required, minimum = 0, maximum = 100)]
     children: Option<i64>,
     /// There are more than were counted, or may be.
     more_children: bool,
@@ -70,24 +73,22 @@ struct TrashItem {
     #[schema(example = "DELETED")]
     state: &'static str,
     /// Why the last restore left it in the trash, in words.
+    #[schema(required)]
     reason: Option<String>,
     /// Whether ordering a restore is worth a try: it is `DELETED`, and has a stored file on record or needs none.
     restorable: bool,
-    #[serde(flatten)]
-    #[schema(inline)]
-    recovery: Option<TrashRecovery>,
-}
-
-/// What S3 still has of a file, with `outlook=true`; not there for a folder.
-#[derive(Debug, Default, Serialize, ToSchema)]
-struct TrashRecovery {
-    /// Whether S3 has a version of each of its stored source files; null: S3 did not say, or did not within 10 seconds,
-    /// or there is none on record, or there are more than 100.
-    recoverable: Option<bool>,
-    /// Not before when the bucket's lifecycle removes the first of them, in UTC; null: no rule does, or its rules cannot be
-    /// read.
-    #[schema(format = DateTime, example = "2026-12-24T11:18:50Z")]
-    recoverable_until: Option<String>,
+    /// With `outlook=true`, of a file: whether S3 has a version of each of its stored source files. Null: S3 did not say, or
+    /// not within 10 seconds, or there is none on record, or there are more than 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<bool>)]
+    #[expect(clippy::option_option, reason = "not asked, not known, and known are three answers")]
+    recoverable: Option<Option<bool>>,
+    /// With `outlook=true`, of a file: the lifecycle of its bucket removes nothing of it before this time, in UTC. Null: no
+    /// rule removes it, or the rules cannot be read, or it is not `recoverable`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-24T11:18:50Z")]
+    #[expect(clippy::option_option, reason = "as above")]
+    recoverable_until: Option<Option<String>>,
 }
 
 /// Tells what lies in the trash
@@ -96,9 +97,9 @@ struct TrashRecovery {
 /// the trash. With `parent` what is in the trash directly in that folder, which may be in the trash itself.
 ///
 /// **A page may be short, or empty, while `next` is not null**: a page is read from a bounded piece of the workspace's
-/// trash, in which other datasets' packages and deeper ones lie, too; it has at most 100 folders. Go on until `next` is
-/// null; a package that is deleted meanwhile may be missed. A deleted package that the platform has not renamed yet, to
-/// `__DELETED__…`, is told only with `parent`, in a folder of at most 2,000 packages.
+/// trash, in which other datasets' packages and deeper ones lie, too; it has at most 100 folders, and packages of at most
+/// 50 folders. Go on until `next` is null; a package that is deleted meanwhile may be missed. A deleted package that the
+/// platform has not renamed yet, to `__DELETED__…`, is told only with `parent`, in a folder of at most 2,000 packages.
 ///
 /// The platform's own `GET /datasets/trashcan?dataset_id&root_node_id&limit&offset` tells `{limit, offset, totalCount,
 /// packages: [{id, name, node_id, type, state}], messages}`, with names as they stand in the trash and with the live
@@ -171,7 +172,7 @@ impl TrashResponse {
         let item = |trashed: Trashed| {
             let asked = recoveries.filter(|_| trashed.size.is_some());
             let recovery = asked.map(|all| all.get(&trashed.package).copied().unwrap_or_default());
-            TrashItem::new(trashed, recovery.map(TrashRecovery::new))
+            TrashItem::new(trashed, recovery)
         };
         Self {
             next: page.next.as_deref().map(write_cursor),
@@ -181,7 +182,7 @@ impl TrashResponse {
 }
 
 impl TrashItem {
-    fn new(trashed: Trashed, recovery: Option<TrashRecovery>) -> Self {
+    fn new(trashed: Trashed, recovery: Option<Recovery>) -> Self {
         Self {
             id: trashed.id,
             name: trashed.name,
@@ -199,16 +200,14 @@ impl TrashItem {
             },
             reason: trashed.reason,
             restorable: trashed.is_restorable,
-            recovery,
+            recoverable: recovery.map(|recovery| recovery.is_recoverable),
+            recoverable_until: recovery.map(|recovery| recovery.until.and_then(date)),
         }
     }
 }
 
-impl TrashRecovery {
-    fn new(recovery: Recovery) -> Self {
-        let until = recovery.until.and_then(|at| at.replace_nanosecond(0).ok()?.format(&Rfc3339).ok());
-        Self { recoverable: recovery.is_recoverable, recoverable_until: until }
-    }
+fn date(at: OffsetDateTime) -> Option<String> {
+    at.replace_nanosecond(0).ok()?.format(&Rfc3339).ok()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod plans;
 use std::collections::BTreeSet;
 
 use local::{
+    aws::{Account, Resources},
     faults::Failure,
     s3::LifecycleRule,
     workspace::{NewPackage, Package},
@@ -13,7 +14,7 @@ use packages::clock::Clock;
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::app::{Answer, STORAGE, TestApp};
+use crate::app::{Answer, STORAGE, TestApp, router};
 
 impl TestApp {
     async fn ask_trash(&self, token: &str, more: &str) -> Answer {
@@ -373,4 +374,25 @@ async fn the_outlook_is_what_s3_has() {
     assert_eq!(outlook().await[0], [json!(true), unknown.clone()]);
     app.faults.fail("ListObjectVersions", 4, Failure::AccessDenied);
     assert_eq!(outlook().await[0], [unknown.clone(), unknown]);
+}
+
+#[tokio::test]
+async fn the_services_role_may_ask_for_the_outlook() {
+    let mut app = TestApp::start().await;
+    let root = Account::root().unwrap();
+    let bucket = format!("storage-{}", app.dataset.node_id.as_str().rsplit(':').next().unwrap());
+    root.create_bucket(&bucket).await.unwrap();
+    let key = app.workspace.storage_key(&app.dataset);
+    root.put_object(&bucket, &key, b"precious").await.unwrap();
+    let file = app.workspace.file(&app.dataset, None, "file", (&bucket, &key, 8)).await.unwrap();
+    app.workspace.trash(&file).await.unwrap();
+    root.delete_object(&bucket, &key).await.unwrap();
+    root.expire_old_versions(&bucket, 30).await.unwrap();
+
+    let service = Resources { bucket: &bucket, ..Resources::default() };
+    app.app.objects = root.function("service", service).await.unwrap().objects().unwrap();
+    app.router = router(&app.app);
+    let item = app.list_trash(&app.token("viewer").await, "&outlook=true").await.remove(0);
+    assert_eq!(item["recoverable"], true);
+    assert!(item["recoverable_until"].is_string(), "{item}");
 }

@@ -17,9 +17,11 @@ use crate::id::WorkspaceId;
 /// Entries of the index on names, or children of a folder, that one statement looks at.
 const SCANNED: i64 = 2000;
 
-/// Folders on one page at most, and folders that what is on it lies in: one costs a look at its children, the other a walk
-/// up its path.
+/// Folders on one page at most: each costs a look at its children.
 const MAX_FOLDERS: i64 = 100;
+
+/// Folders that what is on one page lies in, at most: each costs a walk up its path.
+const MAX_PARENTS: i64 = 50;
 
 /// How many source files of a package are counted: more than any has, and an end.
 const MAX_FILES: i64 = 10_000;
@@ -136,7 +138,7 @@ fn described(workspace: WorkspaceId) -> String {
                       count(*) FILTER (WHERE k.is_first) OVER w AS parents
                FROM known k WINDOW w AS (ORDER BY k.name)
            ), page AS MATERIALIZED (
-               SELECT r.* FROM ranked r WHERE r.rank <= $4 AND r.folders <= {MAX_FOLDERS} AND r.parents <= {MAX_FOLDERS}
+               SELECT r.* FROM ranked r WHERE r.rank <= $4 AND r.folders <= {MAX_FOLDERS} AND r.parents <= {MAX_PARENTS}
            ), {above}
            SELECT CASE WHEN (SELECT count(*) FROM found) > (SELECT count(*) FROM page) THEN (SELECT max(name) FROM page)
                        WHEN (SELECT count(*) FROM scanned) = {SCANNED} THEN (SELECT max(name) FROM scanned) END,

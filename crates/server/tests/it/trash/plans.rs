@@ -95,9 +95,9 @@ async fn plan(workspace: &Workspace, folder: Option<&str>, after: &str) -> Value
         params.push((folder, Type::TEXT));
     }
     let sql = folder.map_or_else(|| find_trash_sql(workspace.id), |_| find_trash_in_sql(workspace.id));
-    let explained =
-        workspace.client.query_typed(&format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}"), &params);
-    explained.await.unwrap()[0].get::<_, Value>(0)[0]["Plan"].clone()
+    let sql = format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}");
+    let rows = workspace.client.query_typed(&sql, &params).await.unwrap();
+    rows[0].get::<_, Value>(0)[0]["Plan"].clone()
 }
 
 /// Tables that a plan reads from end to end.
