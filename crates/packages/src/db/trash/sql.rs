@@ -14,8 +14,11 @@
 use super::{MAX_CHILDREN, MAX_PATH};
 use crate::id::WorkspaceId;
 
-/// Entries of the index on names, or children of a folder, that one statement looks at.
-const SCANNED: i64 = 2000;
+/// Entries of the indexes on names that one statement looks at. Each may cost a look at its folder.
+const SCANNED: i64 = 1000;
+
+/// A folder with more children is read by names.
+const MANY_CHILDREN: i64 = 2000;
 
 /// Folders on one page at most: each costs a look at its children.
 const MAX_FOLDERS: i64 = 100;
@@ -66,7 +69,7 @@ pub fn find_trash_sql(workspace: WorkspaceId) -> String {
 /// A folder with few children is read by them; of one with many, the piece of the range of names.
 #[must_use]
 pub fn find_trash_in_sql(workspace: WorkspaceId) -> String {
-    let only_if = format!("AND (SELECT count(*) FROM children) > {SCANNED}");
+    let only_if = format!("AND (SELECT count(*) FROM children) > {MANY_CHILDREN}");
     let nested = entries(workspace, "NOT", &only_if);
     let (in_folder, described) = (in_folder(workspace), described(workspace));
     format!(
@@ -76,12 +79,12 @@ pub fn find_trash_in_sql(workspace: WorkspaceId) -> String {
            ), children AS MATERIALIZED (
                SELECT c.* FROM place CROSS JOIN LATERAL (
                    SELECT {COLUMNS} FROM "{workspace}".packages p
-                   WHERE p.parent_id = ANY (ARRAY[place.id]) ORDER BY p.parent_id LIMIT {SCANNED} + 1
+                   WHERE p.parent_id = ANY (ARRAY[place.id]) ORDER BY p.parent_id LIMIT {MANY_CHILDREN} + 1
                ) c
            ), scanned AS MATERIALIZED ({nested}
            ), few AS MATERIALIZED (
                SELECT c.* FROM children c
-               WHERE (SELECT count(*) FROM children) <= {SCANNED}
+               WHERE (SELECT count(*) FROM children) <= {MANY_CHILDREN}
                  AND c.state IN {STATES} AND c.node_id IS NOT NULL AND c.name > $3
                ORDER BY c.name LIMIT $4 + 1
            ), many AS MATERIALIZED (
@@ -174,8 +177,17 @@ fn above(workspace: WorkspaceId) -> String {
     )
 }
 
+/// Whether the workspace has anything in one of our tables, which is found out once: mostly it has nothing there, and then
+/// nothing is looked up.
+fn any_of_workspace(table: &str) -> String {
+    format!(
+        "(SELECT true FROM packages_service.{table} r WHERE r.workspace_id = ANY (ARRAY[$5]) ORDER BY r.workspace_id LIMIT 1)"
+    )
+}
+
 /// What other tables tell of an item `i` of the page.
 fn more(workspace: WorkspaceId) -> String {
+    let [claims, failures] = ["restore_claims", "restore_failures"].map(any_of_workspace);
     format!(
         r#"CROSS JOIN LATERAL (
                SELECT count(*) AS sources, count(*) FILTER (WHERE f.s3_bucket <> '' AND f.s3_key <> '') AS stored,
@@ -195,11 +207,11 @@ fn more(workspace: WorkspaceId) -> String {
            ) c
            LEFT JOIN LATERAL (
                SELECT r.package_id FROM packages_service.restore_claims r
-               WHERE r.workspace_id = $5 AND r.package_id = i.id AND NOT r.is_ancestor OFFSET 0
+               WHERE {claims} AND r.workspace_id = $5 AND r.package_id = i.id AND NOT r.is_ancestor OFFSET 0
            ) claim ON true
            LEFT JOIN LATERAL (
                SELECT r.reason FROM packages_service.restore_failures r
-               WHERE r.workspace_id = $5 AND r.package_id = i.id OFFSET 0
+               WHERE {failures} AND r.workspace_id = $5 AND r.package_id = i.id OFFSET 0
            ) failure ON true
            LEFT JOIN path ON path.start = i.parent_id"#
     )

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio_postgres::types::{ToSql, Type};
 
 /// Blocks that a page of a hundred may read. There are more in each table's indexes.
-const MAX_BLOCKS: i64 = 16_000;
+const MAX_BLOCKS: i64 = 12_000;
 
 /// 30,000 packages: number, whether it is a folder, state, dataset and parent, each in SQL by `i`.
 struct Shape {
