@@ -2,6 +2,8 @@
 //!
 //! Of all that a rule can say, only the removal of old versions is known here; a rule that says more is refused.
 
+use std::io;
+
 use s3s::dto::{
     DeleteBucketLifecycleOutput, ExpirationStatus, GetBucketLifecycleConfigurationOutput,
     LifecycleRule as Described, LifecycleRuleFilter, NoncurrentVersionExpiration,
@@ -10,7 +12,8 @@ use s3s::dto::{
 use s3s::{S3Response, S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 
-use super::store::S3;
+use super::journal::Entry;
+use super::store::{Refusal, S3, into_io};
 
 /// A rule: old versions of keys that begin so are removed some days after another version was put on top.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +93,31 @@ impl LifecycleRule {
             status: ExpirationStatus::from_static(status),
             transitions: None,
         }
+    }
+}
+
+impl S3 {
+    /// Gives a bucket a lifecycle in place of the one it had; none, where there are no rules.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if there is no such bucket, or what the file system says.
+    pub fn set_lifecycle(&self, bucket: &str, rules: Vec<LifecycleRule>) -> io::Result<()> {
+        self.replace_lifecycle(bucket, rules).map_err(into_io)
+    }
+
+    /// A bucket's lifecycle; no rules if it has none, or is unknown.
+    #[must_use]
+    pub fn lifecycle(&self, bucket: &str) -> Vec<LifecycleRule> {
+        self.read(bucket, |bucket| bucket.lifecycle.clone()).unwrap_or_default()
+    }
+
+    fn replace_lifecycle(&self, bucket: &str, rules: Vec<LifecycleRule>) -> Result<(), Refusal> {
+        let mut state = self.state();
+        if !state.buckets.contains_key(bucket) {
+            return Err(Refusal::NoSuchBucket);
+        }
+        Ok(state.commit([Entry::SetLifecycle { bucket: bucket.into(), rules: rules.into() }])?)
     }
 }
 

@@ -11,7 +11,6 @@ use packages::clock::Clock;
 
 use super::bodies::{Bodies, Staged};
 use super::journal::Entry;
-use super::lifecycle::LifecycleRule;
 use super::state::{Bucket, Buckets, Deleted, State};
 use super::uploads::Uploads;
 use super::version::{Attributes, Checksum, Content, Version, VersionEntry, VersionId};
@@ -185,29 +184,6 @@ impl S3 {
         }
     }
 
-    /// Gives a bucket a lifecycle in place of the one it had; none, where there are no rules.
-    ///
-    /// # Errors
-    ///
-    /// `NotFound` if there is no such bucket, or what the file system says.
-    pub fn set_lifecycle(&self, bucket: &str, rules: Vec<LifecycleRule>) -> io::Result<()> {
-        self.replace_lifecycle(bucket, rules).map_err(into_io)
-    }
-
-    /// A bucket's lifecycle; no rules if it has none, or is unknown.
-    #[must_use]
-    pub fn lifecycle(&self, bucket: &str) -> Vec<LifecycleRule> {
-        self.read(bucket, |bucket| bucket.lifecycle.clone()).unwrap_or_default()
-    }
-
-    pub(crate) fn replace_lifecycle(&self, bucket: &str, rules: Vec<LifecycleRule>) -> Result<(), Refusal> {
-        let mut state = self.state();
-        if !state.buckets.contains_key(bucket) {
-            return Err(Refusal::NoSuchBucket);
-        }
-        Ok(state.commit([Entry::SetLifecycle { bucket: bucket.into(), rules: rules.into() }])?)
-    }
-
     /// The newest version, or the one with this id. Never a delete marker.
     pub(crate) fn find(
         &self,
@@ -296,12 +272,12 @@ impl S3 {
         u64::try_from(self.inner.clock.date().unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn into_io(refusal: Refusal) -> io::Error {
+pub(super) fn into_io(refusal: Refusal) -> io::Error {
     match refusal {
         Refusal::Io(error) => error,
         Refusal::NoSuchBucket => io::Error::new(io::ErrorKind::NotFound, "no such bucket"),

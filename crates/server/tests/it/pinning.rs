@@ -164,8 +164,15 @@ async fn nothing_that_the_service_says_pins() {
         })
         .collect();
     // Some of what only happens there, so that the service is known to have been overheard in all of its places.
-    for trace in ["pennsieve.users", "pg_advisory_xact_lock", "SAVEPOINT", "restore_failures", "row_number()"]
-    {
+    for trace in [
+        "pennsieve.users",
+        "pg_advisory_xact_lock",
+        "SAVEPOINT",
+        "restore_failures",
+        "row_number()",
+        "scanned",
+        "children",
+    ] {
         assert!(sql.iter().any(|sql| sql.contains(trace)), "nothing was heard of {trace}");
     }
 }
@@ -213,6 +220,10 @@ async fn restore_all(app: &TestApp) {
     assert_eq!((outcomes[0].restored, outcomes[0].failed), (3, 1));
     assert_eq!(app.row(file.id).await.0, "READY");
     app.progress(&token, &folder).await;
+    for more in ["&outlook=true".to_owned(), format!("&parent={}&outlook=true", inner.node_id)] {
+        let path = format!("/packages/trash?dataset_id={}{more}", app.dataset.node_id);
+        assert_eq!(app.get(&path, &token).await.status, 200, "{path}");
+    }
     app.close_queue();
     app.order(&token, &[&lost.node_id]).await;
     assert_eq!(app.row(lost.id).await.0, "DELETED", "what could not be queued went back");

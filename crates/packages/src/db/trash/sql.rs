@@ -34,7 +34,7 @@ const STATES: &str = "('DELETED', 'DELETING', 'RESTORING')";
 
 const COLUMNS: &str = "p.id, p.node_id, p.name, p.type, p.state, p.parent_id, p.updated_at";
 
-/// The statement of [`find_trash`], for whoever wants it explained. $1 dataset, $2 its node id, $3 the name before the
+/// The statement of [`find_trash`](super::find_trash), for whoever wants it explained. $1 dataset, $2 its node id, $3 the name before the
 /// first, $4 the limit, $5 the workspace.
 #[must_use]
 pub fn find_trash_sql(workspace: WorkspaceId) -> String {
@@ -64,7 +64,7 @@ pub fn find_trash_sql(workspace: WorkspaceId) -> String {
     )
 }
 
-/// The statement of [`find_trash_in`], likewise. $6 is the folder's node id.
+/// The statement of [`find_trash_in`](super::find_trash_in), likewise. $6 is the folder's node id.
 ///
 /// A folder with few children is read by them; of one with many, the piece of the range of names.
 #[must_use]
