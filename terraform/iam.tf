@@ -26,6 +26,7 @@ locals {
       database_user_arn         = local.database_user_arn
       readable_object_arns      = jsonencode([for arn in local.readable_bucket_arns : "${arn}/*"])
       readable_bucket_arns      = jsonencode(local.readable_bucket_arns)
+      storage_bucket_arns       = jsonencode(local.storage_bucket_arns)
       bucket_kms_key_arns       = jsonencode(var.bucket_kms_key_arns)
       restore_queue_arn         = aws_sqs_queue.restore.arn
       private_key_parameter_arn = local.private_key_parameter_arn

@@ -53,7 +53,8 @@ run "nothing_is_wider_than_it_must_be" {
 run "each_role_can_do_its_work_and_no_more" {
   assert {
     condition = sort(distinct(flatten([for statement in jsondecode(aws_iam_role_policy.own["service"].policy).Statement : statement.Action]))) == sort([
-      "kms:Decrypt", "rds-db:connect", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "sqs:SendMessage", "ssm:GetParameter",
+      "kms:Decrypt", "rds-db:connect", "s3:GetLifecycleConfiguration", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket",
+      "s3:ListBucketVersions", "sqs:SendMessage", "ssm:GetParameter",
     ])
     error_message = "The service's actions changed."
   }

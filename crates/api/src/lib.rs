@@ -7,6 +7,7 @@
 //! | path | methods | who |
 //! | --- | --- | --- |
 //! | `/packages/restore` | `POST`, `GET` | editors; viewers |
+//! | `/packages/trash` | `GET` | viewers |
 //! | `/packages/presign/s3` | `GET`, `HEAD` | viewers |
 //! | `/packages/cloudfront/sign` | `GET` | viewers |
 //! | `/packages/proxy/s3` | `GET`, `HEAD` | anybody |
@@ -31,6 +32,7 @@ mod range;
 mod redirect;
 mod request_id;
 mod restore;
+mod trash;
 
 use axum::{Router, routing::get};
 
@@ -56,6 +58,7 @@ pub fn router(app: App, authenticate: impl FnOnce(Router<App>) -> Router<App>) -
 fn private() -> Router<App> {
     Router::new()
         .route("/packages/restore", get(progress::get).post(restore::post))
+        .route("/packages/trash", get(trash::get))
         .route("/packages/presign/s3", get(presign::get).head(presign::head))
         .route("/packages/cloudfront/sign", get(cloudfront::get))
 }
@@ -64,6 +67,7 @@ fn open() -> Router<App> {
     const READ: &str = "GET, HEAD, OPTIONS";
     Router::new()
         .route("/packages/restore", preflight("GET, HEAD, POST, OPTIONS"))
+        .route("/packages/trash", preflight(READ))
         .route("/packages/presign/s3", preflight(READ))
         .route("/packages/cloudfront/sign", preflight(READ))
         .route("/packages/proxy/s3", preflight(READ).get(proxy::get).head(proxy::head))

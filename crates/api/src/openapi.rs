@@ -18,7 +18,9 @@ use utoipa::{
 };
 
 pub(crate) use self::{
-    parameters::{Asset, AssetOrFile, Dataset, Package, PresignedUrl, Range, Redirect},
+    parameters::{
+        Asset, AssetOrFile, Cursor, Dataset, Limit, Outlook, Package, Parent, PresignedUrl, Range, Redirect,
+    },
     responses::{Absent, Body, Invalid, Private, Probed, Redirected, Refused, Unavailable},
 };
 
@@ -45,7 +47,7 @@ const HEADER: &str = "# Written by the program, from what stands beside its hand
     ),
     tags(
         (name = "links", description = "Links to files, and reading what they lead to"),
-        (name = "restore", description = "Packages back from the trash"),
+        (name = "restore", description = "The trash, and packages back from it"),
         (name = "health", description = "For whoever starts, stops and watches the service"),
     ),
     paths(
@@ -56,6 +58,7 @@ const HEADER: &str = "# Written by the program, from what stands beside its hand
         crate::proxy::head,
         crate::progress::get,
         crate::restore::post,
+        crate::trash::get,
         crate::health::alive,
         crate::health::ready,
     ),

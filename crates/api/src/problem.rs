@@ -228,15 +228,14 @@ impl Problem {
         Self::new(Kind::TimedOut, "the request took too long; try again").because("the request took too long")
     }
 
+    pub(crate) fn no_dataset<P>(access: &DatasetAccess<P>) -> Self {
+        let (dataset, workspace) = (access.dataset_node_id(), access.workspace());
+        Self::new(Kind::NoSuchDataset, format!("dataset {dataset} not found in workspace {workspace}"))
+    }
+
     pub(crate) fn order<P>(error: OrderError, access: &DatasetAccess<P>) -> Self {
         match error {
-            OrderError::NoDataset => {
-                let (dataset, workspace) = (access.dataset_node_id(), access.workspace());
-                Self::new(
-                    Kind::NoSuchDataset,
-                    format!("dataset {dataset} not found in workspace {workspace}"),
-                )
-            }
+            OrderError::NoDataset => Self::no_dataset(access),
             OrderError::Db(error) => error.into(),
         }
     }

@@ -3,7 +3,7 @@
 //! A parameter that is given twice means one thing to us and another to whoever checked the request before us, so it
 //! is refused, and so is what does not decode: a byte more or less decides which package is meant.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, ops::RangeInclusive, sync::Arc};
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -89,6 +89,36 @@ impl Query {
         Ok(id)
     }
 
+    /// `parent`.
+    pub(crate) fn parent(&self) -> Result<Option<PackageNodeId>, Problem> {
+        let parent = self.get("parent").map(PackageNodeId::parse).transpose();
+        parent.map_err(|error| not_an_id("parent", error))
+    }
+
+    /// A parameter that is `true` or `false`, and `false` where it is absent.
+    pub(crate) fn flag(&self, name: &'static str) -> Result<bool, Problem> {
+        match self.get(name) {
+            Some("true") => Ok(true),
+            None | Some("false") => Ok(false),
+            Some(_) => Err(Problem::invalid(format!("query parameter '{name}' is neither true nor false"))),
+        }
+    }
+
+    /// A whole number in a range, in decimal digits.
+    pub(crate) fn number(
+        &self,
+        name: &'static str,
+        range: RangeInclusive<u16>,
+    ) -> Result<Option<u16>, Problem> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let number = digits.and_then(|text| text.parse().ok()).filter(|number| range.contains(number));
+        let (first, last) = (range.start(), range.end());
+        let wrong =
+            || Problem::invalid(format!("query parameter '{name}' is not a number from {first} to {last}"));
+        number.map(Some).ok_or_else(wrong)
+    }
+
     /// The names of all parameters.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
@@ -166,6 +196,21 @@ mod tests {
             InvalidQuery::Repeated(None),
             "an odd name is not repeated to the client"
         );
+    }
+
+    #[test]
+    fn numbers_and_flags_are_read_strictly() {
+        let query =
+            parse("n=007&big=1001&huge=99999999999&sign=%2B5&zero=0&yes=true&no=false&odd=TRUE").unwrap();
+        let number = |name| query.number(name, 1..=1000).map_err(|problem| problem.status().as_u16());
+        assert_eq!(number("n"), Ok(Some(7)));
+        assert_eq!(number("none"), Ok(None));
+        for name in ["big", "huge", "sign", "zero", "yes"] {
+            assert_eq!(number(name), Err(400), "{name}");
+        }
+        let flag = |name| query.flag(name).map_err(|problem| problem.status().as_u16());
+        assert_eq!(["yes", "no", "none"].map(flag), [Ok(true), Ok(false), Ok(false)]);
+        assert_eq!(flag("odd"), Err(400));
     }
 
     proptest! {

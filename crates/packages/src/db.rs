@@ -22,6 +22,7 @@ pub mod queue;
 pub(crate) mod restores;
 mod session;
 mod tls;
+pub mod trash;
 pub(crate) mod usage;
 
 use std::{fmt, time::Duration};

@@ -26,6 +26,7 @@ pub mod restore;
 mod roots;
 pub mod secrets;
 pub mod trace;
+pub mod trash;
 mod usage;
 
 /// The tables that this service adds to the platform's: to be made once per database, as its owner.

@@ -1,6 +1,7 @@
 //! S3: links to objects, what an object is like, and undeleting.
 
 mod markers;
+mod outlook;
 mod presign;
 mod probe;
 mod undelete;
@@ -20,6 +21,7 @@ use aws_sdk_s3::{
 pub use signing::s3::{Bucket, Region};
 use signing::s3::{Credentials, CustomEndpoint, Endpoint, Presigner};
 
+pub use outlook::Outlook;
 pub use presign::{Link, Method, PresignError};
 pub use probe::{Head, ProbeError};
 pub use undelete::{UndeleteError, UndeleteErrors};

@@ -30,6 +30,17 @@ parameters! {
     /// Which package.
     Package = required(query("package_id", "The node id of a package or a collection in the dataset.",
         node_id("^N:(package|collection):[A-Za-z0-9-]+$", "N:package:032be5f6-8fb6-4b81-b783-615180ba7849")));
+    /// Which folder.
+    Parent = query("parent", "The node id of a folder in the dataset, live or in the trash.",
+        node_id("^N:(package|collection):[A-Za-z0-9-]+$", "N:collection:5f3c1b0e-7a51-4b8e-9a59-1d8d7c1f0a11"));
+    /// Where a page begins.
+    Cursor = query("cursor", "The `next` of the page before. What is in it is nobody's business.", text().max_length(Some(1400)));
+    /// How large a page is.
+    Limit = query("limit", "How many packages a page has at most: 100 if nothing is said, and at most 100 with `outlook`.",
+        Object::builder().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(1000)));
+    /// Whether S3 is asked.
+    Outlook = query("outlook", "`true` asks S3 what it still has of each file, and until when; it takes up to 10 seconds.",
+        text().enum_values(Some(["true", "false"])));
     /// Which of a package's viewer assets.
     Asset = required(query("path", format!("The path of a viewer asset in the package. {ASSET_RULE}"),
         asset_path().min_length(Some(1))));

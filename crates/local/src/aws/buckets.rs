@@ -17,6 +17,16 @@ impl Account {
         self.s3(Method::PUT, &format!("/{name}?versioning="), versioning.into()).await.map(drop)
     }
 
+    /// Has versions removed this many days after another one, or a delete marker, was put on top.
+    pub async fn expire_old_versions(&self, bucket: &str, days: u32) -> io::Result<()> {
+        let lifecycle = format!(
+            "<LifecycleConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Rule><ID>old</ID>\
+             <Filter><Prefix></Prefix></Filter><Status>Enabled</Status><NoncurrentVersionExpiration>\
+             <NoncurrentDays>{days}</NoncurrentDays></NoncurrentVersionExpiration></Rule></LifecycleConfiguration>"
+        );
+        self.s3(Method::PUT, &format!("/{bucket}?lifecycle="), lifecycle.into()).await.map(drop)
+    }
+
     /// Writes an object. The key is to need no encoding.
     pub async fn put_object(&self, bucket: &str, key: &str, bytes: &'static [u8]) -> io::Result<()> {
         self.s3(Method::PUT, &format!("/{bucket}/{key}"), bytes.into()).await.map(drop)

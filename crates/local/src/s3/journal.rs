@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::lifecycle::LifecycleRule;
 use super::version::{Version, VersionId};
 
 /// One change.
@@ -20,6 +21,8 @@ pub(crate) enum Entry<'a> {
     CreateBucket { bucket: Cow<'a, str>, at: u64 },
     /// An empty bucket was removed.
     DeleteBucket { bucket: Cow<'a, str> },
+    /// A bucket was given a lifecycle in place of the one it had.
+    SetLifecycle { bucket: Cow<'a, str>, rules: Cow<'a, [LifecycleRule]> },
     /// A version became the newest of its key.
     Add { bucket: Cow<'a, str>, key: Cow<'a, str>, version: Cow<'a, Version> },
     /// One version was removed for good.

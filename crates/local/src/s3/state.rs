@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::journal::{Entry, Journal};
+use super::lifecycle::LifecycleRule;
 use super::version::{Body, Version, VersionId};
 
 pub(crate) type Buckets = BTreeMap<String, Bucket>;
@@ -18,6 +19,8 @@ pub(crate) type Objects = BTreeMap<String, Vec<Arc<Version>>>;
 pub(crate) struct Bucket {
     /// Milliseconds since the Unix epoch.
     pub(crate) created: u64,
+    /// Kept and told, and never carried out.
+    pub(crate) lifecycle: Vec<LifecycleRule>,
     pub(crate) objects: Objects,
 }
 
@@ -121,7 +124,10 @@ fn live(buckets: &Buckets) -> impl Iterator<Item = Entry<'_>> {
         let made = Entry::CreateBucket { bucket: name.into(), at: bucket.created };
         let versions =
             bucket.objects.iter().flat_map(|(key, versions)| versions.iter().map(move |v| (key, v)));
-        std::iter::once(made).chain(versions.map(move |(key, version)| Entry::add(name, key, version)))
+        let rules = (!bucket.lifecycle.is_empty())
+            .then(|| Entry::SetLifecycle { bucket: name.into(), rules: (&bucket.lifecycle[..]).into() });
+        let versions = versions.map(move |(key, version)| Entry::add(name, key, version));
+        std::iter::once(made).chain(rules).chain(versions)
     })
 }
 
@@ -132,6 +138,9 @@ fn apply(buckets: &mut Buckets, entry: Entry<'_>) {
         }
         Entry::DeleteBucket { bucket } => {
             buckets.remove(&*bucket);
+        }
+        Entry::SetLifecycle { bucket, rules } => {
+            buckets.entry(bucket.into_owned()).or_default().lifecycle = rules.into_owned();
         }
         Entry::Add { bucket, key, version } => {
             let objects = &mut buckets.entry(bucket.into_owned()).or_default().objects;

@@ -144,8 +144,15 @@ impl Workspace {
     /// Puts a package into the trash, as the platform does: it and all beneath it, with other names; what it held is
     /// taken off its own counter, those of the folders above, of the dataset and of the workspace.
     pub async fn trash(&self, package: &Package) -> Result<(), Error> {
-        self.subtract(package).await?;
         let workspace = self.id;
+        // One transaction, which locks the package first: what comes back beneath meanwhile is in the trash, too.
+        self.client
+            .batch_execute(&format!(
+                r#"BEGIN; SELECT 1 FROM "{workspace}".packages WHERE id = {} FOR UPDATE"#,
+                package.id
+            ))
+            .await?;
+        self.subtract(package).await?;
         let sql = format!(
             r#"WITH RECURSIVE tree AS (
                    SELECT id FROM "{workspace}".packages WHERE id = $1
@@ -156,7 +163,8 @@ impl Workspace {
                SET state = 'DELETED', name = '__DELETED__' || p.node_id || '_' || p.name
                FROM tree WHERE p.id = tree.id AND p.state NOT IN ('DELETING', 'DELETED')"#
         );
-        self.client.execute(&sql, &[&package.id.0]).await.map(drop)
+        self.client.execute(&sql, &[&package.id.0]).await?;
+        self.client.batch_execute("COMMIT").await
     }
 }
 

@@ -5,6 +5,7 @@
 mod batch;
 mod faults;
 mod journal;
+mod lifecycle;
 mod listings;
 mod model;
 mod objects;

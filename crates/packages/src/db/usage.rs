@@ -10,8 +10,9 @@ use crate::{
     usage::{Gained, Node},
 };
 
-/// These folders and the folders above them, as far as they are live.
-pub(crate) async fn list_live_above(
+/// These folders and the folders above them, as far as they are live, locked against being deleted: a deletion that comes now
+/// waits, and then sees what has come back beneath.
+pub(crate) async fn lock_live_above(
     tx: &Tx<'_>,
     workspace: WorkspaceId,
     folders: &[i32],
@@ -26,7 +27,10 @@ pub(crate) async fn list_live_above(
                    SELECT id, parent_id FROM "{workspace}".packages p WHERE p.id = up.parent_id AND p.state <> ALL ($2) OFFSET 0
                ) p
            )
-           SELECT id, parent_id, 0::bigint FROM up"#
+           SELECT p.id, p.parent_id, 0::bigint FROM (SELECT id FROM up ORDER BY id) live CROSS JOIN LATERAL (
+               SELECT id, parent_id FROM "{workspace}".packages p
+               WHERE p.id = live.id AND p.state <> ALL ($2) FOR SHARE
+           ) p"#
     );
     query_nodes(tx, &sql, folders).await
 }

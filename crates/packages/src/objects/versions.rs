@@ -255,7 +255,7 @@ impl<'a> Walk<'a> {
 }
 
 /// A key as a listing spells it, percent-encoded as in a form: `+` is a blank. One that is not so is left as it is.
-fn decoded(key: &str) -> String {
+pub(super) fn decoded(key: &str) -> String {
     let bytes = signing::decode_bytes(&key.replace('+', " "));
     bytes.map_or_else(|| key.to_owned(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -56,6 +56,18 @@ impl Batch {
         self.members.last().map_or(START, |(claim, _)| (claim.position, claim.id.0))
     }
 
+    /// The folders that what comes back lies in and that do not come back themselves.
+    pub(super) fn parents_outside(&self) -> Vec<i32> {
+        let members = self.members.iter().filter(|(_, verdict)| *verdict == Verdict::Restore);
+        let members: Vec<&PackageRow> = members.filter_map(|(claim, _)| claim.package.as_ref()).collect();
+        let returning = self.returning_ancestors().into_iter().map(|ancestor| &ancestor.package);
+        let returning: Vec<&PackageRow> = returning.chain(members).collect();
+        let inside: HashSet<PackageId> = returning.iter().map(|package| package.id).collect();
+        let parents = returning.iter().filter_map(|package| package.parent_id);
+        let outside: HashSet<i32> = parents.filter(|id| !inside.contains(id)).map(|id| id.0).collect();
+        outside.into_iter().collect()
+    }
+
     /// The deleted folders above that come back with this batch.
     pub(super) fn returning_ancestors(&self) -> Vec<&Ancestor> {
         let restored = self.members.iter().filter(|(_, verdict)| *verdict == Verdict::Restore);
@@ -159,13 +171,13 @@ fn judge_folder(folder: PackageId, above: &HashMap<PackageId, Ancestor>) -> Verd
         let Some(ancestor) = above.get(&id) else { break };
         match (ancestor.package.state, ancestor.claimed_at) {
             (state, _) if state.is_live() => return Verdict::Restore,
-            (State::Deleting, Some(_)) => return Verdict::Blocked,
             (State::Deleting, None) => return Verdict::Fail(FOLDER_BEING_DELETED.to_owned()),
             (State::Deleted | State::Restoring, Some(_)) if ancestor.package.kind.is_collection() => {
                 next = ancestor.package.parent_id;
             }
-            // It has files of its own, which come back in its own turn and not along with what lies in it.
-            (State::Deleted | State::Restoring, Some(_)) => return Verdict::Blocked,
+            // It is still being deleted; or it has files of its own, which come back in its own turn and not along with what
+            // lies in it.
+            (State::Deleting | State::Deleted | State::Restoring, Some(_)) => return Verdict::Blocked,
             _ => break,
         }
     }

@@ -19,7 +19,7 @@ use crate::{
         outbox::add_entries,
         packages::PackageRow,
         restores::{ClosedClaims, Gain, close_claims, find_same_claims, lock_packages},
-        usage::{add_usage, list_live_above, list_live_beneath},
+        usage::{add_usage, list_live_beneath, lock_live_above},
     },
     id::{DatasetKey, PackageId},
     name,
@@ -58,9 +58,10 @@ pub(super) async fn finish_batch(
 ) -> Result<Finished, db::Error> {
     let mut session = restorer.db.session().await?;
     let mut tx = session.begin().await?;
+    // From the top down, as the platform deletes: nobody waits in a circle.
+    let live_above = lock_live_above(&tx, key.workspace, &batch.parents_outside()).await?;
     let locked = lock(&tx, key, &batch).await?;
     recheck_members(&mut batch, &locked);
-    let live_above = list_live_above(&tx, key.workspace, &parents_outside(&locked)).await?;
     recheck_folders(&mut batch, &locked, &live_above);
 
     let returning = select_returning(&batch, &locked);
@@ -121,13 +122,6 @@ fn recheck_members(batch: &mut Batch, locked: &HashMap<PackageId, PackageRow>) {
         }
         true
     });
-}
-
-/// The folders that the locked packages lie in and that are not among them.
-fn parents_outside(locked: &HashMap<PackageId, PackageRow>) -> Vec<i32> {
-    let parents = locked.values().filter_map(|package| package.parent_id);
-    let parents: HashSet<i32> = parents.filter(|id| !locked.contains_key(id)).map(|id| id.0).collect();
-    parents.into_iter().collect()
 }
 
 /// What comes back must be seen: each folder above is live, or comes back with it.

@@ -192,7 +192,7 @@ async fn work(restorer: &Restorer, lease: Lease, until: Instant) -> Result<Outco
     loop {
         claim_orders(db, key).await?;
         unblock(db, key, STILL_DELETING, limits.max_blocked.as_secs_f64()).await?;
-        run_batches(restorer, key, until, &mut total).await?;
+        Box::pin(run_batches(restorer, key, until, &mut total)).await?;
         finish_orders(db, key).await?;
         let remaining = find_remaining(db, key, limits.blocked_delay).await?;
         let Some(remaining) = remaining else { return Err(RestoreError::LeaseLost) };

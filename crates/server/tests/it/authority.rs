@@ -16,6 +16,8 @@ pub(crate) fn routes(app: &TestApp, package: &local::workspace::Package) -> Vec<
         ("GET", app.presign_path(package, "&path=a.png")),
         ("GET", app.sign_path(package, "a.png")),
         ("GET", format!("/packages/restore?dataset_id={dataset}&package_id={}", package.node_id)),
+        ("GET", format!("/packages/trash?dataset_id={dataset}")),
+        ("HEAD", format!("/packages/trash?dataset_id={dataset}&outlook=true")),
         ("POST", format!("/packages/restore?dataset_id={dataset}")),
     ]
 }
@@ -108,6 +110,15 @@ async fn another_workspace_learns_nothing() {
         if method == "POST" {
             assert_eq!(answer.json()["success"], json!([]));
             assert_eq!(answer.json()["failures"][0]["id"], json!(package.node_id));
+        } else if path.contains("/trash") {
+            assert_eq!(answer.status, 200, "{method} {path}");
+            assert!(
+                method == "HEAD" || answer.json() == json!({"items": [], "next": null}),
+                "{:?}",
+                answer.body
+            );
+            let inside = format!("{path}&parent={}", package.node_id);
+            assert_eq!(other.send(request(method, &inside, &stranger, Body::empty())).await.status, 404);
         } else {
             assert_eq!(answer.status, 404, "{method} {path}");
         }

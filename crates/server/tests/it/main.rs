@@ -32,3 +32,4 @@ mod restore_overlaps;
 mod restore_random;
 mod restore_usage;
 mod standalone;
+mod trash;

@@ -165,7 +165,15 @@ async fn nothing_that_the_service_says_pins() {
         })
         .collect();
     // Some of what only happens there, so that the service is known to have been overheard in all of its places.
-    for trace in ["pennsieve.users", "restore_queue", "SAVEPOINT", "restore_failures", "row_number()"] {
+    for trace in [
+        "pennsieve.users",
+        "restore_queue",
+        "SAVEPOINT",
+        "restore_failures",
+        "row_number()",
+        "scanned",
+        "children",
+    ] {
         assert!(sql.iter().any(|sql| sql.contains(trace)), "nothing was heard of {trace}");
     }
 }
@@ -210,6 +218,10 @@ async fn restore_all(app: &TestApp) {
     restore::maintain_workspace(&app.restorer, app.workspace.id, std::time::Duration::from_hours(24))
         .await
         .unwrap();
+    for more in ["&outlook=true".to_owned(), format!("&parent={}&outlook=true", inner.node_id)] {
+        let path = format!("/packages/trash?dataset_id={}{more}", app.dataset.node_id);
+        assert_eq!(app.get(&path, &token).await.status, 200, "{path}");
+    }
     // A live folder, and a run that is given up.
     app.order(&token, &[&folder.node_id]).await;
     app.trash(&file).await;

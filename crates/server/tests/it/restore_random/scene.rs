@@ -136,7 +136,7 @@ impl Scene {
                     .filter(|n| self.lies_in(n, package.id))
                     .map(|n| n.package.id)
                     .collect();
-                newer.iter().for_each(|id| drop(self.deleted.remove(id)));
+                self.deleted.retain(|id| !newer.contains(id));
             }
         }
     }
