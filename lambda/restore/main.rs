@@ -18,6 +18,6 @@ fn main() -> ExitCode {
         let queue = builder.orders(config.queue.as_ref())?;
         let stray_max_age = config.stray_max_age;
         let worker = Worker { restorer: builder.restorer(config, db)?, queue, stray_max_age };
-        host::poll(telemetry, async |event| restore::handle(&worker, event).await).await
+        host::poll(telemetry, async |event| Box::pin(restore::handle(&worker, event)).await).await
     })
 }

@@ -112,7 +112,9 @@ impl Sqs {
 fn entry(place: usize, body: &str, (header, delay): Delivery<'_>) -> Value {
     let mut entry = Map::new();
     if !delay.is_zero() {
-        entry.insert("DelaySeconds".to_owned(), json!(delay.as_secs()));
+        // Whole seconds, and never too early.
+        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+        entry.insert("DelaySeconds".to_owned(), json!(seconds));
     }
     entry.insert("Id".to_owned(), json!(place.to_string()));
     entry.insert("MessageBody".to_owned(), json!(sendable(body)));

@@ -56,16 +56,12 @@ impl Batch {
         self.members.last().map_or(START, |(claim, _)| (claim.position, claim.id.0))
     }
 
-    /// The folders that what comes back lies in and that do not come back themselves.
-    pub(super) fn parents_outside(&self) -> Vec<i32> {
-        let members = self.members.iter().filter(|(_, verdict)| *verdict == Verdict::Restore);
-        let members: Vec<&PackageRow> = members.filter_map(|(claim, _)| claim.package.as_ref()).collect();
-        let returning = self.returning_ancestors().into_iter().map(|ancestor| &ancestor.package);
-        let returning: Vec<&PackageRow> = returning.chain(members).collect();
-        let inside: HashSet<PackageId> = returning.iter().map(|package| package.id).collect();
-        let parents = returning.iter().filter_map(|package| package.parent_id);
-        let outside: HashSet<i32> = parents.filter(|id| !inside.contains(id)).map(|id| id.0).collect();
-        outside.into_iter().collect()
+    /// The folders above what comes back that may be live by now: those that the batch was read with, of which an earlier one
+    /// may have restored some, and those of its own that are back already.
+    pub(super) fn folders_above(&self) -> Vec<i32> {
+        let done = self.members.iter().filter(|(_, verdict)| *verdict == Verdict::Done);
+        let done = done.map(|(claim, _)| claim.id.0);
+        self.above.keys().map(|id| id.0).chain(done).collect()
     }
 
     /// The deleted folders above that come back with this batch.

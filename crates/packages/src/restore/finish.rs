@@ -59,8 +59,12 @@ pub(super) async fn finish_batch(
     let mut session = restorer.db.session().await?;
     let mut tx = session.begin().await?;
     // From the top down, as the platform deletes: nobody waits in a circle.
-    let live_above = lock_live_above(&tx, key.workspace, &batch.parents_outside()).await?;
+    let live_above = lock_live_above(&tx, key.workspace, &batch.folders_above()).await?;
     let locked = lock(&tx, key, &batch).await?;
+    if locked.values().any(|package| package.state.is_live()) {
+        // Another worker was here, after this one's lease had expired: the next look at these claims sees what it did.
+        return Ok(Finished::default());
+    }
     recheck_members(&mut batch, &locked);
     recheck_folders(&mut batch, &locked, &live_above);
 
@@ -107,17 +111,14 @@ async fn lock(
     Ok(locked.map(|package| (package.id, package)).collect())
 }
 
-/// A package whose state is not what it was when S3 was asked was deleted, or restored, by somebody else meanwhile. One
-/// whose claim is not the same any more is left to whoever claimed it anew.
+/// A package whose state is not what it was when S3 was asked was deleted by somebody else meanwhile. One whose claim is not the same any more is left to whoever claimed it anew.
 fn recheck_members(batch: &mut Batch, locked: &HashMap<PackageId, PackageRow>) {
     batch.members.retain_mut(|(claim, verdict)| {
         if *verdict != Verdict::Restore {
             return true;
         }
         let (Some(before), Some(now)) = (&claim.package, locked.get(&claim.id)) else { return false };
-        if now.state.is_live() {
-            *verdict = Verdict::Done;
-        } else if now.state != before.state {
+        if now.state != before.state {
             *verdict = Verdict::Fail(DELETED_AGAIN.to_owned());
         }
         true

@@ -16,7 +16,7 @@ use self::{dice::Dice, scene::Scene};
 use crate::{app::TestApp, interrupt::interrupted};
 
 /// Rounds where nothing else is said: what the suite has time for.
-const ROUNDS: u64 = 300;
+const ROUNDS: u64 = 150;
 
 fn variable(name: &str) -> Option<u64> {
     #[expect(clippy::disallowed_methods, reason = "a test is told how long it may take")]

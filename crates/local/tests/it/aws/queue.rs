@@ -1,6 +1,6 @@
 //! Orders and changelog messages through SQS.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use local::aws::{
     Account, Resources,
@@ -8,12 +8,11 @@ use local::aws::{
 };
 use packages::{
     aws::JsonService,
-    changelog::{Changelog, Event},
+    changelog::{Changelog, Event, build_messages},
     http::Http,
-    id::{DatasetId, PackageId, PackageNodeId, WorkspaceId},
-    package::{Kind, State},
+    id::{DatasetId, DatasetKey, PackageId, PackageNodeId, WorkspaceId},
     queue::{Queue, Sqs},
-    restore::{Message, Package, Restored},
+    restore::{Message, Package},
     trace,
 };
 use serde_json::{Value, json};
@@ -32,21 +31,25 @@ fn message(id: i32, name: &str) -> Message {
     Message { workspace: WorkspaceId(2), dataset: DatasetId(41), user: "N:user:7".into(), package }
 }
 
+fn bodies(messages: &[Message]) -> Vec<String> {
+    messages.iter().map(|message| serde_json::to_string(message).unwrap()).collect()
+}
+
 fn body(received: &Value) -> Value {
     serde_json::from_str(received["Body"].as_str().unwrap()).unwrap()
 }
 
 #[tokio::test]
-async fn orders_arrive_once_each() {
+async fn messages_arrive_once_each() {
     let root = Account::root().unwrap();
     let name = unique("orders");
     let queue = root.create_queue(&name, json!({})).await.unwrap();
     let service =
         root.function("service", Resources { orders: &name, ..Resources::default() }).await.unwrap();
-    let sender = Queue::Sqs(Sqs { service: service.sqs().unwrap(), url: queue.url.clone() });
+    let sender = Sqs { service: service.sqs().unwrap(), url: queue.url.clone() };
 
     let messages: Vec<Message> = (1..=25).map(|id| message(id, "東 \u{ffff}\u{1}<&>")).collect();
-    assert!(sender.send(&messages).await.is_empty());
+    assert!(sender.send(&bodies(&messages)).await.is_empty());
 
     let received = root.drain_queue(&queue).await.unwrap();
     assert_eq!(received.len(), 25);
@@ -62,11 +65,12 @@ async fn what_a_queue_does_not_take_is_said() {
     let queue = root.create_queue(&unique("small"), json!({"MaximumMessageSize": "1024"})).await.unwrap();
     let messages: Vec<Message> =
         (1..=12).map(|id| message(id, &"x".repeat(if id == 5 { 2000 } else { 10 }))).collect();
-    assert_eq!(Queue::Sqs(queue.clone()).send(&messages).await, [PackageId(5)].into());
+    assert_eq!(queue.send(&bodies(&messages)).await, [4]);
     assert_eq!(root.drain_queue(&queue).await.unwrap().len(), 11);
 
     let nowhere = Sqs { url: format!("{}-not", queue.url), ..queue };
-    assert_eq!(Queue::Sqs(nowhere).send(&messages).await.len(), 12);
+    assert_eq!(nowhere.send(&bodies(&messages)).await.len(), 12);
+    assert!(!Queue::Sqs(nowhere).wake(&messages[0], Duration::ZERO).await);
 }
 
 async fn scripted(scenes: impl IntoIterator<Item = Value>) -> (Scripted, Sqs) {
@@ -123,17 +127,15 @@ async fn orders_carry_their_trace() {
     assert!(asked[1].1["Entries"][0].get("MessageSystemAttributes").is_none(), "no trace, no header");
 }
 
+const KEY: DatasetKey = DatasetKey { workspace: WorkspaceId(2), dataset: DatasetId(41) };
+
 fn event(id: i32) -> Event {
-    let node_id = PackageNodeId::parse(&format!("N:package:{id}")).unwrap();
-    let package = packages::db::packages::PackageRow {
+    Event {
         id: PackageId(id),
-        name: format!("__DELETED__{node_id}_{}", "n".repeat(150)),
-        node_id,
-        parent_id: None,
-        kind: Kind::COLLECTION,
-        state: State::Ready,
-    };
-    Event::restored(&Restored { name: "n".repeat(150), package })
+        name: "n".repeat(150),
+        original_name: None,
+        node_id: PackageNodeId::parse(&format!("N:package:{id}")).unwrap(),
+    }
 }
 
 #[tokio::test]
@@ -144,7 +146,9 @@ async fn a_large_folder_is_told_in_several_messages() {
     let worker = root.function("restore", Resources { jobs: &name, ..Resources::default() }).await.unwrap();
     let changelog = Changelog::Sqs(Sqs { service: worker.sqs().unwrap(), url: queue.url.clone() });
     let events: Vec<Event> = (0..3000).map(event).collect();
-    changelog.announce(&message(1, "x"), &events, OffsetDateTime::UNIX_EPOCH).await.unwrap();
+    let messages = build_messages(KEY, "N:user:7", &events, OffsetDateTime::UNIX_EPOCH).unwrap();
+    let messages: Vec<String> = messages.into_iter().map(|message| message.body).collect();
+    assert!(changelog.send(&messages).await.is_empty());
 
     let jobs: Vec<Value> = root.drain_queue(&queue).await.unwrap().iter().map(body).collect();
     assert!(jobs.len() > 2, "{} messages", jobs.len());
@@ -160,13 +164,15 @@ async fn a_large_folder_is_told_in_several_messages() {
 }
 
 #[tokio::test]
-async fn a_changelog_that_is_not_told_is_an_error() {
-    let throttled = json!({"Failed": [{"Id": "0", "SenderFault": false, "Code": "InternalError"}]});
-    let (_server, queue) = scripted([throttled.clone(), throttled]).await;
-    let told =
-        Changelog::Sqs(queue).announce(&message(1, "x"), &[event(1)], OffsetDateTime::UNIX_EPOCH).await;
-    assert!(told.unwrap_err().to_string().contains("1 of 1"));
-    Changelog::None.announce(&message(1, "x"), &[event(1)], OffsetDateTime::UNIX_EPOCH).await.unwrap();
+async fn a_delayed_message_says_so() {
+    let (server, queue) =
+        scripted([json!({"Successful": [{"Id": "0"}]}), json!({"Successful": [{"Id": "0"}]})]).await;
+    let sender = Queue::Sqs(queue);
+    assert!(sender.wake(&message(1, "x"), Duration::ZERO).await);
+    assert!(sender.wake(&message(1, "x"), Duration::from_hours(1)).await);
+    let asked = server.asked();
+    assert!(asked[0].1["Entries"][0].get("DelaySeconds").is_none());
+    assert_eq!(asked[1].1["Entries"][0]["DelaySeconds"], 900, "what SQS takes at most");
 }
 
 #[tokio::test]
@@ -178,6 +184,6 @@ async fn the_service_may_not_read_its_own_orders() {
         root.function("service", Resources { orders: &name, ..Resources::default() }).await.unwrap();
     assert!(service.drain_queue(&queue).await.is_err());
     let worker = root.function("restore", Resources { orders: &name, ..Resources::default() }).await.unwrap();
-    assert!(Queue::Sqs(queue.clone()).send(&[message(1, "x")]).await.is_empty());
+    assert!(queue.send(&bodies(&[message(1, "x")])).await.is_empty());
     assert_eq!(worker.drain_queue(&queue).await.unwrap().len(), 1, "its event source receives and deletes");
 }
