@@ -63,12 +63,11 @@ fn with_trees(workspace: WorkspaceId) -> String {
                SELECT id, id AS order_id, depth, state, type, NULL::int AS parent_id FROM started
                UNION ALL
                SELECT p.id, down.order_id, down.depth + 1, p.state, p.type, down.id FROM down CROSS JOIN LATERAL (
-                   SELECT id, state::text, type::text FROM "{workspace}".packages p
-                   WHERE p.parent_id = down.id AND p.dataset_id = $2 AND p.node_id ~ '^N:(package|collection):[A-Za-z0-9-]+$'
-                   OFFSET 0
+                   SELECT id, node_id, state::text, type::text FROM "{workspace}".packages p
+                   WHERE p.parent_id = down.id AND p.dataset_id = $2 OFFSET 0
                ) p
-               -- One that is ordered itself has a walk of its own.
-               WHERE p.id NOT IN (SELECT id FROM started)
+               -- One that is ordered itself has a walk of its own. Nobody can have asked for one without a node id.
+               WHERE p.node_id LIKE 'N:%' AND p.id NOT IN (SELECT id FROM started)
            )"#
     )
 }
@@ -138,8 +137,7 @@ pub(crate) async fn claim_ancestors(tx: &Tx<'_>, key: DatasetKey, orders: &[i32]
                SELECT p.id, p.parent_id, false FROM up CROSS JOIN LATERAL (
                    SELECT id, parent_id FROM "{workspace}".packages p
                    WHERE p.id = up.parent_id AND p.dataset_id = $2 AND p.type = 'Collection'
-                     AND p.state IN ('DELETED', 'RESTORING') AND p.node_id ~ '^N:(package|collection):[A-Za-z0-9-]+$'
-                   OFFSET 0
+                     AND p.state IN ('DELETED', 'RESTORING') AND p.node_id LIKE 'N:%' OFFSET 0
                ) p
            )
            INSERT INTO packages_service.restore_claims (workspace_id, package_id, dataset_id, position)
