@@ -19,7 +19,8 @@ use utoipa::{
 
 pub(crate) use self::{
     parameters::{
-        Asset, AssetOrFile, Cursor, Dataset, Limit, Outlook, Package, Parent, PresignedUrl, Range, Redirect,
+        Asset, AssetOrFile, Cursor, Dataset, DryRun, Limit, Outlook, Package, Parent, PresignedUrl, Range,
+        Redirect,
     },
     responses::{Absent, Body, Invalid, Private, Probed, Redirected, Refused, Unavailable},
 };

@@ -88,13 +88,13 @@ pub(crate) async fn get(
 
 impl ProgressResponse {
     fn new(id: PackageNodeId, progress: Progress) -> Self {
-        let numbers = progress.order.as_ref().filter(|order| order.total > 0 || progress.is_collection);
+        let numbers = progress.order.as_ref().filter(|order| order.total > 0);
         let (total, restored, failed) = numbers
             .map_or_else(|| count_itself(&progress), |order| (order.total, order.restored, order.failed));
         let listed = i64::try_from(progress.failed.len()).unwrap_or(i64::MAX);
         let order = progress.order;
         let bytes = order.as_ref().map_or(0, |order| order.bytes);
-        let time = |of: fn(&OrderProgress) -> SystemTime| order.as_ref().map(|order| rfc3339(of(order)));
+        let time = |of: fn(&OrderProgress) -> SystemTime| order.as_ref().and_then(|order| rfc3339(of(order)));
         Self {
             id,
             state: progress.state,
@@ -121,9 +121,9 @@ fn count_itself(progress: &Progress) -> (i64, i64, i64) {
     }
 }
 
-fn rfc3339(time: SystemTime) -> String {
-    // A date of this era can always be written.
-    OffsetDateTime::from(time).format(&Rfc3339).unwrap_or_default()
+fn rfc3339(time: SystemTime) -> Option<String> {
+    let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    OffsetDateTime::UNIX_EPOCH.checked_add(since_epoch.try_into().ok()?)?.format(&Rfc3339).ok()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use packages::{
     access::{CreateDeleteFiles, DatasetAccess},
     db,
     id::PackageNodeId,
-    restore::{self, Order},
+    restore::{self, Order, Preview},
     trace,
 };
 use serde::{
@@ -21,7 +21,7 @@ use utoipa::{
     openapi::{Array, Object, RefOr, Schema, Type, schema::SchemaType},
 };
 
-use crate::{App, Problem, audit, body, caller::Caller, openapi};
+use crate::{App, Problem, audit, body, caller::Caller, openapi, query::Query};
 
 /// How many packages one request may name.
 const MAX_IDS: usize = 10_000;
@@ -48,17 +48,61 @@ struct Failure {
     error: String,
 }
 
+/// What an order would do.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RestorePreview)]
+pub(crate) struct PreviewResponse {
+    /// Packages that would come back, deleted folders above them included; the first thousand.
+    #[schema(max_items = 1000)]
+    packages: Vec<PreviewedPackage>,
+    /// How many there are.
+    #[schema(minimum = 0)]
+    total: i64,
+    /// The bytes of their files.
+    #[schema(minimum = 0)]
+    bytes: i64,
+    /// Packages that were asked for and cannot be ordered.
+    failures: Vec<Failure>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PreviewedPackage)]
+struct PreviewedPackage {
+    /// Its node id.
+    id: String,
+    /// Its kind.
+    #[schema(example = "CSV")]
+    kind: String,
+    /// The name it had before it was deleted.
+    name: String,
+    /// The name it would get, where the other is taken by now.
+    new_name: Option<String>,
+    /// Why it would stay in the trash, as far as the storage tells now.
+    lost: Option<String>,
+}
+
+/// What the endpoint answers: to an order, or to the question what one would do.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = RestoreResponse)]
+pub(crate) enum RestoreResponse {
+    Ordered(Answer),
+    Preview(PreviewResponse),
+}
+
 /// Brings packages back from the trash
 ///
 /// Answers what became of each. They come back later; `GET` tells how far they are. An id that is on its way already is a
-/// success, and is ordered again; one that is asked for twice is answered once. Deleted folders above a package come back
-/// with it.
+/// success; one that is asked for twice is answered once. Deleted folders above a package come back with it. A live folder is
+/// ordered for what lies in the trash beneath it.
+///
+/// With `dry_run=true` nothing is ordered. The answer lists what would come back, under which names, and what of it is lost.
 #[utoipa::path(
     post, path = "/restore", tag = "restore", operation_id = "restore", security(("bearer" = [])),
-    params(openapi::Dataset),
+    params(openapi::Dataset, openapi::DryRun),
     request_body(content = Wish, description = "Up to 1 MiB, within 10 seconds"),
     responses(
-        (status = OK, description = "The order is taken", body = Answer),
+        (status = OK, description = "The order is taken; or, with `dry_run`, what it would do", body = RestoreResponse),
         openapi::Private,
         openapi::Absent,
         openapi::Body,
@@ -67,15 +111,21 @@ struct Failure {
 pub(crate) async fn post(
     State(app): State<App>,
     Caller(access): Caller<CreateDeleteFiles>,
+    query: Query,
     body: Body,
-) -> Result<Json<Answer>, Problem> {
+) -> Result<Json<RestoreResponse>, Problem> {
+    let is_dry_run = query.flag("dry_run")?;
     let Wish(asked) = Wish::parse(&body::read(body).await?)?;
     let (ids, mut answer) = sort(asked);
+    if is_dry_run {
+        let preview = restore::preview(&app.db, &app.objects, &access, &ids).await?;
+        return Ok(Json(RestoreResponse::Preview(PreviewResponse::new(preview, answer.failures))));
+    }
     // In a task of its own: a client that hangs up must not stop it between the commit and the queue.
     let work = trace::scope(trace::header(), db::count_on(order(app, access, ids)));
     let ordered = tokio::spawn(work.in_current_span()).await;
     answer.add(ordered.unwrap_or_else(|_| Err(Problem::internal("ordering a restore panicked")))?);
-    Ok(Json(answer))
+    Ok(Json(RestoreResponse::Ordered(answer)))
 }
 
 async fn order(
@@ -108,11 +158,35 @@ fn sort(asked: Vec<String>) -> (Vec<PackageNodeId>, Answer) {
     (ids, answer)
 }
 
+impl PreviewResponse {
+    fn new(preview: Preview, malformed: Vec<Failure>) -> Self {
+        let package = |package: restore::PreviewedPackage| PreviewedPackage {
+            id: package.id.into(),
+            kind: package.kind.to_string(),
+            name: package.name,
+            new_name: package.new_name,
+            lost: package.lost,
+        };
+        let refused = preview.failures.into_iter().map(Failure::from);
+        Self {
+            packages: preview.packages.into_iter().map(package).collect(),
+            total: preview.total,
+            bytes: preview.bytes,
+            failures: malformed.into_iter().chain(refused).collect(),
+        }
+    }
+}
+
+impl From<restore::Failure> for Failure {
+    fn from(failure: restore::Failure) -> Self {
+        Self { id: failure.id.into(), error: failure.error }
+    }
+}
+
 impl Answer {
     fn add(&mut self, order: Order) {
         self.success.extend(order.success.into_iter().map(String::from));
-        let failures = order.failures.into_iter();
-        self.failures.extend(failures.map(|failure| Failure { id: failure.id.into(), error: failure.error }));
+        self.failures.extend(order.failures.into_iter().map(Failure::from));
     }
 }
 

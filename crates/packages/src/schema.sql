@@ -48,6 +48,8 @@ CREATE TABLE IF NOT EXISTS packages_service.restore_claims (
     due_at timestamptz NOT NULL DEFAULT '-infinity',
     PRIMARY KEY (workspace_id, package_id)
 );
+CREATE INDEX IF NOT EXISTS restore_claims_blocked_idx
+    ON packages_service.restore_claims (workspace_id, dataset_id) WHERE is_blocked;
 CREATE INDEX IF NOT EXISTS restore_claims_next_idx
     ON packages_service.restore_claims (workspace_id, dataset_id, position, package_id);
 
@@ -93,7 +95,8 @@ ALTER TABLE packages_service.restore_outbox
     ALTER COLUMN message SET STORAGE EXTERNAL, ALTER COLUMN record_node_ids SET STORAGE EXTERNAL;
 CREATE INDEX IF NOT EXISTS restore_outbox_due_idx ON packages_service.restore_outbox (due_at);
 
--- Orders of a former version are put into the queue.
+-- Orders of a former version are put into the queue; it wrote -infinity where something else had moved the package before.
+UPDATE packages_service.restore_orders SET ordered_at = now() WHERE ordered_at = '-infinity';
 INSERT INTO packages_service.restore_queue (workspace_id, dataset_id)
 SELECT DISTINCT workspace_id, dataset_id FROM packages_service.restore_orders WHERE finished_at IS NULL
 ON CONFLICT (workspace_id, dataset_id) DO NOTHING;

@@ -50,6 +50,9 @@ parameters! {
     /// How to be told.
     Redirect = query("redirect", "`false` asks for JSON; anything else, and nothing, for a redirect.",
         text().examples([json!("false")]));
+    /// Whether to order, or to tell what an order would do.
+    DryRun = query("dry_run", "`true` tells what an order would bring back, and orders nothing.",
+        text().enum_values(Some(["true", "false"])));
     /// A presigned URL.
     PresignedUrl = required(query("presigned_url", "A complete, unexpired presigned URL (Signature Version 4) of an \
         object in a listed bucket. It must be percent-encoded whole, and is the only query parameter here.",

@@ -36,7 +36,7 @@ pub(crate) struct ClaimedOrder {
 fn with_trees(workspace: WorkspaceId) -> String {
     format!(
         r#"WITH RECURSIVE ordered AS (
-               SELECT o.package_id AS id, p.parent_id, p.state, p.type
+               SELECT o.package_id AS id, o.ordered_at, p.parent_id, p.state, p.type
                FROM packages_service.restore_orders o
                CROSS JOIN LATERAL (
                    SELECT parent_id, state::text, type::text FROM "{workspace}".packages p
@@ -66,8 +66,13 @@ fn with_trees(workspace: WorkspaceId) -> String {
                    SELECT id, node_id, state::text, type::text FROM "{workspace}".packages p
                    WHERE p.parent_id = down.id AND p.dataset_id = $2 OFFSET 0
                ) p
-               -- One that is ordered itself has a walk of its own. Nobody can have asked for one without a node id.
-               WHERE p.node_id LIKE 'N:%' AND p.id NOT IN (SELECT id FROM started)
+               -- Nobody can have asked for one without a node id. One that is ordered itself has a walk of its own: looked up, as
+               -- the planner would go through a list of them once for every package.
+               WHERE p.node_id LIKE 'N:%' AND NOT (p.state NOT IN ('UNAVAILABLE', 'DELETING', 'DELETED') AND EXISTS (
+                   SELECT 1 FROM packages_service.restore_orders o
+                   WHERE o.workspace_id = $1 AND o.package_id = p.id AND o.dataset_id = $2
+                     AND o.finished_at IS NULL AND o.claimed_at IS NULL OFFSET 0
+               ))
            )"#
     )
 }
@@ -107,7 +112,9 @@ pub(crate) async fn claim_trees(tx: &Tx<'_>, key: DatasetKey) -> Result<Vec<Clai
                GROUP BY c.order_id
            )
            UPDATE packages_service.restore_orders o
-           SET claimed_at = clock_timestamp(), updated_at = clock_timestamp(), total = o.total + coalesce(counted.packages, 0)
+           -- One that was ordered again since this began is walked again.
+           SET claimed_at = CASE WHEN o.ordered_at = ordered.ordered_at THEN clock_timestamp() END,
+               updated_at = clock_timestamp(), total = o.total + coalesce(counted.packages, 0)
            FROM ordered LEFT JOIN counted ON counted.order_id = ordered.id LEFT JOIN placed ON placed.id = ordered.id
            WHERE o.workspace_id = $1 AND o.package_id = ordered.id
            RETURNING ordered.id, ordered.state, placed.id IS NOT NULL"#
@@ -267,6 +274,8 @@ pub(crate) struct Ancestor {
     pub(crate) package: PackageRow,
     /// Its claim, if it is to come back with what lies in it.
     pub(crate) claimed_at: Option<SystemTime>,
+    /// The order that holds it for itself.
+    pub(crate) order: Option<PackageId>,
 }
 
 /// These folders and those above them, up to the first that is neither in the trash nor on its way back.
@@ -286,9 +295,9 @@ pub(crate) async fn list_ancestors(
                ) p
                WHERE up.state IN ('DELETED', 'RESTORING')
            )
-           SELECT up.*, c.claimed_at FROM up
+           SELECT up.*, c.claimed_at, c.order_id FROM up
            LEFT JOIN LATERAL (
-               SELECT claimed_at FROM packages_service.restore_claims c
+               SELECT claimed_at, order_id FROM packages_service.restore_claims c
                WHERE c.workspace_id = $1 AND c.package_id = up.id OFFSET 0
            ) c ON true"#
     );
@@ -296,7 +305,8 @@ pub(crate) async fn list_ancestors(
     let mut ancestors = Vec::with_capacity(rows.len());
     for r in &rows {
         if let Some(package) = row(r)? {
-            ancestors.push(Ancestor { package, claimed_at: r.try_get("claimed_at")? });
+            let order = r.try_get::<_, Option<i32>>("order_id")?.map(PackageId);
+            ancestors.push(Ancestor { package, claimed_at: r.try_get("claimed_at")?, order });
         }
     }
     Ok(ancestors)

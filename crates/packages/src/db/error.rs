@@ -26,7 +26,7 @@ impl Error {
 
     /// Whether another try does not help, as far as can be told.
     pub(crate) fn is_lasting(&self) -> bool {
-        matches!(self, Self::Refused(_) | Self::Misconfigured(_))
+        matches!(self, Self::Refused(_) | Self::Misconfigured(_) | Self::TimedOut(_))
     }
 
     pub(super) fn no_answer_within(limit: Duration) -> Self {

@@ -8,6 +8,16 @@ use crate::id::WorkspaceId;
 /// Packages that are looked at in one statement.
 const PAGE: i64 = 20_000;
 
+/// Puts every dataset into the queue that has unfinished orders or claims and is not in it: those of a former version, which
+/// knew no queue.
+pub(crate) async fn queue_unfinished(db: &Db) -> Result<(), Error> {
+    let sql = "INSERT INTO packages_service.restore_queue (workspace_id, dataset_id)
+               SELECT workspace_id, dataset_id FROM packages_service.restore_orders WHERE finished_at IS NULL
+               UNION SELECT workspace_id, dataset_id FROM packages_service.restore_claims
+               ON CONFLICT (workspace_id, dataset_id) DO NOTHING";
+    db.query(sql, &[]).await.map(drop)
+}
+
 /// Forgets orders that ended longer ago than this.
 pub(crate) async fn forget_finished_orders(db: &Db, max_age_seconds: f64) -> Result<(), Error> {
     let sql = "DELETE FROM packages_service.restore_orders

@@ -160,13 +160,17 @@ pub async fn adopt(db: &Db, message: &Message) -> Result<bool, Error> {
                    (workspace_id, package_id, dataset_id, user_node_id, ordered_at, updated_at)
                SELECT $1, id, $4, $5, clock_timestamp(), clock_timestamp() FROM stray
                ON CONFLICT (workspace_id, package_id) DO UPDATE
-               SET dataset_id = excluded.dataset_id, claimed_at = NULL, finished_at = NULL,
+               SET dataset_id = excluded.dataset_id, ordered_at = excluded.ordered_at, claimed_at = NULL, finished_at = NULL,
                    total = 0, restored = 0, failed = 0, bytes = 0
                WHERE known.finished_at IS NOT NULL
                RETURNING 1
            ), queued AS (
+               -- Also for an order that a former version has put on record, which knew no queue.
                INSERT INTO packages_service.restore_queue AS known (workspace_id, dataset_id)
                SELECT $1, $4 WHERE EXISTS (SELECT 1 FROM noted)
+                                OR EXISTS (SELECT 1 FROM packages_service.restore_orders o
+                                           WHERE o.workspace_id = $1 AND o.package_id = $2 AND o.dataset_id = $4
+                                             AND o.finished_at IS NULL)
                ON CONFLICT (workspace_id, dataset_id) DO UPDATE
                SET woken_at = clock_timestamp(), due_at = least(known.due_at, clock_timestamp())
            )
@@ -187,7 +191,7 @@ pub async fn adopt(db: &Db, message: &Message) -> Result<bool, Error> {
 /// left that does. Answers how many orders were finished.
 pub(crate) async fn finish_orders(db: &Db, key: DatasetKey) -> Result<u64, Error> {
     let sql = "WITH held AS (
-                   SELECT package_id, order_id FROM packages_service.restore_claims
+                   SELECT DISTINCT order_id FROM packages_service.restore_claims
                    WHERE workspace_id = $1 AND dataset_id = $2 AND order_id IS NOT NULL
                ), let_go AS (
                    DELETE FROM packages_service.restore_claims
@@ -196,9 +200,10 @@ pub(crate) async fn finish_orders(db: &Db, key: DatasetKey) -> Result<u64, Error
                UPDATE packages_service.restore_orders o
                SET finished_at = clock_timestamp(), updated_at = clock_timestamp()
                WHERE o.workspace_id = $1 AND o.dataset_id = $2 AND o.finished_at IS NULL AND o.claimed_at IS NOT NULL
-                 AND o.package_id NOT IN (SELECT order_id FROM held)
+                 AND NOT EXISTS (SELECT 1 FROM held WHERE held.order_id = o.package_id)
                  -- An ordered package may be held by the order of a folder above it.
-                 AND o.package_id NOT IN (SELECT package_id FROM held)
+                 AND NOT EXISTS (SELECT 1 FROM packages_service.restore_claims c
+                                 WHERE c.workspace_id = $1 AND c.package_id = o.package_id AND c.order_id IS NOT NULL)
                RETURNING 1";
     Ok(db.query(sql, &dataset_params(&key)).await?.len() as u64)
 }

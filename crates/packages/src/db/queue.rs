@@ -171,7 +171,8 @@ pub async fn release_lease(db: &Db, lease: Lease, remaining: Remaining) -> Resul
 pub async fn postpone(db: &Db, lease: Lease, delay: Duration, counts: bool) -> Result<u32, Error> {
     let sql = "UPDATE packages_service.restore_queue
                SET lease_id = NULL, leased_until = NULL, attempts = attempts + $5::int,
-                   due_at = clock_timestamp() + $4::float8 * interval '1 second'
+                   -- The more often it failed, the later it is tried again: up to 256 times the delay.
+                   due_at = clock_timestamp() + $4::float8 * power(2, least(attempts, 8)) * interval '1 second'
                WHERE workspace_id = $1 AND dataset_id = $2 AND lease_id = $3 RETURNING attempts";
     let (delay, counted) = (delay.as_secs_f64(), i32::from(counts));
     let params: [Param<'_>; 5] = [

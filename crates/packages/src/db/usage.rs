@@ -88,9 +88,11 @@ pub(crate) async fn add_usage(tx: &Tx<'_>, key: DatasetKey, gained: &Gained) -> 
                ) known ON true
                WHERE known.size IS DISTINCT FROM own.bytes
                ON CONFLICT (package_id) DO UPDATE SET size = excluded.size
+               RETURNING 1
            ), folders AS (
                INSERT INTO "{workspace}".package_storage AS s (package_id, size)
-               SELECT * FROM unnest($3::int[], $4::bigint[]) AS above (id, bytes)
+               SELECT above.id, above.bytes FROM unnest($3::int[], $4::bigint[]) AS above (id, bytes)
+               WHERE (SELECT count(*) FROM own) >= 0
                ON CONFLICT (package_id) DO UPDATE SET size = coalesce(s.size, 0) + excluded.size
                RETURNING 1
            ), in_dataset AS (

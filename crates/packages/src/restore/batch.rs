@@ -53,7 +53,8 @@ pub(super) struct Batch {
 impl Batch {
     /// Where its last claim stands.
     pub(super) fn end(&self) -> ClaimPosition {
-        self.members.last().map_or(START, |(claim, _)| (claim.position, claim.id.0))
+        let positions = self.members.iter().map(|(claim, _)| (claim.position, claim.id.0));
+        positions.max().unwrap_or(START)
     }
 
     /// The folders above what comes back that may be live by now: those that the batch was read with, of which an earlier one
@@ -68,7 +69,8 @@ impl Batch {
     pub(super) fn returning_ancestors(&self) -> Vec<&Ancestor> {
         let restored = self.members.iter().filter(|(_, verdict)| *verdict == Verdict::Restore);
         let parents = restored.filter_map(|(claim, _)| claim.package.as_ref()?.parent_id);
-        let mut seen = HashSet::new();
+        // A member comes back by itself.
+        let mut seen: HashSet<PackageId> = self.members.iter().map(|(claim, _)| claim.id).collect();
         let mut returning = Vec::new();
         for parent in parents {
             let mut next = Some(parent);
@@ -95,16 +97,42 @@ pub(super) async fn read_batch(
     after: ClaimPosition,
     size: u32,
 ) -> Result<Option<Batch>, db::Error> {
-    let claims = list_next(db, key, after, i64::from(size)).await?;
+    let mut claims = list_next(db, key, after, i64::from(size)).await?;
     if claims.is_empty() {
         return Ok(None);
     }
+    sort_folders_first(&mut claims);
     let above = read_above(db, key, &claims).await?;
     let members = judge_all(claims, &above);
     let restored = members.iter().filter(|(_, verdict)| *verdict == Verdict::Restore);
     let restored: Vec<i32> = restored.map(|(claim, _)| claim.id.0).collect();
     let files = list_files(db, key.workspace, &restored).await?;
     Ok(Some(Batch { members, above, files }))
+}
+
+/// Puts each claim after that on the folder it lies in: claims that were made at different times are not in that order.
+fn sort_folders_first(claims: &mut [Claim]) {
+    let parent = |claim: &Claim| Some((claim.id, claim.package.as_ref()?.parent_id?));
+    let parents: HashMap<PackageId, PackageId> = claims.iter().filter_map(parent).collect();
+    let members: HashSet<PackageId> = claims.iter().map(|claim| claim.id).collect();
+    let mut depths: HashMap<PackageId, usize> = HashMap::new();
+    for claim in claims.iter() {
+        let mut line = vec![claim.id];
+        // Not more steps than claims: a circle of parents ends there.
+        while let Some(above) =
+            line.last().and_then(|id| parents.get(id)).filter(|above| members.contains(above))
+            && !depths.contains_key(above)
+            && line.len() <= claims.len()
+        {
+            line.push(*above);
+        }
+        for id in line.into_iter().rev() {
+            let above = parents.get(&id).and_then(|above| depths.get(above));
+            let depth = above.map_or(0, |depth| depth + 1);
+            depths.entry(id).or_insert(depth);
+        }
+    }
+    claims.sort_by_key(|claim| depths.get(&claim.id).copied());
 }
 
 async fn read_above(
@@ -213,7 +241,7 @@ mod tests {
     fn ancestors(above: &[(i32, Option<i32>, State, bool)]) -> HashMap<PackageId, Ancestor> {
         let ancestor = |&(id, parent, state, is_claimed): &(i32, Option<i32>, State, bool)| {
             let claimed_at = is_claimed.then_some(SystemTime::UNIX_EPOCH);
-            (PackageId(id), Ancestor { package: package(id, parent, state), claimed_at })
+            (PackageId(id), Ancestor { package: package(id, parent, state), claimed_at, order: None })
         };
         above.iter().map(ancestor).collect()
     }
@@ -276,6 +304,22 @@ mod tests {
         ];
         let verdicts: Vec<Verdict> = judge_all(claims, &HashMap::new()).into_iter().map(|m| m.1).collect();
         assert_eq!(verdicts, [fail(DELETED_AGAIN), fail(FOLDER_STAYS), fail(FOLDER_STAYS)]);
+    }
+
+    #[test]
+    fn a_claim_is_decided_on_after_that_on_its_folder() {
+        let mut claims = vec![
+            claim(3, Some(2), State::Deleted, false),
+            claim(9, None, State::Deleted, false),
+            claim(2, Some(1), State::Deleted, false),
+            claim(1, Some(3), State::Deleted, false),
+            claim(5, Some(4), State::Deleted, false),
+            claim(4, None, State::Deleted, false),
+        ];
+        sort_folders_first(&mut claims[4..]);
+        assert_eq!(claims[4..].iter().map(|claim| claim.id.0).collect::<Vec<_>>(), [4, 5]);
+        sort_folders_first(&mut claims);
+        assert_eq!(claims.len(), 6, "a circle ends");
     }
 
     #[test]

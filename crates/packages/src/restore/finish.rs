@@ -24,6 +24,7 @@ use crate::{
     id::{DatasetKey, PackageId},
     name,
     objects::UndeleteErrors,
+    package::State,
     usage::{Node, reckon},
 };
 
@@ -61,10 +62,6 @@ pub(super) async fn finish_batch(
     // From the top down, as the platform deletes: nobody waits in a circle.
     let live_above = lock_live_above(&tx, key.workspace, &batch.folders_above()).await?;
     let locked = lock(&tx, key, &batch).await?;
-    if locked.values().any(|package| package.state.is_live()) {
-        // Another worker was here, after this one's lease had expired: the next look at these claims sees what it did.
-        return Ok(Finished::default());
-    }
     recheck_members(&mut batch, &locked);
     recheck_folders(&mut batch, &locked, &live_above);
 
@@ -92,85 +89,117 @@ pub(super) async fn finish_batch(
     Ok(finished)
 }
 
-/// Locks what is to come back and reads it as it is now.
-async fn lock(
-    tx: &Tx<'_>,
-    key: DatasetKey,
-    batch: &Batch,
-) -> Result<HashMap<PackageId, PackageRow>, db::Error> {
-    let members = batch.members.iter().filter(|(_, verdict)| *verdict == Verdict::Restore);
-    let members = members.map(|(claim, _)| (claim.id, claim.claimed_at));
+/// Packages as they are now, locked.
+struct Locked {
+    packages: HashMap<PackageId, PackageRow>,
+    /// Those whose claims are still the ones that the batch was read with.
+    same: HashSet<PackageId>,
+}
+
+impl Locked {
+    /// A package whose claim is still the same.
+    fn get(&self, id: PackageId) -> Option<&PackageRow> {
+        self.packages.get(&id).filter(|package| self.same.contains(&package.id))
+    }
+}
+
+/// Locks the packages of the batch, whatever is to become of them, and the folders that come back with it.
+async fn lock(tx: &Tx<'_>, key: DatasetKey, batch: &Batch) -> Result<Locked, db::Error> {
+    let members = batch.members.iter().map(|(claim, _)| (claim.id, claim.claimed_at));
     let above = batch.returning_ancestors().into_iter();
     let above = above.filter_map(|ancestor| Some((ancestor.package.id, ancestor.claimed_at?)));
     let claims: Vec<(PackageId, SystemTime)> = members.chain(above).collect();
     let ids: Vec<i32> = claims.iter().map(|(id, _)| id.0).collect();
-    let locked = lock_packages(tx, key.workspace, &ids).await?;
+    let packages = lock_packages(tx, key.workspace, &ids).await?;
     let same = find_same_claims(tx, key.workspace, &claims).await?;
-    let same: HashSet<PackageId> = same.into_iter().collect();
-    let locked = locked.into_iter().filter(|package| same.contains(&package.id));
-    Ok(locked.map(|package| (package.id, package)).collect())
+    Ok(Locked {
+        packages: packages.into_iter().map(|package| (package.id, package)).collect(),
+        same: same.into_iter().collect(),
+    })
 }
 
-/// A package whose state is not what it was when S3 was asked was deleted by somebody else meanwhile. One whose claim is not the same any more is left to whoever claimed it anew.
-fn recheck_members(batch: &mut Batch, locked: &HashMap<PackageId, PackageRow>) {
+/// Leaves out what is to be looked at again: a member whose claim is not the same any more, which was finished by another
+/// worker or ordered again, and one whose state has changed. Only what was to come back and is in the trash again is
+/// decided here: it was deleted again.
+fn recheck_members(batch: &mut Batch, locked: &Locked) {
     batch.members.retain_mut(|(claim, verdict)| {
-        if *verdict != Verdict::Restore {
+        if !locked.same.contains(&claim.id) {
+            return false;
+        }
+        let (before, now) = (claim.package.as_ref(), locked.packages.get(&claim.id));
+        let (before, now) = (before.map(|package| package.state), now.map(|package| package.state));
+        if before == now {
             return true;
         }
-        let (Some(before), Some(now)) = (&claim.package, locked.get(&claim.id)) else { return false };
-        if now.state != before.state {
+        let is_deleted_again = matches!(now, Some(State::Deleted | State::Deleting));
+        if *verdict == Verdict::Restore && is_deleted_again {
             *verdict = Verdict::Fail(DELETED_AGAIN.to_owned());
+            return true;
         }
-        true
+        false
     });
 }
 
 /// What comes back must be seen: each folder above is live, or comes back with it.
-fn recheck_folders(batch: &mut Batch, locked: &HashMap<PackageId, PackageRow>, live: &[Node]) {
+fn recheck_folders(batch: &mut Batch, locked: &Locked, live: &[Node]) {
     let live: HashSet<PackageId> = live.iter().map(|node| node.id).collect();
-    // Folders of the batch itself count only as long as they come back.
-    let mut members: HashMap<PackageId, bool> = HashMap::new();
-    let mut lands: HashMap<PackageId, bool> = HashMap::new();
-    for (claim, verdict) in &mut batch.members {
-        if *verdict == Verdict::Restore {
-            let parent = locked.get(&claim.id).and_then(|package| package.parent_id);
-            let is_seen = match parent {
-                None => true,
-                Some(parent) => members.get(&parent).copied().unwrap_or_else(|| {
-                    *lands.entry(parent).or_insert_with(|| is_landing(parent, locked, &live))
-                }),
-            };
-            if !is_seen {
+    let mut landings: HashMap<PackageId, Landing> = HashMap::new();
+    batch.members.retain_mut(|(claim, verdict)| {
+        let mut landing = match verdict {
+            Verdict::Restore | Verdict::Done => Landing::Seen,
+            Verdict::Retry(_) | Verdict::Blocked => Landing::Open,
+            Verdict::Fail(_) | Verdict::Gone => Landing::Hidden,
+        };
+        let parent = locked.get(claim.id).and_then(|package| package.parent_id);
+        if let (Verdict::Restore, Some(parent)) = (&*verdict, parent) {
+            landing = *landings.entry(parent).or_insert_with(|| find_landing(parent, locked, &live));
+            if landing == Landing::Hidden {
                 *verdict = Verdict::Fail(FOLDER_BEING_DELETED.to_owned());
             }
         }
-        members.insert(claim.id, matches!(verdict, Verdict::Restore | Verdict::Done));
-    }
+        landings.insert(claim.id, landing);
+        // What comes back into a folder that is not decided on yet is looked at again.
+        *verdict != Verdict::Restore || landing == Landing::Seen
+    });
 }
 
-fn is_landing(folder: PackageId, locked: &HashMap<PackageId, PackageRow>, live: &HashSet<PackageId>) -> bool {
+/// Whether what comes back into a folder can be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Landing {
+    /// It can.
+    Seen,
+    /// It cannot: the folder, or one above, is not live and does not come back.
+    Hidden,
+    /// The folder's own turn decides.
+    Open,
+}
+
+fn find_landing(folder: PackageId, locked: &Locked, live: &HashSet<PackageId>) -> Landing {
     let mut next = Some(folder);
-    for _ in 0..=locked.len() {
-        let Some(id) = next else { return true };
+    for _ in 0..=locked.packages.len() {
+        let Some(id) = next else { return Landing::Seen };
         if live.contains(&id) {
-            return true;
+            return Landing::Seen;
         }
-        match locked.get(&id) {
-            Some(package) if is_deleted(package.state) => next = package.parent_id,
-            _ => return false,
+        match locked.packages.get(&id) {
+            Some(package) if !is_deleted(package.state) => return Landing::Hidden,
+            // It was claimed anew meanwhile.
+            Some(_) if !locked.same.contains(&id) => return Landing::Open,
+            Some(package) => next = package.parent_id,
+            None => return Landing::Hidden,
         }
     }
-    false
+    Landing::Hidden
 }
 
 /// The packages that come back, as they are now, folders before what lies in them: those above, then the batch's own.
-fn select_returning(batch: &Batch, locked: &HashMap<PackageId, PackageRow>) -> Vec<PackageRow> {
+fn select_returning(batch: &Batch, locked: &Locked) -> Vec<PackageRow> {
     let mut above = batch.returning_ancestors();
     above.reverse();
     let above = above.into_iter().map(|ancestor| ancestor.package.id);
     let members = batch.members.iter().filter(|(_, verdict)| *verdict == Verdict::Restore);
     let ids = above.chain(members.map(|(claim, _)| claim.id));
-    ids.filter_map(|id| locked.get(&id).filter(|package| is_deleted(package.state)).cloned()).collect()
+    ids.filter_map(|id| locked.get(id).filter(|package| is_deleted(package.state)).cloned()).collect()
 }
 
 /// Writes down what the changelog is to be told and which records of deletion end, each person's orders by themselves.
@@ -233,6 +262,12 @@ fn close<'a>(restorer: &Restorer, batch: &'a Batch, returning: &[PackageRow]) ->
             }
             Verdict::Blocked => closed.blocked.push(claim.id.0),
         }
+    }
+    // A folder above that an order holds for itself is done with it.
+    for package in returning {
+        let Some(order) = batch.above.get(&package.id).and_then(|ancestor| ancestor.order) else { continue };
+        let is_member = batch.members.iter().any(|(claim, _)| claim.id == package.id);
+        progress.entry(order.0).or_default().restored += i64::from(!is_member && order != package.id);
     }
     closed.progress = progress.into_iter().collect();
     closed

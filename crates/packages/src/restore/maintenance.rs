@@ -6,7 +6,7 @@ use super::Restorer;
 use crate::{
     db::{
         self,
-        maintenance::{forget_finished_orders, forget_purged_failures, release_strays},
+        maintenance::{forget_finished_orders, forget_purged_failures, queue_unfinished, release_strays},
         packages::list_workspaces,
     },
     id::WorkspaceId,
@@ -29,6 +29,7 @@ pub struct Maintained {
 
 /// Looks through all workspaces. One that cannot be read stops none of the others.
 pub async fn maintain(restorer: &Restorer, stray_max_age: Duration) -> Result<Maintained, db::Error> {
+    queue_unfinished(&restorer.db).await?;
     forget_finished_orders(&restorer.db, FINISHED_MAX_AGE.as_secs_f64()).await?;
     let mut maintained = Maintained::default();
     for workspace in list_workspaces(&restorer.db).await? {

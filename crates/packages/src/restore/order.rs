@@ -64,10 +64,14 @@ pub async fn order(
     let asked: Vec<PackageNodeId> = asked.iter().filter(|id| seen.insert(*id)).cloned().collect();
     let mut placed =
         place_orders(db, access, &asked, Orderable::Deleted).await?.ok_or(OrderError::NoDataset)?;
-    placed.extend(order_live_folders(db, access, &asked, &placed).await?);
     if let Some(package) = placed.first() {
         wake(queue, &message(access, package)).await;
     }
+    let live = order_live_folders(db, access, &asked, &placed).await?;
+    if let (true, Some(package)) = (placed.is_empty(), live.first()) {
+        wake(queue, &message(access, package)).await;
+    }
+    placed.extend(live);
 
     let placed: HashMap<&PackageNodeId, &PackageRow> = placed.iter().map(|row| (&row.node_id, row)).collect();
     let mut order = Order::default();

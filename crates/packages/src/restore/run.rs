@@ -2,6 +2,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
     time::{Duration, SystemTime},
 };
 
@@ -30,6 +31,9 @@ const CIRCLE: &str = "the folders above it form a circle";
 
 /// Why a package stays in the trash that the platform deletes for too long.
 const STILL_DELETING: &str = "the platform is still deleting it; it comes back when that has ended";
+
+/// How long a run waits for what it announces to be delivered. The rest is delivered later.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often the lease of a dataset is looked at that somebody else has.
 const LEASE_INTERVAL: Duration = Duration::from_millis(50);
@@ -94,7 +98,8 @@ pub async fn run_leased(
     until: Instant,
     deadline: Option<Instant>,
 ) -> Result<Outcome, RestoreError> {
-    let work = AssertUnwindSafe(Box::pin(work(restorer, lease, until))).catch_unwind();
+    let restored = AtomicUsize::new(0);
+    let work = AssertUnwindSafe(Box::pin(work(restorer, lease, until, &restored))).catch_unwind();
     let ended = tokio::select! {
         ended = work => ended.unwrap_or(Err(RestoreError::Panicked)),
         () = keep_lease(&restorer.db, lease) => Err(RestoreError::LeaseLost),
@@ -104,7 +109,7 @@ pub async fn run_leased(
         Ok(outcome) => count_run(outcome),
         Err(error) => {
             metrics::counter!("restores_total", "outcome" => "stopped").increment(1);
-            stop(restorer, lease, error).await;
+            stop(restorer, lease, error, restored.load(Relaxed) > 0).await;
         }
     }
     // Also what an earlier run has left. A failure here is never a second restore.
@@ -119,11 +124,10 @@ async fn deliver_until(
     key: DatasetKey,
     deadline: Option<Instant>,
 ) -> Result<(), db::Error> {
-    let delivery = deliver(restorer, Some(key.workspace));
-    match deadline {
-        None => delivery.await.map(drop),
-        Some(deadline) => timeout_at(deadline, delivery).await.unwrap_or(Ok(0)).map(drop),
-    }
+    // A queue that does not answer must not keep the worker from the next dataset.
+    let latest = Instant::now() + DELIVERY_TIMEOUT;
+    let end = deadline.map_or(latest, |deadline| deadline.min(latest));
+    timeout_at(end, deliver(restorer, Some(key.workspace))).await.unwrap_or(Ok(0)).map(drop)
 }
 
 /// Ends when the deadline has passed; never without one.
@@ -155,12 +159,12 @@ fn count_run(outcome: &Outcome) {
     metrics::histogram!("restored_packages").record(outcome.restored as f64);
 }
 
-/// Puts on record that a run failed. What the database has to pass by itself does not count as an attempt.
-async fn stop(restorer: &Restorer, lease: Lease, error: &RestoreError) {
+/// Puts on record that a run failed. What passes by itself does not count as an attempt, nor does a run that got on.
+async fn stop(restorer: &Restorer, lease: Lease, error: &RestoreError, got_on: bool) {
     let counts = match error {
         RestoreError::LeaseLost => return,
-        RestoreError::Db(error) => error.is_lasting(),
-        RestoreError::TimedOut | RestoreError::Panicked => true,
+        RestoreError::Db(error) => error.is_lasting() && !got_on,
+        RestoreError::TimedOut | RestoreError::Panicked => !got_on,
     };
     let (workspace, dataset) = (lease.key.workspace.0, lease.key.dataset.0);
     let stopped = async {
@@ -186,13 +190,18 @@ async fn give_up(db: &Db, key: DatasetKey) -> Result<(), db::Error> {
     Ok(())
 }
 
-async fn work(restorer: &Restorer, lease: Lease, until: Instant) -> Result<Outcome, RestoreError> {
+async fn work(
+    restorer: &Restorer,
+    lease: Lease,
+    until: Instant,
+    restored: &AtomicUsize,
+) -> Result<Outcome, RestoreError> {
     let (db, key, limits) = (&restorer.db, lease.key, restorer.limits);
     let mut total = Finished::default();
     loop {
         claim_orders(db, key).await?;
         unblock(db, key, STILL_DELETING, limits.max_blocked.as_secs_f64()).await?;
-        Box::pin(run_batches(restorer, key, until, &mut total)).await?;
+        Box::pin(run_batches(restorer, (key, until), &mut total, restored)).await?;
         finish_orders(db, key).await?;
         let remaining = find_remaining(db, key, limits.blocked_delay).await?;
         let Some(remaining) = remaining else { return Err(RestoreError::LeaseLost) };
@@ -216,9 +225,9 @@ async fn work(restorer: &Restorer, lease: Lease, until: Instant) -> Result<Outco
 /// asked for the next one. What of that lies in a folder of the first is looked at again when its own turn has come.
 async fn run_batches(
     restorer: &Restorer,
-    key: DatasetKey,
-    until: Instant,
+    (key, until): (DatasetKey, Instant),
     total: &mut Finished,
+    restored: &AtomicUsize,
 ) -> Result<(), RestoreError> {
     let mut next = undelete_batch(restorer, key, START).await?;
     while let Some(batch) = next {
@@ -230,6 +239,7 @@ async fn run_batches(
         let finished = finished?;
         total.restored += finished.restored;
         total.failed += finished.failed;
+        restored.store(total.restored, Relaxed);
         next = prepared?;
     }
     Ok(())

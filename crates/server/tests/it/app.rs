@@ -326,10 +326,10 @@ impl TestApp {
         self.faults.hold("DeleteObjects");
         let meanwhile = async {
             self.wait_for_s3("DeleteObjects").await;
-            meanwhile.await;
+            Box::pin(meanwhile).await;
             self.faults.release("DeleteObjects");
         };
-        tokio::join!(self.work(), meanwhile).0
+        tokio::join!(Box::pin(self.work()), meanwhile).0
     }
 
     /// Waits until S3 is asked for this.

@@ -1,9 +1,10 @@
 //! Restoring: the order, the run, and how far it is.
 
+use local::workspace::Package;
 use packages::restore::{Outcome, Progressed};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::app::{STORAGE, TestApp, fetch};
+use crate::app::{STORAGE, TestApp, fetch, request};
 
 #[tokio::test]
 async fn a_file_comes_back_with_its_name_and_its_bytes() {
@@ -196,6 +197,57 @@ async fn a_package_without_stored_files_comes_back_too() {
     app.trash(&external).await;
     app.restore(&external).await;
     assert_eq!(app.row(external.id).await, ("READY".into(), "link".into()));
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_what_an_order_would_do_and_does_nothing() {
+    let app = TestApp::start().await;
+    let above = app.folder(None, "above").await;
+    let folder = app.folder(Some(&above), "study").await;
+    let file = app.file(Some(&folder), "a.txt", b"12345").await;
+    let lost = app.file(Some(&folder), "b.txt", b"123").await;
+    app.workspace.populate().await.unwrap();
+    app.trash(&above).await;
+    app.folder(None, "above").await;
+    for version in app.store.versions(STORAGE, &app.keys(&lost).await[0]) {
+        app.store.delete_version(STORAGE, &app.keys(&lost).await[0], &version.id).unwrap();
+    }
+    let token = app.token("editor").await;
+    let preview = app.preview(&token, &[folder.node_id.as_str(), "N:package:unknown", "none"]).await;
+    let package = |package: &Package, kind: &str, name: &str| json!({"id": package.node_id, "kind": kind, "name": name, "new_name": null, "lost": null});
+    let mut renamed = package(&above, "Collection", "above");
+    renamed["new_name"] = json!("above-restored_1");
+    let mut gone = package(&lost, "Unknown", "b.txt");
+    gone["lost"] = json!("its stored file no longer exists");
+    assert_eq!(
+        preview["packages"],
+        json!([renamed, package(&folder, "Collection", "study"), package(&file, "Unknown", "a.txt"), gone])
+    );
+    assert_eq!((&preview["total"], &preview["bytes"]), (&json!(4), &json!(8)));
+    let refused: Vec<_> =
+        preview["failures"].as_array().unwrap().iter().map(|failure| &failure["id"]).collect();
+    assert_eq!(refused, [&json!("none"), &json!("N:package:unknown")]);
+
+    assert_eq!(app.row(folder.id).await.0, "DELETED");
+    assert_eq!(app.faults.count("DeleteObjects"), 0);
+    app.assert_idle().await;
+    let path = format!("/packages/restore?dataset_id={}&dry_run=maybe", app.dataset.node_id);
+    app.send(request("POST", &path, &token, "{}".to_owned().into())).await.problem(400);
+
+    // The preview is right.
+    app.restore(&folder).await;
+    assert_eq!(app.row(above.id).await, ("READY".into(), "above-restored_1".into()));
+    assert_eq!(app.row(lost.id).await.0, "DELETED");
+}
+
+impl TestApp {
+    async fn preview(&self, token: &str, asked: &[&str]) -> Value {
+        let path = format!("/packages/restore?dataset_id={}&dry_run=true", self.dataset.node_id);
+        let body = json!({ "nodeIds": asked }).to_string();
+        let answer = self.send(request("POST", &path, token, body.into())).await;
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+        answer.json()
+    }
 }
 
 #[tokio::test]
