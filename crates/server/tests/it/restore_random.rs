@@ -37,11 +37,11 @@ async fn random_restores_end_well() {
         let mut dice = Dice::new(seed);
         app.restorer.limits.batch_size = 1 + u32::try_from(dice.below(8)).unwrap();
         let mut scene = Scene::set(&app, &mut dice).await;
-        for _ in 0..1 + dice.below(3) {
+        for _ in 0..=dice.below(3) {
             scene.order(&app, &token, &mut dice).await;
         }
         for _ in 0..dice.below(5) {
-            disturb(&app, &token, &mut scene, &mut dice).await;
+            Box::pin(disturb(&app, &token, &mut scene, &mut dice)).await;
         }
         app.faults.reset();
         finish(&app).await;
@@ -82,7 +82,7 @@ async fn disturb(app: &TestApp, token: &str, scene: &mut Scene, dice: &mut Dice)
         }
         6 => drop(tokio::join!(app.run(), app.run())),
         7 => scene.delete(app, dice).await,
-        _ => delete_meanwhile(app, token, scene, dice).await,
+        _ => Box::pin(delete_meanwhile(app, token, scene, dice)).await,
     }
 }
 

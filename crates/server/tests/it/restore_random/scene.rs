@@ -75,7 +75,7 @@ impl Scene {
             stops: 0,
             deletions: 0,
         };
-        for _ in 0..1 + dice.below(4) {
+        for _ in 0..=dice.below(4) {
             scene.delete(app, dice).await;
         }
         scene.deleted.clear();
@@ -117,7 +117,7 @@ impl Scene {
     /// A person orders some packages, whatever their states are.
     pub(super) async fn order(&mut self, app: &TestApp, token: &str, dice: &mut Dice) {
         let mut asked = Vec::new();
-        for _ in 0..1 + dice.below(3) {
+        for _ in 0..=dice.below(3) {
             asked.push(dice.pick(&self.packages).package.clone());
         }
         let ids: Vec<_> = asked.iter().map(|package| &package.node_id).collect();
