@@ -2,7 +2,7 @@
 //!
 //! Statements go out unnamed with their parameter types given, which takes one round trip each and leaves nothing
 //! behind on a pooled connection, ours or that of an RDS Proxy. A workspace's schema gets into a statement only as
-//! [`WorkspaceId`], an integer.
+//! [`WorkspaceId`](crate::id::WorkspaceId), an integer.
 
 pub mod access;
 mod cancel;
