@@ -144,11 +144,11 @@ struct Asked {
 impl Asked {
     fn parse(query: &Query) -> Result<Self, Problem> {
         let outlook = query.flag("outlook")?;
-        let most = if outlook { MAX_OUTLOOK_LIMIT } else { MAX_LIMIT };
+        let limit = query.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
         Ok(Self {
             parent: query.parent()?,
             after: query.get("cursor").map(read_cursor).transpose()?.unwrap_or_default(),
-            limit: query.number("limit", 1..=most)?.unwrap_or(DEFAULT_LIMIT),
+            limit: if outlook { limit.min(MAX_OUTLOOK_LIMIT) } else { limit },
             outlook,
         })
     }

@@ -34,7 +34,7 @@ parameters! {
     Parent = query("parent", "The node id of a folder in the dataset, live or in the trash.",
         node_id("^N:(package|collection):[A-Za-z0-9-]+$", "N:collection:5f3c1b0e-7a51-4b8e-9a59-1d8d7c1f0a11"));
     /// Where a page begins.
-    Cursor = query("cursor", "The `next` of the page before. What is in it is nobody's business.", text().max_length(Some(1400)));
+    Cursor = query("cursor", "The `next` of the page before. Its content is not described.", text().max_length(Some(1400)));
     /// How large a page is.
     Limit = query("limit", "How many packages a page has at most: 100 if nothing is said, and at most 100 with `outlook`.",
         Object::builder().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(1000)));
