@@ -24,18 +24,12 @@ pub(super) async fn give_names(
     workspace: WorkspaceId,
     packages: &[PackageRow],
 ) -> Result<HashMap<PackageId, String>, db::Error> {
-    let mut given = HashMap::with_capacity(packages.len());
-    let mut open: Vec<&PackageRow> = packages.iter().collect();
-    for number in 0..=name::LAST_NUMBER + 1 {
-        if open.is_empty() {
-            break;
-        }
-        let (ids, names) = candidates(&open, number);
+    let mut rounds = NameRounds::new(packages);
+    while let Some((ids, names)) = rounds.next_round() {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        given.extend(assign_racing(tx, workspace, &ids, &names).await?);
-        open.retain(|package| !given.contains_key(&package.id));
+        rounds.accept(assign_racing(tx, workspace, &ids, &names).await?);
     }
-    Ok(given)
+    Ok(rounds.given)
 }
 
 /// What names packages would get, if they were restored now. The packages are asked for all together, so that two of the same
@@ -45,22 +39,41 @@ pub(super) async fn preview_names(
     workspace: WorkspaceId,
     packages: &[PackageRow],
 ) -> Result<HashMap<PackageId, String>, db::Error> {
-    let mut given = HashMap::with_capacity(packages.len());
-    let mut open: Vec<&PackageRow> = packages.iter().collect();
-    for number in 0..=name::LAST_NUMBER + 1 {
-        if open.is_empty() {
-            break;
-        }
-        let (ids, names) = candidates(&open, number);
+    let mut rounds = NameRounds::new(packages);
+    while let Some((ids, names)) = rounds.next_round() {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        given.extend(find_free_names(db, workspace, &ids, &names).await?);
-        open.retain(|package| !given.contains_key(&package.id));
+        rounds.accept(find_free_names(db, workspace, &ids, &names).await?);
     }
-    Ok(given)
+    Ok(rounds.given)
 }
 
-fn candidates(packages: &[&PackageRow], number: u32) -> (Vec<i32>, Vec<String>) {
-    packages.iter().map(|package| (package.id.0, candidate(package, number))).unzip()
+/// One candidate after the other, for the packages that have no name yet.
+struct NameRounds<'a> {
+    open: Vec<&'a PackageRow>,
+    given: HashMap<PackageId, String>,
+    number: u32,
+}
+
+impl<'a> NameRounds<'a> {
+    fn new(packages: &'a [PackageRow]) -> Self {
+        Self { open: packages.iter().collect(), given: HashMap::with_capacity(packages.len()), number: 0 }
+    }
+
+    /// The packages that are still open, and their next candidates; `None` when all have a name, or no candidate is left.
+    fn next_round(&mut self) -> Option<(Vec<i32>, Vec<String>)> {
+        if self.open.is_empty() || self.number > name::LAST_NUMBER + 1 {
+            return None;
+        }
+        let number = self.number;
+        self.number += 1;
+        Some(self.open.iter().map(|package| (package.id.0, candidate(package, number))).unzip())
+    }
+
+    /// Takes down the names that packages have got.
+    fn accept(&mut self, given: Vec<(PackageId, String)>) {
+        self.given.extend(given);
+        self.open.retain(|package| !self.given.contains_key(&package.id));
+    }
 }
 
 /// The original name first, then the numbered ones, at last one that nobody has.
