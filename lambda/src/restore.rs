@@ -170,15 +170,16 @@ fn span(record: &Record, trace: &Trace) -> Span {
 
 /// Does what a message asks for. False: it is to come again.
 async fn process_record(worker: &Worker, record: &Record, deadline: Deadline) -> bool {
-    let done = Box::pin(process_body(worker, &record.body, deadline)).await;
+    let done = Box::pin(process_message(worker, record, deadline)).await;
     if !done {
         retry_soon(&worker.queue, record).await;
     }
     done
 }
 
-async fn process_body(worker: &Worker, body: &str, deadline: Deadline) -> bool {
-    let Ok(message) = serde_json::from_str::<Message>(body) else {
+async fn process_message(worker: &Worker, record: &Record, deadline: Deadline) -> bool {
+    let attempt = record.attempt();
+    let Ok(message) = serde_json::from_str::<Message>(&record.body) else {
         tracing::error!("malformed restore message");
         return false;
     };
@@ -191,7 +192,9 @@ async fn process_body(worker: &Worker, body: &str, deadline: Deadline) -> bool {
             tracing::info!(restored, failed, "packages restored");
             match progressed {
                 Progressed::Continues(delay) => continue_later(worker, &message, delay).await,
-                Progressed::Finished | Progressed::Elsewhere => true,
+                // Whoever put it off has sent a message of their own; one that comes again after a failure is that message.
+                Progressed::PutOff(delay) if attempt > 1 => continue_later(worker, &message, delay).await,
+                Progressed::Finished | Progressed::Elsewhere | Progressed::PutOff(_) => true,
             }
         }
         Err(error) => {

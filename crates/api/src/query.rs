@@ -95,11 +95,11 @@ impl Query {
         parent.map_err(|error| not_an_id("parent", error))
     }
 
-    /// A parameter that is `true` or `false`, and `false` where it is absent.
+    /// A parameter that is `true` or `1`, or `false` or `0`, in any case; false where it is absent.
     pub(crate) fn flag(&self, name: &'static str) -> Result<bool, Problem> {
-        match self.get(name) {
-            Some("true") => Ok(true),
-            None | Some("false") => Ok(false),
+        match self.get(name).map(str::to_ascii_lowercase).as_deref() {
+            Some("true" | "1") => Ok(true),
+            None | Some("false" | "0") => Ok(false),
             Some(_) => Err(Problem::invalid(format!("query parameter '{name}' is neither true nor false"))),
         }
     }
@@ -201,15 +201,20 @@ mod tests {
     #[test]
     fn numbers_and_flags_are_read_strictly() {
         let query =
-            parse("n=007&big=1001&huge=99999999999&sign=%2B5&zero=0&yes=true&no=false&odd=TRUE").unwrap();
+            parse("n=007&big=1001&huge=99999999999&sign=%2B5&zero=0&yes=true&no=false&one=1&none=0&loud=True&odd=yes").unwrap();
         let number = |name| query.number(name, 1..=1000).map_err(|problem| problem.status().as_u16());
         assert_eq!(number("n"), Ok(Some(7)));
-        assert_eq!(number("none"), Ok(None));
+        assert_eq!(number("absent"), Ok(None));
         for name in ["big", "huge", "sign", "zero", "yes"] {
             assert_eq!(number(name), Err(400), "{name}");
         }
         let flag = |name| query.flag(name).map_err(|problem| problem.status().as_u16());
-        assert_eq!(["yes", "no", "none"].map(flag), [Ok(true), Ok(false), Ok(false)]);
+        for name in ["yes", "one", "loud"] {
+            assert_eq!(flag(name), Ok(true), "{name}");
+        }
+        for name in ["no", "none", "absent"] {
+            assert_eq!(flag(name), Ok(false), "{name}");
+        }
         assert_eq!(flag("odd"), Err(400));
     }
 

@@ -106,7 +106,7 @@ impl Db {
     pub async fn check(&self) -> Result<(), Error> {
         self.query(
             // The newest table and column stand for all.
-            "SELECT o.finished_at, f.order_id FROM packages_service.restore_orders o,
+            "SELECT o.within_id, f.order_id FROM packages_service.restore_orders o,
                     packages_service.restore_failures f, packages_service.restore_claims,
                     packages_service.restore_queue, packages_service.restore_outbox LIMIT 0",
             &[],
@@ -120,10 +120,13 @@ impl Db {
     pub(crate) async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
         let session = self.session().await?;
         let answer = session.query(sql, params).await;
-        let Err(Error::Unreachable(_)) = answer else { return answer };
-        // The second try may need the place of the first. And where one connection has died, others have, too.
+        let Err(error @ Error::Unreachable(_)) = &answer else { return answer };
+        // The second try may need the place of the first.
         drop(session);
-        self.pool.retain(|_, _| false);
+        if !error.is_deadlock() {
+            // Where one connection has died, others have, too.
+            self.pool.retain(|_, _| false);
+        }
         self.session().await?.query(sql, params).await
     }
 

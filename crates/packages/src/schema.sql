@@ -22,7 +22,13 @@ ALTER TABLE packages_service.restore_orders
     ADD COLUMN IF NOT EXISTS total bigint NOT NULL DEFAULT 0,
     ADD COLUMN IF NOT EXISTS restored bigint NOT NULL DEFAULT 0,
     ADD COLUMN IF NOT EXISTS failed bigint NOT NULL DEFAULT 0,
-    ADD COLUMN IF NOT EXISTS bytes bigint NOT NULL DEFAULT 0;
+    ADD COLUMN IF NOT EXISTS bytes bigint NOT NULL DEFAULT 0,
+    -- Since when these numbers count.
+    ADD COLUMN IF NOT EXISTS begun_at timestamptz NOT NULL DEFAULT now(),
+    -- The order of the nearest folder above that was unfinished at the same time: this one's numbers count for it, too.
+    ADD COLUMN IF NOT EXISTS within_id integer;
+CREATE INDEX IF NOT EXISTS restore_orders_within_idx
+    ON packages_service.restore_orders (workspace_id, within_id) WHERE within_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS restore_orders_open_idx
     ON packages_service.restore_orders (workspace_id, dataset_id) WHERE finished_at IS NULL;
 CREATE INDEX IF NOT EXISTS restore_orders_finished_idx
@@ -50,6 +56,8 @@ CREATE TABLE IF NOT EXISTS packages_service.restore_claims (
 );
 CREATE INDEX IF NOT EXISTS restore_claims_blocked_idx
     ON packages_service.restore_claims (workspace_id, dataset_id) WHERE is_blocked;
+CREATE INDEX IF NOT EXISTS restore_claims_order_idx
+    ON packages_service.restore_claims (workspace_id, order_id);
 CREATE INDEX IF NOT EXISTS restore_claims_next_idx
     ON packages_service.restore_claims (workspace_id, dataset_id, position, package_id);
 

@@ -3,158 +3,19 @@
 //! All walks through the tree go by `LATERAL` look-ups with `OFFSET 0`: one look into the index per package, whatever the
 //! planner thinks of the tenant's shape. None has a limit on depth.
 
+mod walk;
+
 use std::time::SystemTime;
 
 use tokio_postgres::{Row, types::Type};
 
+pub(crate) use walk::{ClaimedOrder, claim_ancestors, claim_trees};
+
 use super::{
-    Db, Error, Param, Tx,
+    Db, Error, Param,
     packages::{COLUMNS, PackageRow, row},
 };
-use crate::{
-    id::{DatasetKey, PackageId, WorkspaceId},
-    package::State,
-};
-
-/// What became of an order when its packages were to be claimed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ClaimedOrder {
-    /// The ordered package.
-    pub(crate) id: PackageId,
-    /// Its state.
-    pub(crate) state: State,
-    /// Whether the folders above it lead to the dataset's top; in a circle of parents they do not.
-    pub(crate) has_top: bool,
-}
-
-/// The `WITH` clause that walks through the trees of the orders that have not been claimed for yet: `ordered`, those orders'
-/// packages; `placed`, them and the folders above with their depths; `down (id, order_id, depth, state, type, parent_id)`,
-/// what they hold.
-///
-/// Depths count from the dataset's top and are found on the way down from there, so a circle of parents is never entered:
-/// a package has one parent, so a walk down from outside cannot reach one.
-fn with_trees(workspace: WorkspaceId) -> String {
-    format!(
-        r#"WITH RECURSIVE ordered AS (
-               SELECT o.package_id AS id, o.ordered_at, p.parent_id, p.state, p.type
-               FROM packages_service.restore_orders o
-               CROSS JOIN LATERAL (
-                   SELECT parent_id, state::text, type::text FROM "{workspace}".packages p
-                   WHERE p.id = o.package_id AND p.dataset_id = $2 OFFSET 0
-               ) p
-               WHERE o.workspace_id = $1 AND o.dataset_id = $2 AND o.finished_at IS NULL AND o.claimed_at IS NULL
-           ), up AS (
-               -- The folders above. UNION over ids ends a circle.
-               SELECT id, parent_id FROM ordered
-               UNION
-               SELECT p.id, p.parent_id FROM up CROSS JOIN LATERAL (
-                   SELECT id, parent_id FROM "{workspace}".packages p WHERE p.id = up.parent_id OFFSET 0
-               ) p
-           ), placed AS (
-               -- Back from the top, now with depths.
-               SELECT id, 0 AS depth FROM up WHERE parent_id IS NULL
-               UNION ALL
-               SELECT up.id, placed.depth + 1 FROM placed JOIN up ON up.parent_id = placed.id
-           ), started AS (
-               -- A package that was deleted again since it was ordered is not RESTORING any more.
-               SELECT ordered.id, ordered.state, ordered.type, placed.depth FROM ordered JOIN placed USING (id)
-               WHERE ordered.state = 'RESTORING' OR ordered.state <> ALL ($3)
-           ), down AS (
-               SELECT id, id AS order_id, depth, state, type, NULL::int AS parent_id FROM started
-               UNION ALL
-               SELECT p.id, down.order_id, down.depth + 1, p.state, p.type, down.id FROM down CROSS JOIN LATERAL (
-                   SELECT id, node_id, state::text, type::text FROM "{workspace}".packages p
-                   WHERE p.parent_id = down.id AND p.dataset_id = $2 OFFSET 0
-               ) p
-               -- Nobody can have asked for one without a node id. One that is ordered itself has a walk of its own: looked up, as
-               -- the planner would go through a list of them once for every package.
-               WHERE p.node_id LIKE 'N:%' AND NOT (p.state NOT IN ('UNAVAILABLE', 'DELETING', 'DELETED') AND EXISTS (
-                   SELECT 1 FROM packages_service.restore_orders o
-                   WHERE o.workspace_id = $1 AND o.package_id = p.id AND o.dataset_id = $2
-                     AND o.finished_at IS NULL AND o.claimed_at IS NULL OFFSET 0
-               ))
-           )"#
-    )
-}
-
-/// Claims what the orders of a dataset hold that have not been claimed for yet: each ordered package and all that lies in
-/// the trash beneath it. A package belongs to the nearest ordered package above it. One statement, whatever the size.
-pub(crate) async fn claim_trees(tx: &Tx<'_>, key: DatasetKey) -> Result<Vec<ClaimedOrder>, Error> {
-    let (workspace, trees) = (key.workspace, with_trees(key.workspace));
-    let sql = format!(
-        r#"{trees}, positioned AS (
-               -- Folders from the top down, then files as S3 lists them: neighbours there are asked for together.
-               SELECT down.id, down.order_id, down.state,
-                      row_number() OVER (ORDER BY CASE WHEN file.s3_key IS NULL OR parents.id IS NOT NULL THEN down.depth END
-                                                      NULLS LAST,
-                                                  file.s3_bucket COLLATE "C", file.s3_key COLLATE "C", down.id) AS position
-               FROM down
-               LEFT JOIN (SELECT DISTINCT parent_id AS id FROM down) parents ON parents.id = down.id
-               LEFT JOIN LATERAL (
-                   SELECT s3_bucket, s3_key FROM "{workspace}".files f
-                   WHERE f.package_id = down.id AND down.type <> 'Collection' LIMIT 1
-               ) file ON true
-               WHERE down.state IN ('DELETING', 'DELETED', 'RESTORING')
-           ), claimed AS (
-               INSERT INTO packages_service.restore_claims AS known
-                   (workspace_id, package_id, dataset_id, order_id, position, is_ordered, is_blocked)
-               SELECT $1, id, $2, order_id, position, id = order_id, state = 'DELETING' FROM positioned
-               ON CONFLICT (workspace_id, package_id) DO UPDATE
-               SET order_id = excluded.order_id, position = excluded.position, is_ordered = excluded.is_ordered,
-                   is_blocked = excluded.is_blocked
-               WHERE known.order_id IS NULL
-               RETURNING package_id, order_id
-           ), counted AS (
-               -- A folder's order counts what lies beneath it, and not the folder.
-               SELECT c.order_id, count(*) - count(folder.id) AS packages
-               FROM claimed c LEFT JOIN ordered folder ON folder.id = c.package_id AND folder.type = 'Collection'
-                                                      AND c.package_id = c.order_id
-               GROUP BY c.order_id
-           )
-           UPDATE packages_service.restore_orders o
-           -- One that was ordered again since this began is walked again.
-           SET claimed_at = CASE WHEN o.ordered_at = ordered.ordered_at THEN clock_timestamp() END,
-               updated_at = clock_timestamp(), total = o.total + coalesce(counted.packages, 0)
-           FROM ordered LEFT JOIN counted ON counted.order_id = ordered.id LEFT JOIN placed ON placed.id = ordered.id
-           WHERE o.workspace_id = $1 AND o.package_id = ordered.id
-           RETURNING ordered.id, ordered.state, placed.id IS NOT NULL"#
-    );
-    let params: [Param<'_>; 3] = [
-        (&key.workspace.0, Type::INT4),
-        (&key.dataset.0, Type::INT4),
-        (&&State::NOT_LIVE[..], Type::TEXT_ARRAY),
-    ];
-    let order = |row: &Row| {
-        let state = State::parse(row.try_get(1)?);
-        Ok(ClaimedOrder { id: PackageId(row.try_get(0)?), state, has_top: row.try_get(2)? })
-    };
-    tx.query(&sql, &params).await?.iter().map(order).collect()
-}
-
-/// Claims the deleted folders above a dataset's claims, which come back with the first package beneath them.
-pub(crate) async fn claim_ancestors(tx: &Tx<'_>, key: DatasetKey, orders: &[i32]) -> Result<(), Error> {
-    let workspace = key.workspace;
-    let sql = format!(
-        r#"WITH RECURSIVE up AS (
-               SELECT p.id, p.parent_id, true AS is_ordered FROM unnest($3::int[]) AS ordered (id)
-               CROSS JOIN LATERAL (
-                   SELECT id, parent_id FROM "{workspace}".packages p WHERE p.id = ordered.id OFFSET 0
-               ) p
-               UNION
-               SELECT p.id, p.parent_id, false FROM up CROSS JOIN LATERAL (
-                   SELECT id, parent_id FROM "{workspace}".packages p
-                   WHERE p.id = up.parent_id AND p.dataset_id = $2 AND p.type = 'Collection'
-                     AND p.state IN ('DELETED', 'RESTORING') AND p.node_id LIKE 'N:%' OFFSET 0
-               ) p
-           )
-           INSERT INTO packages_service.restore_claims (workspace_id, package_id, dataset_id, position)
-           SELECT DISTINCT $1, id, $2, 0 FROM up WHERE NOT is_ordered
-           ON CONFLICT (workspace_id, package_id) DO NOTHING"#
-    );
-    let params: [Param<'_>; 3] =
-        [(&key.workspace.0, Type::INT4), (&key.dataset.0, Type::INT4), (&orders, Type::INT4_ARRAY)];
-    tx.query(&sql, &params).await.map(drop)
-}
+use crate::id::{DatasetKey, PackageId, WorkspaceId};
 
 /// Looks at the claims on packages that the platform was still deleting: those that it has deleted by now can be restored.
 /// What is still being deleted has `reason` on record until then; after `max_age_seconds` its claim ends with it.

@@ -33,6 +33,13 @@ impl Error {
         Self::TimedOut(format!("no answer within {limit:?}"))
     }
 
+    /// Whether the statement was the one by which a deadlock was broken. Its connection lives.
+    pub(super) fn is_deadlock(&self) -> bool {
+        let Self::Unreachable(error) = self else { return false };
+        let error = error.downcast_ref::<tokio_postgres::Error>();
+        error.and_then(tokio_postgres::Error::code) == Some(&SqlState::T_R_DEADLOCK_DETECTED)
+    }
+
     /// Whether a package's name is taken: one of the two unique indexes on names refused it.
     pub(crate) fn is_name_clash(&self) -> bool {
         let Self::Refused(error) = self else { return false };

@@ -13,8 +13,8 @@ use crate::{
     restore::Message,
 };
 
-/// How many packages beneath a live folder are looked at for one that is in the trash, before the folder is ordered
-/// without knowing.
+/// How many packages beneath live folders are looked at for one that is in the trash, all folders of a request together,
+/// before a folder is ordered without knowing.
 const MAX_LOOKED_AT: i64 = 10_000;
 
 /// Which of the packages that a person names can be ordered.
@@ -65,11 +65,19 @@ pub async fn place_orders(
                SET dataset_id = excluded.dataset_id, user_node_id = excluded.user_node_id,
                    ordered_at = excluded.ordered_at, updated_at = excluded.updated_at,
                    claimed_at = NULL, finished_at = NULL,
+                   within_id = CASE WHEN known.finished_at IS NULL THEN known.within_id END,
                    -- The numbers of an order that had ended begin anew.
+                   begun_at = CASE WHEN known.finished_at IS NULL THEN known.begun_at ELSE excluded.ordered_at END,
                    total = CASE WHEN known.finished_at IS NULL THEN known.total ELSE 0 END,
                    restored = CASE WHEN known.finished_at IS NULL THEN known.restored ELSE 0 END,
                    failed = CASE WHEN known.finished_at IS NULL THEN known.failed ELSE 0 END,
                    bytes = CASE WHEN known.finished_at IS NULL THEN known.bytes ELSE 0 END
+           ), set_apart AS (
+               -- Nor do those of orders inside it that had ended count for it any more.
+               UPDATE packages_service.restore_orders inner_order SET within_id = NULL
+               FROM asked JOIN packages_service.restore_orders known ON known.workspace_id = $4 AND known.package_id = asked.id
+               WHERE inner_order.workspace_id = $4 AND inner_order.within_id = asked.id AND known.finished_at IS NOT NULL
+                 AND inner_order.finished_at IS NOT NULL AND inner_order.package_id NOT IN (SELECT id FROM asked)
            ), claimed_anew AS (
                UPDATE packages_service.restore_claims c
                SET is_ordered = true, attempts = 0, due_at = '-infinity', claimed_at = clock_timestamp()
@@ -77,6 +85,13 @@ pub async fn place_orders(
            ), forgotten AS (
                DELETE FROM packages_service.restore_failures
                WHERE workspace_id = $4 AND package_id IN (SELECT id FROM asked)
+               RETURNING order_id, failed_at
+           ), counted_again AS (
+               -- What the order around it has counted as failed is to be counted anew.
+               UPDATE packages_service.restore_orders o SET total = o.total - n.packages, failed = o.failed - n.packages
+               FROM (SELECT order_id, min(failed_at) AS failed_at, count(*) AS packages FROM forgotten GROUP BY order_id) n
+               WHERE o.workspace_id = $4 AND o.package_id = n.order_id AND o.finished_at IS NULL AND o.begun_at <= n.failed_at
+                 AND o.package_id NOT IN (SELECT id FROM asked)
            ), queued AS (
                INSERT INTO packages_service.restore_queue AS known (workspace_id, dataset_id)
                SELECT $4, $1 WHERE EXISTS (SELECT 1 FROM asked)
@@ -130,11 +145,12 @@ pub async fn find_live_folders(
            WHERE found.deleted > 0 OR found.seen = $4"#
     );
     let node_ids: Vec<&str> = packages.iter().map(PackageNodeId::as_str).collect();
+    let looked_at = MAX_LOOKED_AT / i64::try_from(packages.len()).unwrap_or(i64::MAX).clamp(1, MAX_LOOKED_AT);
     let params: [Param<'_>; 4] = [
         (&access.dataset().0, Type::INT4),
         (&node_ids, Type::TEXT_ARRAY),
         (&&State::NOT_LIVE[..], Type::TEXT_ARRAY),
-        (&MAX_LOOKED_AT, Type::INT8),
+        (&looked_at, Type::INT8),
     ];
     let rows = db.query(&sql, &params).await?;
     let mut found = Vec::with_capacity(rows.len());
@@ -160,8 +176,8 @@ pub async fn adopt(db: &Db, message: &Message) -> Result<bool, Error> {
                    (workspace_id, package_id, dataset_id, user_node_id, ordered_at, updated_at)
                SELECT $1, id, $4, $5, clock_timestamp(), clock_timestamp() FROM stray
                ON CONFLICT (workspace_id, package_id) DO UPDATE
-               SET dataset_id = excluded.dataset_id, ordered_at = excluded.ordered_at, claimed_at = NULL, finished_at = NULL,
-                   total = 0, restored = 0, failed = 0, bytes = 0
+               SET dataset_id = excluded.dataset_id, ordered_at = excluded.ordered_at, begun_at = excluded.ordered_at, claimed_at = NULL, finished_at = NULL,
+                   total = 0, restored = 0, failed = 0, bytes = 0, within_id = NULL
                WHERE known.finished_at IS NOT NULL
                RETURNING 1
            ), queued AS (
@@ -173,6 +189,7 @@ pub async fn adopt(db: &Db, message: &Message) -> Result<bool, Error> {
                                              AND o.finished_at IS NULL)
                ON CONFLICT (workspace_id, dataset_id) DO UPDATE
                SET woken_at = clock_timestamp(), due_at = least(known.due_at, clock_timestamp())
+               WHERE EXISTS (SELECT 1 FROM noted)
            )
            SELECT 1 FROM noted"#
     );
@@ -190,20 +207,33 @@ pub async fn adopt(db: &Db, message: &Message) -> Result<bool, Error> {
 /// Finishes the orders of a dataset that hold nothing any more, and lets go of the folders above them when there is none
 /// left that does. Answers how many orders were finished.
 pub(crate) async fn finish_orders(db: &Db, key: DatasetKey) -> Result<u64, Error> {
-    let sql = "WITH held AS (
-                   SELECT DISTINCT order_id FROM packages_service.restore_claims
-                   WHERE workspace_id = $1 AND dataset_id = $2 AND order_id IS NOT NULL
+    let sql = "WITH RECURSIVE open AS (
+                   SELECT package_id, claimed_at, within_id FROM packages_service.restore_orders
+                   WHERE workspace_id = $1 AND dataset_id = $2 AND finished_at IS NULL
+               ), held AS (
+                   SELECT open.package_id, open.within_id FROM open
+                   LEFT JOIN LATERAL (
+                       SELECT true AS is_holding FROM packages_service.restore_claims c
+                       WHERE c.workspace_id = $1 AND c.order_id = open.package_id LIMIT 1
+                   ) its ON true
+                   LEFT JOIN LATERAL (
+                       -- An ordered folder may be held by the order around it.
+                       SELECT true AS is_held FROM packages_service.restore_claims c
+                       WHERE c.workspace_id = $1 AND c.package_id = open.package_id AND c.order_id IS NOT NULL OFFSET 0
+                   ) own ON true
+                   WHERE open.claimed_at IS NULL OR is_holding OR is_held
+                   UNION
+                   -- An order does not end before those inside it.
+                   SELECT open.package_id, open.within_id FROM held JOIN open ON open.package_id = held.within_id
                ), let_go AS (
                    DELETE FROM packages_service.restore_claims
                    WHERE workspace_id = $1 AND dataset_id = $2 AND order_id IS NULL AND NOT EXISTS (SELECT 1 FROM held)
                )
                UPDATE packages_service.restore_orders o
                SET finished_at = clock_timestamp(), updated_at = clock_timestamp()
-               WHERE o.workspace_id = $1 AND o.dataset_id = $2 AND o.finished_at IS NULL AND o.claimed_at IS NOT NULL
-                 AND NOT EXISTS (SELECT 1 FROM held WHERE held.order_id = o.package_id)
-                 -- An ordered package may be held by the order of a folder above it.
-                 AND NOT EXISTS (SELECT 1 FROM packages_service.restore_claims c
-                                 WHERE c.workspace_id = $1 AND c.package_id = o.package_id AND c.order_id IS NOT NULL)
+               FROM open LEFT JOIN held USING (package_id)
+               WHERE o.workspace_id = $1 AND o.package_id = open.package_id AND o.finished_at IS NULL
+                 AND o.claimed_at IS NOT NULL AND held.package_id IS NULL
                RETURNING 1";
     Ok(db.query(sql, &dataset_params(&key)).await?.len() as u64)
 }
@@ -268,7 +298,7 @@ pub(crate) async fn fail_orders(
                WHERE p.id = failed.id AND p.state = 'RESTORING'
            ), finished AS (
                UPDATE packages_service.restore_orders o
-               SET finished_at = clock_timestamp(), updated_at = clock_timestamp(), failed = o.failed + 1
+               SET finished_at = clock_timestamp(), updated_at = clock_timestamp(), total = o.total + 1, failed = o.failed + 1
                FROM failed WHERE o.workspace_id = $1 AND o.package_id = failed.id
            )
            INSERT INTO packages_service.restore_failures (workspace_id, package_id, reason, order_id)

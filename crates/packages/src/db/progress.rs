@@ -27,7 +27,7 @@ pub struct Progress {
     pub failed: Vec<(String, String)>,
 }
 
-/// How far an order is.
+/// How far an order is, those that it has around packages inside it included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderProgress {
     /// Where it stands.
@@ -80,19 +80,29 @@ pub async fn find_progress<P>(
 ) -> Result<Option<Progress>, Error> {
     let workspace = access.workspace();
     let sql = format!(
-        r#"WITH target AS (
+        r#"WITH RECURSIVE target AS (
                SELECT p.id, p.state, p.type
                FROM "{workspace}".datasets d JOIN "{workspace}".packages p ON p.dataset_id = d.id
                WHERE d.id = $1 AND d.node_id = $2 AND p.node_id = $3
+           ), orders AS (
+               -- Its own order, and those inside it. UNION ends a circle, which packages that were moved could make.
+               SELECT id FROM target
+               UNION
+               SELECT o.package_id FROM orders JOIN packages_service.restore_orders o
+                   ON o.workspace_id = $4 AND o.within_id = orders.id
+           ), numbers AS (
+               SELECT sum(o.total)::bigint AS total, sum(o.restored)::bigint AS restored, sum(o.failed)::bigint AS failed,
+                      sum(o.bytes)::bigint AS bytes, max(o.updated_at) AS updated_at
+               FROM orders JOIN packages_service.restore_orders o ON o.workspace_id = $4 AND o.package_id = orders.id
            ), failed AS (
                SELECT p.node_id::text, f.reason
                FROM (
                    SELECT f.package_id, f.reason FROM target
                    JOIN packages_service.restore_failures f ON f.workspace_id = $4 AND f.package_id = target.id
                    UNION ALL
-                   (SELECT f.package_id, f.reason FROM target
+                   (SELECT f.package_id, f.reason FROM orders
                     JOIN packages_service.restore_failures f
-                      ON f.workspace_id = $4 AND f.order_id = target.id AND f.package_id <> target.id
+                      ON f.workspace_id = $4 AND f.order_id = orders.id AND f.package_id <> (SELECT id FROM target)
                     ORDER BY f.package_id LIMIT {MAX_FAILED})
                ) f
                CROSS JOIN LATERAL (
@@ -106,9 +116,9 @@ pub async fn find_progress<P>(
                        ) THEN 'RESTORING' ELSE target.state END,
                   target.type,
                   ARRAY(SELECT node_id FROM failed), ARRAY(SELECT reason FROM failed),
-                  o.total, o.restored, o.failed, o.bytes, o.ordered_at, o.updated_at,
+                  numbers.total, numbers.restored, numbers.failed, numbers.bytes, o.ordered_at, numbers.updated_at,
                   o.claimed_at IS NOT NULL, o.finished_at IS NOT NULL, coalesce(q.leased_until > clock_timestamp(), false)
-           FROM target
+           FROM target CROSS JOIN numbers
            LEFT JOIN packages_service.restore_orders o ON o.workspace_id = $4 AND o.package_id = target.id
            LEFT JOIN packages_service.restore_queue q ON q.workspace_id = $4 AND q.dataset_id = $1"#
     );
@@ -124,16 +134,16 @@ pub async fn find_progress<P>(
 
 fn progress(row: &Row) -> Result<Progress, Error> {
     let (ids, reasons): (Vec<String>, Vec<String>) = (row.try_get(2)?, row.try_get(3)?);
-    let total: Option<i64> = row.try_get(4)?;
+    let since: Option<SystemTime> = row.try_get(8)?;
     Ok(Progress {
         state: row.try_get(0)?,
         is_collection: Kind::parse(row.try_get(1)?).is_collection(),
-        order: total.map(|total| order_progress(row, total)).transpose()?,
+        order: since.map(|since| order_progress(row, since)).transpose()?,
         failed: ids.into_iter().zip(reasons).collect(),
     })
 }
 
-fn order_progress(row: &Row, total: i64) -> Result<OrderProgress, Error> {
+fn order_progress(row: &Row, since: SystemTime) -> Result<OrderProgress, Error> {
     let stage = match (row.try_get(10)?, row.try_get(11)?, row.try_get(12)?) {
         (_, true, _) => Stage::Finished,
         (false, false, false) => Stage::Queued,
@@ -142,11 +152,11 @@ fn order_progress(row: &Row, total: i64) -> Result<OrderProgress, Error> {
     };
     Ok(OrderProgress {
         stage,
-        total,
+        total: row.try_get(4)?,
         restored: row.try_get(5)?,
         failed: row.try_get(6)?,
         bytes: row.try_get(7)?,
-        since: row.try_get(8)?,
+        since,
         updated_at: row.try_get(9)?,
     })
 }

@@ -30,6 +30,8 @@ pub enum Leased {
     Taken(Lease),
     /// Somebody has it until then, unless they renew it.
     Held(SystemTime),
+    /// There is nothing to do yet, and there will be after so long.
+    Waiting(Duration),
     /// The dataset has no unfinished orders.
     Empty,
 }
@@ -73,19 +75,23 @@ fn key(row: &Row) -> Result<DatasetKey, Error> {
     Ok(DatasetKey { workspace: WorkspaceId(row.try_get(0)?), dataset: DatasetId(row.try_get(1)?) })
 }
 
-/// Takes the lease of this dataset if it is free, whether it is due or not.
+/// Takes the lease of this dataset if it is free and due.
 pub async fn lease(db: &Db, key: DatasetKey) -> Result<Leased, Error> {
     let sql = "WITH known AS (
-                   SELECT leased_until FROM packages_service.restore_queue WHERE workspace_id = $1 AND dataset_id = $2
+                   SELECT leased_until, due_at FROM packages_service.restore_queue WHERE workspace_id = $1 AND dataset_id = $2
                ), taken AS (
                    UPDATE packages_service.restore_queue
                    SET lease_id = $3, leased_until = clock_timestamp() + $4::float8 * interval '1 second',
                        served_at = clock_timestamp()
-                   WHERE workspace_id = $1 AND dataset_id = $2
+                   WHERE workspace_id = $1 AND dataset_id = $2 AND due_at <= clock_timestamp()
                      AND (leased_until IS NULL OR leased_until <= clock_timestamp())
                    RETURNING 1
                )
-               SELECT EXISTS (SELECT 1 FROM taken), coalesce(known.leased_until, clock_timestamp()) FROM known";
+               SELECT EXISTS (SELECT 1 FROM taken),
+                      CASE WHEN leased_until > clock_timestamp() OR due_at <= clock_timestamp()
+                           THEN coalesce(leased_until, clock_timestamp()) END,
+                      extract(epoch FROM due_at - clock_timestamp())::float8
+               FROM known";
     let id = Uuid::new_v4();
     let lease_time = LEASE_TIME.as_secs_f64();
     let params: [Param<'_>; 4] = [
@@ -95,7 +101,11 @@ pub async fn lease(db: &Db, key: DatasetKey) -> Result<Leased, Error> {
         (&lease_time, Type::FLOAT8),
     ];
     let Some(row) = db.query_opt(sql, &params).await? else { return Ok(Leased::Empty) };
-    Ok(if row.try_get(0)? { Leased::Taken(Lease { key, id }) } else { Leased::Held(row.try_get(1)?) })
+    if row.try_get(0)? {
+        return Ok(Leased::Taken(Lease { key, id }));
+    }
+    let held_until: Option<SystemTime> = row.try_get(1)?;
+    Ok(held_until.map_or(Leased::Waiting(wait_time(row.try_get(2)?)), Leased::Held))
 }
 
 /// Keeps the lease for another [`LEASE_TIME`]. False: somebody else has it.
@@ -120,10 +130,15 @@ pub async fn find_remaining(
     key: DatasetKey,
     blocked_delay: Duration,
 ) -> Result<Option<Remaining>, Error> {
-    let sql = "SELECT q.woken_at, extract(epoch FROM least(
+    let sql = "SELECT q.woken_at, extract(epoch FROM coalesce(
                    (SELECT to_timestamp(0) FROM packages_service.restore_orders o
                     WHERE o.workspace_id = $1 AND o.dataset_id = $2 AND o.finished_at IS NULL AND o.claimed_at IS NULL
                     LIMIT 1),
+                   -- The first that is due ends the look; all are gone through only where none is.
+                   (SELECT to_timestamp(0) FROM packages_service.restore_claims c
+                    WHERE c.workspace_id = $1 AND c.dataset_id = $2 AND c.order_id IS NOT NULL AND NOT c.is_blocked
+                      AND c.due_at <= clock_timestamp()
+                    ORDER BY c.position, c.package_id LIMIT 1),
                    (SELECT min(CASE WHEN c.is_blocked THEN clock_timestamp() + $3::float8 * interval '1 second'
                                     ELSE greatest(c.due_at, to_timestamp(0)) END)
                     FROM packages_service.restore_claims c
@@ -135,8 +150,12 @@ pub async fn find_remaining(
         [(&key.workspace.0, Type::INT4), (&key.dataset.0, Type::INT4), (&blocked_delay, Type::FLOAT8)];
     let Some(row) = db.query_opt(sql, &params).await? else { return Ok(None) };
     let seconds: Option<f64> = row.try_get(1)?;
-    let due_in = seconds.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default());
-    Ok(Some(Remaining { woken_at: row.try_get(0)?, due_in }))
+    Ok(Some(Remaining { woken_at: row.try_get(0)?, due_in: seconds.map(wait_time) }))
+}
+
+/// Nothing for a time that has passed.
+fn wait_time(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()
 }
 
 /// Gives the lease back. The dataset stays in the queue if anything is left to do. False: an order came in since the look

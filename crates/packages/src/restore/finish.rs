@@ -264,10 +264,10 @@ fn close<'a>(restorer: &Restorer, batch: &'a Batch, returning: &[PackageRow]) ->
         }
     }
     // A folder above that an order holds for itself is done with it.
-    for package in returning {
+    let members: HashSet<PackageId> = batch.members.iter().map(|(claim, _)| claim.id).collect();
+    for package in returning.iter().filter(|package| !members.contains(&package.id)) {
         let Some(order) = batch.above.get(&package.id).and_then(|ancestor| ancestor.order) else { continue };
-        let is_member = batch.members.iter().any(|(claim, _)| claim.id == package.id);
-        progress.entry(order.0).or_default().restored += i64::from(!is_member && order != package.id);
+        progress.entry(order.0).or_default().restored += i64::from(order != package.id);
     }
     closed.progress = progress.into_iter().collect();
     closed

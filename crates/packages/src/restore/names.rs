@@ -56,7 +56,10 @@ struct NameRounds<'a> {
 
 impl<'a> NameRounds<'a> {
     fn new(packages: &'a [PackageRow]) -> Self {
-        Self { open: packages.iter().collect(), given: HashMap::with_capacity(packages.len()), number: 0 }
+        // By id, much as the rows lie in the table: a batch in the order of keys would go through it at random.
+        let mut open: Vec<&PackageRow> = packages.iter().collect();
+        open.sort_unstable_by_key(|package| package.id);
+        Self { open, given: HashMap::with_capacity(packages.len()), number: 0 }
     }
 
     /// The packages that are still open, and their next candidates; `None` when all have a name, or no candidate is left.

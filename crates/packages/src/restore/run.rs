@@ -58,6 +58,8 @@ pub enum Progressed {
     Continues(Duration),
     /// Somebody else is at it, and does all that is on record.
     Elsewhere,
+    /// Something, which another run has put off for so long.
+    PutOff(Duration),
 }
 
 /// Carries out what is ordered in a dataset, until `until` has passed; what is under way then is cut off at `deadline`.
@@ -72,6 +74,7 @@ pub async fn run(
     match wait_for_lease(&restorer.db, key).await? {
         Leased::Taken(lease) => run_leased(restorer, lease, until, deadline).await,
         Leased::Held(_) => Ok(idle(Progressed::Elsewhere)),
+        Leased::Waiting(due_in) => Ok(idle(Progressed::PutOff(due_in))),
         Leased::Empty => Ok(idle(Progressed::Finished)),
     }
 }

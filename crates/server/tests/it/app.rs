@@ -302,7 +302,12 @@ impl TestApp {
     /// A worker's turn at this test's dataset.
     pub(crate) async fn run(&self) -> Result<Outcome, RestoreError> {
         let until = Instant::now() + Duration::from_mins(1);
-        restore::run(&self.restorer, self.key(), until, None).await
+        loop {
+            let outcome = restore::run(&self.restorer, self.key(), until, None).await?;
+            // What failed before has to wait.
+            let Progressed::PutOff(delay) = outcome.progressed else { return Ok(outcome) };
+            tokio::time::sleep(delay).await;
+        }
     }
 
     /// Carries out all that is ordered.
@@ -313,7 +318,7 @@ impl TestApp {
             total.restored += outcome.restored;
             total.failed += outcome.failed;
             match outcome.progressed {
-                Progressed::Continues(delay) => tokio::time::sleep(delay).await,
+                Progressed::Continues(delay) | Progressed::PutOff(delay) => tokio::time::sleep(delay).await,
                 Progressed::Finished => return total,
                 Progressed::Elsewhere => panic!("two workers in a test of one"),
             }

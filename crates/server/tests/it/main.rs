@@ -28,6 +28,7 @@ mod proxy;
 mod restore;
 mod restore_faults;
 mod restore_names;
+mod restore_nested;
 mod restore_overlaps;
 mod restore_random;
 mod restore_usage;
