@@ -377,6 +377,14 @@ impl TestApp {
         (messages.iter().flat_map(events).collect(), messages.len())
     }
 
+    /// Forgets what the changelog was told so far.
+    pub(crate) fn forget_changelog(&self) {
+        let path = self.dir.path().join("changelog.jsonl");
+        if path.exists() {
+            std::fs::write(path, b"").unwrap();
+        }
+    }
+
     pub(crate) async fn assert_counted(&self) {
         let (counted, recount) =
             (self.workspace.counted().await.unwrap(), self.workspace.recount().await.unwrap());

@@ -31,6 +31,8 @@ mod restore_names;
 mod restore_nested;
 mod restore_overlaps;
 mod restore_random;
+mod restore_steps;
 mod restore_usage;
 mod standalone;
 mod trash;
+mod wire;

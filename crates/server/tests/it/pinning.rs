@@ -4,14 +4,14 @@
 //! not pin since RDS Proxy multiplexes the extended query protocol (AWS Database Blog, "Amazon RDS Proxy multiplexing
 //! support for PostgreSQL Extended Query Protocol"), and neither do advisory locks that end with their transaction.
 
-mod wire;
+mod recorder;
 
 use axum::body::Body;
 use packages::{
     db::{Database, Db, Password},
     restore,
 };
-use wire::{Recorder, Said};
+use recorder::{Recorder, Said};
 
 use crate::{
     app::{STORAGE, TestApp, database, encoded, request},

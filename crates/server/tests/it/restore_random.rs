@@ -11,12 +11,16 @@ use std::time::Duration;
 
 use local::faults::Failure;
 use packages::restore;
+use tokio::task::JoinSet;
 
 use self::{dice::Dice, scene::Scene};
 use crate::{app::TestApp, interrupt::interrupted};
 
 /// Rounds where nothing else is said: what the suite has time for.
-const ROUNDS: u64 = 150;
+const ROUNDS: u64 = 1000;
+
+/// Rounds at once, each in a database of its own: most of a round's time is waiting.
+const LANES: u64 = 4;
 
 fn variable(name: &str) -> Option<u64> {
     #[expect(clippy::disallowed_methods, reason = "a test is told how long it may take")]
@@ -25,33 +29,69 @@ fn variable(name: &str) -> Option<u64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_restores_end_well() {
-    let mut app = TestApp::start_alone().await;
-    app.restorer.limits.retry_delays = [Duration::ZERO; 2];
     let seeds = match variable("RESTORE_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..variable("RESTORE_ROUNDS").unwrap_or(ROUNDS),
     };
-    let token = app.token("editor").await;
-    let (mut stops, mut deletions, mut restored) = (0, 0, 0);
-    for seed in seeds {
-        let mut dice = Dice::new(seed);
-        app.restorer.limits.batch_size = 1 + u32::try_from(dice.below(8)).unwrap();
-        let mut scene = Scene::set(&app, &mut dice).await;
-        for _ in 0..=dice.below(3) {
-            scene.order(&app, &token, &mut dice).await;
-        }
-        for _ in 0..dice.below(5) {
-            Box::pin(disturb(&app, &token, &mut scene, &mut dice)).await;
-        }
-        app.faults.reset();
-        finish(&app).await;
-        let fault = scene.fault(&app).await;
-        assert!(fault.is_none(), "RESTORE_SEED={seed}: {}", fault.unwrap());
-        stops += scene.stops;
-        deletions += scene.deletions;
-        restored += scene.restored(&app).await;
+    let mut lanes = JoinSet::new();
+    for lane in 0..LANES {
+        lanes.spawn(play_all(seeds.clone().filter(move |seed| seed % LANES == lane)));
     }
-    println!("{stops} stops, {deletions} deletions meanwhile, {restored} packages back");
+    let mut total = Tally::default();
+    while let Some(tally) = lanes.join_next().await {
+        // The first failure ends all lanes, and its seed is the last thing to read.
+        total.add(tally.unwrap_or_else(|failure| std::panic::resume_unwind(failure.into_panic())));
+    }
+    println!("{} stops, {} deletions meanwhile, {} packages back", total.stops, total.deletions, total.restored);
+}
+
+/// What happened in some rounds.
+#[derive(Debug, Default)]
+struct Tally {
+    stops: u64,
+    deletions: u64,
+    restored: usize,
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.stops += other.stops;
+        self.deletions += other.deletions;
+        self.restored += other.restored;
+    }
+}
+
+/// One round after the other.
+async fn play_all(seeds: impl Iterator<Item = u64>) -> Tally {
+    let mut tally = Tally::default();
+    let mut seeds = seeds.peekable();
+    if seeds.peek().is_none() {
+        return tally;
+    }
+    let mut app = TestApp::start_alone().await;
+    app.restorer.limits.retry_delays = [Duration::ZERO; 2];
+    let token = app.token("editor").await;
+    for seed in seeds {
+        tally.add(Box::pin(play(&mut app, &token, seed)).await);
+    }
+    tally
+}
+
+async fn play(app: &mut TestApp, token: &str, seed: u64) -> Tally {
+    let mut dice = Dice::new(seed);
+    app.restorer.limits.batch_size = 1 + u32::try_from(dice.below(8)).unwrap();
+    let mut scene = Scene::set(app, &mut dice).await;
+    for _ in 0..=dice.below(3) {
+        scene.order(app, token, &mut dice).await;
+    }
+    for _ in 0..dice.below(5) {
+        Box::pin(disturb(app, token, &mut scene, &mut dice)).await;
+    }
+    app.faults.reset();
+    finish(app).await;
+    let fault = scene.fault(app).await;
+    assert!(fault.is_none(), "RESTORE_SEED={seed}: {}", fault.unwrap());
+    Tally { stops: scene.stops, deletions: scene.deletions, restored: scene.restored(app).await }
 }
 
 /// One thing that goes wrong, or comes between.
@@ -90,20 +130,26 @@ async fn disturb(app: &TestApp, token: &str, scene: &mut Scene, dice: &mut Dice)
 async fn delete_meanwhile(app: &TestApp, token: &str, scene: &mut Scene, dice: &mut Dice) {
     app.faults.hold("DeleteObjects");
     let asked = app.faults.count("DeleteObjects");
-    let meanwhile = async {
-        for _ in 0..50 {
-            if app.faults.count("DeleteObjects") > asked {
+    let is_asked = async {
+        while app.faults.count("DeleteObjects") == asked {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let mut run = Box::pin(app.run());
+    tokio::select! {
+        _ = &mut run => app.faults.release("DeleteObjects"),
+        () = is_asked => {
+            let meanwhile = async {
                 scene.delete(app, dice).await;
                 if dice.below(2) == 0 {
                     scene.order(app, token, dice).await;
                 }
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
+                app.faults.release("DeleteObjects");
+            };
+            // Together: what the run holds in Postgres it holds until it goes on.
+            drop(tokio::join!(run, meanwhile));
         }
-        app.faults.release("DeleteObjects");
-    };
-    drop(tokio::join!(app.run(), meanwhile));
+    }
 }
 
 /// Carries out what is left, as a worker would after all these disturbances.

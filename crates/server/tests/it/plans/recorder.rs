@@ -1,21 +1,13 @@
 //! A way to Postgres that writes down how each statement was carried out: `auto_explain` tells the client as a notice
 //! ("Message Formats", and the chapter on `auto_explain`, in PostgreSQL's manual).
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use packages::{db::Db, id::WorkspaceId};
 use serde_json::Value;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{
-        TcpListener, TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
-};
 use tokio_postgres::Config;
+
+use crate::wire::{self, Flow, Listener};
 
 /// What a connection starts with. Notices, not log entries: those would fill the server's log, too. What a trigger does is
 /// not told, so that a foreign key does not tell of each of its rows.
@@ -41,19 +33,28 @@ pub(super) async fn can_explain() -> bool {
 /// The plans of all statements that came this way.
 pub(super) struct Plans {
     config: Config,
-    heard: Arc<Mutex<Vec<Value>>>,
+    heard: Arc<Heard>,
+}
+
+#[derive(Default)]
+struct Heard(Mutex<Vec<Value>>);
+
+impl Listener for Heard {
+    /// A plan is written down before the answer that it belongs to is complete.
+    fn answer(&self, _: usize, tag: u8, body: &[u8]) -> Flow {
+        if let Some(plan) = (tag == b'N').then(|| plan(body)).flatten() {
+            self.0.lock().unwrap().push(plan);
+        }
+        Flow::Pass
+    }
 }
 
 impl Plans {
     /// Listens for connections to the test database.
     pub(super) async fn record() -> Self {
-        let mut config: Config = local::testing::database().await.parse().unwrap();
-        let tokio_postgres::config::Host::Tcp(host) = &config.get_hosts()[0] else { panic!("TCP") };
-        let server = format!("{host}:{}", config.get_ports().first().copied().unwrap_or(5432));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        config = to(&config, listener.local_addr().unwrap().port());
-        let heard = Arc::default();
-        tokio::spawn(serve(listener, server, Arc::clone(&heard)));
+        let heard = Arc::<Heard>::default();
+        let mut config = wire::database_through(Arc::clone(&heard)).await;
+        config.options(OPTIONS);
         Self { config, heard }
     }
 
@@ -71,28 +72,19 @@ impl Plans {
 
     /// The statements so far, each as often as it was carried out.
     pub(super) fn statements(&self) -> Vec<String> {
-        self.heard.lock().unwrap().iter().map(text).collect()
+        self.heard.0.lock().unwrap().iter().map(text).collect()
     }
 
     /// Where a statement so far has read the whole of a tenant's large table: its rows one after another, or all of an
     /// index. What the planner prepared for and did not do is not among them.
     pub(super) fn whole_scans(&self, workspace: WorkspaceId) -> Vec<String> {
         let mut found = Vec::new();
-        for statement in &*self.heard.lock().unwrap() {
+        for statement in &*self.heard.0.lock().unwrap() {
             let scans = nodes(&statement["Plan"]).into_iter().filter(|node| reads_all(node, workspace));
             found.extend(scans.map(|scan| format!("{}\n{}", described(scan), text(statement))));
         }
         found
     }
-}
-
-/// The same role and database behind another port.
-fn to(config: &Config, port: u16) -> Config {
-    let mut other = Config::new();
-    other.host("127.0.0.1").port(port).options(OPTIONS);
-    other.user(config.get_user().unwrap()).dbname(config.get_dbname().unwrap());
-    other.password(config.get_password().unwrap_or_default());
-    other
 }
 
 fn text(statement: &Value) -> String {
@@ -120,39 +112,6 @@ fn reads_all(node: &Value, workspace: WorkspaceId) -> bool {
 fn described(node: &Value) -> String {
     let (kind, relation) = (&node["Node Type"], &node["Relation Name"]);
     format!("{kind} on {relation}, {} times {} rows", node["Actual Loops"], node["Actual Rows"])
-}
-
-async fn serve(listener: TcpListener, server: String, heard: Arc<Mutex<Vec<Value>>>) {
-    while let Ok((client, _)) = listener.accept().await {
-        let server = TcpStream::connect(&server).await.unwrap();
-        client.set_nodelay(true).unwrap();
-        server.set_nodelay(true).unwrap();
-        let ((mut from, back), (answers, mut to)) = (client.into_split(), server.into_split());
-        tokio::spawn(async move {
-            let _ = tokio::io::copy(&mut from, &mut to).await;
-            to.shutdown().await
-        });
-        tokio::spawn(listen(answers, back, Arc::clone(&heard)));
-    }
-}
-
-/// Hands on what Postgres says; a plan is written down before the answer that it belongs to is complete. Ends when either
-/// side does.
-async fn listen(
-    mut answers: OwnedReadHalf,
-    mut back: OwnedWriteHalf,
-    heard: Arc<Mutex<Vec<Value>>>,
-) -> io::Result<()> {
-    loop {
-        let tag = answers.read_u8().await?;
-        let length = answers.read_u32().await?;
-        let mut body = vec![0; usize::try_from(length).unwrap() - 4];
-        answers.read_exact(&mut body).await?;
-        if let Some(plan) = (tag == b'N').then(|| plan(&body)).flatten() {
-            heard.lock().unwrap().push(plan);
-        }
-        back.write_all(&[&[tag], &length.to_be_bytes()[..], &body].concat()).await?;
-    }
 }
 
 /// The plan in a notice: its fields are a letter and a text each, `M` being the message.

@@ -11,8 +11,6 @@ use crate::app::{STORAGE, TestApp, uuid};
 
 pub(super) struct Scene {
     packages: Vec<Node>,
-    /// Events that were told before.
-    told: usize,
     /// Packages that S3 refuses, or may have refused.
     refused: BTreeSet<PackageId>,
     /// Packages that were deleted after the first order.
@@ -65,10 +63,9 @@ impl Scene {
             app.sql(r#"UPDATE "WORKSPACE".files SET size = NULL WHERE id % 3 = 0"#).await;
         }
         app.workspace.populate().await.unwrap();
-        let told = app.changelog().0.len();
+        app.forget_changelog();
         let mut scene = Self {
             packages,
-            told,
             refused: BTreeSet::new(),
             deleted: BTreeSet::new(),
             ordered: BTreeSet::new(),
@@ -171,22 +168,27 @@ impl Scene {
     pub(super) async fn fault(&self, app: &TestApp) -> Option<String> {
         app.assert_idle().await;
         let now = self.now(app).await;
+        let events = app.changelog().0;
+        let told: BTreeSet<i64> = events.iter().filter_map(|event| event["eventDetail"]["id"].as_i64()).collect();
         for node in &self.packages {
-            if let Some(fault) = self.package_fault(app, node, &now).await {
+            if let Some(fault) = self.package_fault(app, node, (&now, &told)).await {
                 return Some(format!("{} {fault}", node.package.id));
             }
         }
         let (counted, recount) =
             (app.workspace.counted().await.unwrap(), app.workspace.recount().await.unwrap());
         let recount: BTreeMap<_, _> = recount.into_iter().filter(|(_, bytes)| *bytes != 0).collect();
-        (counted != recount).then(|| format!("counted {counted:?}, recounted {recount:?}"))
+        if counted != recount {
+            return Some(format!("counted {counted:?}, recounted {recount:?}"));
+        }
+        numbers_fault(app).await
     }
 
     async fn package_fault(
         &self,
         app: &TestApp,
         node: &Node,
-        now: &BTreeMap<PackageId, Now>,
+        (now, told): (&BTreeMap<PackageId, Now>, &BTreeSet<i64>),
     ) -> Option<String> {
         let Now { state, name } = &now[&node.package.id];
         if let Some(key) = &node.key {
@@ -200,7 +202,7 @@ impl Scene {
             }
         }
         match state.as_str() {
-            "READY" => self.ready_fault(app, node, name, now),
+            "READY" => self.ready_fault(node, name, (now, told)),
             "DELETED" => self.deleted_fault(app, node, name).await,
             _ => Some(format!("is {state}")),
         }
@@ -208,10 +210,9 @@ impl Scene {
 
     fn ready_fault(
         &self,
-        app: &TestApp,
         node: &Node,
         name: &str,
-        now: &BTreeMap<PackageId, Now>,
+        (now, told): (&BTreeMap<PackageId, Now>, &BTreeSet<i64>),
     ) -> Option<String> {
         if name.contains("__DELETED__") {
             return Some(format!("is READY as {name}"));
@@ -219,14 +220,8 @@ impl Scene {
         if let Some(above) = self.line(node).find(|id| now[id].state != "READY") {
             return Some(format!("is READY beneath {above}, which is {}", now[&above].state));
         }
-        if node.was_deleted {
-            let (events, _) = app.changelog();
-            let is_told = |event: &&Value| event["eventDetail"]["id"] == node.package.id.0;
-            if !events[self.told..].iter().any(|event| is_told(&event)) {
-                return Some("came back, and the changelog was not told".to_owned());
-            }
-        }
-        None
+        let is_told = told.contains(&i64::from(node.package.id.0));
+        (node.was_deleted && !is_told).then(|| "came back, and the changelog was not told".to_owned())
     }
 
     /// What is in the trash was not ordered, or deleted since, or S3 refused it; else nothing may keep it there.
@@ -250,6 +245,17 @@ impl Scene {
             .map(|row| row.get(0));
         Some(format!("was ordered and is in the trash: {reason:?}"))
     }
+}
+
+/// An order that is over has counted all that it held, once.
+async fn numbers_fault(app: &TestApp) -> Option<String> {
+    let sql = "SELECT package_id, total, restored, failed, finished_at IS NOT NULL FROM packages_service.restore_orders
+               WHERE workspace_id = $1 AND (finished_at IS NULL OR total <> restored + failed)";
+    let rows = app.workspace.client.query(sql, &[&app.workspace.id.0]).await.unwrap();
+    let row = rows.first()?;
+    let [total, restored, failed]: [i64; 3] = [row.get(1), row.get(2), row.get(3)];
+    let (id, is_over): (i32, bool) = (row.get(0), row.get(4));
+    Some(format!("order {id}: {restored} restored and {failed} failed of {total}, over: {is_over}"))
 }
 
 /// Removes what the round before left.
