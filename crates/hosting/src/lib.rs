@@ -75,6 +75,12 @@ impl Builder {
         Ok(Self { platform, credentials, http: Http::new().map_err(Unusable::new)? })
     }
 
+    /// The same with connections of its own, for what runs on a thread of its own: a connection does its work where it was
+    /// opened.
+    pub fn apart(&self) -> Result<Self, Unusable> {
+        Self::new(self.platform.clone(), self.credentials.clone())
+    }
+
     /// For a host whose credentials are in its environment, as in Lambda.
     pub fn from_environment(platform: Platform) -> Result<Self, Unusable> {
         let credentials = platform.credentials.clone();

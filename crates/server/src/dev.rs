@@ -16,7 +16,7 @@ use packages::{
 };
 use tokio::{net::TcpListener, sync::Notify};
 
-use server::{authentication::authenticate, metrics, serve, worker};
+use server::{authentication::authenticate, metrics, serve, worker::WorkerThread};
 use telemetry::{Format, Host, Telemetry};
 
 use crate::{
@@ -109,7 +109,7 @@ async fn service(
     let restore = config.restore.ok_or_else(|| io::Error::other("restore is not configured"))?;
     let stray_max_age = restore.stray_max_age;
     let restorer = restorer(restore, &builder, state).map_err(io::Error::other)?;
-    let worker = tokio::spawn(worker::work(restorer, wake, stray_max_age));
+    let worker = WorkerThread::start(restorer, wake, stray_max_age)?;
     let authorizer = Authorizer::new(stack.issuer.verifier(), app.db.clone(), app.clock);
     let keys = stack.issuer.keys().clone();
     let router = api::router(app, |private| private.layer(from_fn_with_state(authorizer, authenticate)))
@@ -122,7 +122,7 @@ async fn service(
     welcome::print(&file, state.path());
     serve::serve(listener, router, stop()).await;
     say("Stopping.");
-    worker.abort();
+    drop(worker);
     Ok(())
 }
 
@@ -145,6 +145,7 @@ async fn app(
 /// The worker's part, which tells a file what it would tell a queue.
 fn restorer(config: config::Restore, builder: &Builder, state: &StateDir) -> Result<Restorer, Unusable> {
     let changelog = Changelog::file(state.path().join("changelog.jsonl"));
+    let builder = builder.apart()?;
     Ok(Restorer { changelog, ..builder.restorer(config, builder.restore_db()?)? })
 }
 

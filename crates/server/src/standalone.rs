@@ -13,7 +13,7 @@ use packages::{
     queue::Queue,
     secrets::Rotation,
 };
-use server::{authentication::authenticate, metrics, serve, worker};
+use server::{authentication::authenticate, metrics, serve, worker::WorkerThread};
 use telemetry::{Format, Host, Telemetry};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 
@@ -56,7 +56,7 @@ async fn run_service(listen: SocketAddr, config: config::Server, telemetry: Tele
     let builder = Builder::new(platform.clone(), credentials(&platform).await).map_err(io::Error::other)?;
     let db = builder.db().await.map_err(io::Error::other)?;
     let mut background = JoinSet::new();
-    let queue = queue(&builder, &config, &mut background)?;
+    let (queue, workers) = queue(&builder, &config)?;
     let authorizer = builder.authorizer(&config.authorize, db.clone());
     let (cdn, rotation) = builder.cdn(&config.service.cdn).await.map_err(io::Error::other)?;
     let app = builder.app(config.service, db, cdn, queue).map_err(io::Error::other)?;
@@ -65,6 +65,7 @@ async fn run_service(listen: SocketAddr, config: config::Server, telemetry: Tele
         .merge(metrics::route(telemetry));
     tracing::info!(address = %listener.local_addr()?, "ready");
     serve::serve(listener, router, stop()).await;
+    drop(workers);
     tracing::info!("stopped");
     Ok(())
 }
@@ -79,19 +80,21 @@ async fn credentials(platform: &Platform) -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(DefaultCredentialsChain::builder().region(region).build().await)
 }
 
-/// Workers are woken by SQS; or, where no queue is named, they are in this process.
-fn queue(builder: &Builder, config: &config::Server, background: &mut JoinSet<()>) -> io::Result<Queue> {
+/// Workers are woken by SQS; or, where no queue is named, they are in this process, until what stands beside the queue is
+/// dropped.
+fn queue(builder: &Builder, config: &config::Server) -> io::Result<(Queue, Option<WorkerThread>)> {
     if let Some(url) = &config.service.queue {
-        return Ok(Queue::Sqs(builder.queue(url.clone()).map_err(io::Error::other)?));
+        return Ok((Queue::Sqs(builder.queue(url.clone()).map_err(io::Error::other)?), None));
     }
     let restore = config.restore.clone();
     let restore = restore.ok_or_else(|| io::Error::other("restore is not configured"))?;
     let stray_max_age = restore.stray_max_age;
+    let builder = builder.apart().map_err(io::Error::other)?;
     let db = builder.restore_db().map_err(io::Error::other)?;
     let restorer = builder.restorer(restore, db).map_err(io::Error::other)?;
     let wake = Arc::new(Notify::new());
-    background.spawn(worker::work(restorer, Arc::clone(&wake), stray_max_age));
-    Ok(Queue::Local(wake))
+    let workers = WorkerThread::start(restorer, Arc::clone(&wake), stray_max_age)?;
+    Ok((Queue::Local(wake), Some(workers)))
 }
 
 /// Looks for another signing key now and then, for ever.

@@ -1,7 +1,7 @@
 //! The restore workers of a server. Orders wait in Postgres, so several servers may work at once, and one that dies leaves
 //! nothing behind but a lease that expires.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, io, sync::Arc, thread, time::Duration};
 
 use packages::{
     db::{
@@ -11,7 +11,8 @@ use packages::{
     restore::{self, Restorer, deliver, maintain},
 };
 use tokio::{
-    sync::Notify,
+    runtime,
+    sync::{Notify, oneshot},
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
@@ -31,9 +32,34 @@ const DELIVERY_INTERVAL: Duration = Duration::from_secs(20);
 /// How often all workspaces are looked through.
 const MAINTENANCE_INTERVAL: Duration = Duration::from_hours(6);
 
+/// Workers on a thread of their own. They stop when this is dropped.
+#[derive(Debug)]
+pub struct WorkerThread {
+    /// Its end tells the thread to stop.
+    _stop: oneshot::Sender<()>,
+}
+
+impl WorkerThread {
+    /// Starts them. Apart from everything else, because what they compute for a batch of thousands takes milliseconds, and a
+    /// request must not wait behind it. What they work with must not have been used elsewhere: a connection lives on the
+    /// runtime that opened it.
+    pub fn start(restorer: Restorer, wake: Arc<Notify>, stray_max_age: Duration) -> io::Result<Self> {
+        let (stop, stopped) = oneshot::channel();
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let work = async move {
+            tokio::select! {
+                () = work(restorer, wake, stray_max_age) => {}
+                _ = stopped => {}
+            }
+        };
+        thread::Builder::new().name("restore".to_owned()).spawn(move || runtime.block_on(work))?;
+        Ok(Self { _stop: stop })
+    }
+}
+
 /// Works until it is dropped. `wake` tells of new orders; `stray_max_age` is how long a package may be RESTORING without an
 /// order.
-pub async fn work(restorer: Restorer, wake: Arc<Notify>, stray_max_age: Duration) {
+async fn work(restorer: Restorer, wake: Arc<Notify>, stray_max_age: Duration) {
     let mut workers = JoinSet::new();
     for _ in 0..WORKERS {
         workers.spawn(serve_queue(restorer.clone(), Arc::clone(&wake)));

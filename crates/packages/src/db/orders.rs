@@ -40,14 +40,30 @@ pub async fn place_orders(
     packages: &[PackageNodeId],
     orderable: Orderable,
 ) -> Result<Option<Vec<PackageRow>>, Error> {
-    let workspace = access.workspace();
+    let sql = place_orders_sql(access.workspace(), orderable);
+    let node_ids: Vec<&str> = packages.iter().map(PackageNodeId::as_str).collect();
+    let params: [Param<'_>; 5] = [
+        (&access.dataset().0, Type::INT4),
+        (&access.dataset_node_id().as_str(), Type::TEXT),
+        (&node_ids, Type::TEXT_ARRAY),
+        (&access.workspace().0, Type::INT4),
+        (&access.user().as_str(), Type::TEXT),
+    ];
+    let rows = db.query(&sql, &params).await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    rows.iter().filter_map(|r| row(r).transpose()).collect::<Result<_, _>>().map(Some)
+}
+
+fn place_orders_sql(workspace: WorkspaceId, orderable: Orderable) -> String {
     let accepted = match orderable {
         Orderable::Deleted => "p.state IN ('DELETED', 'RESTORING')",
         Orderable::LiveFolders => {
             "p.type = 'Collection' AND p.state NOT IN ('UNAVAILABLE', 'DELETING', 'DELETED', 'RESTORING')"
         }
     };
-    let sql = format!(
+    format!(
         r#"WITH dataset AS (
                SELECT id FROM "{workspace}".datasets WHERE id = $1 AND node_id = $2
            ), asked AS (
@@ -99,20 +115,7 @@ pub async fn place_orders(
                SET woken_at = clock_timestamp(), due_at = least(known.due_at, clock_timestamp())
            )
            SELECT asked.* FROM dataset LEFT JOIN asked ON true"#
-    );
-    let node_ids: Vec<&str> = packages.iter().map(PackageNodeId::as_str).collect();
-    let params: [Param<'_>; 5] = [
-        (&access.dataset().0, Type::INT4),
-        (&access.dataset_node_id().as_str(), Type::TEXT),
-        (&node_ids, Type::TEXT_ARRAY),
-        (&workspace.0, Type::INT4),
-        (&access.user().as_str(), Type::TEXT),
-    ];
-    let rows = db.query(&sql, &params).await?;
-    if rows.is_empty() {
-        return Ok(None);
-    }
-    rows.iter().filter_map(|r| row(r).transpose()).collect::<Result<_, _>>().map(Some)
+    )
 }
 
 /// Those of these packages that are live folders of the caller's dataset with something in the trash beneath them; also
@@ -316,9 +319,17 @@ pub(crate) async fn fail_orders(
 pub(crate) async fn forget_purged_orders(tx: &Tx<'_>, key: DatasetKey) -> Result<(), Error> {
     let workspace = key.workspace;
     let sql = format!(
-        r#"DELETE FROM packages_service.restore_orders o
-           WHERE o.workspace_id = $1 AND o.dataset_id = $2 AND o.finished_at IS NULL
-             AND NOT EXISTS (SELECT 1 FROM "{workspace}".packages p WHERE p.id = o.package_id AND p.dataset_id = $2)"#
+        r#"WITH purged AS (
+               -- Looked up one by one: with many orders the planner would rather go through all packages.
+               SELECT o.package_id FROM packages_service.restore_orders o
+               LEFT JOIN LATERAL (
+                   SELECT true AS is_there FROM "{workspace}".packages p
+                   WHERE p.id = o.package_id AND p.dataset_id = $2 OFFSET 0
+               ) p ON true
+               WHERE o.workspace_id = $1 AND o.dataset_id = $2 AND o.finished_at IS NULL AND p.is_there IS NULL
+           )
+           DELETE FROM packages_service.restore_orders o USING purged
+           WHERE o.workspace_id = $1 AND o.package_id = purged.package_id AND o.finished_at IS NULL"#
     );
     tx.query(&sql, &dataset_params(&key)).await.map(drop)
 }

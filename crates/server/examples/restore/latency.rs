@@ -1,19 +1,26 @@
-//! How long a link takes while a large folder is restored.
+//! How long a link takes while a large folder is restored, and a file elsewhere; and what is asked of a large tenant.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use axum::body::Body;
-use local::workspace::Shape;
+use local::workspace::{Dataset, Package, Shape};
+use packages::{db::Db, queue::Queue, restore::Restorer};
+use server::worker::WorkerThread;
 use tokio::{
-    sync::oneshot,
+    runtime::Runtime,
+    sync::{Notify, oneshot},
     task::JoinSet,
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, sleep},
 };
 use tower::ServiceExt as _;
 
 use crate::{
-    app::{TestApp, request},
-    measure::{restore, trashed},
+    app::{TestApp, request, router, token},
+    measure::trashed,
 };
 
 /// A request each, whether or not the one before is answered.
@@ -22,37 +29,136 @@ const EVERY: Duration = Duration::from_millis(5);
 /// How long links are timed while nothing else goes on.
 const IDLE: Duration = Duration::from_secs(5);
 
-pub(crate) async fn report(app: &TestApp, shape: Shape, files: usize) {
+/// How long it is waited, while a large folder is restored, until a file of another dataset is ordered.
+const HEAD_START: Duration = Duration::from_secs(1);
+
+/// How often each of the questions to a large tenant is asked.
+const QUESTIONS: usize = 200;
+
+/// As a server does it, restores have a thread of their own. So have the links here: the S3 and the Postgres of this program
+/// are no part of the service.
+pub(crate) async fn report(mut app: TestApp, shape: Shape, files: usize) {
     let token = app.token("editor").await;
-    let trashed = trashed(app, shape, files).await;
+    let trashed = trashed(&app, shape, files).await;
+    let elsewhere = elsewhere(&mut app).await;
     let package = app.file(None, "linked", b"-").await;
     app.workspace.analyze().await.unwrap();
-    let path = app.presign_path(&package, "");
-    let links = || Links { router: app.router.clone(), path: path.clone(), token: token.clone() };
+    let links = Links { app: &app, path: app.presign_path(&package, ""), token: token.clone() };
 
     println!("\nLinks, one every {EVERY:?}:\n");
-    let (stop, stopped) = oneshot::channel();
-    let idle = tokio::spawn(links().time(stopped));
-    tokio::time::sleep(IDLE).await;
-    stop.send(()).unwrap();
-    print("nothing else goes on", idle.await.unwrap());
+    let idle = links.start().await;
+    sleep(IDLE).await;
+    print("nothing else goes on", idle.stop());
 
-    let (stop, stopped) = oneshot::channel();
-    let busy = tokio::spawn(links().time(stopped));
+    let wake = Arc::new(Notify::new());
+    app.app.queue = Queue::Local(Arc::clone(&wake));
+    app.router = router(&app.app);
+    let restorer = Restorer { db: own_db().await, ..app.restorer.clone() };
+    let _workers = WorkerThread::start(restorer, wake, Duration::from_hours(24)).unwrap();
+    let links = Links { app: &app, path: app.presign_path(&package, ""), token: token.clone() };
+    let busy = links.start().await;
     let begun = Instant::now();
-    restore(app, &token, &[&trashed.tree.root.node_id]).await;
+    app.order(&token, &[&trashed.tree.root.node_id]).await;
+    sleep(HEAD_START).await;
+    let single = time_single(&app, &elsewhere).await;
+    until_finished(&app, &token, &trashed.tree.root).await;
     let took = begun.elapsed().as_secs_f64();
-    stop.send(()).unwrap();
-    print(&format!("{files} files are restored ({shape:?}, {took:.2} s)"), busy.await.unwrap());
+    print(&format!("{files} files are restored ({shape:?}, {took:.2} s)"), busy.stop());
+    println!("\nA file of another dataset came back within {:.0} ms meanwhile.", single.as_secs_f64() * 1e3);
 }
 
-struct Links {
+/// The database over connections that nobody else uses.
+async fn own_db() -> Db {
+    Db::new(local::testing::database().await.parse().unwrap(), 4).unwrap()
+}
+
+/// Another dataset, with a file in the trash.
+async fn elsewhere(app: &mut TestApp) -> (Dataset, Package) {
+    let other = app.workspace.dataset("Elsewhere").await.unwrap();
+    let home = std::mem::replace(&mut app.dataset, other);
+    let file = app.file(None, "single", b"-").await;
+    app.trash(&file).await;
+    (std::mem::replace(&mut app.dataset, home), file)
+}
+
+async fn time_single(app: &TestApp, (dataset, file): &(Dataset, Package)) -> Duration {
+    let editor = app.workspace.user("elsewhere@example.org").await.unwrap();
+    app.workspace.grant(dataset, &editor, "editor").await.unwrap();
+    let token = token(&editor);
+    let body = serde_json::json!({ "nodeIds": [file.node_id] }).to_string();
+    let begun = Instant::now();
+    let path = format!("/packages/restore?dataset_id={}", dataset.node_id);
+    assert_eq!(app.send(request("POST", &path, &token, Body::from(body))).await.status, 200);
+    while app.row(file.id).await.0 != "READY" {
+        sleep(EVERY).await;
+    }
+    begun.elapsed()
+}
+
+async fn until_finished(app: &TestApp, token: &str, folder: &Package) {
+    while app.progress(token, folder).await["order"] != "finished" {
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Times what a person asks of a tenant with many packages: how far an order is, and a page of the trash.
+pub(crate) async fn questions(app: &TestApp, folder: &Package) {
+    let token = app.token("viewer").await;
+    let (dataset, id) = (&app.dataset.node_id, &folder.node_id);
+    println!();
+    for path in [
+        format!("restore?dataset_id={dataset}&package_id={id}"),
+        format!("trash?dataset_id={dataset}"),
+        format!("trash?dataset_id={dataset}&parent={id}"),
+    ] {
+        let mut times = Vec::new();
+        for _ in 0..QUESTIONS {
+            let begun = Instant::now();
+            assert_eq!(app.get(&format!("/packages/{path}"), &token).await.status, 200);
+            times.push(begun.elapsed());
+        }
+        print(&format!("GET /packages/{}", path.split('?').next().unwrap()), times);
+    }
+}
+
+/// Requests for a link.
+struct Links<'a> {
+    app: &'a TestApp,
+    path: String,
+    token: String,
+}
+
+/// Links that are asked for on another thread.
+struct AskedLinks {
+    stop: oneshot::Sender<()>,
+    thread: thread::JoinHandle<Vec<Duration>>,
+}
+
+impl AskedLinks {
+    fn stop(self) -> Vec<Duration> {
+        self.stop.send(()).unwrap();
+        self.thread.join().unwrap()
+    }
+}
+
+impl Links<'_> {
+    async fn start(&self) -> AskedLinks {
+        let mut app = self.app.app.clone();
+        app.db = own_db().await;
+        let asking = Asking { router: router(&app), path: self.path.clone(), token: self.token.clone() };
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::spawn(|| Runtime::new().unwrap().block_on(asking.time(stopped)));
+        AskedLinks { stop, thread }
+    }
+}
+
+struct Asking {
     router: axum::Router,
     path: String,
     token: String,
 }
 
-impl Links {
+impl Asking {
     /// Asks for links until it is told to stop; how long each took, the time that it waited for its turn included.
     async fn time(self, mut stopped: oneshot::Receiver<()>) -> Vec<Duration> {
         let mut ticks = interval(EVERY);

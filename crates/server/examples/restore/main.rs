@@ -100,11 +100,13 @@ async fn main() {
         let filling = Filling::live(Shape::ManySmall, packages, STORAGE);
         app.workspace.fill(&app.dataset, None, &filling).await.unwrap();
         measure::header(&format!("in a tenant of {packages} packages"));
+        let mut folder = None;
         for shape in wanted.shapes() {
-            measure::line(&app, shape, 100).await;
+            folder = Some(measure::line(&app, shape, 100).await);
         }
+        latency::questions(&app, &folder.unwrap()).await;
     }
     if let Some(files) = wanted.links {
-        latency::report(&TestApp::start().await, wanted.shapes().next().unwrap(), files).await;
+        latency::report(TestApp::start().await, wanted.shapes().next().unwrap(), files).await;
     }
 }

@@ -98,8 +98,8 @@ pub(crate) fn header(what: &str) {
 }
 
 /// Measures a restore of so many files, and prints it. Three trees alike: one is restored, one is the floor, one is restored
-/// file by file.
-pub(crate) async fn line(app: &TestApp, shape: Shape, files: usize) {
+/// file by file. Answers the folder that came back.
+pub(crate) async fn line(app: &TestApp, shape: Shape, files: usize) -> Package {
     let token = app.token("editor").await;
     let (one, sibling) = (trashed(app, shape, files).await, trashed(app, shape, files).await);
     let third = if files == ONE_BY_ONE { Some(trashed(app, shape, files).await) } else { None };
@@ -116,6 +116,7 @@ pub(crate) async fn line(app: &TestApp, shape: Shape, files: usize) {
         None => "-".to_owned(),
     };
     print(shape, files, &cost, (floor, &singly));
+    one.tree.root
 }
 
 fn print(shape: Shape, files: usize, cost: &Cost, (floor, singly): (Duration, &str)) {

@@ -77,6 +77,36 @@ async fn links_follow_indexes() {
 }
 
 #[tokio::test]
+async fn orders_follow_indexes_when_many_are_open() {
+    if !can_explain().await {
+        return;
+    }
+    let (plans, app) = recorded().await;
+    let tree = fill(&app, Shape::FewHuge).await;
+    let (store, stored) = (app.store.clone(), app.workspace.stored(&tree).await.unwrap());
+    let objects = tokio::task::spawn_blocking(move || store.put_hidden(STORAGE, &stored));
+    app.workspace.trash_tree(&tree).await.unwrap();
+    // Two thousand people each want a file back, before statistics are gathered that tell the planner so.
+    let files = app.workspace.files(&tree, 2000).await.unwrap();
+    let ids: Vec<_> = files.iter().map(|file| &file.node_id).collect();
+    let token = app.token("editor").await;
+    for ids in ids.chunks(500) {
+        assert_eq!(app.order(&token, ids).await.status, 200);
+    }
+    app.workspace.analyze().await.unwrap();
+    app.sql("ANALYZE packages_service.restore_orders, packages_service.restore_claims").await;
+    objects.await.unwrap().unwrap();
+    app.order(&token, &[&tree.root.node_id]).await;
+    app.progress(&token, &tree.root).await;
+    app.work().await;
+    let ready = app.workspace.count_in_state(&tree, "READY").await.unwrap();
+    assert_eq!(ready, tree.files + tree.folders.len());
+    let progress = app.progress(&token, &tree.root).await;
+    assert_eq!(progress["restored"], ready - 1, "the folder itself is not counted");
+    assert_goes_by_index(&plans, &app, "many orders");
+}
+
+#[tokio::test]
 async fn restore_follows_indexes_in_every_shape() {
     if !can_explain().await {
         return;

@@ -142,6 +142,10 @@ async fn numbers_begin_anew_with_a_new_order() {
     app.work().await;
     app.trash(&tree.inner).await;
     app.restore(&tree.outer).await;
-    assert_eq!(numbers(&app, &tree.outer).await, json!([3, 3, 0, 5]), "the order of before for c is no part of it");
+    assert_eq!(
+        numbers(&app, &tree.outer).await,
+        json!([3, 3, 0, 5]),
+        "the order of before for c is no part of it"
+    );
     assert_all_restored(&app, &tree).await;
 }

@@ -42,11 +42,14 @@ async fn random_restores_end_well() {
         // The first failure ends all lanes, and its seed is the last thing to read.
         total.add(tally.unwrap_or_else(|failure| std::panic::resume_unwind(failure.into_panic())));
     }
-    println!("{} stops, {} deletions meanwhile, {} packages back", total.stops, total.deletions, total.restored);
+    println!(
+        "{} stops, {} deletions meanwhile, {} packages back",
+        total.stops, total.deletions, total.restored
+    );
 }
 
 /// What happened in some rounds.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Tally {
     stops: u64,
     deletions: u64,

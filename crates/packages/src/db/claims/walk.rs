@@ -81,13 +81,11 @@ fn with_trees(workspace: WorkspaceId) -> String {
     )
 }
 
-/// Claims what the orders of a dataset hold that have not been claimed for yet: each ordered package and all that lies in
-/// the trash beneath it. A package belongs to the nearest ordered package above it, also when another order had it before.
-/// One statement, whatever the size.
-pub(crate) async fn claim_trees(tx: &Tx<'_>, key: DatasetKey) -> Result<Vec<ClaimedOrder>, Error> {
-    let (workspace, trees) = (key.workspace, with_trees(key.workspace));
-    let sql = format!(
-        r#"{trees}, positioned AS (
+/// Goes on with the clause: `positioned`, what is claimed, in the order in which it comes back; `claimed`, the claims that
+/// are new or in other hands; `lost`, whose they were.
+fn with_claims(workspace: WorkspaceId) -> String {
+    format!(
+        r#", positioned AS (
                -- Folders from the top down, then files as S3 lists them: neighbours there are asked for together. An ordered
                -- folder inside another one is held by the order around it, which counts it.
                SELECT down.id, down.is_ordered, down.is_inner, down.state,
@@ -120,7 +118,12 @@ pub(crate) async fn claim_trees(tx: &Tx<'_>, key: DatasetKey) -> Result<Vec<Clai
                      AND c.order_id NOT IN (positioned.order_id, positioned.id) OFFSET 0
                ) known
                WHERE positioned.is_inner
-           ), tried_again AS (
+           )"#
+    )
+}
+
+/// Goes on with the clause: `changed`, what that does to the numbers of orders, and around which each lies.
+const WITH_CHANGES: &str = r", tried_again AS (
                -- What an unfinished order has counted as failed already. A claim that there was before is none of that.
                SELECT failure.order_id FROM claimed CROSS JOIN LATERAL (
                    SELECT order_id, failed_at FROM packages_service.restore_failures f
@@ -146,7 +149,15 @@ pub(crate) async fn claim_trees(tx: &Tx<'_>, key: DatasetKey) -> Result<Vec<Clai
                SELECT id, 0, 0, NULL FROM ordered
            ), changed AS (
                SELECT id, sum(packages) AS packages, sum(failed) AS failed, max(within_id) AS within_id FROM changes GROUP BY id
-           ), updated AS (
+           )";
+
+/// Claims what the orders of a dataset hold that have not been claimed for yet: each ordered package and all that lies in
+/// the trash beneath it. A package belongs to the nearest ordered package above it, also when another order had it before.
+/// One statement, whatever the size.
+pub(crate) async fn claim_trees(tx: &Tx<'_>, key: DatasetKey) -> Result<Vec<ClaimedOrder>, Error> {
+    let (trees, claims) = (with_trees(key.workspace), with_claims(key.workspace));
+    let sql = format!(
+        "{trees}{claims}{WITH_CHANGES}, updated AS (
                UPDATE packages_service.restore_orders o
                -- One that was ordered again since this began is walked again.
                SET claimed_at = CASE WHEN ordered.id IS NULL THEN o.claimed_at
@@ -156,7 +167,7 @@ pub(crate) async fn claim_trees(tx: &Tx<'_>, key: DatasetKey) -> Result<Vec<Clai
                FROM changed LEFT JOIN ordered USING (id)
                WHERE o.workspace_id = $1 AND o.package_id = changed.id
            )
-           SELECT ordered.id, ordered.state, placed.id IS NOT NULL FROM ordered LEFT JOIN placed ON placed.id = ordered.id"#
+           SELECT ordered.id, ordered.state, placed.id IS NOT NULL FROM ordered LEFT JOIN placed ON placed.id = ordered.id"
     );
     let params: [Param<'_>; 3] = [
         (&key.workspace.0, Type::INT4),
@@ -194,4 +205,3 @@ pub(crate) async fn claim_ancestors(tx: &Tx<'_>, key: DatasetKey, orders: &[i32]
         [(&key.workspace.0, Type::INT4), (&key.dataset.0, Type::INT4), (&orders, Type::INT4_ARRAY)];
     tx.query(&sql, &params).await.map(drop)
 }
-

@@ -169,7 +169,8 @@ impl Scene {
         app.assert_idle().await;
         let now = self.now(app).await;
         let events = app.changelog().0;
-        let told: BTreeSet<i64> = events.iter().filter_map(|event| event["eventDetail"]["id"].as_i64()).collect();
+        let told: BTreeSet<i64> =
+            events.iter().filter_map(|event| event["eventDetail"]["id"].as_i64()).collect();
         for node in &self.packages {
             if let Some(fault) = self.package_fault(app, node, (&now, &told)).await {
                 return Some(format!("{} {fault}", node.package.id));
