@@ -68,8 +68,12 @@ async fn work(restorer: Restorer, wake: Arc<Notify>, stray_max_age: Duration) {
     let maintenance = move |restorer| async move {
         maintain(&restorer, stray_max_age).await.map(drop).map_err(|error| error.to_string())
     };
-    workers.spawn(repeat(MAINTENANCE_INTERVAL, restorer, maintenance));
-    workers.join_all().await;
+    workers.spawn(repeat(MAINTENANCE_INTERVAL, restorer.clone(), maintenance));
+    // None of them ends by itself.
+    while let Some(Err(error)) = workers.join_next().await {
+        tracing::error!(%error, "a restore worker panicked; another takes its place");
+        workers.spawn(serve_queue(restorer.clone(), Arc::clone(&wake)));
+    }
 }
 
 /// One dataset's turn after the other.

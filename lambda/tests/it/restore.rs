@@ -43,6 +43,9 @@ async fn a_batch_is_carried_out_and_only_its_failures_come_again() {
     bodies.insert(3, broken);
     stand.faults.fail_key(&stand.key(&packages[6]).await, 100, Failure::InternalError);
 
+    let another = event(&[stand.message(&packages[6])], 1);
+    let waiting = event(&[stand.message(&packages[6])], 2);
+
     // It is to be gone on with later, and so are those after it in the same dataset; no queue takes that message here.
     let event = event(&bodies, 1);
     assert_eq!(function.invoke(event.clone()).await.unwrap(), handed_back(&event, &[3, 7, 8, 9]));
@@ -53,6 +56,10 @@ async fn a_batch_is_carried_out_and_only_its_failures_come_again() {
             if place == 6 { ("RESTORING", false) } else { ("READY", true) }
         );
     }
+    // Another message for what waits is left to the one that waits for it; that one is not.
+    assert_eq!(function.invoke(another.clone()).await.unwrap(), handed_back(&another, &[]));
+    assert_eq!(function.invoke(waiting.clone()).await.unwrap(), handed_back(&waiting, &[0]));
+
     // What came again is done, and what is done may come again.
     stand.faults.reset();
     stand.make_due().await;

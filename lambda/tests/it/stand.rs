@@ -124,8 +124,12 @@ impl Stand {
 
     /// Lets what waits for its next attempt be due now.
     pub(crate) async fn make_due(&self) {
-        let sql = "UPDATE packages_service.restore_claims SET due_at = '-infinity' WHERE workspace_id = $1";
-        self.workspace.client.execute(sql, &[&self.workspace.id.0]).await.unwrap();
+        for table in ["restore_claims", "restore_queue"] {
+            let sql = format!(
+                "UPDATE packages_service.{table} SET due_at = clock_timestamp() WHERE workspace_id = $1"
+            );
+            self.workspace.client.execute(&sql, &[&self.workspace.id.0]).await.unwrap();
+        }
     }
 
     pub(crate) async fn key(&self, package: &Package) -> String {

@@ -80,7 +80,12 @@ pub const VARIABLES: &[Variable] = &[
         "none",
         "certificate authorities (PEM) to trust beside the system's and those of RDS",
     ),
-    default("POSTGRES_CONNECTIONS", ALL, "2, `serve` 16", "connections at most, in one process"),
+    default(
+        "POSTGRES_CONNECTIONS",
+        ALL,
+        "2, `serve` 16",
+        "connections at most, in one process; `serve` has six more for restores",
+    ),
     required("VIEWER_ASSETS_BUCKET", API, "the bucket of viewer assets"),
     default(
         "PROXY_ALLOWED_BUCKETS",

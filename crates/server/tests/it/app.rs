@@ -57,6 +57,8 @@ pub(crate) struct TestApp {
     pub(crate) store: S3,
     pub(crate) faults: Faults,
     pub(crate) restorer: Restorer,
+    /// The URL of the database.
+    pub(crate) database: String,
     dir: TempDir,
     _servers: (S3Server, Edge),
 }
@@ -157,6 +159,7 @@ impl TestApp {
             store,
             faults,
             restorer,
+            database: database.to_owned(),
             dir,
             _servers: (s3, edge),
         }

@@ -257,6 +257,61 @@ async fn a_package_whose_bytes_are_lost_stays_in_the_trash_and_sinks_nobody() {
 }
 
 #[tokio::test]
+async fn a_bucket_that_s3_refuses_keeps_its_file_in_the_trash_and_no_other() {
+    let app = TestApp::start().await;
+    let folder = app.folder(None, "folder").await;
+    let good = app.files(&folder, 3).await;
+    let mut refused = Vec::new();
+    for bucket in ["UPPER_case", "a b", "..", "no-such-bucket"] {
+        let key = app.workspace.storage_key(&app.dataset);
+        let name = format!("in {bucket}");
+        refused
+            .push(app.workspace.file(&app.dataset, Some(&folder), &name, (bucket, &key, 1)).await.unwrap());
+    }
+    // A derived file can be made anew: for one that is gone no package stays in the trash.
+    app.sql(&format!(
+        r#"INSERT INTO "WORKSPACE".files (package_id, name, s3_bucket, s3_key, object_type, processing_state)
+           SELECT package_id, 'view', 'gone', s3_key, 'view', 'not_processable' FROM "WORKSPACE".files WHERE package_id = {}"#,
+        good[0].id
+    ))
+    .await;
+    app.workspace.populate().await.unwrap();
+    app.trash(&folder).await;
+    let outcome = app.restore(&folder).await;
+    assert_eq!((outcome.restored, outcome.failed), (1 + good.len(), refused.len()));
+    for file in &good {
+        assert_eq!(app.row(file.id).await.0, "READY");
+    }
+    let progress = app.progress(&app.token("viewer").await, &folder).await;
+    for file in &refused {
+        assert_eq!(app.row(file.id).await.0, "DELETED");
+        let failed = progress["failed"].as_array().unwrap();
+        assert!(failed.iter().any(|failure| failure["id"] == json!(file.node_id)), "{progress}");
+    }
+    app.assert_counted().await;
+    app.assert_idle().await;
+}
+
+#[tokio::test]
+async fn what_a_given_up_order_left_has_a_reason_also_when_the_folder_came_back_with_another() {
+    let app = TestApp::start().await;
+    let packages = ordered(&app).await;
+    let broken =
+        r#"ALTER TABLE "WORKSPACE".package_storage ADD CONSTRAINT broken CHECK (size < 0) NOT VALID"#;
+    app.sql(broken).await;
+    for _ in 0..restore::MAX_ATTEMPTS {
+        assert!(app.run().await.is_err());
+    }
+    app.sql(r#"ALTER TABLE "WORKSPACE".package_storage DROP CONSTRAINT broken"#).await;
+    app.restore(&packages[2]).await;
+    assert_eq!(app.row(packages[0].id).await.0, "READY");
+    let progress = app.progress(&app.token("viewer").await, &packages[0]).await;
+    assert_eq!(progress["failed"].as_array().unwrap().len(), 5, "all files but the one: {progress}");
+    app.restore(&packages[0]).await;
+    assert_restored(&app, &packages).await;
+}
+
+#[tokio::test]
 async fn a_marker_that_is_gone_already_and_two_on_top_of_each_other_are_no_trouble() {
     let app = TestApp::start().await;
     let gone = app.file(None, "gone", b"-").await;

@@ -314,7 +314,6 @@ async fn whoever_asks_badly_or_for_another_dataset_is_refused() {
         "&limit=-1",
         "&limit=1.0",
         "&outlook=yes",
-        "&outlook=TRUE",
     ] {
         app.ask_trash(&token, more).await.problem(400);
     }
