@@ -13,8 +13,15 @@ use tracing::Instrument;
 /// Runs a function until Lambda stops its process, in one thread: there is one event at a time. An error ends the process
 /// before it asks for an event; Lambda then starts another, so it says what is wrong with the deployment.
 pub fn run(start: impl AsyncFnOnce() -> Result<(), Error>) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let ended = runtime.map_err(Error::from).and_then(|runtime| runtime.block_on(Box::pin(start())));
+    let ended =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::from).and_then(
+            |runtime| {
+                let ended = runtime.block_on(Box::pin(start()));
+                // A look-up of a name may still be waiting for an answer in a thread of its own: nobody else waits for that.
+                runtime.shutdown_background();
+                ended
+            },
+        );
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
