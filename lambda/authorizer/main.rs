@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use doctor::check_authorizer;
 use hosting::Builder;
 use lambda::{authorizer, host};
 use packages::config::{self, Host};
@@ -12,6 +13,7 @@ fn main() -> ExitCode {
         let telemetry = host::telemetry("packages-authorizer", &config.platform);
         let builder = Builder::from_environment(config.platform.clone())?;
         let decider = builder.authorizer(&config, builder.db().await?);
-        host::poll(telemetry, async |event| authorizer::handle(&decider, event).await).await
+        let check = async || check_authorizer(&hosting::variable, &builder, &config).await;
+        host::poll(telemetry, check, async |event| authorizer::handle(&decider, event).await).await
     })
 }

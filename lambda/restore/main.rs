@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use doctor::check_restore;
 use hosting::Builder;
 use lambda::{
     host,
@@ -12,12 +13,14 @@ use packages::config::{self, Host};
 fn main() -> ExitCode {
     host::run(async || {
         let config = config::Restore::read(Host::Lambda, &hosting::variable)?;
+        let told = config.clone();
         let telemetry = host::telemetry("packages-restore", &config.platform);
         let builder = Builder::from_environment(config.platform.clone())?;
         let db = builder.db().await?;
         let queue = builder.orders(config.queue.as_ref())?;
         let stray_max_age = config.stray_max_age;
         let worker = Worker { restorer: builder.restorer(config, db)?, queue, stray_max_age };
-        host::poll(telemetry, async |event| Box::pin(restore::handle(&worker, event)).await).await
+        let check = async || check_restore(&hosting::variable, &builder, &told).await;
+        host::poll(telemetry, check, async |event| Box::pin(restore::handle(&worker, event)).await).await
     })
 }

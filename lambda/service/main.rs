@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use doctor::check_service;
 use hosting::Builder;
 use lambda::{host, service::Service};
 use packages::{
@@ -12,12 +13,14 @@ use packages::{
 fn main() -> ExitCode {
     host::run(async || {
         let config = config::Service::read(Host::Lambda, &hosting::variable)?;
+        let told = config.clone();
         let telemetry = host::telemetry("packages-service", &config.platform);
         let builder = Builder::from_environment(config.platform.clone())?;
         let queue = Queue::Sqs(builder.orders(config.queue.as_ref())?);
         let (db, cdn) = tokio::join!(builder.db(), builder.cdn(&config.cdn));
         let (cdn, rotation) = cdn?;
         let service = Service::new(builder.app(config, db?, cdn, queue)?, rotation);
-        host::poll(telemetry, async |event| service.handle(event).await).await
+        let check = async || check_service(&hosting::variable, &builder, &told).await;
+        host::poll(telemetry, check, async |event| service.handle(event).await).await
     })
 }

@@ -2,6 +2,7 @@
 
 use std::{panic::AssertUnwindSafe, process::ExitCode};
 
+use doctor::Report;
 use futures_util::FutureExt;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use packages::config::Platform;
@@ -44,19 +45,33 @@ pub fn telemetry(service: &'static str, platform: &Platform) -> Telemetry {
 }
 
 /// Asks for events, one after the other, for ever. What was counted is told before each answer: after it the process may be
-/// frozen.
+/// frozen. `{"doctor": true}`, which only somebody sends who may invoke the function, is answered by a report.
 pub async fn poll<A: Serialize>(
     telemetry: Telemetry,
+    check: impl AsyncFn() -> Report,
     handle: impl AsyncFn(LambdaEvent<Value>) -> Result<A, Error>,
 ) -> Result<(), Error> {
     let turn = async |event: LambdaEvent<Value>| {
         let span = tracing::error_span!("invocation", invocation = event.context.request_id);
-        let answer = AssertUnwindSafe(Box::pin(handle(event)).instrument(span)).catch_unwind().await;
+        let answer = async {
+            if event.payload.get("doctor") == Some(&Value::Bool(true)) {
+                return Ok(Answer::Report(Box::pin(check()).await));
+            }
+            Box::pin(handle(event)).await.map(Answer::Event)
+        };
+        let answer = AssertUnwindSafe(answer.instrument(span)).catch_unwind().await;
         telemetry.flush();
         // The panic hook has said where; the message may hold anything, so it is not repeated.
         answer.unwrap_or_else(|_| Err("a panic".into())).map_err(|error| diagnostic(&error))
     };
     lambda_runtime::Runtime::new(service_fn(turn)).run().await
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer<A> {
+    Event(A),
+    Report(Report),
 }
 
 /// A failed event, as Lambda tells it to whoever sent it.

@@ -83,6 +83,23 @@ impl Builder {
         Self::new(platform, SharedCredentialsProvider::new(credentials))
     }
 
+    /// What all hosts are told.
+    #[must_use]
+    pub fn platform(&self) -> &Platform {
+        &self.platform
+    }
+
+    /// The client that everything is asked with over HTTP.
+    #[must_use]
+    pub fn http(&self) -> &Http {
+        &self.http
+    }
+
+    /// Postgres, without a connection yet, of one at most.
+    pub fn single_connection_db(&self) -> Result<Db, Unusable> {
+        Db::connect(Database { connections: 1, ..self.database() }).map_err(Unusable::new)
+    }
+
     /// Postgres, with a first connection: at a function's start there is more CPU than later. A database that does not
     /// answer now may answer when it is needed, so that is no reason not to start.
     pub async fn db(&self) -> Result<Db, Unusable> {
@@ -177,7 +194,9 @@ impl Builder {
         Ok(Sqs { service, url })
     }
 
-    fn objects(&self) -> Objects {
+    /// S3.
+    #[must_use]
+    pub fn objects(&self) -> Objects {
         let settings = objects::Settings {
             endpoint: self.platform.endpoints.s3.clone(),
             region: self.platform.region.clone(),
@@ -186,12 +205,14 @@ impl Builder {
         Objects::new(settings, self.http.clone())
     }
 
-    fn dynamodb(&self) -> Result<JsonService, Unusable> {
+    /// DynamoDB.
+    pub fn dynamodb(&self) -> Result<JsonService, Unusable> {
         let settings = self.settings(self.platform.endpoints.dynamodb.as_ref());
         JsonService::dynamodb(&settings, self.http.clone()).map_err(Unusable::new)
     }
 
-    fn ssm(&self) -> Result<JsonService, Unusable> {
+    /// SSM, for somebody who does not wait long.
+    pub fn ssm(&self) -> Result<JsonService, Unusable> {
         let settings = self.settings(self.platform.endpoints.ssm.as_ref());
         let service = JsonService::ssm(&settings, self.http.clone()).map_err(Unusable::new)?;
         Ok(service.with_limits(CallLimits::START))

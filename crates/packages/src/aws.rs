@@ -165,6 +165,12 @@ impl JsonService {
         self.inner.endpoint.authority().map_or("", |authority| authority.as_str())
     }
 
+    /// The URL that calls go to.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.inner.endpoint.to_string()
+    }
+
     /// Calls an operation by the name it has in the service's API reference. Tried up to three times, with pauses: an
     /// operation may be carried out twice.
     pub async fn call(&self, operation: &str, input: &Value) -> Result<Value, Error> {
