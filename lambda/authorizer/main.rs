@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use authorize::Authorizer;
 use doctor::check_authorizer;
 use hosting::Builder;
 use lambda::{authorizer, host};
@@ -12,8 +13,9 @@ fn main() -> ExitCode {
         let config = config::Authorize::read(Host::Lambda, &hosting::variable)?;
         let telemetry = host::telemetry("packages-authorizer", &config.platform);
         let builder = Builder::from_environment(config.platform.clone())?;
-        let decider = builder.authorizer(&config, builder.db().await?);
+        let start = async || Ok(builder.authorizer(&config, builder.db().await?));
         let check = async || check_authorizer(&hosting::variable, &builder, &config).await;
-        host::poll(telemetry, check, async |event| authorizer::handle(&decider, event).await).await
+        let handle = async |authorizer: &Authorizer, event| authorizer::handle(authorizer, event).await;
+        host::poll(telemetry, check, start, handle).await
     })
 }

@@ -13,14 +13,16 @@ use packages::config::{self, Host};
 fn main() -> ExitCode {
     host::run(async || {
         let config = config::Restore::read(Host::Lambda, &hosting::variable)?;
-        let told = config.clone();
         let telemetry = host::telemetry("packages-restore", &config.platform);
         let builder = Builder::from_environment(config.platform.clone())?;
-        let db = builder.db().await?;
-        let queue = builder.orders(config.queue.as_ref())?;
-        let stray_max_age = config.stray_max_age;
-        let worker = Worker { restorer: builder.restorer(config, db)?, queue, stray_max_age };
-        let check = async || check_restore(&hosting::variable, &builder, &told).await;
-        host::poll(telemetry, check, async |event| Box::pin(restore::handle(&worker, event)).await).await
+        let start = async || {
+            let db = builder.db().await?;
+            let queue = builder.orders(config.queue.as_ref())?;
+            let restorer = builder.restorer(config.clone(), db)?;
+            Ok(Worker { restorer, queue, stray_max_age: config.stray_max_age })
+        };
+        let check = async || check_restore(&hosting::variable, &builder, &config).await;
+        let handle = async |worker: &Worker, event| Box::pin(restore::handle(worker, event)).await;
+        host::poll(telemetry, check, start, handle).await
     })
 }

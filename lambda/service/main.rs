@@ -13,14 +13,16 @@ use packages::{
 fn main() -> ExitCode {
     host::run(async || {
         let config = config::Service::read(Host::Lambda, &hosting::variable)?;
-        let told = config.clone();
         let telemetry = host::telemetry("packages-service", &config.platform);
         let builder = Builder::from_environment(config.platform.clone())?;
-        let queue = Queue::Sqs(builder.orders(config.queue.as_ref())?);
-        let (db, cdn) = tokio::join!(builder.db(), builder.cdn(&config.cdn));
-        let (cdn, rotation) = cdn?;
-        let service = Service::new(builder.app(config, db?, cdn, queue)?, rotation);
-        let check = async || check_service(&hosting::variable, &builder, &told).await;
-        host::poll(telemetry, check, async |event| service.handle(event).await).await
+        let start = async || {
+            let queue = Queue::Sqs(builder.orders(config.queue.as_ref())?);
+            let (db, cdn) = tokio::join!(builder.db(), builder.cdn(&config.cdn));
+            let (cdn, rotation) = cdn?;
+            Ok(Service::new(builder.app(config.clone(), db?, cdn, queue)?, rotation))
+        };
+        let check = async || check_service(&hosting::variable, &builder, &config).await;
+        let handle = async |service: &Service, event| service.handle(event).await;
+        host::poll(telemetry, check, start, handle).await
     })
 }

@@ -9,6 +9,7 @@ use packages::config::Platform;
 use serde::Serialize;
 use serde_json::Value;
 use telemetry::{Options, Telemetry};
+use tokio::sync::OnceCell;
 use tracing::Instrument;
 
 /// Runs a function until Lambda stops its process, in one thread: there is one event at a time. An error ends the process
@@ -44,20 +45,32 @@ pub fn telemetry(service: &'static str, platform: &Platform) -> Telemetry {
     })
 }
 
-/// Asks for events, one after the other, for ever. What was counted is told before each answer: after it the process may be
-/// frozen. `{"doctor": true}`, which only somebody sends who may invoke the function, is answered by a report.
-pub async fn poll<A: Serialize>(
+/// Starts, and then asks for events, one after the other, for ever. What was counted is told before each answer: after it
+/// the process may be frozen.
+///
+/// `{"doctor": true}`, which only somebody sends who may invoke the function, is answered by a report; also where the start
+/// failed, for that is when somebody asks. Until then each other event tries to start again, and fails with the reason.
+pub async fn poll<S, A: Serialize>(
     telemetry: Telemetry,
     check: impl AsyncFn() -> Report,
-    handle: impl AsyncFn(LambdaEvent<Value>) -> Result<A, Error>,
+    start: impl AsyncFn() -> Result<S, Error>,
+    handle: impl AsyncFn(&S, LambdaEvent<Value>) -> Result<A, Error>,
 ) -> Result<(), Error> {
+    let started = OnceCell::new();
+    if let Err(error) = started.get_or_try_init(|| start()).await {
+        if !is_on_demand() {
+            return Err(error);
+        }
+        tracing::error!(%error, "the function could not start; each event tries again");
+    }
     let turn = async |event: LambdaEvent<Value>| {
         let span = tracing::error_span!("invocation", invocation = event.context.request_id);
         let answer = async {
             if event.payload.get("doctor") == Some(&Value::Bool(true)) {
                 return Ok(Answer::Report(Box::pin(check()).await));
             }
-            Box::pin(handle(event)).await.map(Answer::Event)
+            let state = Box::pin(started.get_or_try_init(|| start())).await?;
+            Box::pin(handle(state, event)).await.map(Answer::Event)
         };
         let answer = AssertUnwindSafe(answer.instrument(span)).catch_unwind().await;
         telemetry.flush();
@@ -65,6 +78,12 @@ pub async fn poll<A: Serialize>(
         answer.unwrap_or_else(|_| Err("a panic".into())).map_err(|error| diagnostic(&error))
     };
     lambda_runtime::Runtime::new(service_fn(turn)).run().await
+}
+
+/// Whether this process was started for an event that waits. With provisioned concurrency none does, and a deployment goes
+/// on only if the start succeeds (AWS Lambda Developer Guide, "Defined runtime environment variables").
+fn is_on_demand() -> bool {
+    hosting::variable("AWS_LAMBDA_INITIALIZATION_TYPE").as_deref() == Some("on-demand")
 }
 
 #[derive(Serialize)]

@@ -9,9 +9,16 @@ use crate::{
     stand::{Stand, Variables},
 };
 
+/// With provisioned concurrency, where no event waits for the start.
+fn provisioned(variables: &Variables) -> Variables {
+    let mut variables = variables.clone();
+    variables.insert("AWS_LAMBDA_INITIALIZATION_TYPE", "provisioned-concurrency".to_owned());
+    variables
+}
+
 /// The exit code and the message of a function that does not start.
 async fn refusal(program: &str, variables: &Variables) -> (i32, String) {
-    let mut function = Function::begin(program, variables).await;
+    let mut function = Function::begin(program, &provisioned(variables)).await;
     let status = function.process.wait().await.unwrap();
     (status.code().unwrap(), function.stderr())
 }
@@ -75,7 +82,7 @@ async fn assert_ssm_is_named(address: std::net::SocketAddr) {
     stand.variables.insert("CLOUDFRONT_PRIVATE_KEY_SSM_PARAM", "secret-name".to_owned());
     stand.variables.insert("AWS_ENDPOINT_URL_SSM", format!("http://{address}"));
     let begun = Instant::now();
-    let mut function = Function::begin(SERVICE, &stand.variables).await;
+    let mut function = Function::begin(SERVICE, &provisioned(&stand.variables)).await;
     let status = function.process.wait().await.unwrap();
     let took = begun.elapsed();
     assert_ne!(status.code().unwrap(), 0);
