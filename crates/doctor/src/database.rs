@@ -8,11 +8,12 @@ use packages::{
     db::{
         self, Db,
         inspection::{
-            MissingPrivilege, Purpose, SampleFile, explain_lookups, find_largest_workspace,
+            Lookup, MissingPrivilege, Purpose, SampleFile, explain_lookups, find_largest_workspace,
             find_missing_privileges, find_schema_gaps, grants, list_sample_files, load_backlog,
             load_server_info,
         },
     },
+    id::WorkspaceId,
 };
 
 use crate::report::Check;
@@ -152,7 +153,7 @@ async fn check_backlog(db: &Db) -> Check {
         Ok(backlog) if backlog.datasets == 0 && backlog.announcements == 0 => Check::ok(name, "none is late"),
         Ok(backlog) => {
             let found = format!(
-                "{} datasets and {} announcements for a quarter of an hour",
+                "late by a quarter of an hour: datasets {}, announcements {}",
                 backlog.datasets, backlog.announcements
             );
             Check::warning(
@@ -167,7 +168,6 @@ async fn check_backlog(db: &Db) -> Check {
 
 /// The indexes of the largest workspace, and some of its files.
 async fn check_workspace(db: &Db, purposes: &[Purpose], checks: &mut Vec<Check>) -> Vec<SampleFile> {
-    let name = "indexes";
     let (workspace, packages) = match find_largest_workspace(db).await {
         Ok(Some(largest)) => largest,
         Ok(None) => {
@@ -180,34 +180,74 @@ async fn check_workspace(db: &Db, purposes: &[Purpose], checks: &mut Vec<Check>)
             return Vec::new();
         }
     };
-    match explain_lookups(db, workspace, purposes).await {
-        Ok(lookups) => {
-            let missing: Vec<_> = lookups.iter().filter(|lookup| !lookup.is_indexed).collect();
-            if missing.is_empty() {
-                let found = format!(
-                    "all {} look-ups have theirs, in workspace {workspace} (about {packages} packages)",
-                    lookups.len()
-                );
-                checks.push(Check::ok(name, found));
-            }
-            for lookup in missing {
-                let (table, columns) = (lookup.table, lookup.columns);
-                let advice = format!(
-                    "every such query reads the whole table: CREATE INDEX CONCURRENTLY ON … ({columns})"
-                );
-                checks.push(Check::failure(
-                    name,
-                    format!("none on {table} ({columns}) in workspace {workspace}"),
-                    advice,
-                ));
-            }
-        }
-        Err(error) => {
-            checks.push(Check::failure(name, error.to_string(), "grant the privileges named above first"));
-        }
-    }
+    checks.extend(check_indexes(db, (workspace, packages), purposes).await);
     if purposes == [Purpose::Roles] {
         return Vec::new();
     }
     list_sample_files(db, workspace).await.unwrap_or_default()
+}
+
+/// A line for each look-up that no index serves.
+async fn check_indexes(
+    db: &Db,
+    (workspace, packages): (WorkspaceId, i64),
+    purposes: &[Purpose],
+) -> Vec<Check> {
+    let name = "indexes";
+    let lookups = match explain_lookups(db, workspace, purposes).await {
+        Ok(lookups) => lookups,
+        Err(error) => {
+            return vec![Check::failure(name, error.to_string(), "grant the privileges named above first")];
+        }
+    };
+    let missing: Vec<_> = lookups.iter().filter(|lookup| !lookup.is_indexed).collect();
+    if missing.is_empty() {
+        let found = format!(
+            "all {} look-ups have theirs, in workspace {workspace} (about {packages} packages)",
+            lookups.len()
+        );
+        return vec![Check::ok(name, found)];
+    }
+    let told = missing.into_iter().map(|Lookup { table, columns, .. }| {
+        let (place, each) = match table.split_once('.') {
+            Some(_) => ((*table).to_owned(), ""),
+            None => (format!(r#""{workspace}".{table}"#), ", and in each workspace that lacks it"),
+        };
+        let found = format!("none on {table} ({columns}) in workspace {workspace}");
+        let advice = format!(
+            "such queries read the whole table: CREATE INDEX CONCURRENTLY ON {place} ({columns}){each}"
+        );
+        Check::failure(name, found, advice)
+    });
+    told.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> config::Database {
+        config::Database {
+            host: "proxy.test".to_owned(),
+            port: 5432,
+            user: "user".to_owned(),
+            name: "name".to_owned(),
+            password: None,
+            tls: true,
+            ca_file: None,
+            connections: 1,
+        }
+    }
+
+    #[test]
+    fn what_keeps_a_connection_from_being_made_has_its_own_advice() {
+        for (why, expected) in [
+            ("invalid peer certificate: UnknownIssuer", "POSTGRES_CA_FILE"),
+            ("server does not support TLS", "POSTGRES_SSL_MODE=disable"),
+            ("connection reset by peer", "RDS_PROXY_ENDPOINT or POSTGRES_HOST"),
+        ] {
+            let advice = connection_advice(&db::Error::Unreachable(why.into()), &settings());
+            assert!(advice.contains(expected), "{why}: {advice}");
+        }
+    }
 }

@@ -118,8 +118,9 @@ async fn an_index_that_queries_need_is_told() {
     ] {
         scene.sql(change).await;
         let report = scene.report().await;
-        let told = report.checks().any(|check| check.name == "indexes" && check.found.starts_with(found));
-        assert!(told, "{found}: {report:?}");
+        let told = report.checks().find(|check| check.name == "indexes" && check.found.starts_with(found));
+        let advice = told.unwrap_or_else(|| panic!("{found}: {report:?}")).advice.as_deref().unwrap();
+        assert!(advice.contains("CREATE INDEX CONCURRENTLY ON"), "{advice}");
     }
 }
 
@@ -154,5 +155,10 @@ async fn work_that_nobody_does_is_told() {
              VALUES ({workspace}, {dataset}, now() - interval '20 minutes')"
         ))
         .await;
-    assert_check(&scene.report().await, "work that waits", Warning, ["1 datasets", "does a worker run"]);
+    assert_check(
+        &scene.report().await,
+        "work that waits",
+        Warning,
+        ["datasets 1, announcements 0", "does a worker run"],
+    );
 }
