@@ -1,15 +1,15 @@
 //! What the three programs share: starting, and a turn for each event.
 
-use std::{panic::AssertUnwindSafe, process::ExitCode};
+use std::{panic::AssertUnwindSafe, process::ExitCode, time::Duration};
 
 use doctor::Report;
 use futures_util::FutureExt;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
-use packages::config::Platform;
+use packages::{clock::Clock, config::Platform};
 use serde::Serialize;
 use serde_json::Value;
 use telemetry::{Options, Telemetry};
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::timeout};
 use tracing::Instrument;
 
 /// Runs a function until Lambda stops its process, in one thread: there is one event at a time. An error ends the process
@@ -67,7 +67,10 @@ pub async fn poll<S, A: Serialize>(
         let span = tracing::error_span!("invocation", invocation = event.context.request_id);
         let answer = async {
             if event.payload.get("doctor") == Some(&Value::Bool(true)) {
-                return Ok(Answer::Report(Box::pin(check()).await));
+                let report = timeout(time_left(&event), Box::pin(check())).await;
+                return report
+                    .map(Answer::Report)
+                    .map_err(|_| "no time left to check all: raise the timeout".into());
             }
             let state = Box::pin(started.get_or_try_init(|| start())).await?;
             Box::pin(handle(state, event)).await.map(Answer::Event)
@@ -78,6 +81,12 @@ pub async fn poll<S, A: Serialize>(
         answer.unwrap_or_else(|_| Err("a panic".into())).map_err(|error| diagnostic(&error))
     };
     lambda_runtime::Runtime::new(service_fn(turn)).run().await
+}
+
+/// Until Lambda ends the process, with a margin to answer in.
+fn time_left(event: &LambdaEvent<Value>) -> Duration {
+    let milliseconds = event.context.deadline.saturating_sub(Clock::System.now() * 1000);
+    Duration::from_millis(milliseconds).saturating_sub(Duration::from_secs(1))
 }
 
 /// Whether this process was started for an event that waits. With provisioned concurrency none does, and a deployment goes

@@ -86,3 +86,13 @@ async fn a_function_that_cannot_start_reports_all_the_same_and_starts_when_it_ca
     std::fs::rename(&hidden, &key).unwrap();
     assert_eq!(function.invoke(event).await.unwrap()["statusCode"], 200);
 }
+
+#[tokio::test]
+async fn a_report_that_takes_longer_than_the_function_may_is_an_error_that_says_so() {
+    let mut stand = Stand::start().await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    stand.variables.insert("POSTGRES_PORT", silent.local_addr().unwrap().port().to_string());
+    let function = Function::start(SERVICE, &stand.variables).await;
+    let error = function.invoke_within(json!({"doctor": true}), Duration::from_secs(4)).await.unwrap_err();
+    assert!(error["errorMessage"].as_str().unwrap().contains("raise the timeout"), "{error}");
+}
