@@ -162,3 +162,27 @@ async fn work_that_nobody_does_is_told() {
         ["datasets 1, announcements 0", "does a worker run"],
     );
 }
+
+/// A table that is written to when it is read, as one with a trigger or a view over a function may be.
+#[tokio::test]
+async fn a_look_can_change_nothing() {
+    let scene = Scene::start().await;
+    scene
+        .sql(
+            "CREATE TABLE packages_service.noted (n int);
+             CREATE FUNCTION packages_service.note() RETURNS int LANGUAGE sql VOLATILE
+                 AS 'INSERT INTO packages_service.noted VALUES (1) RETURNING n';
+             INSERT INTO packages_service.restore_queue (workspace_id, dataset_id, due_at) VALUES (1, 1, '-infinity');
+             ALTER TABLE packages_service.restore_queue RENAME TO queue;
+             CREATE VIEW packages_service.restore_queue AS
+                 SELECT * FROM packages_service.queue WHERE packages_service.note() = 1",
+        )
+        .await;
+    let report = scene.report().await;
+    assert_check(
+        &report,
+        "work that waits",
+        Failure,
+        ["read-only transaction", "show this to the database's owner"],
+    );
+}
