@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use authorize::Authorizer;
+use doctor::check_authorizer;
 use hosting::Builder;
 use lambda::{authorizer, host};
 use packages::config::{self, Host};
@@ -11,7 +13,9 @@ fn main() -> ExitCode {
         let config = config::Authorize::read(Host::Lambda, &hosting::variable)?;
         let telemetry = host::telemetry("packages-authorizer", &config.platform);
         let builder = Builder::from_environment(config.platform.clone())?;
-        let decider = builder.authorizer(&config, builder.db().await?);
-        host::poll(telemetry, async |event| authorizer::handle(&decider, event).await).await
+        let start = async || Ok(builder.authorizer(&config, builder.db().await?));
+        let check = async || check_authorizer(&hosting::variable, &builder, &config).await;
+        let handle = async |authorizer: &Authorizer, event| authorizer::handle(authorizer, event).await;
+        host::poll(telemetry, check, start, handle).await
     })
 }

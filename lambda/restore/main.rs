@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use doctor::check_restore;
 use hosting::Builder;
 use lambda::{
     host,
@@ -14,10 +15,14 @@ fn main() -> ExitCode {
         let config = config::Restore::read(Host::Lambda, &hosting::variable)?;
         let telemetry = host::telemetry("packages-restore", &config.platform);
         let builder = Builder::from_environment(config.platform.clone())?;
-        let db = builder.db().await?;
-        let queue = builder.orders(config.queue.as_ref())?;
-        let stray_max_age = config.stray_max_age;
-        let worker = Worker { restorer: builder.restorer(config, db)?, queue, stray_max_age };
-        host::poll(telemetry, async |event| Box::pin(restore::handle(&worker, event)).await).await
+        let start = async || {
+            let db = builder.db().await?;
+            let queue = builder.orders(config.queue.as_ref())?;
+            let restorer = builder.restorer(config.clone(), db)?;
+            Ok(Worker { restorer, queue, stray_max_age: config.stray_max_age })
+        };
+        let check = async || check_restore(&hosting::variable, &builder, &config).await;
+        let handle = async |worker: &Worker, event| Box::pin(restore::handle(worker, event)).await;
+        host::poll(telemetry, check, start, handle).await
     })
 }

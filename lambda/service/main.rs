@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use doctor::check_service;
 use hosting::Builder;
 use lambda::{host, service::Service};
 use packages::{
@@ -14,10 +15,14 @@ fn main() -> ExitCode {
         let config = config::Service::read(Host::Lambda, &hosting::variable)?;
         let telemetry = host::telemetry("packages-service", &config.platform);
         let builder = Builder::from_environment(config.platform.clone())?;
-        let queue = Queue::Sqs(builder.orders(config.queue.as_ref())?);
-        let (db, cdn) = tokio::join!(builder.db(), builder.cdn(&config.cdn));
-        let (cdn, rotation) = cdn?;
-        let service = Service::new(builder.app(config, db?, cdn, queue)?, rotation);
-        host::poll(telemetry, async |event| service.handle(event).await).await
+        let start = async || {
+            let queue = Queue::Sqs(builder.orders(config.queue.as_ref())?);
+            let (db, cdn) = tokio::join!(builder.db(), builder.cdn(&config.cdn));
+            let (cdn, rotation) = cdn?;
+            Ok(Service::new(builder.app(config.clone(), db?, cdn, queue)?, rotation))
+        };
+        let check = async || check_service(&hosting::variable, &builder, &config).await;
+        let handle = async |service: &Service, event| service.handle(event).await;
+        host::poll(telemetry, check, start, handle).await
     })
 }

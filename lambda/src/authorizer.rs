@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use telemetry::Trace;
 use tracing::{Instrument, field::Empty};
 
+use crate::event::or_default;
+
 /// How long a decision may take. The gateway waits ten seconds (quotas of HTTP APIs), and after as many Lambda ends the
 /// process: nothing would be logged or counted, and the next event would wait for a start.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -24,13 +26,16 @@ const PATIENCE: Duration = Duration::from_secs(8);
 #[serde(rename_all = "camelCase", default)]
 struct Event {
     /// The header `Authorization`, then the query parameter `dataset_id`, as the API names them.
-    identity_source: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    identity_source: Vec<Option<String>>,
+    #[serde(deserialize_with = "or_default")]
     request_context: RequestContext,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct RequestContext {
+    #[serde(deserialize_with = "or_default")]
     request_id: String,
 }
 
@@ -65,8 +70,8 @@ pub async fn handle(authorizer: &Authorizer, event: LambdaEvent<Value>) -> Resul
 }
 
 /// A token and a dataset, from exactly one of each.
-fn asked(sources: &[String]) -> Option<(&str, DatasetNodeId)> {
-    let [header, dataset] = sources else { return None };
+fn asked(sources: &[Option<String>]) -> Option<(&str, DatasetNodeId)> {
+    let [Some(header), Some(dataset)] = sources else { return None };
     Some((bearer(header)?, DatasetNodeId::parse(dataset).ok()?))
 }
 
@@ -106,7 +111,7 @@ mod tests {
     #[test]
     fn one_token_and_one_dataset_are_needed() {
         let asked = |sources: &[&str]| {
-            let sources: Vec<String> = sources.iter().map(|&source| source.to_owned()).collect();
+            let sources: Vec<_> = sources.iter().map(|&source| Some(source.to_owned())).collect();
             asked(&sources).map(|(token, dataset)| format!("{token} {dataset}"))
         };
         assert_eq!(asked(&["Bearer a.b.c", "N:dataset:1"]).unwrap(), "a.b.c N:dataset:1");
@@ -124,5 +129,22 @@ mod tests {
         ] {
             assert_eq!(asked(sources), None, "{sources:?}");
         }
+    }
+
+    #[test]
+    fn members_that_are_null_are_as_if_they_were_absent() {
+        for event in [
+            json!({"identitySource": null, "requestContext": null, "headers": null}),
+            json!({"identitySource": [null, "N:dataset:1"], "requestContext": {"requestId": null}}),
+        ] {
+            let event: Event = serde_json::from_value(event).unwrap();
+            assert_eq!(
+                (asked(&event.identity_source), event.request_context.request_id.as_str()),
+                (None, "")
+            );
+        }
+        let event = json!({"identitySource": ["Bearer a.b.c", "N:dataset:1"], "requestContext": null});
+        let event: Event = serde_json::from_value(event).unwrap();
+        assert!(asked(&event.identity_source).is_some());
     }
 }

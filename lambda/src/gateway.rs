@@ -11,6 +11,8 @@ use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::event::or_default;
+
 /// Where the routes of the service lie. The gateway's mapping of a custom domain is cut off before we see the path.
 const MAPPING: &str = "/packages";
 
@@ -21,20 +23,29 @@ const DEFAULT_STAGE: &str = "$default";
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Event {
+    #[serde(deserialize_with = "or_default")]
     raw_query_string: String,
-    headers: BTreeMap<String, String>,
+    #[serde(deserialize_with = "or_default")]
+    headers: BTreeMap<String, Option<String>>,
+    #[serde(deserialize_with = "or_default")]
     cookies: Vec<String>,
     body: Option<String>,
+    #[serde(deserialize_with = "or_default")]
     is_base64_encoded: bool,
+    #[serde(deserialize_with = "or_default")]
     request_context: RequestContext,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct RequestContext {
+    #[serde(deserialize_with = "or_default")]
     request_id: String,
+    #[serde(deserialize_with = "or_default")]
     stage: String,
+    #[serde(deserialize_with = "or_default")]
     authorizer: Authorizer,
+    #[serde(deserialize_with = "or_default")]
     http: Http,
 }
 
@@ -47,7 +58,9 @@ struct Authorizer {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 struct Http {
+    #[serde(deserialize_with = "or_default")]
     method: String,
+    #[serde(deserialize_with = "or_default")]
     path: String,
 }
 
@@ -133,9 +146,10 @@ fn encoded<'a>(text: &'a str, also: &[u8]) -> Cow<'a, str> {
 }
 
 /// The gateway joins the values of a repeated header with commas, and takes cookies out.
-fn headers(sent: &BTreeMap<String, String>, cookies: &[String]) -> HeaderMap {
-    let header = |(name, value): (&String, &String)| {
-        Some((HeaderName::try_from(name).ok()?, HeaderValue::from_bytes(value.as_bytes()).ok()?))
+fn headers(sent: &BTreeMap<String, Option<String>>, cookies: &[String]) -> HeaderMap {
+    let header = |(name, value): (&String, &Option<String>)| {
+        let value = HeaderValue::from_bytes(value.as_deref()?.as_bytes()).ok()?;
+        Some((HeaderName::try_from(name).ok()?, value))
     };
     let mut headers: HeaderMap = sent.iter().filter_map(header).collect();
     if let (false, Ok(cookies)) = (cookies.is_empty(), HeaderValue::try_from(cookies.join("; "))) {

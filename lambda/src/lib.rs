@@ -10,6 +10,7 @@
 //! few lines each and written down here; why, says `docs/decisions/0006-events-without-lambda-http.md`.
 
 pub mod authorizer;
+mod event;
 pub mod gateway;
 pub mod host;
 pub mod restore;

@@ -31,6 +31,8 @@ use tracing::{Instrument, Span, field::Empty};
 
 pub use time::Deadline;
 
+use crate::event::or_default;
+
 /// When a message comes again whose first attempt failed; four times that after the second.
 const RETRY_DELAY: Duration = Duration::from_secs(30);
 
@@ -77,11 +79,11 @@ struct Event {
 #[serde(rename_all = "camelCase")]
 struct Record {
     message_id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     receipt_handle: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     body: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     attributes: Attributes,
 }
 
@@ -89,14 +91,18 @@ struct Record {
 #[serde(rename_all = "PascalCase", default)]
 struct Attributes {
     /// How often the message was received, this time included.
+    #[serde(deserialize_with = "or_default")]
     approximate_receive_count: String,
     #[serde(rename = "AWSTraceHeader")]
     trace: Option<String>,
 }
 
 impl Record {
+    /// A count that is larger than any number we know is a large one, and not the first attempt.
     fn attempt(&self) -> u32 {
-        self.attributes.approximate_receive_count.parse().unwrap_or(1)
+        let count = self.attributes.approximate_receive_count.as_str();
+        let is_number = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+        count.parse().unwrap_or(if is_number { u32::MAX } else { 1 })
     }
 }
 
@@ -233,4 +239,44 @@ async fn retry_soon(queue: &Sqs, record: &Record) {
         Err(_) => "no answer in time".to_owned(),
     };
     tracing::warn!(error, "the message comes again, but only after the queue's visibility timeout");
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn record(attributes: &Value) -> Record {
+        let record = json!({
+            "messageId": "1", "receiptHandle": null, "body": null, "attributes": attributes,
+            "messageAttributes": null, "md5OfBody": null, "eventSource": null,
+        });
+        serde_json::from_value(record).unwrap()
+    }
+
+    #[test]
+    fn members_that_are_null_are_as_if_they_were_absent() {
+        let null = json!({"ApproximateReceiveCount": null, "AWSTraceHeader": null, "SentTimestamp": null});
+        for attributes in [json!(null), json!({}), null] {
+            let record = record(&attributes);
+            assert_eq!((record.attempt(), record.body.as_str()), (1, ""));
+        }
+    }
+
+    #[test]
+    fn a_count_may_be_larger_than_any_number_we_know() {
+        for (count, attempt) in [
+            ("1", 1),
+            ("4294967295", u32::MAX),
+            ("4294967296", u32::MAX),
+            ("99999999999999999999999", u32::MAX),
+            ("", 1),
+            ("-1", 1),
+            ("x", 1),
+        ] {
+            let attributes = json!({"ApproximateReceiveCount": count});
+            assert_eq!(record(&attributes).attempt(), attempt, "{count}");
+        }
+    }
 }

@@ -47,6 +47,11 @@ impl fmt::Display for KeysUnavailable {
 
 impl std::error::Error for KeysUnavailable {}
 
+/// Fetches the keys that a pool publishes, once; an error is in words for the operator.
+pub async fn fetch_keys(http: &Http, pool: &Pool, endpoint: Option<&str>) -> Result<KeySet, String> {
+    fetch::fetch(http, &pool.keys_url(endpoint)).await
+}
+
 impl Keys {
     /// Keys that never change: those of a local issuer, or of a test.
     #[must_use]

@@ -10,7 +10,7 @@ use api::{App, Cdn, ProxyPolicy, Realm};
 use authorize::{Authorizer, Verifier};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use packages::{
-    aws::{self, JsonService},
+    aws::{self, CallLimits, JsonService},
     changelog::Changelog,
     clock::Clock,
     config::{self, Key, Platform},
@@ -20,7 +20,7 @@ use packages::{
     objects::{self, Objects},
     queue::{Queue, Sqs},
     restore::{RestoreLimits, Restorer},
-    secrets::{KeySource, Rotation},
+    secrets::{KeySource, Rotation, TrustedKey},
 };
 
 /// How long the start waits for the database. Lambda gives a start ten seconds in all.
@@ -89,15 +89,39 @@ impl Builder {
         Self::new(platform, SharedCredentialsProvider::new(credentials))
     }
 
+    /// What all hosts are told.
+    #[must_use]
+    pub fn platform(&self) -> &Platform {
+        &self.platform
+    }
+
+    /// The client that everything is asked with over HTTP.
+    #[must_use]
+    pub fn http(&self) -> &Http {
+        &self.http
+    }
+
+    /// Postgres, without a connection yet, of one at most.
+    pub fn single_connection_db(&self) -> Result<Db, Unusable> {
+        Db::connect(Database { connections: 1, ..self.database() }).map_err(Unusable::new)
+    }
+
     /// Postgres, with a first connection: at a function's start there is more CPU than later. A database that does not
     /// answer now may answer when it is needed, so that is no reason not to start.
     pub async fn db(&self) -> Result<Db, Unusable> {
         let db = Db::connect(self.database()).map_err(Unusable::new)?;
-        match tokio::time::timeout(CONNECT, db.check()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the database does not answer yet"),
-            Err(_) => tracing::warn!(error = "no answer in time", "the database does not answer yet"),
-        }
+        let error = match tokio::time::timeout(CONNECT, db.check()).await {
+            Ok(Ok(())) => return Ok(db),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        let config::Database { host, port, .. } = &self.platform.database;
+        tracing::warn!(
+            service = "postgres",
+            endpoint = format!("{host}:{port}"),
+            error,
+            "the database does not answer yet"
+        );
         Ok(db)
     }
 
@@ -109,13 +133,18 @@ impl Builder {
 
     /// The CDN with the key that its links are signed with, and what looks for another key. Fails if there is no key.
     pub async fn cdn(&self, config: &config::Cdn) -> Result<(Cdn, Rotation), Unusable> {
-        let source = match config.key.clone() {
-            Key::File(path) => KeySource::File(path),
-            Key::Parameter(name) => KeySource::Ssm { service: self.ssm()?, name },
-        };
-        let rotation = Rotation::new(source, Some(config.key_id.clone()), config.hash, ROTATION);
+        let trusted = TrustedKey { id: config.key_id.clone(), public_key: config.public_key.clone() };
+        let rotation = Rotation::new(self.key_source(config)?, Some(trusted), config.hash, ROTATION);
         let signer = rotation.load_first().await.map_err(Unusable::new)?;
         Ok((Cdn::new(&config.origin, signer), rotation))
+    }
+
+    /// Where the key is that links to the CDN are signed with.
+    pub fn key_source(&self, config: &config::Cdn) -> Result<KeySource, Unusable> {
+        Ok(match config.key.clone() {
+            Key::File(path) => KeySource::File(path),
+            Key::Parameter(name) => KeySource::Ssm { service: self.ssm()?, name },
+        })
     }
 
     /// What the API works with.
@@ -171,7 +200,9 @@ impl Builder {
         Ok(Sqs { service, url })
     }
 
-    fn objects(&self) -> Objects {
+    /// S3.
+    #[must_use]
+    pub fn objects(&self) -> Objects {
         let settings = objects::Settings {
             endpoint: self.platform.endpoints.s3.clone(),
             region: self.platform.region.clone(),
@@ -180,14 +211,17 @@ impl Builder {
         Objects::new(settings, self.http.clone())
     }
 
-    fn dynamodb(&self) -> Result<JsonService, Unusable> {
+    /// DynamoDB.
+    pub fn dynamodb(&self) -> Result<JsonService, Unusable> {
         let settings = self.settings(self.platform.endpoints.dynamodb.as_ref());
         JsonService::dynamodb(&settings, self.http.clone()).map_err(Unusable::new)
     }
 
-    fn ssm(&self) -> Result<JsonService, Unusable> {
+    /// SSM, for somebody who does not wait long.
+    pub fn ssm(&self) -> Result<JsonService, Unusable> {
         let settings = self.settings(self.platform.endpoints.ssm.as_ref());
-        JsonService::ssm(&settings, self.http.clone()).map_err(Unusable::new)
+        let service = JsonService::ssm(&settings, self.http.clone()).map_err(Unusable::new)?;
+        Ok(service.with_limits(CallLimits::START))
     }
 
     fn settings(&self, endpoint: Option<&String>) -> aws::Settings {

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::{Request, Uri, header};
 use http_body_util::Full;
 use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, Span, info_span};
 
 pub use sign::sign;
@@ -22,11 +23,29 @@ pub(crate) use backoff::backoff;
 
 use crate::{causes::with_causes, clock::Clock, credentials::Cached, http::Http, objects::Region};
 
-/// How often a call is tried.
-const TRIES: u32 = 3;
+/// How often a call is tried, and how long that may take.
+#[derive(Debug, Clone, Copy)]
+pub struct CallLimits {
+    /// Tries at most.
+    pub attempts: u32,
+    /// One try, to the last byte of its answer.
+    pub attempt_timeout: Duration,
+    /// All tries, and the pauses between them.
+    pub total_timeout: Duration,
+}
 
-/// How long one try may take, to the last byte of its answer.
-const TRY: Duration = Duration::from_secs(10);
+impl CallLimits {
+    /// For a call that a start waits for: Lambda gives a start ten seconds, and what takes longer leaves no log line.
+    pub const START: Self =
+        Self { attempts: 3, attempt_timeout: Duration::from_secs(4), total_timeout: Duration::from_secs(8) };
+}
+
+impl Default for CallLimits {
+    fn default() -> Self {
+        let attempt_timeout = Duration::from_secs(10);
+        Self { attempts: 3, attempt_timeout, total_timeout: Duration::from_secs(35) }
+    }
+}
 
 /// How to reach a service.
 #[derive(Debug, Clone)]
@@ -82,7 +101,10 @@ enum Failure {
 
 /// A service that is asked in JSON. Clones share credentials and connections.
 #[derive(Clone)]
-pub struct JsonService(Arc<Inner>);
+pub struct JsonService {
+    inner: Arc<Inner>,
+    limits: CallLimits,
+}
 
 struct Inner {
     kind: Kind,
@@ -95,7 +117,7 @@ struct Inner {
 
 impl fmt::Debug for JsonService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JsonService").field("service", &self.0.kind.name()).finish_non_exhaustive()
+        f.debug_struct("JsonService").field("service", &self.inner.kind.name()).finish_non_exhaustive()
     }
 }
 
@@ -120,50 +142,70 @@ impl JsonService {
         let endpoint = settings.endpoint.clone().unwrap_or_else(own);
         let parsed =
             endpoint.parse().ok().filter(|uri: &Uri| uri.scheme().is_some() && uri.query().is_none());
-        Ok(Self(Arc::new(Inner {
+        let inner = Inner {
             kind,
             region: settings.region.clone(),
             endpoint: parsed.ok_or_else(|| format!("the endpoint {endpoint} is not a URL"))?,
             credentials: Cached::new(settings.credentials.clone(), Credentials::clone),
             clock: settings.clock,
             http,
-        })))
+        };
+        Ok(Self { inner: Arc::new(inner), limits: CallLimits::default() })
+    }
+
+    /// The same service for somebody who waits so long.
+    #[must_use]
+    pub fn with_limits(self, limits: CallLimits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Host and port that calls go to.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        self.inner.endpoint.authority().map_or("", |authority| authority.as_str())
+    }
+
+    /// The URL that calls go to.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.inner.endpoint.to_string()
     }
 
     /// Calls an operation by the name it has in the service's API reference. Tried up to three times, with pauses: an
     /// operation may be carried out twice.
     pub async fn call(&self, operation: &str, input: &Value) -> Result<Value, Error> {
         let body = Bytes::from(input.to_string());
+        let end = Instant::now() + self.limits.total_timeout;
         let mut tried = 0;
         loop {
-            let answer = self.attempt(operation, body.clone()).instrument(self.0.kind.span(operation)).await;
+            let try_ends = end.min(Instant::now() + self.limits.attempt_timeout);
+            let attempt = self.attempt(operation, body.clone()).instrument(self.inner.kind.span(operation));
+            let answer = timeout_at(try_ends, Box::pin(attempt)).await;
             tried += 1;
-            match answer {
+            let text = match answer.unwrap_or_else(|_| Err(Failure::Passing("no answer in time".to_owned())))
+            {
                 Ok(output) => return Ok(output),
                 Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Passing(text)) if tried == TRIES => {
-                    return Err(Error::Unavailable(format!("{operation}: {text}")));
-                }
-                Err(Failure::Passing(text)) => {
-                    tracing::debug!(operation, error = text, "asking again");
-                    tokio::time::sleep(backoff(tried)).await;
-                }
+                Err(Failure::Passing(text)) => text,
+            };
+            let (service, endpoint) = (self.inner.kind.name(), self.endpoint());
+            tracing::warn!(service, endpoint, operation, tried, error = text, "a call to AWS failed");
+            let pause = backoff(tried);
+            if tried >= self.limits.attempts || Instant::now() + pause >= end {
+                return Err(Error::Unavailable(format!("{operation} at {endpoint}: {text}")));
             }
+            tokio::time::sleep(pause).await;
         }
     }
 
     async fn attempt(&self, operation: &str, body: Bytes) -> Result<Value, Failure> {
         let request = self.request(operation, body).await.map_err(Failure::Passing)?;
-        let exchange = async {
-            let answer = self.0.http.send(request).await;
-            answer::read(answer.map_err(|error| Failure::Passing(with_causes(&error)))?).await
-        };
-        let late = |_| Failure::Passing(format!("no answer within {} s", TRY.as_secs()));
-        tokio::time::timeout(TRY, exchange).await.map_err(late)?
+        let answer = self.inner.http.send(request).await;
+        answer::read(answer.map_err(|error| Failure::Passing(with_causes(&error)))?).await
     }
 
     async fn request(&self, operation: &str, body: Bytes) -> Result<Request<Full<Bytes>>, String> {
-        let Inner { kind, region, endpoint, credentials, clock, .. } = &*self.0;
+        let Inner { kind, region, endpoint, credentials, clock, .. } = &*self.inner;
         let now = clock.now();
         let credentials =
             credentials.get(now).await.map_err(|error| format!("no credentials to sign with: {error}"))?;
@@ -218,3 +260,6 @@ impl Kind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

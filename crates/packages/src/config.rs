@@ -13,7 +13,7 @@ use std::{path::PathBuf, time::Duration};
 
 use aws_credential_types::Credentials;
 use signing::{
-    cloudfront::{Hash, KeyPairId},
+    cloudfront::{Hash, KeyPairId, PublicKey},
     s3::{Bucket, CustomEndpoint, Region},
 };
 use zeroize::Zeroizing;
@@ -105,6 +105,8 @@ pub struct Cdn {
     pub origin: String,
     /// The id of the public key at CloudFront.
     pub key_id: KeyPairId,
+    /// The public key that has this id there.
+    pub public_key: Option<PublicKey>,
     /// Where the private key is.
     pub key: Key,
     /// What links are signed over.

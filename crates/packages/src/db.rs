@@ -12,6 +12,7 @@ mod count;
 mod error;
 pub mod files;
 mod iam;
+pub mod inspection;
 pub(crate) mod maintenance;
 pub mod orders;
 pub mod outbox;

@@ -1,5 +1,6 @@
 //! S3: links to objects, what an object is like, and undeleting.
 
+mod inspection;
 mod markers;
 mod outlook;
 mod presign;
@@ -21,6 +22,7 @@ use aws_sdk_s3::{
 pub use signing::s3::{Bucket, Region};
 use signing::s3::{Credentials, CustomEndpoint, Endpoint, Presigner};
 
+pub use inspection::{BucketError, CorsAnswer};
 pub use outlook::Outlook;
 pub use presign::{Link, Method, PresignError};
 pub use probe::{Head, ProbeError};

@@ -1,5 +1,6 @@
 //! The key that signs links: where it comes from, and how a new one takes its place.
 
+mod identity;
 mod rotation;
 
 use std::{fmt, io, path::PathBuf, time::UNIX_EPOCH};
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use signing::cloudfront::{KeyError, KeyPairId, PrivateKey, parameter_text};
 use zeroize::Zeroizing;
 
+pub use identity::{KeyMatch, TrustedKey, is_published};
 pub use rotation::Rotation;
 
 use crate::aws::{self, JsonService};
@@ -39,6 +41,8 @@ pub struct SigningKey {
     pub key: PrivateKey,
     /// When it was put where it is, in seconds since the Unix epoch, where that is known.
     pub changed_at: Option<u64>,
+    /// How often the parameter was written, where that is known: 1 for one that is as it was made.
+    pub version: Option<u64>,
 }
 
 /// Why there is no key. Neither a variant nor a text holds anything of what was found instead.
@@ -65,7 +69,11 @@ impl fmt::Display for SecretError {
                 f.write_str("CLOUDFRONT_PRIVATE_KEY_SSM_PARAM names no parameter that exists")
             }
             Self::Ssm(error) => {
-                write!(f, "the parameter that CLOUDFRONT_PRIVATE_KEY_SSM_PARAM names cannot be had: {error}")
+                write!(f, "SSM did not give out the parameter of CLOUDFRONT_PRIVATE_KEY_SSM_PARAM: {error}")?;
+                if matches!(error, aws::Error::Unavailable(_)) {
+                    f.write_str("; from a private subnet SSM takes a NAT gateway or a VPC endpoint")?;
+                }
+                Ok(())
             }
             Self::File(error) => {
                 write!(f, "the file that CLOUDFRONT_PRIVATE_KEY_FILE names cannot be read: {}", error.kind())
@@ -91,16 +99,20 @@ impl From<KeyError> for SecretError {
 impl KeySource {
     /// Fetches the key, as it is now.
     pub async fn load(&self) -> Result<SigningKey, SecretError> {
-        let (text, changed_at) = match self {
+        let Found { text, changed_at, version } = match self {
             Self::Ssm { service, name } => parameter(service, name).await?,
             Self::File(path) => file(path).await.map_err(SecretError::File)?,
         };
-        Ok(SigningKey { changed_at, ..parse(&text)? })
+        Ok(SigningKey { changed_at, version, ..parse(&text)? })
     }
 }
 
 /// A value that is wiped when it is dropped, and when it was set. (The connection's buffers are out of our reach.)
-type Found = (Zeroizing<String>, Option<u64>);
+struct Found {
+    text: Zeroizing<String>,
+    changed_at: Option<u64>,
+    version: Option<u64>,
+}
 
 async fn parameter(service: &JsonService, name: &str) -> Result<Found, SecretError> {
     let wanted = json!({"Name": name, "WithDecryption": true});
@@ -108,20 +120,22 @@ async fn parameter(service: &JsonService, name: &str) -> Result<Found, SecretErr
     let mut answer = answer.map_err(|error| {
         if error.is("ParameterNotFound") { SecretError::NoParameter } else { SecretError::Ssm(error) }
     })?;
-    let value = match answer.pointer_mut("/Parameter/Value").map(Value::take) {
+    let text = match answer.pointer_mut("/Parameter/Value").map(Value::take) {
         Some(Value::String(value)) => Zeroizing::new(value),
         _ => return Err(SecretError::NoParameter),
     };
     // A number with a fraction, which is of no interest.
     let changed = answer.pointer("/Parameter/LastModifiedDate").map(ToString::to_string);
-    Ok((value, changed.and_then(|text| text.split('.').next()?.parse().ok())))
+    let changed_at = changed.and_then(|text| text.split('.').next()?.parse().ok());
+    let version = answer.pointer("/Parameter/Version").and_then(Value::as_u64);
+    Ok(Found { text, changed_at, version })
 }
 
 async fn file(path: &std::path::Path) -> io::Result<Found> {
     let text = Zeroizing::new(tokio::fs::read_to_string(path).await?);
     let changed = tokio::fs::metadata(path).await?.modified();
-    let changed = changed.ok().and_then(|at| Some(at.duration_since(UNIX_EPOCH).ok()?.as_secs()));
-    Ok((text, changed))
+    let changed_at = changed.ok().and_then(|at| Some(at.duration_since(UNIX_EPOCH).ok()?.as_secs()));
+    Ok(Found { text, changed_at, version: None })
 }
 
 /// Reads PEM, or a PEM file in base64, with or without an id before the key.
@@ -130,7 +144,7 @@ fn parse(value: &str) -> Result<SigningKey, SecretError> {
     let before = text.split("-----BEGIN ").next().unwrap_or_default();
     let id = before.lines().find_map(|line| line.trim().strip_prefix(ID_LINE));
     let id = id.map(|id| KeyPairId::new(id.trim())).transpose().map_err(|_| SecretError::InvalidId)?;
-    Ok(SigningKey { id, key: PrivateKey::from_pem(&text)?, changed_at: None })
+    Ok(SigningKey { id, key: PrivateKey::from_pem(&text)?, changed_at: None, version: None })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `packages-service`: the service on one machine, and small helpers for those who run it.
 
 mod dev;
+mod doctor;
 mod environment;
 mod openapi;
 mod stack_file;
@@ -27,6 +28,8 @@ enum Command {
     Dev(dev::Options),
     /// Run the service for a platform that is there already; the README has the variables
     Serve(standalone::Options),
+    /// Check what `serve` is told by its variables against what is there; nothing is changed
+    Doctor(doctor::Options),
     /// Print a fresh token for one of the demo's users
     Token(token::Options),
     /// Print the SQL of the tables that the service adds to the platform's
@@ -45,7 +48,22 @@ struct StateDirOption {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
+        Command::Doctor(options) => doctor::run(&options),
+        command => run(command).map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        #[expect(clippy::print_stderr, reason = "a command's error goes to its user")]
+        {
+            eprintln!("packages-service: {error}");
+        }
+        ExitCode::FAILURE
+    })
+}
+
+fn run(command: Command) -> std::io::Result<()> {
+    match command {
         Command::Dev(options) => dev::run(options),
+        Command::Doctor(options) => doctor::run(&options).map(drop),
         Command::Serve(options) => standalone::run(&options),
         Command::Token(options) => token::run(&options),
         Command::Schema => {
@@ -53,16 +71,6 @@ fn main() -> ExitCode {
             Ok(())
         }
         Command::Openapi(options) => openapi::run(&options),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            #[expect(clippy::print_stderr, reason = "a command's error goes to its user")]
-            {
-                eprintln!("packages-service: {error}");
-            }
-            ExitCode::FAILURE
-        }
     }
 }
 

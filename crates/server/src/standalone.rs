@@ -72,7 +72,7 @@ async fn run_service(listen: SocketAddr, config: config::Server, telemetry: Tele
 
 /// The role of whoever runs this: from the environment, else from where AWS's tools look (profile, web identity,
 /// container, instance).
-async fn credentials(platform: &Platform) -> SharedCredentialsProvider {
+pub(crate) async fn credentials(platform: &Platform) -> SharedCredentialsProvider {
     if let Some(credentials) = platform.credentials.clone() {
         return SharedCredentialsProvider::new(credentials);
     }

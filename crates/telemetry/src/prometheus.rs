@@ -77,6 +77,7 @@ fn describe() {
     describe_counter!("restore_failed_packages_total", "Packages that a restore could not bring back");
     describe_counter!("restores_given_up_total", "Restores whose last attempt failed");
     describe_gauge!("signing_key_age_seconds", Unit::Seconds, "Age of the key that signs links to the CDN");
+    describe_gauge!("signing_key_mismatch", "1: the CDN does not know the key that links are signed with");
 }
 
 #[cfg(test)]

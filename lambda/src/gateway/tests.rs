@@ -83,6 +83,36 @@ async fn a_body_is_text_or_base64() {
     assert_eq!(read(event).await.unwrap(), b"{\"nodeIds\":[]}");
 }
 
+#[tokio::test]
+async fn members_that_are_null_are_as_if_they_were_absent() {
+    let event = json!({
+        "version": null, "routeKey": null, "rawPath": null, "rawQueryString": null, "cookies": null,
+        "headers": null, "queryStringParameters": null, "pathParameters": null, "stageVariables": null,
+        "body": null, "isBase64Encoded": null,
+        "requestContext": {
+            "requestId": null, "stage": null, "authorizer": null, "accountId": null, "authentication": null,
+            "http": {"method": "GET", "path": null, "sourceIp": null},
+        },
+    });
+    let made = request(event.clone(), None).unwrap();
+    assert_eq!(made.uri(), "/packages");
+    assert_eq!(made.headers().len(), 1, "the gateway's id, which is empty");
+    assert_eq!(made.extensions().get::<AuthorizerContext>().unwrap().0, Value::Null);
+    let mut partly = event.clone();
+    partly["headers"] = json!({"accept": null, "range": "bytes=0-1"});
+    partly["requestContext"]["authorizer"] = json!({"lambda": null});
+    let made = request(partly, None).unwrap();
+    assert_eq!(
+        (made.headers().get("accept"), &made.headers()["range"]),
+        (None, &"bytes=0-1".parse().unwrap())
+    );
+    assert_eq!(read(event).await.unwrap(), b"");
+    // Without a method there is no request.
+    for none in [json!(null), json!({"http": null}), json!({"http": {"method": null}})] {
+        assert_eq!(request(json!({ "requestContext": none }), None).unwrap_err(), NoRequest);
+    }
+}
+
 #[test]
 fn anything_else_is_no_request() {
     for event in [

@@ -9,6 +9,7 @@
 
 mod authorizer;
 mod chain;
+mod doctor;
 mod function;
 mod pools;
 mod restore;

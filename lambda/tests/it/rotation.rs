@@ -63,7 +63,7 @@ async fn another_key_is_taken_into_use() {
     let mut stand = Stand::start().await;
     let path = stand.dir.path().join("cloudfront.pem");
     write_key(&path, "KOLD");
-    let service = service(&mut stand, KeySource::File(path.clone())).await;
+    let service = Box::pin(service(&mut stand, KeySource::File(path.clone()))).await;
     assert!(link(&stand, &service).await.contains("Key-Pair-Id=KOLD"));
     write_key(&path, "KNEW");
     assert!(link(&stand, &service).await.contains("Key-Pair-Id=KNEW"));
@@ -83,7 +83,8 @@ async fn a_look_at_the_key_keeps_a_request_waiting_only_briefly() {
         clock: Clock::System,
     };
     let ssm = JsonService::ssm(&settings, Http::new().unwrap()).unwrap();
-    let service = service(&mut stand, KeySource::Ssm { service: ssm, name: "key".to_owned() }).await;
+    let source = KeySource::Ssm { service: ssm, name: "key".to_owned() };
+    let service = Box::pin(service(&mut stand, source)).await;
     link(&stand, &service).await;
     let begun = Instant::now();
     assert!(link(&stand, &service).await.contains("Key-Pair-Id=KTEST0000001"));

@@ -1,13 +1,24 @@
 //! What a function needs in order to start, and what it does without.
 
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
 use crate::{
     function::{AUTHORIZER, Function, RESTORE, SERVICE},
     stand::{Stand, Variables},
 };
 
+/// With provisioned concurrency, where no event waits for the start.
+fn provisioned(variables: &Variables) -> Variables {
+    let mut variables = variables.clone();
+    variables.insert("AWS_LAMBDA_INITIALIZATION_TYPE", "provisioned-concurrency".to_owned());
+    variables
+}
+
 /// The exit code and the message of a function that does not start.
 async fn refusal(program: &str, variables: &Variables) -> (i32, String) {
-    let mut function = Function::begin(program, variables).await;
+    let mut function = Function::begin(program, &provisioned(variables)).await;
     let status = function.process.wait().await.unwrap();
     (status.code().unwrap(), function.stderr())
 }
@@ -62,4 +73,69 @@ async fn it_is_soon_there() {
     let took = function.api.initialised().await;
     assert!(took.as_secs() < 10, "Lambda waits no longer: {took:?}");
     assert_eq!(function.api.init_error(), None);
+}
+
+/// Starts the service with this address in place of SSM's, and asserts that it says so before Lambda ends it.
+async fn assert_ssm_is_named(address: std::net::SocketAddr) {
+    let mut stand = Stand::start().await;
+    stand.variables.remove("CLOUDFRONT_PRIVATE_KEY_FILE");
+    stand.variables.insert("CLOUDFRONT_PRIVATE_KEY_SSM_PARAM", "secret-name".to_owned());
+    stand.variables.insert("AWS_ENDPOINT_URL_SSM", format!("http://{address}"));
+    let begun = Instant::now();
+    let mut function = Function::begin(SERVICE, &provisioned(&stand.variables)).await;
+    let status = function.process.wait().await.unwrap();
+    let took = begun.elapsed();
+    assert_ne!(status.code().unwrap(), 0);
+    assert!((Duration::from_secs(4)..Duration::from_secs(10)).contains(&took), "{took:?}");
+
+    let message = function.stderr();
+    assert!(message.contains(&format!("GetParameter at {address}: no answer in time")), "{message}");
+    assert!(
+        message.contains("NAT gateway or a VPC endpoint") && !message.contains("secret-name"),
+        "{message}"
+    );
+    let log = function.log();
+    let tries: Vec<_> = log.iter().filter(|line| line["message"] == "a call to AWS failed").collect();
+    assert_eq!(tries.len(), 2, "{log:?}");
+    for line in tries {
+        assert_eq!((&line["level"], &line["service"]), (&"WARN".into(), &"ssm".into()));
+        assert_eq!(line["endpoint"], address.to_string());
+    }
+}
+
+#[tokio::test]
+async fn ssm_that_accepts_and_never_answers_is_named_before_lambda_ends_the_start() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    assert_ssm_is_named(silent.local_addr().unwrap()).await;
+}
+
+/// As in a subnet without a route: packets are dropped, here by a queue of connections that is full.
+#[tokio::test]
+async fn ssm_that_cannot_be_reached_is_named_before_lambda_ends_the_start() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let full = socket.listen(1).unwrap();
+    let address = full.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(connected) =
+        tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(address)).await
+    {
+        waiting.push(connected.unwrap());
+    }
+    assert_ssm_is_named(address).await;
+}
+
+#[tokio::test]
+async fn a_database_that_never_answers_is_named_and_keeps_nobody_from_starting() {
+    let mut stand = Stand::start().await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = silent.local_addr().unwrap();
+    stand.variables.insert("POSTGRES_HOST", address.ip().to_string());
+    stand.variables.insert("POSTGRES_PORT", address.port().to_string());
+    let function = Function::start(SERVICE, &stand.variables).await;
+    let took = function.api.initialised().await;
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    let log = function.log();
+    let line = log.iter().find(|line| line["message"] == "the database does not answer yet").unwrap();
+    assert_eq!((&line["service"], &line["endpoint"]), (&"postgres".into(), &address.to_string().into()));
 }

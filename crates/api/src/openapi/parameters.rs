@@ -64,8 +64,8 @@ parameters! {
 
 /// A request's id, which every endpoint takes.
 pub(crate) fn request_id() -> Parameter {
-    let rule =
-        "The request's id: up to 128 letters, digits and `-_.:+/=`. Anything else is replaced by a new one.";
+    let rule = "The request's id: up to 128 letters, digits and `-_.:+/=`. Anything else is replaced by a new one; behind \
+                API Gateway the gateway's own id counts.";
     let example = json!("6f0f9b7e-0d0c-4a5c-9b42-0f5f0c0f7d11");
     header("X-Request-Id", rule, text().examples([example])).build()
 }

@@ -100,7 +100,9 @@ pub(super) fn name_the_request(answer: &mut RefOr<Response>) {
 
 /// The headers that [`shared`] and others refer to.
 pub(super) fn headers() -> BTreeMap<String, RefOr<Header>> {
-    let id = text("The request's id, as in a problem's `requestId`");
+    let id = text(
+        "The request's id, as in a problem's `requestId`. What API Gateway answers itself has `Apigw-Requestid`",
+    );
     [("X-Request-Id".to_owned(), id.into())].into()
 }
 
@@ -120,7 +122,10 @@ fn preflight() -> ResponseBuilder {
     Response::builder()
         .description("What may be asked here, for an hour")
         .header("Allow", text("The methods that there are"))
-        .header("Access-Control-Allow-Origin", text("`*`"))
+        .header(
+            "Access-Control-Allow-Origin",
+            text("`*`; behind API Gateway one of the origins that it lists"),
+        )
         .header("Access-Control-Allow-Methods", text("The same as `Allow`"))
         .header("Access-Control-Allow-Headers", text("Request headers that a page may set"))
         .header("Access-Control-Max-Age", text("In seconds"))

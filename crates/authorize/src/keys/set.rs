@@ -75,6 +75,12 @@ impl KeySet {
         if keys.is_empty() { Err(UnusableKeySet::Empty) } else { Ok(Self(keys)) }
     }
 
+    /// How many keys there are: never none.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn get(&self, id: &str) -> Option<&DecodingKey> {
         self.0.get(id)
     }

@@ -11,10 +11,15 @@ use super::{Account, Service};
 impl Account {
     /// Makes a bucket that keeps versions.
     pub async fn create_bucket(&self, name: &str) -> io::Result<()> {
-        self.s3(Method::PUT, &format!("/{name}"), Bytes::new()).await?;
+        self.create_unversioned_bucket(name).await?;
         let versioning = "<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
                           <Status>Enabled</Status></VersioningConfiguration>";
         self.s3(Method::PUT, &format!("/{name}?versioning="), versioning.into()).await.map(drop)
+    }
+
+    /// Makes a bucket that keeps no versions.
+    pub async fn create_unversioned_bucket(&self, name: &str) -> io::Result<()> {
+        self.s3(Method::PUT, &format!("/{name}"), Bytes::new()).await.map(drop)
     }
 
     /// Has versions removed this many days after another one, or a delete marker, was put on top.

@@ -11,6 +11,18 @@ pub struct Faults {
     unusable: BTreeSet<String>,
 }
 
+impl Faults {
+    /// Variables that are not set.
+    pub fn missing(&self) -> impl Iterator<Item = &str> {
+        self.missing.iter().map(String::as_str)
+    }
+
+    /// Variables whose value cannot be meant.
+    pub fn unusable(&self) -> impl Iterator<Item = &str> {
+        self.unusable.iter().map(String::as_str)
+    }
+}
+
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use http::Uri;
-use signing::{cloudfront::Hash, s3::Bucket};
+use signing::{
+    cloudfront::{Hash, PublicKey, parameter_text},
+    s3::Bucket,
+};
 
 pub(super) fn pool_id(id: &str) -> Option<String> {
     let word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
@@ -39,6 +42,11 @@ pub(super) fn hash(name: &str) -> Option<Hash> {
         "SHA1" => Some(Hash::Sha1),
         _ => None,
     }
+}
+
+/// PEM, or a PEM file in base64.
+pub(super) fn public_key(text: &str) -> Option<PublicKey> {
+    PublicKey::from_pem(&parameter_text(text).ok()?).ok()
 }
 
 pub(super) fn ssl_mode(mode: &str) -> Option<bool> {

@@ -93,6 +93,7 @@ fn with_password(env: &mut Reader<'_>) -> Option<Database> {
 pub(super) fn cdn(env: &mut Reader<'_>) -> Option<Cdn> {
     let origin = env.parsed("CLOUDFRONT_DISTRIBUTION_DOMAIN", parse::origin);
     let key_id = env.parsed("CLOUDFRONT_KEY_ID", |id| KeyPairId::new(id).ok());
+    let public_key = env.optional_parsed("CLOUDFRONT_PUBLIC_KEY", parse::public_key);
     let hash = env.optional_parsed("CLOUDFRONT_HASH_ALGORITHM", parse::hash).unwrap_or_default();
     let key = match env.optional("CLOUDFRONT_PRIVATE_KEY_FILE") {
         Some(file) => Some(Key::File(file.into())),
@@ -100,7 +101,7 @@ pub(super) fn cdn(env: &mut Reader<'_>) -> Option<Cdn> {
             .required_else("CLOUDFRONT_PRIVATE_KEY_SSM_PARAM", "CLOUDFRONT_PRIVATE_KEY_FILE")
             .map(Key::Parameter),
     };
-    Some(Cdn { origin: origin?, key_id: key_id?, key: key?, hash })
+    Some(Cdn { origin: origin?, key_id: key_id?, public_key, key: key?, hash })
 }
 
 pub(super) fn user_pool(env: &mut Reader<'_>, pool: &'static str, client: &'static str) -> Option<UserPool> {

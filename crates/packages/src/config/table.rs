@@ -99,6 +99,12 @@ pub const VARIABLES: &[Variable] = &[
         API,
         "the id of the public key at CloudFront; one that the private key names counts before it",
     ),
+    default(
+        "CLOUDFRONT_PUBLIC_KEY",
+        API,
+        "none",
+        "the public key that has this id there: PEM, or base64 of it. A private key that does not belong to it is warned of",
+    ),
     unless(
         "CLOUDFRONT_PRIVATE_KEY_SSM_PARAM",
         API,

@@ -29,6 +29,17 @@ impl Error {
         matches!(self, Self::Refused(_) | Self::Misconfigured(_) | Self::TimedOut(_))
     }
 
+    /// Postgres's own code for what is wrong, as in `28P01`, if it said anything.
+    #[must_use]
+    pub fn sql_state(&self) -> Option<&str> {
+        let error = match self {
+            Self::Unreachable(error) => error.downcast_ref::<tokio_postgres::Error>()?,
+            Self::Refused(error) => &**error,
+            Self::TimedOut(_) | Self::Misconfigured(_) => return None,
+        };
+        error.code().map(SqlState::code)
+    }
+
     pub(super) fn no_answer_within(limit: Duration) -> Self {
         Self::TimedOut(format!("no answer within {limit:?}"))
     }

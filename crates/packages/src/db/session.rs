@@ -36,6 +36,13 @@ impl Session {
         let inner = self.notes.of("BEGIN", self.connection.client.transaction()).await?;
         Ok(Tx { inner, notes: &self.notes })
     }
+
+    /// Begins a transaction that can change nothing.
+    pub(super) async fn begin_read_only(&mut self) -> Result<Tx<'_>, Error> {
+        let begin = self.connection.client.build_transaction().read_only(true).start();
+        let inner = self.notes.of("BEGIN", begin).await?;
+        Ok(Tx { inner, notes: &self.notes })
+    }
 }
 
 /// An open transaction, or a savepoint inside one.

@@ -21,6 +21,7 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, info_span};
 
+pub(super) use self::lifecycle::noncurrent_days;
 use self::lifecycle::{Rule, find_rules};
 use super::{
     Objects,

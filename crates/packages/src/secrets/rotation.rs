@@ -10,14 +10,14 @@ use std::{
 
 use signing::cloudfront::{Hash, KeyPairId, PublicKey, Signer};
 
-use super::{KeySource, SecretError, SigningKey};
+use super::{KeyMatch, KeySource, SecretError, SigningKey, TrustedKey, is_published};
 
 /// Fetches the key when the service starts and, now and then, looks whether there is another.
 #[derive(Debug)]
 pub struct Rotation {
     source: KeySource,
     /// From the environment, for a key that does not bring its id.
-    id: Option<KeyPairId>,
+    trusted: Option<TrustedKey>,
     hash: Hash,
     interval: Duration,
     /// When it was looked last, in seconds since the Unix epoch; 0 before the first request.
@@ -31,21 +31,26 @@ struct Current {
     id: KeyPairId,
     public: PublicKey,
     changed_at: Option<u64>,
+    found: KeyMatch,
 }
 
 impl Rotation {
-    /// `id` is the one that the environment names: it belongs to the key that is there at the start, and to no other.
+    /// `trusted` is what the environment names: for the key that is there at the start, and for others only where it is
+    /// known that they belong to it.
     #[must_use]
-    pub fn new(source: KeySource, id: Option<KeyPairId>, hash: Hash, interval: Duration) -> Self {
-        Self { source, id, hash, interval, looked_at: AtomicU64::new(0), current: Mutex::new(None) }
+    pub fn new(source: KeySource, trusted: Option<TrustedKey>, hash: Hash, interval: Duration) -> Self {
+        Self { source, trusted, hash, interval, looked_at: AtomicU64::new(0), current: Mutex::new(None) }
     }
 
-    /// Fetches the key, without which the service cannot start. An id that the key brings is right, and one in the
-    /// environment may be left from the key before.
+    /// Fetches the key, without which the service cannot start. One that CloudFront may refuse is warned of and used: all
+    /// else works, and a new deployment begins with such a key.
     pub async fn load_first(&self) -> Result<Signer, SecretError> {
         let key = self.source.load().await?;
-        let id = key.id.clone().or_else(|| self.id.clone()).ok_or(SecretError::NoId)?;
-        self.take(id, key)
+        let (id, found) = key.identify(self.trusted.as_ref())?;
+        if is_published(&key.key.public_key()?) {
+            tracing::warn!(key_id = %id, "the signing key is published with the source code: replace it");
+        }
+        self.take((id, found), key)
     }
 
     /// Whether it is time to [`reload`](Self::reload), at `now` in seconds since the Unix epoch. Says so once per
@@ -58,8 +63,8 @@ impl Rotation {
         counts_from_now && self.looked_at.compare_exchange(looked_at, now, Relaxed, Relaxed).is_ok() && is_due
     }
 
-    /// Looks for another key. Where there is none, or none to be had, the one in use stays. One that brings no id is not
-    /// taken: what the environment says is the old one's, and a link with the wrong id opens nothing.
+    /// Looks for another key. Where there is none, or none to be had, the one in use stays. One whose id is not known for
+    /// certain is not taken: what the environment says is the old one's, and a link with the wrong id opens nothing.
     pub async fn reload(&self) -> Option<Signer> {
         let found = match self.source.load().await {
             Ok(key) => self.differs(&key).ok().filter(|differs| *differs).map(|_| key),
@@ -68,20 +73,25 @@ impl Rotation {
                 None
             }
         }?;
-        let Some(id) = found.id.clone() else {
+        let (id, matched) = found.identify(self.trusted.as_ref()).ok()?;
+        if !matches!(matched, KeyMatch::Named | KeyMatch::Proven) {
             tracing::warn!(
-                "there is another signing key, but it brings no id: restart with CLOUDFRONT_KEY_ID set to its own"
+                "there is another signing key, but it is not known to belong to CLOUDFRONT_KEY_ID; the old one stays in \
+                 use. Put a line Key-Pair-Id: before the key, or deploy with its own CLOUDFRONT_KEY_ID"
             );
             return None;
-        };
-        let signer = self.take(id, found).ok()?;
+        }
+        let signer = self.take((id, matched), found).ok()?;
         tracing::info!(key_id = %signer.key_pair_id(), "another signing key is in use");
         Some(signer)
     }
 
-    fn take(&self, id: KeyPairId, key: SigningKey) -> Result<Signer, SecretError> {
+    fn take(&self, (id, found): (KeyPairId, KeyMatch), key: SigningKey) -> Result<Signer, SecretError> {
+        if let Some(warning) = found.warning() {
+            tracing::warn!(key_id = %id, "{warning}");
+        }
         let SigningKey { key, changed_at, .. } = key;
-        let current = Current { id: id.clone(), public: key.public_key()?, changed_at };
+        let current = Current { id: id.clone(), public: key.public_key()?, changed_at, found };
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(current);
         Ok(Signer::new(id, key, self.hash))
     }
@@ -95,10 +105,15 @@ impl Rotation {
         Ok(!current.as_ref().is_some_and(is_same))
     }
 
-    /// For the alarm on a key that nobody renews.
+    /// For the alarms on a key that nobody renews, and on one whose links open nothing.
     fn report_age(&self, now: u64) {
         let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(changed_at) = current.as_ref().and_then(|current| current.changed_at) {
+        let Some(current) = current.as_ref() else { return };
+        // Only where there is something to tell: in Lambda each request has a line of metrics.
+        if current.found == KeyMatch::Mismatched {
+            metrics::gauge!("signing_key_mismatch").set(1.0);
+        }
+        if let Some(changed_at) = current.changed_at {
             #[expect(clippy::cast_precision_loss, reason = "seconds, of some years at most")]
             metrics::gauge!("signing_key_age_seconds").set(now.saturating_sub(changed_at) as f64);
         }
@@ -122,8 +137,8 @@ mod tests {
     }
 
     fn rotation(path: &Path, id: Option<&str>) -> Rotation {
-        let id = id.map(|id| KeyPairId::new(id).unwrap());
-        Rotation::new(KeySource::File(path.to_owned()), id, Hash::Sha256, Duration::from_mins(5))
+        let trusted = id.map(|id| TrustedKey { id: KeyPairId::new(id).unwrap(), public_key: None });
+        Rotation::new(KeySource::File(path.to_owned()), trusted, Hash::Sha256, Duration::from_mins(5))
     }
 
     #[tokio::test]
@@ -156,6 +171,26 @@ mod tests {
         assert_eq!(signer.key_pair_id().as_str(), "KNEW");
         write(&path, None);
         assert!(matches!(rotation(&path, None).load_first().await, Err(SecretError::NoId)));
+    }
+
+    #[tokio::test]
+    async fn a_key_of_another_public_key_is_used_until_the_right_one_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, right) = (dir.path().join("key.pem"), dir.path().join("right.pem"));
+        write(&path, None);
+        let public_key = Some(write(&right, None).public_key().unwrap());
+        let trusted = TrustedKey { id: KeyPairId::new("KENV").unwrap(), public_key };
+        let source = KeySource::File(path.clone());
+        let rotation = Rotation::new(source, Some(trusted), Hash::Sha256, Duration::from_mins(5));
+        assert_eq!(rotation.load_first().await.unwrap().key_pair_id().as_str(), "KENV");
+        let found = || rotation.current.lock().unwrap().as_ref().unwrap().found;
+        assert_eq!(found(), KeyMatch::Mismatched);
+
+        write(&path, None);
+        assert!(rotation.reload().await.is_none(), "another one that does not belong to it");
+        std::fs::copy(&right, &path).unwrap();
+        assert_eq!(rotation.reload().await.unwrap().key_pair_id().as_str(), "KENV");
+        assert_eq!(found(), KeyMatch::Proven);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use local::aws::{
 use packages::{
     aws::JsonService,
     http::Http,
-    secrets::{KeySource, Rotation, SecretError},
+    secrets::{KeyMatch, KeySource, Rotation, SecretError, TrustedKey},
 };
 use signing::cloudfront::{Hash, KeyPairId, PrivateKey};
 
@@ -23,6 +23,11 @@ async fn source(root: &Account) -> (String, KeySource) {
         root.function("service", Resources { parameter: &name, ..Resources::default() }).await.unwrap();
     let source = KeySource::Ssm { service: service.ssm().unwrap(), name: name.clone() };
     (name, source)
+}
+
+/// What an environment says that names an id and no more.
+fn trusted(id: &KeyPairId) -> TrustedKey {
+    TrustedKey { id: id.clone(), public_key: None }
 }
 
 /// Puts a new key there, as the key script writes it: a PEM file in base64.
@@ -79,7 +84,7 @@ async fn a_new_value_is_taken_over_if_it_brings_its_id() {
     let (name, source) = source(&root).await;
     put(&root, &name, None).await;
     let id = KeyPairId::new("KFROMENVIRONMENT").unwrap();
-    let rotation = Rotation::new(source, Some(id.clone()), Hash::Sha256, Duration::from_mins(5));
+    let rotation = Rotation::new(source, Some(trusted(&id)), Hash::Sha256, Duration::from_mins(5));
     assert_eq!(*rotation.load_first().await.unwrap().key_pair_id(), id);
     assert!(rotation.reload().await.is_none());
     put(&root, &name, None).await;
@@ -91,6 +96,23 @@ async fn a_new_value_is_taken_over_if_it_brings_its_id() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_replaced_by_hand_is_doubted() {
+    let root = Account::root().unwrap();
+    let (name, source) = source(&root).await;
+    let trusted = trusted(&KeyPairId::new("KFROMENVIRONMENT").unwrap());
+    let found = async || source.load().await.unwrap().identify(Some(&trusted)).unwrap().1;
+    put(&root, &name, None).await;
+    assert_eq!(found().await, KeyMatch::Assumed);
+    let key = put(&root, &name, None).await;
+    assert_eq!(found().await, KeyMatch::Unproven);
+    let public_key = Some(key.public_key().unwrap());
+    let known = TrustedKey { public_key, ..trusted.clone() };
+    assert_eq!(source.load().await.unwrap().identify(Some(&known)).unwrap().1, KeyMatch::Proven);
+    put(&root, &name, Some("KNEW")).await;
+    assert_eq!(found().await, KeyMatch::Named);
+}
+
+#[tokio::test]
 async fn the_key_in_use_stays_while_ssm_is_away() {
     let key = PrivateKey::generate_p256().unwrap().to_pkcs8_pem().unwrap();
     let parameter = serde_json::json!({"Parameter": {"Value": *key, "LastModifiedDate": 1.5e9}}).to_string();
@@ -98,7 +120,7 @@ async fn the_key_in_use_stays_while_ssm_is_away() {
     let service = JsonService::ssm(&server.settings().unwrap(), Http::new().unwrap()).unwrap();
     let source = KeySource::Ssm { service, name: "key".into() };
     let id = KeyPairId::new("K1").unwrap();
-    let rotation = Rotation::new(source, Some(id), Hash::Sha256, Duration::from_mins(5));
+    let rotation = Rotation::new(source, Some(trusted(&id)), Hash::Sha256, Duration::from_mins(5));
     rotation.load_first().await.unwrap();
     let (_, asked) = server.asked().remove(0);
     assert_eq!(asked, serde_json::json!({"Name": "key", "WithDecryption": true}));

@@ -68,6 +68,11 @@ pub(super) async fn find_rules(client: &Client, bucket: &str) -> Result<Vec<Rule
     }
 }
 
+/// After how many days the first of a bucket's old versions goes.
+pub(in super::super) fn noncurrent_days(rules: &[LifecycleRule]) -> Option<i64> {
+    rules.iter().filter_map(Rule::read).map(|rule| rule.days).min()
+}
+
 #[cfg(test)]
 mod tests {
     use aws_sdk_s3::types::{LifecycleRuleAndOperator, NoncurrentVersionExpiration, Tag};

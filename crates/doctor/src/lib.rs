@@ -1,0 +1,257 @@
+//! Checks what the service was told against what is there, in the order in which a person would look.
+//!
+//! ```text
+//! variables ──► packages::config ──► hosting::Builder ──► one module a section ──► Report ──► text, or JSON
+//!                    │ faults                                     ▲
+//!                    └──► configuration                           │ only what the section before could reach
+//!                                       network ─► database ─► storage, signing_key ─► queues ─► pools ─► clock
+//! ```
+//!
+//! Each host checks its own part ([`check_service`], [`check_authorizer`], [`check_restore`], [`check_server`]): a function
+//! in Lambda has variables, a role and a network of its own, and links only what it needs. Nothing is written: statements
+//! are in transactions that are read only, nothing is sent to a queue and nothing received. No text holds a secret.
+
+mod clock;
+mod configuration;
+mod database;
+mod endpoints;
+mod network;
+mod pools;
+mod queues;
+mod render;
+mod report;
+mod server;
+mod signing_key;
+mod storage;
+
+use hosting::Builder;
+use packages::{
+    clock::Clock,
+    config::{Authorize, Lookup, Platform, Restore, Service},
+    db::inspection::{Purpose, SampleFile},
+    secrets::KeySource,
+};
+
+use self::{
+    endpoints::{
+        authorizer_endpoints, authorizer_urls, restore_endpoints, restore_urls, service_endpoints,
+        service_urls,
+    },
+    network::Reached,
+    storage::Use,
+};
+pub use self::{
+    render::render,
+    report::{Check, Report, Section, Status},
+    server::check_server,
+};
+
+const CLOCK: Clock = Clock::System;
+
+/// What the API needs.
+pub async fn check_service(lookup: Lookup<'_>, builder: &Builder, config: &Service) -> Report {
+    let mut report = Report::default();
+    let platform = builder.platform();
+    report.push("Configuration", service_configuration(lookup, platform, config));
+    let (checks, reached) = network::check(service_endpoints(builder, config).await).await;
+    report.push("Network", checks);
+    let purposes = [Purpose::Links, Purpose::Trash, Purpose::Orders];
+    let samples = push_database(&mut report, builder, &reached, &purposes).await;
+    push_service(&mut report, builder, (config, &samples), &reached).await;
+    if let Some(url) = &config.queue
+        && reached.has("sqs")
+    {
+        report.push("Restores", orders(builder, url).await);
+    }
+    push_clock(&mut report, builder, &reached, service_urls(builder, config).await).await;
+    report
+}
+
+/// What deciding about tokens needs.
+pub async fn check_authorizer(lookup: Lookup<'_>, builder: &Builder, config: &Authorize) -> Report {
+    let mut report = Report::default();
+    report.push("Configuration", authorizer_configuration(lookup, builder.platform(), config));
+    let (checks, reached) = network::check(authorizer_endpoints(builder, config)).await;
+    report.push("Network", checks);
+    push_database(&mut report, builder, &reached, &[Purpose::Roles]).await;
+    push_pools(&mut report, builder, config, &reached).await;
+    push_clock(&mut report, builder, &reached, authorizer_urls(config)).await;
+    report
+}
+
+/// What carrying restores out needs.
+pub async fn check_restore(lookup: Lookup<'_>, builder: &Builder, config: &Restore) -> Report {
+    let mut report = Report::default();
+    report.push("Configuration", restore_configuration(lookup, builder.platform(), config));
+    let (checks, reached) = network::check(restore_endpoints(builder, config)).await;
+    report.push("Network", checks);
+    let samples = push_database(&mut report, builder, &reached, &[Purpose::Restores]).await;
+    push_restore(&mut report, builder, (config, &samples), &reached).await;
+    push_clock(&mut report, builder, &reached, restore_urls(builder)).await;
+    report
+}
+
+fn service_configuration(lookup: Lookup<'_>, platform: &Platform, config: &Service) -> Vec<Check> {
+    let mut checks = vec![configuration::complete(platform)];
+    checks.extend(configuration::check_platform(lookup, platform));
+    checks.extend(service_variables(platform, config));
+    checks
+}
+
+fn authorizer_configuration(lookup: Lookup<'_>, platform: &Platform, config: &Authorize) -> Vec<Check> {
+    let mut checks = vec![configuration::complete(platform)];
+    checks.extend(configuration::check_platform(lookup, platform));
+    checks.extend(authorizer_variables(platform, config));
+    checks
+}
+
+fn restore_configuration(lookup: Lookup<'_>, platform: &Platform, config: &Restore) -> Vec<Check> {
+    let mut checks = vec![configuration::complete(platform)];
+    checks.extend(configuration::check_platform(lookup, platform));
+    checks.extend(restore_variables(platform, config));
+    checks
+}
+
+fn service_variables(platform: &Platform, config: &Service) -> Vec<Check> {
+    let queue = config.queue.as_ref();
+    let queue =
+        queue.and_then(|url| configuration::check_queue_region("RESTORE_PACKAGE_QUEUE_URL", url, platform));
+    configuration::check_service(config).into_iter().chain(queue).collect()
+}
+
+fn authorizer_variables(platform: &Platform, config: &Authorize) -> Vec<Check> {
+    let pools = [("USER_POOL", &config.people), ("TOKEN_POOL", &config.api_keys)];
+    let checks =
+        pools.into_iter().filter_map(|(name, pool)| configuration::check_pool_region(name, pool, platform));
+    checks.collect()
+}
+
+fn restore_variables(platform: &Platform, config: &Restore) -> Vec<Check> {
+    let changelog = config.changelog.as_ref();
+    let changelog =
+        changelog.and_then(|url| configuration::check_queue_region("JOBS_QUEUE_ID", url, platform));
+    changelog.into_iter().collect()
+}
+
+async fn push_database(
+    report: &mut Report,
+    builder: &Builder,
+    reached: &Reached,
+    purposes: &[Purpose],
+) -> Vec<SampleFile> {
+    if !reached.has("database") {
+        return Vec::new();
+    }
+    let (checks, samples) = Box::pin(database::check(builder, purposes)).await;
+    report.push("Database", checks);
+    samples
+}
+
+/// Buckets, and the key that links are signed with.
+async fn push_service(
+    report: &mut Report,
+    builder: &Builder,
+    (config, samples): (&Service, &[SampleFile]),
+    reached: &Reached,
+) {
+    let (objects, now) = (builder.objects(), CLOCK.now());
+    let mut asset = None;
+    if reached.has("s3") {
+        let mut checks = Vec::new();
+        for stored in storage::stored_files(samples).filter(|(bucket, _)| *bucket != config.viewer_assets) {
+            checks.extend(Box::pin(storage::check(&objects, Use::StoredFiles, stored, now)).await);
+        }
+        let assets = (config.viewer_assets.clone(), None);
+        checks.extend(Box::pin(storage::check(&objects, Use::ViewerAssets, assets, now)).await);
+        report.push("Storage", checks);
+        asset = objects.find_any_key(config.viewer_assets.as_str()).await.ok().flatten();
+    }
+    let Ok(source) = builder.key_source(&config.cdn) else { return };
+    if matches!(source, KeySource::Ssm { .. }) && !reached.has("ssm") {
+        return;
+    }
+    let (mut checks, signer) = Box::pin(signing_key::check(&source, &config.cdn, now)).await;
+    checks.push(match (signer, asset) {
+        (None, _) => Check::skipped("a signed link", "there is no key to sign it with"),
+        (_, None) => Check::skipped("a signed link", "there is no viewer asset that could be seen from here"),
+        (Some(_), _) if !reached.has("cdn") => {
+            Check::skipped("a signed link", "the distribution is out of reach")
+        }
+        (Some(signer), Some(key)) => {
+            signing_key::check_link(builder.http(), &signer, &config.cdn.origin, (&key, now)).await
+        }
+    });
+    report.push("Signing key", checks);
+}
+
+async fn orders(builder: &Builder, url: &str) -> Vec<Check> {
+    match builder.queue(url.to_owned()) {
+        Ok(queue) => Box::pin(queues::check_orders(&queue.service, url)).await,
+        Err(error) => {
+            vec![Check::failure("restore orders", error.to_string(), "correct AWS_ENDPOINT_URL_SQS")]
+        }
+    }
+}
+
+/// The changelog's queue and the table of delete records.
+async fn destinations(builder: &Builder, config: &Restore, reached: &Reached) -> Vec<Check> {
+    let mut checks = Vec::new();
+    match &config.changelog {
+        None => checks.push(Check::ok("changelog", "none, as was said")),
+        Some(url) if reached.has("sqs") => {
+            if let Ok(queue) = builder.queue(url.clone()) {
+                checks.push(Box::pin(queues::check_changelog(&queue.service, url)).await);
+            }
+        }
+        Some(_) => {}
+    }
+    match &config.delete_records {
+        None => checks.push(Check::ok("delete records", "none, as was said")),
+        Some(table) if reached.has("dynamodb") => {
+            if let Ok(dynamodb) = builder.dynamodb() {
+                checks.push(Box::pin(queues::check_delete_records(dynamodb, table)).await);
+            }
+        }
+        Some(_) => {}
+    }
+    checks
+}
+
+async fn push_restore(
+    report: &mut Report,
+    builder: &Builder,
+    (config, samples): (&Restore, &[SampleFile]),
+    reached: &Reached,
+) {
+    if reached.has("s3") {
+        let (objects, mut checks) = (builder.objects(), Vec::new());
+        for stored in storage::stored_files(samples) {
+            checks.extend(Box::pin(storage::check(&objects, Use::Restores, stored, CLOCK.now())).await);
+        }
+        report.push("Storage", checks);
+    }
+    let mut checks = Vec::new();
+    if let Some(url) = config.queue.as_ref().filter(|_| reached.has("sqs")) {
+        checks.extend(orders(builder, url).await);
+    }
+    checks.extend(destinations(builder, config, reached).await);
+    report.push("Restores", checks);
+}
+
+async fn push_pools(report: &mut Report, builder: &Builder, config: &Authorize, reached: &Reached) {
+    if reached.has("cognito") {
+        report.push("User pools", pools::check(builder.http(), config).await);
+    }
+}
+
+/// Asks whoever was reached.
+async fn push_clock(
+    report: &mut Report,
+    builder: &Builder,
+    reached: &Reached,
+    urls: Vec<(&'static str, String)>,
+) {
+    let urls: Vec<String> =
+        urls.into_iter().filter(|(name, _)| reached.has(name)).map(|(_, url)| url).collect();
+    report.push("Clock", vec![clock::check(builder.http(), &urls, || CLOCK.now()).await]);
+}

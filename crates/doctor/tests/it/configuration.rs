@@ -1,0 +1,98 @@
+//! Variables: all is well, nothing is written, and each that is wrong is told.
+
+use doctor::Status::{Failure, Ok, Warning};
+
+use crate::scene::{Scene, assert_check, failures};
+
+#[tokio::test]
+async fn a_service_that_works_is_found_to_work_and_nothing_is_written() {
+    let scene = Scene::start().await;
+    scene.faults.reset();
+    scene
+        .sql(
+            "ALTER DATABASE CURRENT SET default_transaction_read_only = on"
+                .replace("CURRENT", &database_name(&scene))
+                .as_str(),
+        )
+        .await;
+    let report = scene.report().await;
+    assert_eq!(failures(&report), [""; 0]);
+    assert!(report.is_healthy());
+    let titles: Vec<&str> = report.sections.iter().map(|section| section.title).collect();
+    let expected =
+        ["Configuration", "Network", "Database", "Storage", "Signing key", "Restores", "User pools", "Clock"];
+    assert_eq!(titles, expected);
+    assert_check(&report, "variables", Ok, ["the environment test in us-east-1", ""]);
+    assert_check(&report, "AWS", Ok, ["not AWS's own: AWS_ENDPOINT_URL_S3", ""]);
+    assert_check(&report, "clock", Ok, ["agrees", ""]);
+    for operation in scene.faults.counts().keys() {
+        assert!(
+            operation.starts_with("Get") || operation.starts_with("Head") || operation.starts_with("List"),
+            "{operation}"
+        );
+    }
+}
+
+fn database_name(scene: &Scene) -> String {
+    scene.database.rsplit('/').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn no_secret_is_in_the_report() {
+    let mut scene = Scene::start().await;
+    scene.set("POSTGRES_PASSWORD", "hunter2");
+    scene.set("AWS_SESSION_TOKEN", "hunter3");
+    let key = std::fs::read_to_string(scene.dir.path().join("key.pem")).unwrap();
+    let report = scene.report().await;
+    let text = serde_json::to_string(&report).unwrap() + &doctor::render(&report, true);
+    let secret = scene.variables["AWS_SECRET_ACCESS_KEY"].as_str();
+    for secret in ["hunter", secret, key.lines().nth(2).unwrap(), "X-Amz-Signature", "Signature="] {
+        assert!(!text.contains(secret), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_or_cannot_be_meant_is_told_and_the_rest_is_checked() {
+    let mut scene = Scene::start().await;
+    scene.variables.remove("CLOUDFRONT_KEY_ID");
+    scene.set("TOKEN_POOL", "no pool");
+    let report = scene.report().await;
+    assert_check(&report, "CLOUDFRONT_KEY_ID", Failure, ["not set", "the id of the public key"]);
+    assert_check(&report, "TOKEN_POOL", Failure, ["cannot be meant", "user pool of API keys"]);
+    assert_eq!(failures(&report), ["CLOUDFRONT_KEY_ID", "TOKEN_POOL"]);
+    assert_check(&report, "privileges: restores", Ok, ["", ""]);
+
+    scene.variables.clear();
+    let report = scene.report().await;
+    assert_eq!(report.sections.len(), 1);
+    assert!(failures(&report).contains(&"ENV") && failures(&report).len() > 8);
+}
+
+#[tokio::test]
+async fn variables_that_contradict_each_other_are_told() {
+    let scene = Scene::start().await;
+    let report = scene
+        .report_with(&[
+            ("AWS_REGION", "eu-west-1"),
+            ("RESTORE_PACKAGE_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/1/orders"),
+            ("JOBS_QUEUE_ID", "https://sqs.eu-central-1.amazonaws.com/1/jobs"),
+            ("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:1"),
+            ("USER_POOL", "eu-west-1_AbCdEf"),
+            ("CLOUDFRONT_DISTRIBUTION_DOMAIN", "http://cdn.invalid"),
+        ])
+        .await;
+    assert_check(&report, "REGION", Warning, ["AWS_REGION is eu-west-1", "REGION counts"]);
+    assert_check(
+        &report,
+        "RESTORE_PACKAGE_QUEUE_URL",
+        Failure,
+        ["a queue in eu-west-1", "name a queue there"],
+    );
+    assert_check(&report, "JOBS_QUEUE_ID", Failure, ["a queue in eu-central-1", "name a queue there"]);
+    assert_check(&report, "USER_POOL", Failure, ["a pool of eu-west-1", "name a pool there"]);
+    assert_check(&report, "CLOUDFRONT_DISTRIBUTION_DOMAIN", Warning, ["not encrypted", "without http://"]);
+    let report = scene.report_with(&[("RDS_PROXY_ENDPOINT", "proxy.invalid"), ("REGION", "us-east-1")]).await;
+    assert_check(&report, "POSTGRES_HOST", Warning, ["beside RDS_PROXY_ENDPOINT", "remove"]);
+    let report = scene.report_with(&[("POSTGRES_HOST", "database.invalid")]).await;
+    assert_check(&report, "POSTGRES_SSL_MODE", Warning, ["not encrypted", "remove"]);
+}

@@ -1,0 +1,156 @@
+//! A service that works, and what was found of it.
+
+use std::collections::BTreeMap;
+
+use authorize::Bearers;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use doctor::{Check, Report, Status, check_server, render};
+use local::{
+    aws::scripted::{Scene as Answer, Scripted},
+    edge::{Edge, EdgeConfig},
+    faults::Faults,
+    postgres,
+    s3::{Credentials, S3, S3Config, S3Server},
+    testing,
+    tokens::{Issuer, pool},
+    workspace::{Dataset, Workspace},
+};
+use packages::clock::Clock;
+use signing::cloudfront::{KeyPairId, PrivateKey, Verifier};
+use tempfile::TempDir;
+
+pub(crate) const STORAGE: &str = "doctor-storage";
+pub(crate) const ASSETS: &str = "doctor-assets";
+pub(crate) const KEY_ID: &str = "KDOCTOR0000001";
+pub(crate) const ASSET_KEY: &str = "O1/D1/P1/a b.parquet";
+
+/// A service as `serve` has it, restores included.
+pub(crate) struct Scene {
+    pub(crate) variables: BTreeMap<&'static str, String>,
+    pub(crate) workspace: Workspace,
+    pub(crate) dataset: Dataset,
+    pub(crate) database: String,
+    pub(crate) store: S3,
+    pub(crate) faults: Faults,
+    pub(crate) dir: TempDir,
+    _servers: (S3Server, Edge, Scripted),
+}
+
+impl Scene {
+    pub(crate) async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = S3::open(&dir.path().join("s3"), Clock::System).unwrap();
+        store.create_bucket(STORAGE).unwrap();
+        store.create_bucket(ASSETS).unwrap();
+        store.put(ASSETS, ASSET_KEY, b"PAR1".to_vec(), "application/octet-stream").unwrap();
+        let faults = Faults::default();
+        let s3 = S3Config { faults: faults.clone(), ..S3Config::new(store.clone()) };
+        let s3 = S3Server::start(s3).await.unwrap();
+        let key = write_key(&dir, "");
+        let edge = start_edge(&store, ASSETS, &key).await;
+        let cognito = cognito().await;
+
+        let database = testing::database_of_its_own().await;
+        let workspace = testing::workspace_in(&database).await;
+        let dataset = workspace.dataset("Test").await.unwrap();
+        let stored = workspace.storage_key(&dataset);
+        store.put(STORAGE, &stored, b"precious".to_vec(), "text/plain").unwrap();
+        workspace.file(&dataset, None, "a.txt", (STORAGE, &stored, 8)).await.unwrap();
+
+        let (people, api_keys) = (pool(Bearers::People), pool(Bearers::ApiKeys));
+        let keys = Credentials::local();
+        let mut variables = BTreeMap::from(postgres::variables(&database).unwrap());
+        variables.extend([
+            ("AWS_ACCESS_KEY_ID", keys.access_key),
+            ("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", cognito.settings().unwrap().endpoint.unwrap()),
+            ("AWS_ENDPOINT_URL_S3", s3.endpoint()),
+            ("AWS_SECRET_ACCESS_KEY", keys.secret_key),
+            ("CLOUDFRONT_DISTRIBUTION_DOMAIN", edge.endpoint()),
+            ("CLOUDFRONT_KEY_ID", KEY_ID.to_owned()),
+            ("CLOUDFRONT_PRIVATE_KEY_FILE", dir.path().join("key.pem").display().to_string()),
+            ("DELETE_RECORD_DYNAMODB_TABLE_NAME", "none".to_owned()),
+            ("ENV", "test".to_owned()),
+            ("JOBS_QUEUE_ID", "none".to_owned()),
+            ("PENNSIEVE_DOMAIN", "localhost".to_owned()),
+            ("REGION", "us-east-1".to_owned()),
+            ("TOKEN_CLIENT", api_keys.client_id.clone()),
+            ("TOKEN_POOL", api_keys.id().to_owned()),
+            ("USER_CLIENT", people.client_id.clone()),
+            ("USER_POOL", people.id().to_owned()),
+            ("VIEWER_ASSETS_BUCKET", ASSETS.to_owned()),
+        ]);
+        Self { variables, workspace, dataset, database, store, faults, dir, _servers: (s3, edge, cognito) }
+    }
+
+    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
+        self.variables.insert(name, value.to_owned());
+    }
+
+    pub(crate) async fn report(&self) -> Report {
+        let lookup = |name: &str| self.variables.get(name).cloned();
+        let credentials = async |platform: &packages::config::Platform| {
+            SharedCredentialsProvider::new(platform.credentials.clone().unwrap())
+        };
+        Box::pin(check_server(&lookup, credentials)).await
+    }
+
+    /// What is found where variables have these values.
+    pub(crate) async fn report_with(&self, values: &[(&'static str, &str)]) -> Report {
+        let mut variables = self.variables.clone();
+        variables.extend(values.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        let lookup = |name: &str| variables.get(name).cloned();
+        let credentials = async |platform: &packages::config::Platform| {
+            SharedCredentialsProvider::new(platform.credentials.clone().unwrap())
+        };
+        Box::pin(check_server(&lookup, credentials)).await
+    }
+
+    pub(crate) async fn sql(&self, sql: &str) {
+        let sql = sql.replace("WORKSPACE", &format!("\"{}\"", self.workspace.id));
+        self.workspace.client.batch_execute(&sql).await.unwrap();
+    }
+}
+
+/// A new signing key in the scene's file, with a line before it.
+pub(crate) fn write_key(dir: &TempDir, line: &str) -> PrivateKey {
+    let key = PrivateKey::generate_p256().unwrap();
+    let pem = key.to_pkcs8_pem().unwrap();
+    std::fs::write(dir.path().join("key.pem"), format!("{line}\n{}", *pem)).unwrap();
+    key
+}
+
+/// A distribution in front of a bucket, which trusts this key.
+pub(crate) async fn start_edge(store: &S3, bucket: &str, key: &PrivateKey) -> Edge {
+    let verifier = Verifier::new().with_key(KeyPairId::new(KEY_ID).unwrap(), key.public_key().unwrap());
+    let address = ([127, 0, 0, 1], 0).into();
+    let (store, bucket) = (store.clone(), bucket.to_owned());
+    Edge::start(EdgeConfig { store, bucket, address, verifier, clock: Clock::System }).await.unwrap()
+}
+
+/// What publishes the keys of user pools.
+async fn cognito() -> Scripted {
+    let issuer = Issuer::new(&Issuer::generate_key().unwrap()).unwrap();
+    let keys = serde_json::to_string(issuer.keys()).unwrap();
+    Scripted::start(vec![Answer::Says(200, keys); 40]).await.unwrap()
+}
+
+pub(crate) fn find<'a>(report: &'a Report, name: &str) -> &'a Check {
+    let check = report.checks().find(|check| check.name == name);
+    check.unwrap_or_else(|| panic!("no line {name}:\n{}", render(report, false)))
+}
+
+/// A line ends so, and says this much of what was found and of what to do.
+pub(crate) fn assert_check(report: &Report, name: &str, status: Status, texts: [&str; 2]) {
+    let check = find(report, name);
+    let [found, advice] = texts;
+    let is_said = check.status == status
+        && check.found.contains(found)
+        && check.advice.as_deref().unwrap_or_default().contains(advice);
+    assert!(is_said, "{check:?}");
+    assert!(status < Status::Warning || check.advice.is_some(), "it says what to do: {check:?}");
+}
+
+/// All that the report says failed.
+pub(crate) fn failures(report: &Report) -> Vec<&str> {
+    report.checks().filter(|check| check.status == Status::Failure).map(|check| check.name.as_str()).collect()
+}
