@@ -21,9 +21,13 @@ use crate::report::Check;
 /// How long a connection with its first statement, and any statement after it, may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The limits that a role should have (terraform/README.md, "First apply").
-const LIMITS: [(&str, &str); 3] =
-    [("lock_timeout", "10s"), ("statement_timeout", "5min"), ("idle_in_transaction_session_timeout", "60s")];
+/// What the role should have set (terraform/README.md, "First apply").
+const SETTINGS: [(&str, &str); 4] = [
+    ("lock_timeout", "10s"),
+    ("statement_timeout", "5min"),
+    ("idle_in_transaction_session_timeout", "60s"),
+    ("jit", "off"),
+];
 
 /// What to do where a statement fails that only looks.
 const ASK_OWNER: &str = "show this to the database's owner";
@@ -52,11 +56,8 @@ pub(crate) async fn check(builder: &Builder, purposes: &[Purpose]) -> (Vec<Check
         }
     };
     let place = format!("PostgreSQL {}, as {} in {}", info.version, info.role, info.database);
-    let mut checks = vec![
-        Check::ok("connection", place),
-        check_tls(settings),
-        check_limits(&info.role, &info.unset_limits),
-    ];
+    let mut checks =
+        vec![Check::ok("connection", place), check_tls(settings), check_settings(&info.role, &info.unset)];
     for purpose in purposes {
         checks.push(check_privileges(&db, *purpose, &info.role).await);
     }
@@ -96,15 +97,15 @@ fn check_tls(settings: &config::Database) -> Check {
     Check::ok("encryption", found)
 }
 
-fn check_limits(role: &str, unset: &[String]) -> Check {
+fn check_settings(role: &str, unset: &[String]) -> Check {
     if unset.is_empty() {
-        return Check::ok("limits of the role", "lock, statement and idle transaction have a limit each");
+        return Check::ok("settings of the role", "the limits of time are set, and no statement is compiled");
     }
     let value =
-        |name: &str| LIMITS.iter().find(|(limit, _)| *limit == name).map_or("5min", |(_, value)| value);
+        |name: &str| SETTINGS.iter().find(|(setting, _)| *setting == name).map_or("5min", |(_, value)| value);
     let set = unset.iter().map(|name| format!("ALTER ROLE {role} SET {name} = '{}'", value(name)));
     let advice = format!("as an administrator: {}", set.collect::<Vec<_>>().join("; "));
-    Check::warning("limits of the role", format!("not set: {}", unset.join(", ")), advice)
+    Check::warning("settings of the role", format!("not set: {}", unset.join(", ")), advice)
 }
 
 async fn check_privileges(db: &Db, purpose: Purpose, role: &str) -> Check {

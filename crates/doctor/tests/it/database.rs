@@ -43,7 +43,7 @@ async fn limits_of_the_role_are_told() {
     let mut scene = Scene::start().await;
     let role = restrict(&mut scene).await;
     let advice = format!("ALTER ROLE {role} SET lock_timeout = '10s'");
-    assert_check(&scene.report().await, "limits of the role", Warning, ["lock_timeout", &advice]);
+    assert_check(&scene.report().await, "settings of the role", Warning, ["lock_timeout", &advice]);
     for (limit, value) in [
         ("lock_timeout", "10s"),
         ("statement_timeout", "5min"),
@@ -51,7 +51,7 @@ async fn limits_of_the_role_are_told() {
     ] {
         scene.sql(&format!("ALTER ROLE {role} SET {limit} = '{value}'")).await;
     }
-    assert_check(&scene.report().await, "limits of the role", Ok, ["have a limit each", ""]);
+    assert_check(&scene.report().await, "settings of the role", Ok, ["limits of time are set", ""]);
 }
 
 #[tokio::test]

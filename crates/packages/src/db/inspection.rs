@@ -24,8 +24,9 @@ pub struct ServerInfo {
     pub role: String,
     /// The database of the session.
     pub database: String,
-    /// Limits of the role that are not set, by the name of their setting.
-    pub unset_limits: Vec<String>,
+    /// Settings that the role should have and has not, by name: limits of time, and the just-in-time compiler, which takes
+    /// longer over a walk through a tree than the walk does.
+    pub unset: Vec<String>,
 }
 
 /// A look-up that queries make all the time, and whether an index serves it.
@@ -61,15 +62,15 @@ pub struct SampleFile {
 pub async fn load_server_info(db: &Db) -> Result<ServerInfo, Error> {
     let sql = "SELECT current_setting('server_version'), current_user::text, current_database()::text,
                       ARRAY(SELECT name FROM unnest(ARRAY['lock_timeout', 'statement_timeout',
-                                                          'idle_in_transaction_session_timeout']) AS name
-                            WHERE current_setting(name) = '0')";
+                                                          'idle_in_transaction_session_timeout', 'jit']) AS name
+                            WHERE current_setting(name) IN ('0', 'on'))";
     let rows = db.query_read_only(sql, &[]).await?;
     let row = rows.first().ok_or_else(|| Error::unreachable("no answer to a question"))?;
     Ok(ServerInfo {
         version: row.try_get(0)?,
         role: row.try_get(1)?,
         database: row.try_get(2)?,
-        unset_limits: row.try_get(3)?,
+        unset: row.try_get(3)?,
     })
 }
 
