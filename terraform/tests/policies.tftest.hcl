@@ -154,15 +154,17 @@ run "an_authorizer_needs_a_role" {
   expect_failures = [var.function_role_arns]
 }
 
+# The parameter was made with another key by the runs above, and an apply leaves it there.
 run "the_key_moves_and_the_grant_with_it" {
   variables {
     parameter_kms_key_arn = "arn:aws:kms:us-east-1:111122223333:key/new"
   }
 
-  # Where the parameter is, whatever the variable says.
-  override_resource {
-    target = aws_ssm_parameter.private_key
-    values = { key_id = "arn:aws:kms:us-east-1:111122223333:key/old" }
+  assert {
+    condition = toset(flatten([
+      for statement in jsondecode(aws_iam_role_policy.own["service"].policy).Statement : statement.Resource if statement.Sid == "DecryptTheSigningKey"
+    ])) == toset(["arn:aws:kms:us-east-1:111122223333:key/parameters", "arn:aws:kms:us-east-1:111122223333:key/new"])
+    error_message = "The service must be able to read the key before and after it is written anew."
   }
 
   expect_failures = [check.parameter_has_its_kms_key]
