@@ -3,6 +3,10 @@
 locals {
   minute = 60
 
+  # An alarm can only tell topics of its own region.
+  topics_here   = [for arn in var.alarm_topic_arns : arn if split(":", arn)[3] == local.region]
+  topics_of_cdn = [for arn in var.alarm_topic_arns : arn if split(":", arn)[3] == "us-east-1"]
+
   # What an alarm has unless it says otherwise.
   alarm_defaults = {
     namespace  = local.prefix
@@ -67,7 +71,9 @@ locals {
     }
   }
 
-  gateway_alarms = {
+  gateway_alarms = merge(local.api_alarms, local.own_authorizer ? local.authorizer_alarms : {})
+
+  api_alarms = {
     gateway-5xx = {
       description = "More than five answers in five minutes, twice, said that the service is at fault"
       namespace   = "AWS/ApiGateway"
@@ -87,11 +93,14 @@ locals {
       periods     = 3
       datapoints  = 3
     }
+  }
+
+  authorizer_alarms = {
     authorizer-latency = {
       description = "One authorization in a hundred takes longer than a second: the database, or Cognito, is slow"
       namespace   = "AWS/Lambda"
       metric      = "Duration"
-      dimensions  = { FunctionName = local.function_names["authorizer"] }
+      dimensions  = { FunctionName = "${local.prefix}-authorizer" }
       percentile  = "p99"
       threshold   = 1000
       periods     = 3
@@ -140,8 +149,48 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
 
   treat_missing_data = each.value.missing
 
-  alarm_actions = var.alarm_topic_arns
-  ok_actions    = var.alarm_topic_arns
+  alarm_actions = local.topics_here
+  ok_actions    = local.topics_here
+  tags          = var.tags
+}
+
+# Of what the CDN refuses, nothing else tells: not the service, which gave the links out, nor its log. CloudFront's metrics
+# are in us-east-1, wherever the rest is, and an alarm must be where its metric is.
+resource "aws_cloudwatch_metric_alarm" "cdn" {
+  region            = "us-east-1"
+  alarm_name        = "${local.global_prefix}-cdn-4xx"
+  alarm_description = "The CDN refuses or misses more than ${var.cdn_4xx_percent} in a hundred requests: links that are signed with a key that it does not trust, or assets that are not there"
+
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = var.cdn_4xx_percent
+  evaluation_periods  = 3
+  datapoints_to_alarm = 2
+  treat_missing_data  = "notBreaching"
+
+  metric_query {
+    id          = "refused"
+    label       = "Refused or missing in a hundred"
+    expression  = "IF(requests >= 20, rate, 0)"
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = { requests = { name = "Requests", stat = "Sum" }, rate = { name = "4xxErrorRate", stat = "Average" } }
+
+    content {
+      id = metric_query.key
+      metric {
+        namespace   = "AWS/CloudFront"
+        metric_name = metric_query.value.name
+        dimensions  = { DistributionId = aws_cloudfront_distribution.viewer_assets.id, Region = "Global" }
+        stat        = metric_query.value.stat
+        period      = 5 * local.minute
+      }
+    }
+  }
+
+  alarm_actions = local.topics_of_cdn
+  ok_actions    = local.topics_of_cdn
   tags          = var.tags
 }
 

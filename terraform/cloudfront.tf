@@ -14,14 +14,20 @@ locals {
     parquet = { default_ttl = 30 * local.day, compress = false, comment = "Parquet: 30 days" }
     other   = { default_ttl = local.day, compress = true, comment = "All but Parquet: 24 hours" }
   }
+
+  # Patterns tell upper from lower case.
+  parquet_patterns = ["*.parquet", "*.PARQUET"]
+
+  # Log sources, and what the bucket's policy says of them, are named before they are there.
+  cdn_log_source = "${local.global_prefix}-cdn"
 }
 
 # The key of the first apply. The keys after it are made and put to use by replace-cloudfront-keys.sh: were they made
 # here, changing one would take the old one away while links that it signed are still out.
 resource "aws_cloudfront_public_key" "first" {
-  name        = "${local.prefix}-first"
+  name        = "${local.global_prefix}-first"
   comment     = "Viewer assets of ${local.prefix}, the key of the first apply"
-  encoded_key = var.cloudfront_public_key_pem
+  encoded_key = local.first_public_key
 
   lifecycle {
     ignore_changes = [encoded_key]
@@ -29,7 +35,7 @@ resource "aws_cloudfront_public_key" "first" {
 }
 
 resource "aws_cloudfront_key_group" "viewer_assets" {
-  name    = "${local.prefix}-viewer-assets"
+  name    = "${local.global_prefix}-viewer-assets"
   comment = "Who may sign links to viewer assets of ${local.prefix}"
   items   = [aws_cloudfront_public_key.first.id]
 
@@ -40,7 +46,8 @@ resource "aws_cloudfront_key_group" "viewer_assets" {
 }
 
 resource "aws_cloudfront_origin_access_control" "viewer_assets" {
-  name                              = "${local.prefix}-viewer-assets"
+  # Its name may have 64 characters, which is why it says no more.
+  name                              = local.global_prefix
   description                       = "The CDN's own signature on requests to the bucket"
   origin_access_control_origin_type = "s3"
   signing_behavior                  = "always"
@@ -50,7 +57,7 @@ resource "aws_cloudfront_origin_access_control" "viewer_assets" {
 resource "aws_cloudfront_cache_policy" "viewer_assets" {
   for_each = local.caches
 
-  name        = "${local.prefix}-${each.key}"
+  name        = "${local.global_prefix}-${each.key}"
   comment     = each.value.comment
   min_ttl     = 0
   default_ttl = each.value.default_ttl
@@ -79,7 +86,7 @@ data "aws_cloudfront_origin_request_policy" "cors" {
 }
 
 resource "aws_cloudfront_response_headers_policy" "viewer_assets" {
-  name    = "${local.prefix}-viewer-assets"
+  name    = "${local.global_prefix}-viewer-assets"
   comment = "Which pages may read, and what they see"
 
   cors_config {
@@ -104,9 +111,10 @@ resource "aws_cloudfront_response_headers_policy" "viewer_assets" {
   security_headers_config {
     strict_transport_security {
       access_control_max_age_sec = 365 * local.day
-      include_subdomains         = true
-      preload                    = true
-      override                   = true
+      # Promises for a whole domain are its owner's to make, and AWS's is not ours.
+      include_subdomains = var.cdn_domain != null
+      preload            = var.cdn_domain != null
+      override           = true
     }
     content_type_options {
       override = true
@@ -149,17 +157,21 @@ resource "aws_cloudfront_distribution" "viewer_assets" {
     trusted_key_groups         = [aws_cloudfront_key_group.viewer_assets.id]
   }
 
-  ordered_cache_behavior {
-    path_pattern               = "*.parquet"
-    target_origin_id           = "viewer-assets"
-    viewer_protocol_policy     = "https-only"
-    allowed_methods            = ["GET", "HEAD", "OPTIONS"]
-    cached_methods             = ["GET", "HEAD"]
-    compress                   = local.caches.parquet.compress
-    cache_policy_id            = aws_cloudfront_cache_policy.viewer_assets["parquet"].id
-    origin_request_policy_id   = data.aws_cloudfront_origin_request_policy.cors.id
-    response_headers_policy_id = aws_cloudfront_response_headers_policy.viewer_assets.id
-    trusted_key_groups         = [aws_cloudfront_key_group.viewer_assets.id]
+  dynamic "ordered_cache_behavior" {
+    for_each = local.parquet_patterns
+
+    content {
+      path_pattern               = ordered_cache_behavior.value
+      target_origin_id           = "viewer-assets"
+      viewer_protocol_policy     = "https-only"
+      allowed_methods            = ["GET", "HEAD", "OPTIONS"]
+      cached_methods             = ["GET", "HEAD"]
+      compress                   = local.caches.parquet.compress
+      cache_policy_id            = aws_cloudfront_cache_policy.viewer_assets["parquet"].id
+      origin_request_policy_id   = data.aws_cloudfront_origin_request_policy.cors.id
+      response_headers_policy_id = aws_cloudfront_response_headers_policy.viewer_assets.id
+      trusted_key_groups         = [aws_cloudfront_key_group.viewer_assets.id]
+    }
   }
 
   # A missing asset may be on its way: do not remember for long that it was not there.
@@ -191,7 +203,7 @@ resource "aws_cloudwatch_log_delivery_source" "cdn" {
   count = var.access_log_bucket == null ? 0 : 1
 
   region       = "us-east-1"
-  name         = "${local.prefix}-cdn"
+  name         = local.cdn_log_source
   log_type     = "ACCESS_LOGS"
   resource_arn = aws_cloudfront_distribution.viewer_assets.arn
   tags         = var.tags
@@ -201,7 +213,7 @@ resource "aws_cloudwatch_log_delivery_destination" "cdn" {
   count = var.access_log_bucket == null ? 0 : 1
 
   region        = "us-east-1"
-  name          = "${local.prefix}-cdn"
+  name          = "${local.global_prefix}-cdn"
   output_format = "json"
   tags          = var.tags
 

@@ -40,11 +40,15 @@ locals {
       [local.prefix, "RestoresGivenUp", { stat = "Sum" }],
       [local.prefix, "SigningKeyAge", { stat = "Maximum", yAxis = "right" }],
     ] },
+    { title = "The CDN: requests, and refused or missing (%)", region = "us-east-1", metrics = [
+      ["AWS/CloudFront", "Requests", "DistributionId", aws_cloudfront_distribution.viewer_assets.id, "Region", "Global", { stat = "Sum" }],
+      ["AWS/CloudFront", "4xxErrorRate", "DistributionId", aws_cloudfront_distribution.viewer_assets.id, "Region", "Global", { stat = "Average", yAxis = "right" }],
+    ] },
   ]
 }
 
 resource "aws_cloudwatch_dashboard" "packages" {
-  dashboard_name = local.prefix
+  dashboard_name = local.global_prefix
 
   dashboard_body = jsonencode({
     widgets = concat(
@@ -57,7 +61,7 @@ resource "aws_cloudwatch_dashboard" "packages" {
         properties = {
           title   = widget.title
           metrics = widget.metrics
-          region  = local.region
+          region  = try(widget.region, local.region)
           period  = 300
           view    = "timeSeries"
         }

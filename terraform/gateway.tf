@@ -11,6 +11,11 @@ locals {
     authorizer_cache_seconds  = var.authorizer_cache_seconds
   }))
 
+  authorizer_invoke_arn = local.own_authorizer ? aws_lambda_alias.live["authorizer"].invoke_arn : join("", [
+    "arn:${local.partition}:apigateway:${split(":", var.shared_authorizer_arn)[3]}:lambda:path/2015-03-31/functions/",
+    "${var.shared_authorizer_arn}/invocations",
+  ])
+
   cors_request_headers = [
     "authorization", "content-type", "content-length", "range", "origin", "accept", "cache-control", "pragma", "if-match",
     "if-modified-since", "if-none-match", "if-range", "traceparent", "x-request-id",
@@ -33,16 +38,20 @@ resource "aws_apigatewayv2_api" "packages" {
   name             = local.prefix
   description      = "Links to files, and restoring them (${var.environment})"
   protocol_type    = "HTTP"
-  fail_on_warnings = true
+  fail_on_warnings = var.fail_on_warnings
 
   # With a domain of its own the API has one address, and not a second one past the domain's protections.
   disable_execute_api_endpoint = var.api_domain != null
 
-  body = templatefile(local.openapi_file, {
-    service_lambda_invoke_arn = aws_lambda_function.function["service"].invoke_arn
-    authorizer_invoke_arn     = aws_lambda_function.function["authorizer"].invoke_arn
-    authorizer_cache_seconds  = var.authorizer_cache_seconds
-  })
+  body = jsonencode(merge(
+    yamldecode(templatefile(local.openapi_file, {
+      service_lambda_invoke_arn = aws_lambda_alias.live["service"].invoke_arn
+      authorizer_invoke_arn     = local.authorizer_invoke_arn
+      authorizer_cache_seconds  = var.authorizer_cache_seconds
+    })),
+    # Here, too: an import sets what the document does not say back to what it is by default.
+    { servers = [{ url = "/", x-amazon-apigateway-endpoint-configuration = { disableExecuteApiEndpoint = var.api_domain != null } }] },
+  ))
 
   # CORS is said here and nowhere else: API Gateway answers preflights by itself, before any route and its authorizer,
   # and puts its own headers in place of a function's. In names of headers a * does not cover Authorization (WHATWG
@@ -129,15 +138,20 @@ resource "aws_lambda_permission" "gateway_calls_service" {
   statement_id  = "GatewayCallsService"
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.function["service"].function_name
+  qualifier     = aws_lambda_alias.live["service"].name
   principal     = "apigateway.amazonaws.com"
   # Any stage, method and path of this one API.
   source_arn = "${aws_apigatewayv2_api.packages.execution_arn}/*/*"
 }
 
+# A shared one's owner gives this permission: output authorizer_source_arn is what it must name.
 resource "aws_lambda_permission" "gateway_calls_authorizer" {
+  count = local.own_authorizer ? 1 : 0
+
   statement_id  = "GatewayCallsAuthorizer"
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.function["authorizer"].function_name
+  qualifier     = aws_lambda_alias.live["authorizer"].name
   principal     = "apigateway.amazonaws.com"
   # The authorizers get their ids when the document is imported.
   source_arn = "${aws_apigatewayv2_api.packages.execution_arn}/authorizers/*"

@@ -1,4 +1,4 @@
-# A role for each function. What it may do for the sake of the service is in policies/{function}.json.tftpl, which the
+# A role for each function, made here or given. What it may do for the sake of the service is in policies/{function}.json.tftpl, which the
 # program's own tests run under, too: a permission that is forgotten fails there first. What every function needs to run
 # is in policies/runtime.json.tftpl.
 #
@@ -13,6 +13,20 @@ locals {
 
   readable_bucket_arns = [for name in local.readable_buckets : "arn:${local.partition}:s3:::${name}"]
   storage_bucket_arns  = [for name in sort(distinct(var.storage_buckets)) : "arn:${local.partition}:s3:::${name}"]
+
+  make_roles = var.function_role_arns == null
+  role_arns = {
+    for function in local.functions : function => local.make_roles ? aws_iam_role.function[function].arn : var.function_role_arns[function]
+  }
+  role_names = {
+    for function in local.functions : function => local.make_roles ? aws_iam_role.function[function].name : reverse(split("/", var.function_role_arns[function]))[0]
+  }
+
+  # The key that the parameter has, and the one that it is to have: it changes when replace-cloudfront-keys.sh writes the
+  # parameter, and the service must be able to read it before and after.
+  parameter_kms_key_arns = sort(distinct([
+    for arn in compact([aws_ssm_parameter.private_key.key_id, var.parameter_kms_key_arn]) : arn if startswith(arn, "arn:")
+  ]))
 
   private_key_parameter_arn = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${aws_ssm_parameter.private_key.name}"
 
@@ -30,7 +44,7 @@ locals {
       bucket_kms_key_arns       = jsonencode(var.bucket_kms_key_arns)
       restore_queue_arn         = aws_sqs_queue.restore.arn
       private_key_parameter_arn = local.private_key_parameter_arn
-      parameter_kms_key_arns    = jsonencode(compact([var.parameter_kms_key_arn]))
+      parameter_kms_key_arns    = jsonencode(local.parameter_kms_key_arns)
     })
     restore = templatefile("${path.module}/policies/restore.json.tftpl", {
       region                     = local.region
@@ -57,7 +71,7 @@ locals {
 }
 
 resource "aws_iam_role" "function" {
-  for_each = local.functions
+  for_each = local.make_roles ? local.functions : toset([])
 
   # Roles are global: an installation in a second region has its own.
   name                 = "${local.function_names[each.key]}-${local.region}"
@@ -74,13 +88,19 @@ resource "aws_iam_role" "function" {
   })
 
   tags = var.tags
+
+  # Another name is another role, and the grants that others gave the old one are lost. A name is unknown, and counts as
+  # another, where the region is: under `depends_on` for the module, for instance.
+  lifecycle {
+    ignore_changes = [name]
+  }
 }
 
 resource "aws_iam_role_policy" "own" {
   for_each = local.functions
 
   name   = each.key
-  role   = aws_iam_role.function[each.key].id
+  role   = local.role_names[each.key]
   policy = local.policies[each.key]
 }
 
@@ -88,7 +108,7 @@ resource "aws_iam_role_policy" "runtime" {
   for_each = local.functions
 
   name = "runtime"
-  role = aws_iam_role.function[each.key].id
+  role = local.role_names[each.key]
   policy = templatefile("${path.module}/policies/runtime.json.tftpl", {
     function_arn                 = local.function_arns[each.key]
     log_group_arn                = aws_cloudwatch_log_group.function[each.key].arn

@@ -22,16 +22,16 @@ locals {
       VIEWER_ASSETS_BUCKET             = aws_s3_bucket.viewer_assets.bucket
       PROXY_ALLOWED_BUCKETS            = join(",", coalesce(var.proxy_allowed_buckets, [var.viewer_assets_bucket]))
       CLOUDFRONT_DISTRIBUTION_DOMAIN   = local.cdn_domain
-      CLOUDFRONT_KEY_ID                = aws_cloudfront_public_key.first.id
+      CLOUDFRONT_KEY_ID                = aws_ssm_parameter.key_id.insecure_value
       CLOUDFRONT_PRIVATE_KEY_SSM_PARAM = aws_ssm_parameter.private_key.name
       CLOUDFRONT_HASH_ALGORITHM        = var.cloudfront_hash_algorithm
       RESTORE_PACKAGE_QUEUE_URL        = aws_sqs_queue.restore.url
     }
     authorizer = {
-      USER_POOL    = var.user_pool.id
-      USER_CLIENT  = var.user_pool.client_id
-      TOKEN_POOL   = var.token_pool.id
-      TOKEN_CLIENT = var.token_pool.client_id
+      USER_POOL    = try(var.user_pool.id, null)
+      USER_CLIENT  = try(var.user_pool.client_id, null)
+      TOKEN_POOL   = try(var.token_pool.id, null)
+      TOKEN_CLIENT = try(var.token_pool.client_id, null)
     }
     restore = {
       DELETE_RECORD_DYNAMODB_TABLE_NAME = coalesce(var.delete_record_table, "none")
@@ -46,7 +46,7 @@ resource "aws_lambda_function" "function" {
 
   function_name = local.function_names[each.key]
   description   = "packages-service ${var.lambda_version}: ${each.key}"
-  role          = aws_iam_role.function[each.key].arn
+  role          = local.role_arns[each.key]
 
   runtime       = "provided.al2023"
   handler       = "bootstrap"
@@ -54,6 +54,9 @@ resource "aws_lambda_function" "function" {
   s3_bucket     = var.lambda_bucket
   # A tag names one build for ever, so a new key is a new program.
   s3_key = "packages-service/${each.key}-${var.lambda_version}.zip"
+
+  # Each release, and each change of its settings, is a version that callers can be led back to.
+  publish = true
 
   timeout                        = local.timeouts[each.key]
   memory_size                    = var.memory_mb[each.key]
@@ -86,6 +89,24 @@ resource "aws_lambda_function" "function" {
   depends_on = [aws_iam_role_policy.runtime, aws_iam_role_policy.own]
 }
 
+# What callers call. Going back is this alias alone, and takes a second: nothing is uploaded and nothing is built.
+resource "aws_lambda_alias" "live" {
+  for_each = local.functions
+
+  name             = "live"
+  description      = "What callers get"
+  function_name    = aws_lambda_function.function[each.key].function_name
+  function_version = lookup(var.rollout.stay_at, each.key, aws_lambda_function.function[each.key].version)
+
+  dynamic "routing_config" {
+    for_each = contains(keys(var.rollout.stay_at), each.key) && var.rollout.new_percent > 0 ? [var.rollout.new_percent / 100] : []
+
+    content {
+      additional_version_weights = { (aws_lambda_function.function[each.key].version) = routing_config.value }
+    }
+  }
+}
+
 # Before the functions: else Lambda makes them itself, without an end to what is kept.
 resource "aws_cloudwatch_log_group" "function" {
   for_each = local.functions
@@ -97,11 +118,15 @@ resource "aws_cloudwatch_log_group" "function" {
 }
 
 # API Gateway and SQS call synchronously, and have their own ways with failures. What is called asynchronously, by hand
-# for instance, and fails, is kept here with the reason, and an alarm tells.
+# for instance, and fails, is kept here with the reason, and an alarm tells. The alias has settings of its own.
 resource "aws_lambda_function_event_invoke_config" "function" {
-  for_each = local.functions
+  for_each = merge([for function in local.functions : {
+    (function)           = { function = function, qualifier = null }
+    ("${function}-live") = { function = function, qualifier = aws_lambda_alias.live[function].name }
+  }]...)
 
-  function_name                = aws_lambda_function.function[each.key].function_name
+  function_name                = aws_lambda_function.function[each.value.function].function_name
+  qualifier                    = each.value.qualifier
   maximum_event_age_in_seconds = 3600
   maximum_retry_attempts       = 2
 
@@ -115,7 +140,7 @@ resource "aws_lambda_function_event_invoke_config" "function" {
 # One message at a time. A worker makes a folder of 50,000 files whole within one message; were there ten, the nine behind
 # a large one would run out of time, and be delivered again, for nothing.
 resource "aws_lambda_event_source_mapping" "restore" {
-  function_name           = aws_lambda_function.function["restore"].arn
+  function_name           = aws_lambda_alias.live["restore"].arn
   event_source_arn        = aws_sqs_queue.restore.arn
   batch_size              = 1
   function_response_types = ["ReportBatchItemFailures"]

@@ -14,7 +14,11 @@ locals {
 
   prefix = "${var.environment}-${var.service_name}"
 
-  functions = toset(["service", "restore", "authorizer"])
+  # For what has one name in the whole account, wherever it is made: an installation in a second region has its own.
+  global_prefix = "${local.prefix}-${local.region}"
+
+  own_authorizer = var.shared_authorizer_arn == null
+  functions      = toset(concat(["service", "restore"], local.own_authorizer ? ["authorizer"] : []))
 
   # Names and not references, so that a role can be allowed to write to a log group before the function exists.
   function_names = { for function in local.functions : function => "${local.prefix}-${function}" }

@@ -20,7 +20,32 @@ output "function_arns" {
 
 output "role_arns" {
   description = "ARNs of the functions' roles, for the policies of buckets, queues and keys in other accounts."
-  value       = { for function in local.functions : function => aws_iam_role.function[function].arn }
+  value       = local.role_arns
+}
+
+output "role_names" {
+  description = "Names of the functions' roles, to give them policies beside those of the module."
+  value       = local.role_names
+}
+
+output "function_versions" {
+  description = "The newest published version of each function, for rollout.stay_at."
+  value       = { for function in local.functions : function => aws_lambda_function.function[function].version }
+}
+
+output "live_versions" {
+  description = "The version of each function that callers get."
+  value       = { for function in local.functions : function => aws_lambda_alias.live[function].function_version }
+}
+
+output "authorizer_source_arn" {
+  description = "What a shared authorizer's owner lets call it: the source ARN of its permission for apigateway.amazonaws.com."
+  value       = "${aws_apigatewayv2_api.packages.execution_arn}/authorizers/*"
+}
+
+output "cdn_log_source_arn" {
+  description = "ARN of the source of CloudFront's access logs, for the policy of the bucket that they go to. It is known before the source is made."
+  value       = "arn:${local.partition}:logs:us-east-1:${local.account}:delivery-source:${local.cdn_log_source}"
 }
 
 output "restore_queue_url" {
@@ -73,6 +98,11 @@ output "cloudfront_private_key_parameter" {
   value       = aws_ssm_parameter.private_key.name
 }
 
+output "cloudfront_key_id_parameter" {
+  description = "Name of the SSM parameter with CloudFront's id for the key in use."
+  value       = aws_ssm_parameter.key_id.name
+}
+
 output "cloudfront_public_key_parameter" {
   description = "Name of the SSM parameter with the public key."
   value       = aws_ssm_parameter.public_key.name
@@ -85,11 +115,17 @@ output "key_replacement" {
     "--distribution ${aws_cloudfront_distribution.viewer_assets.id}",
     "--private-key-parameter ${aws_ssm_parameter.private_key.name}",
     "--public-key-parameter ${aws_ssm_parameter.public_key.name}",
+    "--key-id-parameter ${aws_ssm_parameter.key_id.name}",
+    "--kms-key ${coalesce(var.parameter_kms_key_arn, "alias/aws/ssm")}",
     "--region ${local.region}",
   ])
 }
 
 output "dashboard_url" {
   description = "The dashboard."
-  value       = "https://${local.region}.console.aws.amazon.com/cloudwatch/home?region=${local.region}#dashboards/dashboard/${aws_cloudwatch_dashboard.packages.dashboard_name}"
+  value       = "https://${local.region}.${local.console}/cloudwatch/home?region=${local.region}#dashboards/dashboard/${aws_cloudwatch_dashboard.packages.dashboard_name}"
+}
+
+locals {
+  console = lookup({ aws-cn = "console.amazonaws.cn", aws-us-gov = "console.amazonaws-us-gov.com" }, local.partition, "console.aws.amazon.com")
 }

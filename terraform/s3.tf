@@ -130,8 +130,9 @@ resource "aws_s3_bucket_policy" "viewer_assets" {
   depends_on = [aws_s3_bucket_public_access_block.viewer_assets]
 }
 
+# Off unless asked for: S3 writes whole request lines, and a presigned link in one opens what it names for an hour.
 resource "aws_s3_bucket_logging" "viewer_assets" {
-  count = var.access_log_bucket == null ? 0 : 1
+  count = var.viewer_assets_access_log ? 1 : 0
 
   bucket        = aws_s3_bucket.viewer_assets.id
   target_bucket = var.access_log_bucket

@@ -21,7 +21,7 @@ resource "aws_cloudwatch_event_target" "restore" {
   for_each = local.schedules
 
   rule  = aws_cloudwatch_event_rule.restore[each.key].name
-  arn   = aws_lambda_function.function["restore"].arn
+  arn   = aws_lambda_alias.live["restore"].arn
   input = jsonencode({ task = each.key })
 
   # The next schedule does the same.
@@ -37,6 +37,7 @@ resource "aws_lambda_permission" "restore_schedule" {
   statement_id  = "AllowSchedule-${each.key}"
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.function["restore"].function_name
+  qualifier     = aws_lambda_alias.live["restore"].name
   principal     = "events.amazonaws.com"
   source_arn    = aws_cloudwatch_event_rule.restore[each.key].arn
 }

@@ -1,5 +1,5 @@
-# The pair of signing keys. Both parameters are made here and then left alone: replace-cloudfront-keys.sh puts later
-# values, and an apply must not put the first ones back.
+# The pair of signing keys, and CloudFront's id for it. The parameters are made here and then left alone:
+# replace-cloudfront-keys.sh puts later values, and an apply must not put the first ones back.
 
 resource "aws_ssm_parameter" "private_key" {
   name        = "/${var.environment}/${var.service_name}/cloudfront/private-key"
@@ -9,7 +9,7 @@ resource "aws_ssm_parameter" "private_key" {
   tags        = var.tags
 
   # Write-only: neither this value nor the ones that replace it are ever in the state.
-  value_wo         = var.cloudfront_private_key_base64
+  value_wo         = coalesce(var.cloudfront_private_key_base64, local.key_that_opens_nothing)
   value_wo_version = 1
 
   # Everything, because the provider writes the value again whenever it writes anything else.
@@ -25,7 +25,20 @@ resource "aws_ssm_parameter" "public_key" {
   tags        = var.tags
 
   # Insecure only in that a plan shows it: it is public.
-  insecure_value = trimspace(var.cloudfront_public_key_pem)
+  insecure_value = local.first_public_key
+
+  lifecycle {
+    ignore_changes = [insecure_value]
+  }
+}
+
+# What CLOUDFRONT_KEY_ID is set to: the id of the key in use, also after others than the first were.
+resource "aws_ssm_parameter" "key_id" {
+  name           = "/${var.environment}/${var.service_name}/cloudfront/key-id"
+  description    = "CloudFront's id for the key that signs links to viewer assets"
+  type           = "String"
+  tags           = var.tags
+  insecure_value = aws_cloudfront_public_key.first.id
 
   lifecycle {
     ignore_changes = [insecure_value]
@@ -33,20 +46,39 @@ resource "aws_ssm_parameter" "public_key" {
 }
 
 locals {
-  # SHA-256 of the public key that is the default in variables.tf, without white space around it.
-  example_key_digest = "1a73ff4c6f21d81932589fde24653052d8d680bf2a1c7727860157bc6f634d16"
+  first_public_key = trimspace(coalesce(var.cloudfront_public_key_pem, local.key_that_nobody_has))
+
+  # A point of P-256 whose first coordinate is the SHA-256 of a sentence, so that nobody can know the private half: whoever
+  # did could take discrete logarithms. tests/keys/run works it out again.
+  key_that_nobody_has = trimspace(<<-PEM
+    -----BEGIN PUBLIC KEY-----
+    MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEAIQYejzjnXVhvT8XCElnKiiCr+WM
+    dUJwrPVkulFGLdZ3JSbscW68S6ygggzKc6B0pfRl0njz9Gi65fLu1mY92w==
+    -----END PUBLIC KEY-----
+  PEM
+  )
+
+  # Another pair's private key, which everybody may know: CloudFront trusts nothing that it signs.
+  key_that_opens_nothing = "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCk1JR0hBZ0VBTUJNR0J5cUdTTTQ5QWdFR0NDcUdTTTQ5QXdFSEJHMHdhd0lCQVFRZ3NDaUpzNlY0WnNNR1h1THcKWjY3TXBKWERVTS9UVDFyQjZ5ZEVDZVFvbC9haFJBTkNBQVRMWUdmeC8wTWRFMyt5cy83NzI4RGJMRjQxK0ZRcwpGM1AzMklWSjRFZVNUTXNEcy9oUEVyNk01OEZmdjdkZ2VpRTBxTFdBaWx5NXN6M3VTdERCUUc1RQotLS0tLUVORCBQUklWQVRFIEtFWS0tLS0tCg=="
 }
 
-check "signing_key_is_secret" {
+check "links_open" {
   assert {
-    condition     = sha256(trimspace(aws_ssm_parameter.public_key.insecure_value)) != local.example_key_digest
-    error_message = "Links to viewer assets are signed with the key in variables.tf, which everybody knows. Run terraform/replace-cloudfront-keys.sh before the bucket holds anything that not everybody may read."
+    condition     = trimspace(aws_ssm_parameter.public_key.insecure_value) != local.key_that_nobody_has
+    error_message = "No link to viewer assets opens: CloudFront answers 403, since it trusts a key whose private half nobody has. Run terraform/replace-cloudfront-keys.sh, which gives it and the service a pair."
   }
 }
 
 check "signing_key_variable_is_in_use" {
   assert {
-    condition     = trimspace(aws_cloudfront_public_key.first.encoded_key) == trimspace(var.cloudfront_public_key_pem)
+    condition     = trimspace(aws_cloudfront_public_key.first.encoded_key) == local.first_public_key
     error_message = "cloudfront_public_key_pem counts at the first apply only, and was changed since. Keys are changed by terraform/replace-cloudfront-keys.sh."
+  }
+}
+
+check "parameter_has_its_kms_key" {
+  assert {
+    condition     = coalesce(aws_ssm_parameter.private_key.key_id, "alias/aws/ssm") == coalesce(var.parameter_kms_key_arn, "alias/aws/ssm")
+    error_message = "The parameter with the private key is encrypted with another key than parameter_kms_key_arn. Run terraform/replace-cloudfront-keys.sh, which writes it anew; the service may use both keys until the apply after that."
   }
 }

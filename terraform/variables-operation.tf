@@ -78,14 +78,41 @@ variable "log_kms_key_arn" {
   default     = null
 }
 
+variable "cdn_4xx_percent" {
+  description = "Above how many refused or missing in a hundred answers of the CDN, of at least twenty in five minutes, the alarm goes off. Links that are signed with the wrong key are all refused; readers of chunked arrays also ask for chunks that are not there."
+  type        = number
+  default     = 50
+}
+
 variable "alarm_topic_arns" {
-  description = "SNS topics, in this region, that are told when an alarm goes off, and when it is over."
+  description = "SNS topics that are told when an alarm goes off, and when it is over. An alarm tells the topics of its own region: the CDN's alarm is in us-east-1, so an installation elsewhere names a topic there, too."
   type        = list(string)
   default     = []
 }
 
+# ------------------------------------------------------------------------------------------------ permissions
+
+variable "function_role_arns" {
+  description = "Roles of the functions that are there already, such as those of infrastructure/bootstrap.yml; they get the policies that they need. If not set, roles are made."
+  type        = object({ service = string, restore = string, authorizer = optional(string) })
+  default     = null
+
+  validation {
+    condition     = try(var.function_role_arns.authorizer, null) != null || var.function_role_arns == null || var.shared_authorizer_arn != null
+    error_message = "The authorizer needs a role, too."
+  }
+}
+
 variable "permissions_boundary_arn" {
-  description = "Permissions boundary of the functions' roles, where the account asks for one."
+  description = "Permissions boundary of the roles that are made, where the account asks for one."
   type        = string
   default     = null
+}
+
+# ---------------------------------------------------------------------------------------------------- gateway
+
+variable "fail_on_warnings" {
+  description = "Whether the import of the API stops at a warning of API Gateway's. Off, it goes on: should API Gateway one day warn of what it did not warn of before."
+  type        = bool
+  default     = true
 }

@@ -51,6 +51,22 @@ variable "lambda_version" {
   }
 }
 
+variable "rollout" {
+  description = "How callers get to a new release: at once, if nothing is set. stay_at names, by function, the published version that callers stay at; of them new_percent in a hundred are sent to the newest version all the same. Output function_versions tells the numbers."
+  type        = object({ stay_at = optional(map(string), {}), new_percent = optional(number, 0) })
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name, version in var.rollout.stay_at : contains(["service", "restore", "authorizer"], name) && can(regex("^[0-9]+$", version))])
+    error_message = "stay_at is by function, service, restore or authorizer, and a version is a number."
+  }
+
+  validation {
+    condition     = var.rollout.new_percent >= 0 && var.rollout.new_percent < 100
+    error_message = "A percentage, less than 100: to send all to the new version, leave stay_at out."
+  }
+}
+
 variable "lambda_architecture" {
   description = "What the release was built for: x86_64 or arm64."
   type        = string
@@ -65,12 +81,12 @@ variable "lambda_architecture" {
 # ------------------------------------------------------------------------------------- network and database
 
 variable "subnet_ids" {
-  description = "Private subnets of the functions, in two availability zones or more. From there they must reach the database, S3, SQS, SSM, DynamoDB, and Cognito's public keys: by NAT, or by VPC endpoints where AWS has them."
+  description = "Private subnets of the functions, at least two, each in another availability zone. From there they must reach the database, S3, SQS, SSM, DynamoDB, and Cognito's public keys: by NAT, or by VPC endpoints where AWS has them."
   type        = list(string)
 
   validation {
-    condition     = length(var.subnet_ids) > 0
-    error_message = "The database is in a VPC, so the functions are, too: name at least one subnet."
+    condition     = length(distinct(var.subnet_ids)) >= 2
+    error_message = "The database is in a VPC, so the functions are, too: name two subnets, in two availability zones."
   }
 }
 
@@ -114,17 +130,40 @@ variable "database_name" {
 # ------------------------------------------------------------------------------------------- identity
 
 variable "user_pool" {
-  description = "Cognito user pool of people, and our client in it."
+  description = "Cognito user pool of people, and our client in it. Not needed with a shared authorizer."
   type        = object({ id = string, client_id = string })
+  default     = null
+
+  validation {
+    condition     = var.user_pool != null || var.shared_authorizer_arn != null
+    error_message = "The authorizer has to know the pool of people."
+  }
 }
 
 variable "token_pool" {
-  description = "Cognito user pool of API keys, and our client in it."
+  description = "Cognito user pool of API keys, and our client in it. Not needed with a shared authorizer."
   type        = object({ id = string, client_id = string })
+  default     = null
+
+  validation {
+    condition     = var.token_pool != null || var.shared_authorizer_arn != null
+    error_message = "The authorizer has to know the pool of API keys."
+  }
+}
+
+variable "shared_authorizer_arn" {
+  description = "ARN of a Lambda function that authorizes instead of ours, which is then not made. It answers as the platform's own does; its owner lets the gateway call it, as terraform/README.md says."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.shared_authorizer_arn == null || can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_$-]+)?$", var.shared_authorizer_arn))
+    error_message = "It is the ARN of a Lambda function, perhaps with a version or an alias at its end."
+  }
 }
 
 variable "authorizer_cache_seconds" {
-  description = "How long API Gateway remembers the authorizer's answer for a token and a dataset. A role that is taken away still works that long; 0 asks at every request."
+  description = "How long API Gateway remembers the authorizer's answer for a token and a dataset. A role that is taken away still works that long; 0 asks at every request. It holds for a shared authorizer, too."
   type        = number
   default     = 60
 
@@ -191,9 +230,20 @@ variable "viewer_assets_force_destroy" {
 }
 
 variable "access_log_bucket" {
-  description = "Bucket, in this region, for the access logs of the viewer-assets bucket and of CloudFront; none are kept if not set. Its policy must let logging.s3.amazonaws.com and delivery.logs.amazonaws.com write, as in examples/complete/access-logs.tf."
+  description = "Bucket, in this region, for CloudFront's access logs, which hold no signatures; none are kept if not set. Its policy must let delivery.logs.amazonaws.com write, as in examples/complete/access-logs.tf."
   type        = string
   default     = null
+}
+
+variable "viewer_assets_access_log" {
+  description = "Whether the viewer-assets bucket writes an access log there, too. S3 writes whole request lines: presigned links are in it as long as they work, an hour. The policy must let logging.s3.amazonaws.com write."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !var.viewer_assets_access_log || var.access_log_bucket != null
+    error_message = "Name the bucket that the log goes to: access_log_bucket."
+  }
 }
 
 # --------------------------------------------------------------------------------------------------- browsers
@@ -241,42 +291,30 @@ variable "cdn_web_acl_arn" {
 
 # ----------------------------------------------------------------------------------------------- signing keys
 #
-# ATTENTION. The two defaults are a real key pair that everybody knows: it is in this file. They are here so that the
-# first `terraform apply` works without any preparation, since CloudFront refuses a public key that is none. Whoever can
-# read this can open every link that such an installation protects. Replace them before anything of worth is in the
-# bucket: ./replace-cloudfront-keys.sh, as the README says. Until then every plan and apply warns.
+# Without a pair of its own, the first apply uses two keys that do not belong together, in ssm.tf: CloudFront trusts a key
+# whose private half nobody has, and the service signs with another. All is made and starts, and no link opens anything
+# until ./replace-cloudfront-keys.sh has run, as the README says. Until then every plan and apply warns.
 
 variable "cloudfront_public_key_pem" {
-  description = "Public key of the first apply, PEM: RSA-2048 or P-256. Later ones are replace-cloudfront-keys.sh's. The default is public knowledge."
+  description = "Public key of the first apply, PEM: RSA-2048 or P-256. Later ones are replace-cloudfront-keys.sh's. If not set, one whose private half nobody has."
   type        = string
-  nullable    = false
-  default     = <<-PEM
-    -----BEGIN PUBLIC KEY-----
-    MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAs+6aAouRZuoLKT4PfwUp
-    JaLe7SYKk88SYfbtNsvaDf3PrEO+ceeJHS8+1OwAr+bRE666/V8U4SdmdqJXBI7l
-    nGMgs0d9djt1/BGANBirfL6F5gk/3M5U+oKXhSfBUvg3D/LWxMoPl4A0e1+wXOrL
-    0mF3NoenCw+NSs7ahYQydwMx7Vo/abPZjfk9bpI71nhdvWb1FIuadV65xB1jOtwJ
-    W46/FDR7vAqAzrR6E7jyKnpcwAvQ4jxBR4dK+czXH70TpFpt6nJ4ywkKXnzItRct
-    9Xrd46gYqufn31PIOmJ7kr2FsthKrma+0xEr5tX0KOi6fIIsw/+q0z9nXNyS91it
-    GQIDAQAB
-    -----END PUBLIC KEY-----
-  PEM
+  default     = null
 
   validation {
-    condition     = startswith(trimspace(var.cloudfront_public_key_pem), "-----BEGIN PUBLIC KEY-----")
+    condition     = startswith(trimspace(coalesce(var.cloudfront_public_key_pem, "-----BEGIN PUBLIC KEY-----")), "-----BEGIN PUBLIC KEY-----")
     error_message = "It is PEM and begins with -----BEGIN PUBLIC KEY-----."
   }
 }
 
 variable "cloudfront_private_key_base64" {
-  description = "Private key of the first apply: base64 of its PEM. It is written to SSM once and is not in the state. The default is public knowledge."
+  description = "Private key of the first apply: base64 of its PEM. It is written to SSM once; neither a plan nor the state holds it. If not set, one that opens nothing."
   type        = string
   sensitive   = true
-  nullable    = false
-  default     = "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCk1JSUV2QUlCQURBTkJna3Foa2lHOXcwQkFRRUZBQVNDQktZd2dnU2lBZ0VBQW9JQkFRQ3o3cG9DaTVGbTZnc3AKUGc5L0JTa2xvdDd0SmdxVHp4Smg5dTAyeTlvTi9jK3NRNzV4NTRrZEx6N1U3QUN2NXRFVHJycjlYeFRoSjJaMgpvbGNFanVXY1l5Q3pSMzEyTzNYOEVZQTBHS3Q4dm9YbUNUL2N6bFQ2Z3BlRko4RlMrRGNQOHRiRXlnK1hnRFI3Clg3QmM2c3ZTWVhjMmg2Y0xENDFLenRxRmhESjNBekh0V2o5cHM5bU4rVDF1a2p2V2VGMjladlVVaTVwMVhybkUKSFdNNjNBbGJqcjhVTkh1OENvRE90SG9UdVBJcWVsekFDOURpUEVGSGgwcjV6TmNmdlJPa1dtM3FjbmpMQ1FwZQpmTWkxRnkzMWV0M2pxQmlxNStmZlU4ZzZZbnVTdllXeTJFcXVacjdURVN2bTFmUW82THA4Z2l6RC82clRQMmRjCjNKTDNXSzBaQWdNQkFBRUNnZ0VBRDJPN0o3aFRBb1hHV0Z2UzVMcjI1TjJRT21HZ2NqbTU4V2ZXckhNRlZxREUKc2svVmdrWEt6aFNZUjhzYk9IQlNKZUF5SldGc1ptRVJ0Qmdvdis2dWNDQ3czM0NnQ0J5b0Y5d1IxbkxkT1FWTgpLOHFTL0NKb05ZaDFwL21KWVJ5eWpmSkg0UXRFeCtFYTdBbjRTa3c1VEdoU2MxY3BLQXFubTdSRFQ3dnB1cERHClRPMFR6djdaZU5nZzZVYW5nbjZ4QjF4WkZERVhUQzlFRm1pc1k5dXVUVVhBYndOa3JxLzJwTGNwd2UvK1JWT2oKaU9DMkRCVjE1NUdXdnNxR0hFUzdwd2I0WjhPZnVVdnRWTndHRm9RKzlhLzVBOVAvQ1RUYmwxa2JXNkhRQ0ZOeQppMzBtc3cxalF0TWRkQTA1RjBVNUhCdlM1YXBkaHRHdjF4TnJDcDZQQVFLQmdRRFpucm9QNmJ5K3U0OFZNRVlIClBZWStkSTBaN2FBOFROSWhpUHo1WWxQTWpydDdVVnBHTzE4VVM1RTlZRGxjbnJaa1NnRWpPNkhGSHpSbXlxNDYKbVB5bldwd0VpVzZjT3ZUYW9sejVtdjdleWgvMnljOUtBclpIcWhjTkZ6SmdQUWM1S0NwSUNsYVJ0UTVab2ROKwozNmtNcGJYSUY4elFrTFF6RjBseFg0dFBBUUtCZ1FEVHFrOGNHbzF4SkVOUWNZT2JtRGtXV1JCZDB5VjJDdm1FCmhacHJlaU80a0QydlB2RHhwbGRSYStmckN5UFNuWlk1L0d2bkdMR1BmZTE2S080cnhvZ3BIaWJGamRiY0R2QlMKMTZRLy8xaHFIak1LVW0wbXJYTm4vVm16RWtnMUlkMmF0REpXYWYwK01ha2lmbGMrbWczUmIzallPQ2t2TzVrSwpiK05WcDlQMkdRS0JnQXRSMzFuT2pidmFJOEkxWlo4Z3l5ZmFoakJ3Rk9LdUdFd1lSUmh2emU0WkNwV0trTWlRCmRBeXBOWi9jcm44cjNrN3ZMb24zb3gyTzF2bjExd1JEU3ZrbGxISUQrQlgyVnlBOFM5dkwvUy8za1p3VHVVMmYKUUg0UDBlMGpaTUp1eWo1bDRYVW4zSUx0eVJaT2ZhTGUzWHRENzJXK0h6QkdKcWwxcjZOUEZmOEJBb0dBVUl5RApSb0trU09ZdjU3RUxFRzlCYWt2Q2VySWJrMnhod0JqSHh4YlgrU2lMRU9HMjkzOEJ3NjU0dDIycDJFQzRKcUQwCnZ5RWFrU3l1N3NvY3VQUDRaUTFnVzlXNmFrd1ZFTEdYZy9NOFJrWHZ6b0hIbit4cCtxempNYzVIUkZENjhDQ2EKOTErbVM4RENTS29qc1dNVzF4akF1Q2ZISkg1ZG95Y3BNRE9KNmlFQ2dZQmxrY1Z2YWVKMjhsQkp6dkJZU25CZwp5S2tTYm5kT0hXUlllRkxkTVRuV1pJWmE4VHQrUGNNNXlBSmhMZ1orN1pHRTFVVTVyME0wVWpIdDBsV1liOUljCk82YWplMDlXYXZrTmpteFk3WEtWYUZZVHNpRGtSNW4xczRIaElDTmRqWkhURnFVTmlmMlh3b3NuTW05NG44REcKZCtHT25lRi9oanhyRUZ5QXhLelFzUT09Ci0tLS0tRU5EIFBSSVZBVEUgS0VZLS0tLS0K"
+  ephemeral   = true
+  default     = null
 
   validation {
-    condition     = strcontains(try(base64decode(var.cloudfront_private_key_base64), ""), "PRIVATE KEY-----")
+    condition     = var.cloudfront_private_key_base64 == null || strcontains(try(base64decode(var.cloudfront_private_key_base64), ""), "PRIVATE KEY-----")
     error_message = "It is base64 of a private key's PEM: the content of private_key_base64.txt."
   }
 }
@@ -293,7 +331,12 @@ variable "cloudfront_hash_algorithm" {
 }
 
 variable "parameter_kms_key_arn" {
-  description = "KMS key of the SSM parameter with the private key; AWS's own (alias/aws/ssm) if not set. Whoever applies, or replaces keys, must be allowed to encrypt and decrypt with it."
+  description = "KMS key of the SSM parameter with the private key; AWS's own (alias/aws/ssm) if not set. Whoever applies, or replaces keys, must be allowed to encrypt and decrypt with it. Changed later, it counts from the next replacement of the signing keys on; until then the service may use both."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.parameter_kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:", var.parameter_kms_key_arn))
+    error_message = "It is a key's ARN: roles are granted the use of keys and not of aliases."
+  }
 }

@@ -13,6 +13,7 @@ run "complete" {
     database_security_group_id = "sg-0123456789abcdef0"
     access_log_bucket          = "example-dev-logs"
     alarm_emails               = ["ops@example.org"]
+    cdn_web_acl_arn            = "arn:aws:wafv2:us-east-1:111122223333:global/webacl/example/1"
   }
 
   assert {
@@ -29,8 +30,68 @@ run "complete" {
   assert {
     condition = contains(
       flatten([for statement in jsondecode(aws_s3_bucket_policy.access_logs.policy).Statement : try(statement.Condition.ArnLike["aws:SourceArn"], [])]),
-      "arn:aws:logs:us-east-1:111122223333:delivery-source:dev-packages-service-cdn",
+      "arn:aws:logs:us-east-1:111122223333:delivery-source:dev-packages-service-us-east-1-cdn",
     )
     error_message = "The CDN's logs are let in by the name that the module gives their source."
+  }
+}
+
+# What changes beside the module must not make unknown what the module knows: here the log bucket's policy changes. Were the
+# region unknown then, every role would be made anew, and the grants that others gave the old ones be lost.
+run "a_change_beside_the_module_is_none_in_it" {
+  command = plan
+
+  module {
+    source = "./examples/complete"
+  }
+
+  variables {
+    vpc_id                     = "vpc-0123456789abcdef0"
+    database_security_group_id = "sg-0123456789abcdef0"
+    access_log_bucket          = "example-dev-logs"
+    alarm_emails               = ["ops@example.org"]
+  }
+
+  override_data {
+    target = data.aws_caller_identity.current
+    values = { account_id = "444455556666" }
+  }
+
+  assert {
+    condition     = strcontains(aws_s3_bucket_policy.access_logs.policy, "444455556666")
+    error_message = "Nothing changes beside the module, so this test says nothing."
+  }
+
+  assert {
+    condition     = output.dashboard_url == run.complete.dashboard_url
+    error_message = "The module no longer knows its region."
+  }
+}
+
+run "depending" {
+  module {
+    source = "./tests/depending"
+  }
+
+  variables {
+    beside = "one"
+  }
+}
+
+# With `depends_on` the region is unknown; the roles have the names that they got when they were made.
+run "roles_stay_under_depends_on" {
+  command = plan
+
+  module {
+    source = "./tests/depending"
+  }
+
+  variables {
+    beside = "another"
+  }
+
+  assert {
+    condition     = output.role_names == run.depending.role_names
+    error_message = "A role would be made anew."
   }
 }

@@ -41,12 +41,12 @@ run "functions" {
   assert {
     condition = { for name, target in aws_cloudwatch_event_target.restore : name => target.input } == {
       resume = "{\"task\":\"resume\"}", maintain = "{\"task\":\"maintain\"}"
-    } && alltrue([for target in values(aws_cloudwatch_event_target.restore) : target.arn == aws_lambda_function.function["restore"].arn])
+    } && alltrue([for target in values(aws_cloudwatch_event_target.restore) : target.arn == aws_lambda_alias.live["restore"].arn])
     error_message = "Schedules wake the restore function with the tasks that it knows."
   }
 
   assert {
-    condition     = alltrue([for name, permission in aws_lambda_permission.restore_schedule : permission.source_arn == aws_cloudwatch_event_rule.restore[name].arn])
+    condition     = alltrue([for name, permission in aws_lambda_permission.restore_schedule : permission.source_arn == aws_cloudwatch_event_rule.restore[name].arn && permission.qualifier == "live"])
     error_message = "Only its own schedules may call the restore function."
   }
 
@@ -54,6 +54,112 @@ run "functions" {
     condition     = alltrue([for config in values(aws_lambda_function_event_invoke_config.function) : config.destination_config[0].on_failure[0].destination == aws_sqs_queue.failed_invocations.arn])
     error_message = "Failed asynchronous calls are kept."
   }
+
+  assert {
+    condition     = toset([for config in values(aws_lambda_function_event_invoke_config.function) : coalesce(config.qualifier, "itself")]) == toset(["itself", "live"]) && length(aws_lambda_function_event_invoke_config.function) == 6
+    error_message = "They are kept whether the alias was called or the function itself."
+  }
+
+  # A reference to a function and not to its alias would be a second way in, that no rollout and no way back counts for.
+  assert {
+    condition = alltrue([
+      aws_lambda_event_source_mapping.restore.function_name == aws_lambda_alias.live["restore"].arn,
+      aws_lambda_permission.gateway_calls_service.qualifier == "live",
+      one(aws_lambda_permission.gateway_calls_authorizer).qualifier == "live",
+    ])
+    error_message = "Everybody calls the alias."
+  }
+}
+
+run "a_release_is_live_at_once" {
+  assert {
+    condition = alltrue([
+      for name, alias in aws_lambda_alias.live :
+      alias.function_version == "7" && length(alias.routing_config) == 0 && aws_lambda_function.function[name].publish
+    ])
+    error_message = "The alias is at the newest version unless told otherwise."
+  }
+}
+
+run "a_release_comes_gradually" {
+  variables {
+    rollout = { stay_at = { service = "6" }, new_percent = 10 }
+  }
+
+  assert {
+    condition     = aws_lambda_alias.live["service"].function_version == "6" && one(aws_lambda_alias.live["service"].routing_config).additional_version_weights == tomap({ "7" = 0.1 })
+    error_message = "One in ten gets the new version."
+  }
+
+  assert {
+    condition     = aws_lambda_alias.live["restore"].function_version == "7" && length(aws_lambda_alias.live["restore"].routing_config) == 0
+    error_message = "The others are not concerned."
+  }
+}
+
+run "the_way_back" {
+  variables {
+    rollout = { stay_at = { service = "6", authorizer = "5", restore = "6" } }
+  }
+
+  assert {
+    condition     = output.live_versions == { service = "6", authorizer = "5", restore = "6" } && alltrue([for alias in values(aws_lambda_alias.live) : length(alias.routing_config) == 0])
+    error_message = "All callers are back at the versions before, and at nothing else."
+  }
+}
+
+run "a_version_is_a_number" {
+  command = plan
+
+  variables {
+    rollout = { stay_at = { service = "v1.2.3" }, new_percent = 100 }
+  }
+
+  expect_failures = [var.rollout]
+}
+
+run "the_key_id_follows_the_key" {
+  assert {
+    condition     = aws_lambda_function.function["service"].environment[0].variables["CLOUDFRONT_KEY_ID"] == aws_ssm_parameter.key_id.insecure_value && aws_ssm_parameter.key_id.insecure_value == "K1FIRST"
+    error_message = "The service is told the id that replace-cloudfront-keys.sh keeps beside the key."
+  }
+}
+
+run "a_shared_authorizer" {
+  variables {
+    shared_authorizer_arn = "arn:aws:lambda:us-east-1:444455556666:function:platform-authorizer:live"
+    user_pool             = null
+    token_pool            = null
+  }
+
+  assert {
+    condition = alltrue([
+      for scheme in values(yamldecode(aws_apigatewayv2_api.packages.body).components.securitySchemes) :
+      scheme["x-amazon-apigateway-authorizer"].authorizerUri == "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:444455556666:function:platform-authorizer:live/invocations"
+    ])
+    error_message = "The gateway asks the shared one."
+  }
+
+  assert {
+    condition     = toset(keys(aws_lambda_function.function)) == toset(["restore", "service"]) && length(aws_lambda_permission.gateway_calls_authorizer) == 0
+    error_message = "There is no authorizer of ours, and its owner says who may call the other."
+  }
+
+  assert {
+    condition     = !anytrue([for name in keys(aws_cloudwatch_metric_alarm.alarm) : startswith(name, "authorizer")])
+    error_message = "Nothing watches what is not there."
+  }
+}
+
+run "our_own_authorizer_needs_the_pools" {
+  command = plan
+
+  variables {
+    user_pool  = null
+    token_pool = null
+  }
+
+  expect_failures = [var.user_pool, var.token_pool]
 }
 
 run "environments" {
@@ -184,6 +290,14 @@ run "alarms" {
   }
 
   assert {
+    condition = alltrue([
+      aws_cloudwatch_metric_alarm.cdn.region == "us-east-1",
+      alltrue([for query in aws_cloudwatch_metric_alarm.cdn.metric_query : alltrue([for metric in query.metric : metric.dimensions == tomap({ DistributionId = "E1MOCK", Region = "Global" })])]),
+    ])
+    error_message = "The CDN's alarm is where CloudFront's metrics are, with their dimensions."
+  }
+
+  assert {
     condition     = aws_cloudwatch_metric_alarm.alarm["dead-letters"].threshold == 0 && aws_cloudwatch_metric_alarm.alarm["dead-letters"].dimensions.QueueName == "dev-packages-service-restore-dead-letters"
     error_message = "The first dead letter is told."
   }
@@ -196,5 +310,26 @@ run "alarms" {
   assert {
     condition     = alltrue([for alarm in values(aws_cloudwatch_metric_alarm.alarm) : alarm.alarm_actions == toset(var.alarm_topic_arns) && alarm.ok_actions == toset(var.alarm_topic_arns)])
     error_message = "Every alarm tells the topics when it begins and when it ends."
+  }
+}
+
+run "alarms_tell_topics_of_their_own_region" {
+  variables {
+    alarm_topic_arns = ["arn:aws:sns:us-east-1:111122223333:ops", "arn:aws:sns:eu-west-1:111122223333:ops"]
+  }
+
+  override_data {
+    target = data.aws_region.current
+    values = { region = "eu-west-1" }
+  }
+
+  assert {
+    condition     = alltrue([for alarm in values(aws_cloudwatch_metric_alarm.alarm) : alarm.alarm_actions == toset(["arn:aws:sns:eu-west-1:111122223333:ops"])])
+    error_message = "CloudWatch refuses an alarm that tells another region's topic."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.cdn.alarm_actions == toset(["arn:aws:sns:us-east-1:111122223333:ops"]) && aws_cloudwatch_metric_alarm.cdn.ok_actions == toset(["arn:aws:sns:us-east-1:111122223333:ops"])
+    error_message = "The CDN's alarm is in us-east-1."
   }
 }

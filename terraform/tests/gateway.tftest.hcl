@@ -54,7 +54,7 @@ run "routes" {
         integration.type == "aws_proxy",
         integration.httpMethod == "POST",
         integration.payloadFormatVersion == "2.0",
-        integration.uri == aws_lambda_function.function["service"].invoke_arn,
+        integration.uri == aws_lambda_alias.live["service"].invoke_arn,
       ])
     ])
     error_message = "The integration is not the service function, called by payload 2.0."
@@ -69,7 +69,7 @@ run "authorizer" {
         scheme["x-amazon-apigateway-authorizer"].enableSimpleResponses,
         scheme["x-amazon-apigateway-authorizer"].authorizerPayloadFormatVersion == "2.0",
         tonumber(scheme["x-amazon-apigateway-authorizer"].authorizerResultTtlInSeconds) == 60,
-        scheme["x-amazon-apigateway-authorizer"].authorizerUri == aws_lambda_function.function["authorizer"].invoke_arn,
+        scheme["x-amazon-apigateway-authorizer"].authorizerUri == aws_lambda_alias.live["authorizer"].invoke_arn,
         # What the cache is keyed by: an answer for one dataset must not serve another.
         strcontains(scheme["x-amazon-apigateway-authorizer"].identitySource, "$request.header.Authorization"),
         strcontains(scheme["x-amazon-apigateway-authorizer"].identitySource, "$request.querystring.dataset_id"),
@@ -79,7 +79,7 @@ run "authorizer" {
   }
 
   assert {
-    condition     = aws_lambda_permission.gateway_calls_authorizer.source_arn == "arn:aws:execute-api:us-east-1:111122223333:a1b2c3d4e5/authorizers/*"
+    condition     = one(aws_lambda_permission.gateway_calls_authorizer).source_arn == "arn:aws:execute-api:us-east-1:111122223333:a1b2c3d4e5/authorizers/*"
     error_message = "Only this API's authorizers call the function."
   }
 }
@@ -150,5 +150,29 @@ run "own_domain" {
   assert {
     condition     = one(aws_apigatewayv2_api_mapping.packages).api_mapping_key == "packages" && aws_apigatewayv2_api.packages.disable_execute_api_endpoint && output.api_url == "https://api.example.org/packages"
     error_message = "The API is beneath /packages of its domain, and nowhere else."
+  }
+
+  # What an import does not say is as it is by default afterwards: switched on.
+  assert {
+    condition     = [for server in yamldecode(aws_apigatewayv2_api.packages.body).servers : server["x-amazon-apigateway-endpoint-configuration"].disableExecuteApiEndpoint] == [true]
+    error_message = "The import switches AWS's own address on again."
+  }
+}
+
+run "without_a_domain_awss_address_stays" {
+  assert {
+    condition     = [for server in yamldecode(aws_apigatewayv2_api.packages.body).servers : server["x-amazon-apigateway-endpoint-configuration"].disableExecuteApiEndpoint] == [false] && aws_apigatewayv2_api.packages.fail_on_warnings
+    error_message = "It is the only address there is; and a warning stops the import unless told otherwise."
+  }
+}
+
+run "warnings_can_be_passed_over" {
+  variables {
+    fail_on_warnings = false
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_api.packages.fail_on_warnings == false
+    error_message = "An apply must be possible on the day that API Gateway has a new warning."
   }
 }

@@ -123,3 +123,49 @@ run "boundary" {
     error_message = "Every role has the boundary."
   }
 }
+
+run "roles_that_are_there_already" {
+  variables {
+    function_role_arns = {
+      service    = "arn:aws:iam::111122223333:role/path/given-service"
+      restore    = "arn:aws:iam::111122223333:role/given-restore"
+      authorizer = "arn:aws:iam::111122223333:role/given-authorizer"
+    }
+  }
+
+  assert {
+    condition = alltrue([
+      length(aws_iam_role.function) == 0,
+      alltrue([for name, function in aws_lambda_function.function : endswith(function.role, "/given-${name}")]),
+      alltrue([for name, policy in aws_iam_role_policy.own : policy.role == "given-${name}"]),
+      alltrue([for name, policy in aws_iam_role_policy.runtime : policy.role == "given-${name}"]),
+    ])
+    error_message = "Given roles are used, and get the policies; none is made."
+  }
+}
+
+run "an_authorizer_needs_a_role" {
+  command = plan
+
+  variables {
+    function_role_arns = { service = "arn:aws:iam::111122223333:role/s", restore = "arn:aws:iam::111122223333:role/r" }
+  }
+
+  expect_failures = [var.function_role_arns]
+}
+
+# The parameter was made with another key by the runs above, and an apply leaves it there.
+run "the_key_moves_and_the_grant_with_it" {
+  variables {
+    parameter_kms_key_arn = "arn:aws:kms:us-east-1:111122223333:key/new"
+  }
+
+  assert {
+    condition = toset(flatten([
+      for statement in jsondecode(aws_iam_role_policy.own["service"].policy).Statement : statement.Resource if statement.Sid == "DecryptTheSigningKey"
+    ])) == toset(["arn:aws:kms:us-east-1:111122223333:key/parameters", "arn:aws:kms:us-east-1:111122223333:key/new"])
+    error_message = "The service must be able to read the key before and after it is written anew."
+  }
+
+  expect_failures = [check.parameter_has_its_kms_key]
+}

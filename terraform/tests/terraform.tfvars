@@ -35,3 +35,6 @@ MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE84LtkjnWsUSJLr86dZ9uq9Z0lH54
 zZwI3sMFL6944URldOovr4FrfYkLg0FeBd7bkByxaAnxvd6GcHw3yvlFMg==
 -----END PUBLIC KEY-----
 PEM
+
+# No key. Terraform's tests do not apply an ephemeral variable that is left at its default.
+cloudfront_private_key_base64 = "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCm9ubHktdGhlLXRlc3RzLWtub3ctdGhpcwotLS0tLUVORCBQUklWQVRFIEtFWS0tLS0tCg=="

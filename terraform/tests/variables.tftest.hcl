@@ -2,24 +2,14 @@ mock_provider "aws" {
   source = "./tests/aws"
 }
 
-run "the_key_that_everybody_knows_warns" {
+run "the_first_keys_open_nothing_and_warn" {
   command = plan
 
   variables {
-    cloudfront_public_key_pem = <<-PEM
-      -----BEGIN PUBLIC KEY-----
-      MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAs+6aAouRZuoLKT4PfwUp
-      JaLe7SYKk88SYfbtNsvaDf3PrEO+ceeJHS8+1OwAr+bRE666/V8U4SdmdqJXBI7l
-      nGMgs0d9djt1/BGANBirfL6F5gk/3M5U+oKXhSfBUvg3D/LWxMoPl4A0e1+wXOrL
-      0mF3NoenCw+NSs7ahYQydwMx7Vo/abPZjfk9bpI71nhdvWb1FIuadV65xB1jOtwJ
-      W46/FDR7vAqAzrR6E7jyKnpcwAvQ4jxBR4dK+czXH70TpFpt6nJ4ywkKXnzItRct
-      9Xrd46gYqufn31PIOmJ7kr2FsthKrma+0xEr5tX0KOi6fIIsw/+q0z9nXNyS91it
-      GQIDAQAB
-      -----END PUBLIC KEY-----
-    PEM
+    cloudfront_public_key_pem = null
   }
 
-  expect_failures = [check.signing_key_is_secret]
+  expect_failures = [check.links_open]
 }
 
 run "patterns_are_no_buckets" {
@@ -47,7 +37,7 @@ run "the_database_is_in_a_vpc" {
   command = plan
 
   variables {
-    subnet_ids         = []
+    subnet_ids         = ["subnet-1", "subnet-1"]
     security_group_ids = []
   }
 
@@ -135,4 +125,24 @@ run "an_empty_list_of_buckets_is_a_mistake" {
   }
 
   expect_failures = [var.proxy_allowed_buckets]
+}
+
+run "logs_with_signed_links_need_a_bucket" {
+  command = plan
+
+  variables {
+    viewer_assets_access_log = true
+  }
+
+  expect_failures = [var.viewer_assets_access_log]
+}
+
+run "roles_are_granted_keys" {
+  command = plan
+
+  variables {
+    parameter_kms_key_arn = "alias/parameters"
+  }
+
+  expect_failures = [var.parameter_kms_key_arn]
 }

@@ -74,9 +74,8 @@ run "distribution" {
 
   assert {
     condition = alltrue([
-      one(aws_cloudfront_distribution.viewer_assets.ordered_cache_behavior).path_pattern == "*.parquet",
-      one(aws_cloudfront_distribution.viewer_assets.ordered_cache_behavior).cache_policy_id == aws_cloudfront_cache_policy.viewer_assets["parquet"].id,
-      one(aws_cloudfront_distribution.viewer_assets.ordered_cache_behavior).compress == false,
+      [for behaviour in aws_cloudfront_distribution.viewer_assets.ordered_cache_behavior : behaviour.path_pattern] == ["*.parquet", "*.PARQUET"],
+      alltrue([for behaviour in aws_cloudfront_distribution.viewer_assets.ordered_cache_behavior : behaviour.cache_policy_id == aws_cloudfront_cache_policy.viewer_assets["parquet"].id && behaviour.compress == false]),
       one(aws_cloudfront_distribution.viewer_assets.default_cache_behavior).cache_policy_id == aws_cloudfront_cache_policy.viewer_assets["other"].id,
     ])
     error_message = "The lifetimes are those of their paths."
@@ -112,6 +111,13 @@ run "distribution" {
     condition     = aws_cloudfront_response_headers_policy.viewer_assets.security_headers_config[0].strict_transport_security[0].access_control_max_age_sec >= 31536000
     error_message = "Browsers are told to use TLS for a year."
   }
+
+  assert {
+    condition = alltrue([for header in aws_cloudfront_response_headers_policy.viewer_assets.security_headers_config[0].strict_transport_security :
+      header.preload == false && header.include_subdomains == false
+    ])
+    error_message = "AWS's domain is not ours to promise anything for."
+  }
 }
 
 run "own_domain" {
@@ -125,6 +131,7 @@ run "own_domain" {
       aws_cloudfront_distribution.viewer_assets.aliases == toset(["cdn.example.org"]),
       aws_lambda_function.function["service"].environment[0].variables["CLOUDFRONT_DISTRIBUTION_DOMAIN"] == "cdn.example.org",
       output.cloudfront_distribution_domain == "cdn.example.org",
+      aws_cloudfront_response_headers_policy.viewer_assets.security_headers_config[0].strict_transport_security[0].preload,
     ])
     error_message = "With a domain of one's own, links name it and old TLS is refused."
   }
@@ -143,8 +150,8 @@ run "access_logs_without_signatures" {
   }
 
   assert {
-    condition     = one(aws_s3_bucket_logging.viewer_assets).target_bucket == "example-logs" && length(aws_cloudwatch_log_delivery.cdn) == 1
-    error_message = "Both tell the bucket."
+    condition     = length(aws_s3_bucket_logging.viewer_assets) == 0 && length(aws_cloudwatch_log_delivery.cdn) == 1
+    error_message = "The CDN tells the bucket. S3, which writes signed links, does not unless asked for."
   }
 
   assert {
@@ -164,5 +171,53 @@ run "signing_keys" {
       aws_cloudfront_key_group.viewer_assets.items == toset([aws_cloudfront_public_key.first.id]),
     ])
     error_message = "The keys are where the documentation says."
+  }
+}
+
+run "access_logs_with_signatures_if_asked_for" {
+  variables {
+    access_log_bucket        = "example-logs"
+    viewer_assets_access_log = true
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_logging.viewer_assets).target_bucket == "example-logs"
+    error_message = "Whoever wants S3's log gets it."
+  }
+}
+
+# Names that are an account's, wherever they are made: in a second region they must be others, and fit.
+run "a_second_region_in_the_same_account" {
+  variables {
+    environment       = "fifteen-letters"
+    service_name      = "a-service-of-22-letter"
+    access_log_bucket = "example-logs"
+  }
+
+  override_data {
+    target = data.aws_region.current
+    values = { region = "ap-southeast-2" }
+  }
+
+  assert {
+    condition = alltrue([for name in concat(
+      [
+        aws_cloudfront_public_key.first.name,
+        aws_cloudfront_key_group.viewer_assets.name,
+        aws_cloudfront_origin_access_control.viewer_assets.name,
+        aws_cloudfront_response_headers_policy.viewer_assets.name,
+        aws_cloudwatch_dashboard.packages.dashboard_name,
+        aws_cloudwatch_metric_alarm.cdn.alarm_name,
+        one(aws_cloudwatch_log_delivery_source.cdn).name,
+        one(aws_cloudwatch_log_delivery_destination.cdn).name,
+      ],
+      [for policy in values(aws_cloudfront_cache_policy.viewer_assets) : policy.name],
+    ) : strcontains(name, "ap-southeast-2")])
+    error_message = "A name is taken by the first region."
+  }
+
+  assert {
+    condition     = length(aws_cloudfront_origin_access_control.viewer_assets.name) <= 64 && length(one(aws_cloudwatch_log_delivery_source.cdn).name) <= 60 && length(one(aws_cloudwatch_log_delivery_destination.cdn).name) <= 60
+    error_message = "A name is too long for AWS."
   }
 }

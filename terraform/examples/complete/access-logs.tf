@@ -1,4 +1,5 @@
-# Access logs of the viewer-assets bucket and of CloudFront, kept for 90 days.
+# CloudFront's access logs, kept for 90 days. Those of the viewer-assets bucket itself, which hold signed links, may go here,
+# too: viewer_assets_access_log of the module.
 
 resource "aws_s3_bucket" "access_logs" {
   # checkov:skip=CKV_AWS_18: logs of who writes logs would have no end
@@ -44,7 +45,8 @@ resource "aws_s3_bucket_lifecycle_configuration" "access_logs" {
 }
 
 resource "aws_s3_bucket_policy" "access_logs" {
-  bucket = aws_s3_bucket.access_logs.id
+  # Known before the bucket is made, unlike its id: the module counts by whether there is a name.
+  bucket = aws_s3_bucket.access_logs.bucket
 
   policy = jsonencode({
     Version = "2012-10-17"
@@ -79,7 +81,7 @@ resource "aws_s3_bucket_policy" "access_logs" {
             "aws:SourceAccount" = data.aws_caller_identity.current.account_id
           }
           ArnLike = {
-            "aws:SourceArn" = "arn:aws:logs:us-east-1:${data.aws_caller_identity.current.account_id}:delivery-source:${var.environment}-packages-service-cdn"
+            "aws:SourceArn" = module.packages_service.cdn_log_source_arn
           }
         }
       },

@@ -1,8 +1,10 @@
-# Encrypted with a key of its own: with AWS's, CloudWatch could not write to it.
+# With a key: the bootstrap stack's, since a deploy role that makes keys would have to be let at their policies. AWS's own key
+# for SNS does not do: CloudWatch cannot use it.
 
 resource "aws_sns_topic" "alarms" {
+  # checkov:skip=CKV_AWS_26: encrypted where there is a key; what an alarm says is the name of a metric and a number
   name              = "${var.environment}-packages-service-alarms"
-  kms_master_key_id = aws_kms_key.alarms.id
+  kms_master_key_id = var.alarm_kms_key_arn
 }
 
 resource "aws_sns_topic_subscription" "email" {
@@ -11,30 +13,4 @@ resource "aws_sns_topic_subscription" "email" {
   topic_arn = aws_sns_topic.alarms.arn
   protocol  = "email"
   endpoint  = each.key
-}
-
-resource "aws_kms_key" "alarms" {
-  description         = "Alarms of packages-service (${var.environment})"
-  enable_key_rotation = true
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Sid       = "TheAccountDecidesByIam"
-        Effect    = "Allow"
-        Principal = { AWS = "arn:aws:iam::${data.aws_caller_identity.current.account_id}:root" }
-        Action    = "kms:*"
-        Resource  = "*"
-      },
-      {
-        Sid       = "CloudWatchTellsAlarms"
-        Effect    = "Allow"
-        Principal = { Service = "cloudwatch.amazonaws.com" }
-        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
-        Resource  = "*"
-        Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
-      },
-    ]
-  })
 }

@@ -3,16 +3,19 @@
 
 data "aws_caller_identity" "current" {}
 
+data "aws_partition" "current" {}
+
 module "packages_service" {
   source = "../.."
 
-  environment              = var.environment
-  platform_domain          = var.platform_domain
-  permissions_boundary_arn = var.permissions_boundary_arn
+  environment        = var.environment
+  platform_domain    = var.platform_domain
+  function_role_arns = var.function_role_arns
 
   lambda_bucket       = var.lambda_bucket
   lambda_version      = var.lambda_version
   lambda_architecture = var.lambda_architecture
+  rollout             = var.rollout
 
   subnet_ids            = var.subnet_ids
   security_group_ids    = [aws_security_group.functions.id]
@@ -28,7 +31,9 @@ module "packages_service" {
 
   viewer_assets_force_destroy = var.force_destroy
 
-  access_log_bucket   = aws_s3_bucket.access_logs.bucket
+  # From the policy and not from the bucket: logs can be delivered only where they are let in. With `depends_on` for the
+  # module, whatever changes here would make all that the module reads of AWS unknown, and what is named after it anew.
+  access_log_bucket   = aws_s3_bucket_policy.access_logs.bucket
   delete_record_table = var.delete_record_table
   changelog_queue     = var.changelog_queue
 
@@ -36,13 +41,12 @@ module "packages_service" {
   api_domain   = var.api_domain
   cdn_domain   = var.cdn_domain
 
+  cdn_web_acl_arn = var.cdn_web_acl_arn
+
   cloudfront_public_key_pem     = var.cloudfront_public_key_pem
   cloudfront_private_key_base64 = var.cloudfront_private_key_base64
 
   reserved_concurrency = var.reserved_concurrency
   throttling           = var.throttling
   alarm_topic_arns     = [aws_sns_topic.alarms.arn]
-
-  # Logs can be delivered only where they are let in.
-  depends_on = [aws_s3_bucket_policy.access_logs]
 }

@@ -2,6 +2,7 @@
 # output function_security_group_id.
 
 resource "aws_security_group" "functions" {
+  # checkov:skip=CKV2_AWS_5: the functions have it, which checkov does not see through the module
   name        = "${var.environment}-packages-service"
   description = "The functions of packages-service"
   vpc_id      = var.vpc_id

@@ -28,6 +28,16 @@ output "dead_letter_queue_url" {
   value       = module.packages_service.dead_letter_queue_url
 }
 
+output "function_versions" {
+  description = "The newest version of each function, and output live_versions what callers get."
+  value       = module.packages_service.function_versions
+}
+
+output "live_versions" {
+  description = "The version of each function that callers get."
+  value       = module.packages_service.live_versions
+}
+
 output "role_arns" {
   description = "ARNs of the functions' roles."
   value       = module.packages_service.role_arns

@@ -14,8 +14,14 @@ variable "platform_domain" {
   type        = string
 }
 
-variable "permissions_boundary_arn" {
-  description = "Output FunctionBoundaryArn of infrastructure/bootstrap.yml; its deploy role can make no role without it."
+variable "function_role_arns" {
+  description = "Output FunctionRoleArns of infrastructure/bootstrap.yml. If not set, roles are made, which the deploy role may not."
+  type        = object({ service = string, restore = string, authorizer = optional(string) })
+  default     = null
+}
+
+variable "alarm_kms_key_arn" {
+  description = "Output AlarmKeyArn of infrastructure/bootstrap.yml: what the topic of alarms is encrypted with. If not set, it is not."
   type        = string
   default     = null
 }
@@ -36,13 +42,19 @@ variable "lambda_architecture" {
   default     = "x86_64"
 }
 
+variable "rollout" {
+  description = "How callers get to a new release; at once, if not set. The module and terraform/README.md say more."
+  type        = object({ stay_at = optional(map(string), {}), new_percent = optional(number, 0) })
+  default     = {}
+}
+
 variable "vpc_id" {
   description = "The VPC of the database."
   type        = string
 }
 
 variable "subnet_ids" {
-  description = "Private subnets in it that reach AWS's services, by NAT or by VPC endpoints."
+  description = "Private subnets in it, two or more, each in another zone, that reach AWS's services by NAT or by VPC endpoints."
   type        = list(string)
 }
 
@@ -127,6 +139,12 @@ variable "cdn_domain" {
   default     = null
 }
 
+variable "cdn_web_acl_arn" {
+  description = "A web ACL (WAF) for the CDN, of the scope CLOUDFRONT, in us-east-1, if there is one."
+  type        = string
+  default     = null
+}
+
 variable "reserved_concurrency" {
   description = "Instances of each function at most; -1 reserves nothing, as a new account must."
   type        = object({ service = optional(number, 100), authorizer = optional(number, 50), restore = optional(number, 5) })
@@ -146,14 +164,15 @@ variable "alarm_emails" {
 }
 
 variable "cloudfront_public_key_pem" {
-  description = "Public key of the first apply; one that everybody knows, if not set. The module says more."
+  description = "Public key of the first apply; one whose private half nobody has, if not set. The module says more."
   type        = string
   default     = null
 }
 
 variable "cloudfront_private_key_base64" {
-  description = "Its private key: base64 of PEM."
+  description = "Its private key: base64 of PEM. By the environment, TF_VAR_cloudfront_private_key_base64: an argument is seen by others, a file is left behind."
   type        = string
   default     = null
   sensitive   = true
+  ephemeral   = true
 }
