@@ -122,6 +122,11 @@ locals {
       # Nobody renews a key by not using it.
       missing = "ignore"
     }
+    signing-key-mismatch = {
+      description = "The private key does not belong to the public key that CloudFront trusts: links to viewer assets are answered with 403. Run terraform/replace-cloudfront-keys.sh"
+      metric      = aws_cloudwatch_log_metric_filter.signing_key_mismatch.metric_transformation[0].name
+      statistic   = "Maximum"
+    }
   }
 
   alarms = {
@@ -205,6 +210,19 @@ resource "aws_cloudwatch_log_metric_filter" "restores_given_up" {
     namespace = local.prefix
     name      = "RestoresGivenUp"
     value     = "$.restores_given_up_total"
+    unit      = "Count"
+  }
+}
+
+resource "aws_cloudwatch_log_metric_filter" "signing_key_mismatch" {
+  name           = "${local.prefix}-signing-key-mismatch"
+  log_group_name = aws_cloudwatch_log_group.function["service"].name
+  pattern        = "{ $.signing_key_mismatch > 0 }"
+
+  metric_transformation {
+    namespace = local.prefix
+    name      = "SigningKeyMismatch"
+    value     = "$.signing_key_mismatch"
     unit      = "Count"
   }
 }

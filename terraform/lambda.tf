@@ -23,6 +23,7 @@ locals {
       PROXY_ALLOWED_BUCKETS            = join(",", coalesce(var.proxy_allowed_buckets, [var.viewer_assets_bucket]))
       CLOUDFRONT_DISTRIBUTION_DOMAIN   = local.cdn_domain
       CLOUDFRONT_KEY_ID                = aws_ssm_parameter.key_id.insecure_value
+      CLOUDFRONT_PUBLIC_KEY            = aws_ssm_parameter.public_key.insecure_value
       CLOUDFRONT_PRIVATE_KEY_SSM_PARAM = aws_ssm_parameter.private_key.name
       CLOUDFRONT_HASH_ALGORITHM        = var.cloudfront_hash_algorithm
       RESTORE_PACKAGE_QUEUE_URL        = aws_sqs_queue.restore.url

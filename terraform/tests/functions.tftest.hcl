@@ -167,7 +167,7 @@ run "environments" {
     condition = sort(keys(aws_lambda_function.function["service"].environment[0].variables)) == sort([
       "ENV", "PENNSIEVE_DOMAIN", "REGION", "RDS_PROXY_ENDPOINT", "POSTGRES_USER", "PENNSIEVE_DB", "LOG_LEVEL", "SSL_CERT_FILE",
       "VIEWER_ASSETS_BUCKET", "PROXY_ALLOWED_BUCKETS", "CLOUDFRONT_DISTRIBUTION_DOMAIN", "CLOUDFRONT_KEY_ID",
-      "CLOUDFRONT_PRIVATE_KEY_SSM_PARAM", "CLOUDFRONT_HASH_ALGORITHM", "RESTORE_PACKAGE_QUEUE_URL",
+      "CLOUDFRONT_PUBLIC_KEY", "CLOUDFRONT_PRIVATE_KEY_SSM_PARAM", "CLOUDFRONT_HASH_ALGORITHM", "RESTORE_PACKAGE_QUEUE_URL",
     ])
     error_message = "The service's variables are not the ones that the README lists."
   }
@@ -284,7 +284,7 @@ run "alarms" {
     condition = sort(keys(aws_cloudwatch_metric_alarm.alarm)) == sort([
       "service-errors", "service-throttles", "restore-errors", "restore-throttles", "authorizer-errors", "authorizer-throttles",
       "dead-letters", "failed-invocations", "restore-backlog", "gateway-5xx", "gateway-latency", "authorizer-latency",
-      "restores-given-up", "signing-key-age",
+      "restores-given-up", "signing-key-age", "signing-key-mismatch",
     ])
     error_message = "An alarm is missing, or is new and not in this list."
   }
