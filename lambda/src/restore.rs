@@ -17,7 +17,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use lambda_runtime::{Error, LambdaEvent};
 use packages::{
-    db::queue::list_due,
+    db::queue::list_overdue,
     id::DatasetKey,
     queue::{Queue, Sqs},
     restore::{self, MAX_ATTEMPTS, Message, Outcome, Progressed, Restorer, deliver, maintain},
@@ -38,6 +38,9 @@ const RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// How long the queue may take to be told so.
 const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a dataset waits for the message that is to come for it, before a schedule goes on with it instead.
+const OVERDUE: Duration = Duration::from_mins(1);
 
 /// Datasets that a schedule goes on with in one invocation, at most.
 const MAX_RESUMED: i64 = 100;
@@ -143,7 +146,7 @@ async fn run_task(worker: &Worker, task: Task, deadline: Deadline) -> Result<(),
     let restorer = &worker.restorer;
     match task {
         Task::Resume => {
-            for key in list_due(&restorer.db, MAX_RESUMED).await? {
+            for key in list_overdue(&restorer.db, OVERDUE, MAX_RESUMED).await? {
                 let Some(until) = deadline.for_run(Instant::now()) else { break };
                 let (workspace, dataset) = (key.workspace.0, key.dataset.0);
                 tracing::warn!(
@@ -198,7 +201,8 @@ async fn process_message(worker: &Worker, record: &Record, deadline: Deadline) -
             tracing::info!(restored, failed, "packages restored");
             match progressed {
                 Progressed::Continues(delay) => continue_later(worker, &message, delay).await,
-                // Whoever put it off has sent a message of their own; one that comes again after a failure is that message.
+                // Whoever put it off has sent a message of their own, or was a schedule, which looks again. One that comes
+                // again after a failure is that message.
                 Progressed::PutOff(delay) if attempt > 1 => continue_later(worker, &message, delay).await,
                 Progressed::Finished | Progressed::Elsewhere | Progressed::PutOff(_) => true,
             }

@@ -234,7 +234,8 @@ async fn an_order_that_the_queue_did_not_take_is_on_record() {
     let answer = ask(&function, post).await.body();
     assert_eq!(answer["success"], json!([package.node_id]), "{answer}");
     assert_eq!(stand.state(&package).await, "RESTORING");
-    // The schedule finds it.
+    // The schedule finds it, once it is overdue.
+    stand.make_due().await;
     let restore = Function::start(RESTORE, &stand.variables).await;
     restore.invoke(json!({"task": "resume"})).await.unwrap();
     assert_eq!(stand.state(&package).await, "READY");

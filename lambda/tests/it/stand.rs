@@ -126,7 +126,7 @@ impl Stand {
     pub(crate) async fn make_due(&self) {
         for table in ["restore_claims", "restore_queue"] {
             let sql = format!(
-                "UPDATE packages_service.{table} SET due_at = clock_timestamp() WHERE workspace_id = $1"
+                "UPDATE packages_service.{table} SET due_at = clock_timestamp() - interval '1 hour' WHERE workspace_id = $1"
             );
             self.workspace.client.execute(&sql, &[&self.workspace.id.0]).await.unwrap();
         }

@@ -51,7 +51,8 @@ pub(crate) async fn unblock(
            INSERT INTO packages_service.restore_failures AS known (workspace_id, package_id, reason, order_id)
            SELECT $1, package_id, $3, order_id FROM blocked WHERE state = 'DELETING'
            ON CONFLICT (workspace_id, package_id)
-           DO UPDATE SET reason = excluded.reason, order_id = excluded.order_id WHERE known.reason <> excluded.reason"#
+           DO UPDATE SET reason = excluded.reason, order_id = excluded.order_id, failed_at = now()
+           WHERE (known.reason, known.order_id) IS DISTINCT FROM (excluded.reason, excluded.order_id)"#
     );
     let params: [Param<'_>; 4] = [
         (&key.workspace.0, Type::INT4),

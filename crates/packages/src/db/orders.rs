@@ -56,6 +56,31 @@ pub async fn place_orders(
     rows.iter().filter_map(|r| row(r).transpose()).collect::<Result<_, _>>().map(Some)
 }
 
+/// Goes on with the clause of [`place_orders_sql`]: the failures of what is ordered are forgotten, and what unfinished orders
+/// have counted of them is to be counted anew.
+const WITH_RECOUNT: &str = ", forgotten AS (
+               DELETE FROM packages_service.restore_failures
+               WHERE workspace_id = $4 AND package_id IN (SELECT id FROM asked)
+               RETURNING package_id, order_id, failed_at
+           ), counted AS (
+               -- A claim has not been counted yet.
+               SELECT f.order_id, count(*) AS packages FROM forgotten f
+               CROSS JOIN LATERAL (
+                   SELECT begun_at, finished_at FROM packages_service.restore_orders o
+                   WHERE o.workspace_id = $4 AND o.package_id = f.order_id OFFSET 0
+               ) o
+               LEFT JOIN LATERAL (
+                   SELECT order_id FROM packages_service.restore_claims c
+                   WHERE c.workspace_id = $4 AND c.package_id = f.package_id OFFSET 0
+               ) claim ON true
+               WHERE o.finished_at IS NULL AND o.begun_at <= f.failed_at AND claim.order_id IS NULL
+               GROUP BY f.order_id
+           ), counted_again AS (
+               UPDATE packages_service.restore_orders o
+               SET total = greatest(o.total - counted.packages, 0), failed = greatest(o.failed - counted.packages, 0)
+               FROM counted WHERE o.workspace_id = $4 AND o.package_id = counted.order_id AND o.package_id NOT IN (SELECT id FROM asked)
+           )";
+
 fn place_orders_sql(workspace: WorkspaceId, orderable: Orderable) -> String {
     let accepted = match orderable {
         Orderable::Deleted => "p.state IN ('DELETED', 'RESTORING')",
@@ -73,7 +98,7 @@ fn place_orders_sql(workspace: WorkspaceId, orderable: Orderable) -> String {
                ORDER BY p.id FOR NO KEY UPDATE OF p
            ), marked AS (
                UPDATE "{workspace}".packages p SET state = 'RESTORING' FROM asked WHERE p.id = asked.id AND asked.moved
-           ), noted AS (
+           ){WITH_RECOUNT}, noted AS (
                INSERT INTO packages_service.restore_orders AS known
                    (workspace_id, package_id, dataset_id, user_node_id, ordered_at, updated_at)
                SELECT $4, id, $1, $5, clock_timestamp(), clock_timestamp() FROM asked
@@ -84,9 +109,11 @@ fn place_orders_sql(workspace: WorkspaceId, orderable: Orderable) -> String {
                    within_id = CASE WHEN known.finished_at IS NULL THEN known.within_id END,
                    -- The numbers of an order that had ended begin anew.
                    begun_at = CASE WHEN known.finished_at IS NULL THEN known.begun_at ELSE excluded.ordered_at END,
-                   total = CASE WHEN known.finished_at IS NULL THEN known.total ELSE 0 END,
+                   total = CASE WHEN known.finished_at IS NULL THEN greatest(known.total - coalesce(
+                               (SELECT packages FROM counted WHERE order_id = known.package_id), 0), 0) ELSE 0 END,
                    restored = CASE WHEN known.finished_at IS NULL THEN known.restored ELSE 0 END,
-                   failed = CASE WHEN known.finished_at IS NULL THEN known.failed ELSE 0 END,
+                   failed = CASE WHEN known.finished_at IS NULL THEN greatest(known.failed - coalesce(
+                               (SELECT packages FROM counted WHERE order_id = known.package_id), 0), 0) ELSE 0 END,
                    bytes = CASE WHEN known.finished_at IS NULL THEN known.bytes ELSE 0 END
            ), set_apart AS (
                -- Nor do those of orders inside it that had ended count for it any more.
@@ -98,16 +125,6 @@ fn place_orders_sql(workspace: WorkspaceId, orderable: Orderable) -> String {
                UPDATE packages_service.restore_claims c
                SET is_ordered = true, attempts = 0, due_at = '-infinity', claimed_at = clock_timestamp()
                FROM asked WHERE c.workspace_id = $4 AND c.package_id = asked.id AND asked.moved
-           ), forgotten AS (
-               DELETE FROM packages_service.restore_failures
-               WHERE workspace_id = $4 AND package_id IN (SELECT id FROM asked)
-               RETURNING order_id, failed_at
-           ), counted_again AS (
-               -- What the order around it has counted as failed is to be counted anew.
-               UPDATE packages_service.restore_orders o SET total = o.total - n.packages, failed = o.failed - n.packages
-               FROM (SELECT order_id, min(failed_at) AS failed_at, count(*) AS packages FROM forgotten GROUP BY order_id) n
-               WHERE o.workspace_id = $4 AND o.package_id = n.order_id AND o.finished_at IS NULL AND o.begun_at <= n.failed_at
-                 AND o.package_id NOT IN (SELECT id FROM asked)
            ), queued AS (
                INSERT INTO packages_service.restore_queue AS known (workspace_id, dataset_id)
                SELECT $4, $1 WHERE EXISTS (SELECT 1 FROM asked)
@@ -183,6 +200,10 @@ pub async fn adopt(db: &Db, message: &Message) -> Result<bool, Error> {
                    total = 0, restored = 0, failed = 0, bytes = 0, within_id = NULL
                WHERE known.finished_at IS NOT NULL
                RETURNING 1
+           ), set_apart AS (
+               UPDATE packages_service.restore_orders inner_order SET within_id = NULL
+               WHERE inner_order.workspace_id = $1 AND inner_order.within_id = $2 AND inner_order.finished_at IS NOT NULL
+                 AND EXISTS (SELECT 1 FROM noted)
            ), queued AS (
                -- Also for an order that a former version has put on record, which knew no queue.
                INSERT INTO packages_service.restore_queue AS known (workspace_id, dataset_id)
@@ -217,12 +238,13 @@ pub(crate) async fn finish_orders(db: &Db, key: DatasetKey) -> Result<u64, Error
                    SELECT open.package_id, open.within_id FROM open
                    LEFT JOIN LATERAL (
                        SELECT true AS is_holding FROM packages_service.restore_claims c
-                       WHERE c.workspace_id = $1 AND c.order_id = open.package_id LIMIT 1
+                       WHERE c.workspace_id = $1 AND c.order_id = open.package_id AND c.dataset_id = $2 LIMIT 1
                    ) its ON true
                    LEFT JOIN LATERAL (
                        -- An ordered folder may be held by the order around it.
                        SELECT true AS is_held FROM packages_service.restore_claims c
-                       WHERE c.workspace_id = $1 AND c.package_id = open.package_id AND c.order_id IS NOT NULL OFFSET 0
+                       WHERE c.workspace_id = $1 AND c.package_id = open.package_id AND c.dataset_id = $2
+                         AND c.order_id IS NOT NULL OFFSET 0
                    ) own ON true
                    WHERE open.claimed_at IS NULL OR is_holding OR is_held
                    UNION
@@ -234,9 +256,10 @@ pub(crate) async fn finish_orders(db: &Db, key: DatasetKey) -> Result<u64, Error
                )
                UPDATE packages_service.restore_orders o
                SET finished_at = clock_timestamp(), updated_at = clock_timestamp()
-               FROM open LEFT JOIN held USING (package_id)
-               WHERE o.workspace_id = $1 AND o.package_id = open.package_id AND o.finished_at IS NULL
-                 AND o.claimed_at IS NOT NULL AND held.package_id IS NULL
+               FROM (SELECT package_id FROM open EXCEPT SELECT package_id FROM held) ended
+               WHERE o.workspace_id = $1 AND o.package_id = ended.package_id AND o.claimed_at IS NOT NULL
+                 -- Put so that the index of open orders does not serve it: there may be more of them than the planner believes.
+                 AND (o.finished_at IS NULL) IS TRUE
                RETURNING 1";
     Ok(db.query(sql, &dataset_params(&key)).await?.len() as u64)
 }
@@ -296,6 +319,16 @@ pub(crate) async fn fail_orders(
     let sql = format!(
         r#"WITH failed AS (
                SELECT id, reason FROM unnest($2::int[], $3::text[]) AS failed (id, reason)
+               -- What an order holds from before decides about itself, and so about the order.
+               LEFT JOIN LATERAL (
+                   SELECT true AS is_holding FROM packages_service.restore_claims c
+                   WHERE c.workspace_id = $1 AND c.order_id = failed.id LIMIT 1
+               ) holding ON true
+               LEFT JOIN LATERAL (
+                   SELECT true AS is_held FROM packages_service.restore_claims c
+                   WHERE c.workspace_id = $1 AND c.package_id = failed.id AND c.order_id IS NOT NULL OFFSET 0
+               ) held ON true
+               WHERE is_holding IS NULL AND is_held IS NULL
            ), released AS (
                UPDATE "{workspace}".packages p SET state = 'DELETED' FROM failed
                WHERE p.id = failed.id AND p.state = 'RESTORING'
@@ -319,7 +352,7 @@ pub(crate) async fn fail_orders(
 pub(crate) async fn forget_purged_orders(tx: &Tx<'_>, key: DatasetKey) -> Result<(), Error> {
     let workspace = key.workspace;
     let sql = format!(
-        r#"WITH purged AS (
+        r#"WITH purged AS MATERIALIZED (
                -- Looked up one by one: with many orders the planner would rather go through all packages.
                SELECT o.package_id FROM packages_service.restore_orders o
                LEFT JOIN LATERAL (
@@ -329,7 +362,7 @@ pub(crate) async fn forget_purged_orders(tx: &Tx<'_>, key: DatasetKey) -> Result
                WHERE o.workspace_id = $1 AND o.dataset_id = $2 AND o.finished_at IS NULL AND p.is_there IS NULL
            )
            DELETE FROM packages_service.restore_orders o USING purged
-           WHERE o.workspace_id = $1 AND o.package_id = purged.package_id AND o.finished_at IS NULL"#
+           WHERE o.workspace_id = $1 AND o.package_id = purged.package_id AND (o.finished_at IS NULL) IS TRUE"#
     );
     tx.query(&sql, &dataset_params(&key)).await.map(drop)
 }

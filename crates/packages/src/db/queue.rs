@@ -205,12 +205,13 @@ pub async fn postpone(db: &Db, lease: Lease, delay: Duration, counts: bool) -> R
     row.map_or(Ok(0), |row| Ok(u32::try_from(row.try_get::<_, i32>(0)?).unwrap_or_default()))
 }
 
-/// The datasets that are due and that nobody works on, the longest due first, `limit` at most.
-pub async fn list_due(db: &Db, limit: i64) -> Result<Vec<DatasetKey>, Error> {
+/// The datasets that have been due for so long and that nobody works on, the longest due first, `limit` at most.
+pub async fn list_overdue(db: &Db, overdue: Duration, limit: i64) -> Result<Vec<DatasetKey>, Error> {
     let sql = "SELECT workspace_id, dataset_id FROM packages_service.restore_queue
-               WHERE due_at <= clock_timestamp() AND (leased_until IS NULL OR leased_until <= clock_timestamp())
+               WHERE due_at <= clock_timestamp() - $2::float8 * interval '1 second' AND (leased_until IS NULL OR leased_until <= clock_timestamp())
                ORDER BY due_at LIMIT $1";
-    db.query(sql, &[(&limit, Type::INT8)]).await?.iter().map(key).collect()
+    let overdue = overdue.as_secs_f64();
+    db.query(sql, &[(&limit, Type::INT8), (&overdue, Type::FLOAT8)]).await?.iter().map(key).collect()
 }
 
 /// How many datasets wait in the queue, and how many are worked on.

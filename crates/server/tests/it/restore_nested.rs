@@ -149,3 +149,76 @@ async fn numbers_begin_anew_with_a_new_order() {
     );
     assert_all_restored(&app, &tree).await;
 }
+
+#[tokio::test]
+async fn what_waits_for_its_deletion_is_counted_once_when_it_is_ordered_by_itself() {
+    let mut app = TestApp::start().await;
+    app.restorer.limits.blocked_delay = std::time::Duration::from_millis(10);
+    let tree = Tree::trashed(&app).await;
+    app.workspace.set_state(&tree.c, "DELETING").await.unwrap();
+    order(&app, &tree.outer).await;
+    app.run().await.unwrap();
+    app.workspace.set_state(&tree.c, "DELETED").await.unwrap();
+    order(&app, &tree.c).await;
+    app.work().await;
+    assert_all_restored(&app, &tree).await;
+    assert_eq!(numbers(&app, &tree.outer).await, json!([4, 4, 0, 6]));
+    assert_eq!(numbers(&app, &tree.c).await, json!([1, 1, 0, 3]));
+}
+
+/// An order whose files S3 does not show yet.
+async fn order_and_fail(app: &TestApp, package: &Package) {
+    app.faults.fail("ListObjectVersions", 1000, Failure::InternalError);
+    order(app, package).await;
+    app.run().await.unwrap();
+    app.faults.reset();
+}
+
+#[tokio::test]
+async fn an_order_that_lost_its_packages_to_another_ends_with_what_it_has() {
+    let app = TestApp::start().await;
+    let tree = Tree::trashed(&app).await;
+    order_and_fail(&app, &tree.b).await;
+    app.workspace.set_state(&tree.b, "DELETED").await.unwrap();
+    order(&app, &tree.outer).await;
+    app.work().await;
+    for package in [&tree.outer, &tree.b] {
+        let progress = app.progress(&app.token("viewer").await, package).await;
+        let number = |name: &str| progress[name].as_i64().unwrap();
+        assert_eq!(progress["order"], "finished");
+        assert_eq!(number("total"), number("restored") + number("failures"), "{progress}");
+    }
+    app.assert_idle().await;
+}
+
+#[tokio::test]
+async fn a_package_that_failed_is_counted_once_when_it_is_ordered_again_with_the_folder_around_it() {
+    let app = TestApp::start().await;
+    let tree = Tree::trashed(&app).await;
+    app.faults.fail_key(&app.keys(&tree.c).await[0], 1000, Failure::AccessDenied);
+    app.faults.fail_key(&app.keys(&tree.b).await[0], 1000, Failure::SlowDown);
+    order(&app, &tree.outer).await;
+    app.run().await.unwrap();
+    app.faults.reset();
+    let token = app.token("editor").await;
+    app.order(&token, &[&tree.outer.node_id, &tree.c.node_id]).await;
+    app.work().await;
+    assert_all_restored(&app, &tree).await;
+    assert_eq!(numbers(&app, &tree.outer).await, json!([4, 4, 0, 6]));
+}
+
+#[tokio::test]
+async fn an_order_that_holds_packages_does_not_end_before_they_are_decided_on() {
+    let app = TestApp::start().await;
+    let tree = Tree::trashed(&app).await;
+    order_and_fail(&app, &tree.outer).await;
+    order(&app, &tree.outer).await;
+    app.workspace.set_state(&tree.outer, "DELETED").await.unwrap();
+    app.work().await;
+    app.assert_idle().await;
+    order(&app, &tree.outer).await;
+    app.work().await;
+    assert_all_restored(&app, &tree).await;
+    let progress = app.progress(&app.token("viewer").await, &tree.outer).await;
+    assert_eq!(progress["total"], progress["restored"], "{progress}");
+}

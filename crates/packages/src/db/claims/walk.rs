@@ -49,9 +49,9 @@ fn with_trees(workspace: WorkspaceId) -> String {
                SELECT up.id, placed.depth + 1, coalesce(o.package_id, placed.within_id)
                FROM placed JOIN up ON up.parent_id = placed.id
                LEFT JOIN LATERAL (
-                   SELECT package_id FROM packages_service.restore_orders o
-                   WHERE o.workspace_id = $1 AND o.package_id = placed.id AND o.dataset_id = $2 AND o.finished_at IS NULL OFFSET 0
-               ) o ON true
+                   SELECT package_id, dataset_id, finished_at FROM packages_service.restore_orders o
+                   WHERE o.workspace_id = $1 AND o.package_id = placed.id OFFSET 0
+               ) o ON o.dataset_id = $2 AND o.finished_at IS NULL
            ), started AS (
                -- A package that was deleted again since it was ordered is not RESTORING any more.
                SELECT ordered.id, ordered.state, ordered.type, placed.depth, placed.within_id
@@ -59,22 +59,22 @@ fn with_trees(workspace: WorkspaceId) -> String {
                WHERE ordered.state = 'RESTORING' OR ordered.state <> ALL ($3)
            ), down AS (
                -- above_id: the nearest order above. Nobody can have asked for a package without a node id.
-               SELECT id, within_id AS above_id, true AS is_ordered, within_id IS NOT NULL AS is_inner, depth, state, type,
-                      NULL::int AS parent_id
+               SELECT id, within_id AS above_id, true AS is_ordered, depth, state, type, NULL::int AS parent_id
                FROM started
                UNION ALL
-               SELECT p.id, CASE WHEN down.is_ordered THEN down.id ELSE down.above_id END, o.package_id IS NOT NULL, down.is_inner,
+               SELECT p.id, CASE WHEN down.is_ordered THEN down.id ELSE down.above_id END, o.package_id IS NOT NULL,
                       down.depth + 1, p.state, p.type, down.id
                FROM down CROSS JOIN LATERAL (
                    SELECT id, node_id, state::text, type::text FROM "{workspace}".packages p
                    WHERE p.parent_id = down.id AND p.dataset_id = $2 OFFSET 0
                ) p
-               -- Looked up, as the planner would go through a list of the orders once for every package.
+               -- Looked up by the key alone: with more conditions the planner would go through all open orders for every package,
+               -- where it believes that there are few.
                LEFT JOIN LATERAL (
-                   SELECT package_id, claimed_at FROM packages_service.restore_orders o
+                   SELECT package_id, claimed_at, dataset_id, finished_at FROM packages_service.restore_orders o
                    WHERE p.state NOT IN ('UNAVAILABLE', 'DELETING', 'DELETED') AND o.workspace_id = $1 AND o.package_id = p.id
-                     AND o.dataset_id = $2 AND o.finished_at IS NULL OFFSET 0
-               ) o ON true
+                   OFFSET 0
+               ) o ON o.dataset_id = $2 AND o.finished_at IS NULL
                -- One whose order is not claimed for yet has a walk of its own.
                WHERE p.node_id LIKE 'N:%' AND (o.package_id IS NULL OR o.claimed_at IS NOT NULL)
            )"#
@@ -88,7 +88,7 @@ fn with_claims(workspace: WorkspaceId) -> String {
         r#", positioned AS (
                -- Folders from the top down, then files as S3 lists them: neighbours there are asked for together. An ordered
                -- folder inside another one is held by the order around it, which counts it.
-               SELECT down.id, down.is_ordered, down.is_inner, down.state,
+               SELECT down.id, down.is_ordered, down.state, down.type,
                       CASE WHEN down.is_ordered AND (down.type <> 'Collection' OR down.above_id IS NULL) THEN down.id
                            ELSE down.above_id END AS order_id,
                       row_number() OVER (ORDER BY CASE WHEN file.s3_key IS NULL OR parents.id IS NOT NULL THEN down.depth END
@@ -111,13 +111,13 @@ fn with_claims(workspace: WorkspaceId) -> String {
                WHERE known.order_id IS DISTINCT FROM excluded.order_id
                RETURNING package_id, order_id
            ), lost AS (
-               -- What an order around these held until now.
+               -- What other orders held until now, where they counted it: a folder is not counted by its own order.
                SELECT known.order_id FROM positioned CROSS JOIN LATERAL (
                    SELECT order_id FROM packages_service.restore_claims c
                    WHERE c.workspace_id = $1 AND c.package_id = positioned.id
-                     AND c.order_id NOT IN (positioned.order_id, positioned.id) OFFSET 0
+                     AND c.order_id <> positioned.order_id
+                     AND (c.order_id <> positioned.id OR positioned.type <> 'Collection') OFFSET 0
                ) known
-               WHERE positioned.is_inner
            )"#
     )
 }
@@ -129,10 +129,15 @@ const WITH_CHANGES: &str = r", tried_again AS (
                    SELECT order_id, failed_at FROM packages_service.restore_failures f
                    WHERE f.workspace_id = $1 AND f.package_id = claimed.package_id OFFSET 0
                ) failure
-               JOIN packages_service.restore_orders o ON o.workspace_id = $1 AND o.package_id = failure.order_id
-                   AND o.finished_at IS NULL AND o.begun_at <= failure.failed_at
-               WHERE NOT EXISTS (SELECT 1 FROM packages_service.restore_claims c
-                                 WHERE c.workspace_id = $1 AND c.package_id = claimed.package_id AND c.order_id IS NOT NULL)
+               CROSS JOIN LATERAL (
+                   SELECT begun_at, finished_at FROM packages_service.restore_orders o
+                   WHERE o.workspace_id = $1 AND o.package_id = failure.order_id OFFSET 0
+               ) o
+               LEFT JOIN LATERAL (
+                   SELECT order_id FROM packages_service.restore_claims c
+                   WHERE c.workspace_id = $1 AND c.package_id = claimed.package_id OFFSET 0
+               ) known ON true
+               WHERE o.finished_at IS NULL AND o.begun_at <= failure.failed_at AND known.order_id IS NULL
            ), changes AS (
                -- A folder's order counts what lies beneath it, and not the folder.
                SELECT c.order_id AS id, 1 AS packages, 0 AS failed, NULL::int AS within_id
@@ -162,7 +167,9 @@ pub(crate) async fn claim_trees(tx: &Tx<'_>, key: DatasetKey) -> Result<Vec<Clai
                -- One that was ordered again since this began is walked again.
                SET claimed_at = CASE WHEN ordered.id IS NULL THEN o.claimed_at
                                      WHEN o.ordered_at = ordered.ordered_at THEN clock_timestamp() END,
-                   updated_at = clock_timestamp(), total = o.total + changed.packages, failed = o.failed + changed.failed,
+                   updated_at = clock_timestamp(),
+                   -- A former version, which may run beside this one, does not tell when it began to count.
+                   total = greatest(o.total + changed.packages, 0), failed = greatest(o.failed + changed.failed, 0),
                    within_id = coalesce(changed.within_id, o.within_id)
                FROM changed LEFT JOIN ordered USING (id)
                WHERE o.workspace_id = $1 AND o.package_id = changed.id

@@ -75,6 +75,16 @@ impl Plans {
         self.heard.0.lock().unwrap().iter().map(text).collect()
     }
 
+    /// The node that looked at the most rows of a table, and how many those were.
+    pub(super) fn most_effort(&self) -> (f64, String) {
+        let heard = self.heard.0.lock().unwrap();
+        let efforts = heard.iter().flat_map(|statement| {
+            nodes(&statement["Plan"]).into_iter().map(move |node| (effort(node), (node, statement)))
+        });
+        let (effort, (node, statement)) = efforts.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
+        (effort, format!("{} of {}", described(node), text(statement)))
+    }
+
     /// Where a statement so far has read the whole of a tenant's large table: its rows one after another, or all of an
     /// index. What the planner prepared for and did not do is not among them.
     pub(super) fn whole_scans(&self, workspace: WorkspaceId) -> Vec<String> {
@@ -89,6 +99,16 @@ impl Plans {
 
 fn text(statement: &Value) -> String {
     statement["Query Text"].as_str().unwrap_or_default().to_owned()
+}
+
+/// How many rows of a table a node has looked at in all, those that it then left out included; a look that finds nothing
+/// counts as one.
+fn effort(node: &Value) -> f64 {
+    if node["Relation Name"].is_null() || node["Node Type"] == "ModifyTable" {
+        return 0.0;
+    }
+    let number = |name: &str| node[name].as_f64().unwrap_or_default();
+    number("Actual Loops") * (number("Actual Rows") + number("Rows Removed by Filter")).max(1.0)
 }
 
 /// A node of a plan and all beneath it.
