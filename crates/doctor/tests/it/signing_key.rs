@@ -29,7 +29,7 @@ async fn a_key_that_cannot_be_used_is_told() {
 #[tokio::test]
 async fn a_key_that_everybody_has_is_told() {
     let scene = Scene::start().await;
-    let variables = concat!(env!("CARGO_MANIFEST_DIR"), "/../../terraform/variables.tf");
+    let variables = concat!(env!("CARGO_MANIFEST_DIR"), "/../../terraform/ssm.tf");
     let variables = std::fs::read_to_string(variables).unwrap();
     let default = variables.split('"').find(|text| text.starts_with("LS0tLS1CRUdJTi")).unwrap();
     std::fs::write(scene.dir.path().join("key.pem"), default).unwrap();
