@@ -92,10 +92,16 @@ fn place_orders_sql(workspace: WorkspaceId, orderable: Orderable) -> String {
         r#"WITH dataset AS (
                SELECT id FROM "{workspace}".datasets WHERE id = $1 AND node_id = $2
            ), asked AS (
-               SELECT {COLUMNS}, p.state = 'DELETED' AS moved
-               FROM dataset JOIN "{workspace}".packages p ON p.dataset_id = dataset.id
-               WHERE p.node_id = ANY ($3) AND {accepted}
-               ORDER BY p.id FOR NO KEY UPDATE OF p
+               SELECT p.* FROM (
+                   SELECT DISTINCT p.id FROM dataset CROSS JOIN unnest($3::text[]) AS named (node_id) CROSS JOIN LATERAL (
+                       SELECT id FROM "{workspace}".packages p
+                       WHERE p.node_id = named.node_id AND p.dataset_id = dataset.id OFFSET 0
+                   ) p ORDER BY p.id
+               ) named
+               CROSS JOIN LATERAL (
+                   SELECT {COLUMNS}, p.state = 'DELETED' AS moved FROM "{workspace}".packages p
+                   WHERE p.id = named.id AND {accepted} FOR NO KEY UPDATE
+               ) p
            ), marked AS (
                UPDATE "{workspace}".packages p SET state = 'RESTORING' FROM asked WHERE p.id = asked.id AND asked.moved
            ){WITH_RECOUNT}, noted AS (

@@ -1,7 +1,10 @@
 //! A way to Postgres that writes down how each statement was carried out: `auto_explain` tells the client as a notice
 //! ("Message Formats", and the chapter on `auto_explain`, in PostgreSQL's manual).
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use packages::{db::Db, id::WorkspaceId};
 use serde_json::Value;
@@ -58,9 +61,9 @@ impl Plans {
         Self { config, heard }
     }
 
-    /// The database by this way.
+    /// The database by this way. Counting what each node does takes its time.
     pub(super) fn db(&self) -> Db {
-        Db::new(self.config.clone(), 4).unwrap()
+        Db::new(self.config.clone(), 4).unwrap().with_statement_timeout(Duration::from_mins(5))
     }
 
     /// A connection by this way.
