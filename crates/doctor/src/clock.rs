@@ -19,16 +19,16 @@ const WARN_SECONDS: u64 = 30;
 const FAIL_SECONDS: u64 = 300;
 
 /// Asks the first of these URLs that answers.
-pub(crate) async fn check(http: &Http, urls: &[String], now: impl Fn() -> u64) -> Check {
+pub(crate) async fn check_clock(http: &Http, urls: &[String], now: impl Fn() -> u64) -> Check {
     for url in urls {
-        if let Some(theirs) = ask(http, url).await {
-            return compare(now(), theirs);
+        if let Some(theirs) = fetch_date(http, url).await {
+            return compare_clocks(now(), theirs);
         }
     }
     Check::skipped("clock", "nobody that could be asked told the time")
 }
 
-fn compare(ours: u64, theirs: u64) -> Check {
+fn compare_clocks(ours: u64, theirs: u64) -> Check {
     let seconds = ours.abs_diff(theirs);
     let found = format!("{seconds} s {} that of AWS", if ours > theirs { "ahead of" } else { "behind" });
     let advice = "set the clock, by NTP: AWS refuses signatures that are five minutes off, and links end at another time";
@@ -41,7 +41,7 @@ fn compare(ours: u64, theirs: u64) -> Check {
     }
 }
 
-async fn ask(http: &Http, url: &str) -> Option<u64> {
+async fn fetch_date(http: &Http, url: &str) -> Option<u64> {
     let request = Request::head(url).body(Full::<Bytes>::default()).ok()?;
     let answer = tokio::time::timeout(TIMEOUT, http.send(request)).await.ok()?.ok()?;
     read_date(answer.headers())
@@ -75,11 +75,11 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_off_is_told() {
-        let status = |ours| compare(ours, 1000).status;
+        let status = |ours| compare_clocks(ours, 1000).status;
         assert_eq!(
             [status(1000), status(970), status(1031), status(700), status(1301)],
             [Status::Ok, Status::Ok, Status::Warning, Status::Warning, Status::Failure,]
         );
-        assert!(compare(1301, 1000).found.starts_with("301 s ahead"));
+        assert!(compare_clocks(1301, 1000).found.starts_with("301 s ahead"));
     }
 }

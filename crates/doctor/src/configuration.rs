@@ -24,7 +24,7 @@ fn meaning(text: &str) -> String {
 }
 
 /// The line for a complete configuration.
-pub(crate) fn complete(platform: &Platform) -> Check {
+pub(crate) fn check_complete(platform: &Platform) -> Check {
     let Platform { env, region, .. } = platform;
     Check::ok("variables", format!("complete, for the environment {env} in {region}"))
 }

@@ -9,7 +9,7 @@ use packages::{
         self, Db,
         inspection::{
             Lookup, MissingPrivilege, Purpose, SampleFile, explain_lookups, find_largest_workspace,
-            find_missing_privileges, find_schema_gaps, grants, list_sample_files, load_backlog,
+            find_missing_privileges, find_schema_gaps, grant_statements, list_sample_files, load_backlog,
             load_server_info,
         },
     },
@@ -21,19 +21,11 @@ use crate::report::Check;
 /// How long a connection with its first statement, and any statement after it, may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the role should have set (terraform/README.md, "First apply").
-const SETTINGS: [(&str, &str); 4] = [
-    ("lock_timeout", "10s"),
-    ("statement_timeout", "5min"),
-    ("idle_in_transaction_session_timeout", "60s"),
-    ("jit", "off"),
-];
-
 /// What to do where a statement fails that only looks.
 const ASK_OWNER: &str = "show this to the database's owner";
 
 /// Looks at what these purposes need. The files are some that other checks can look for.
-pub(crate) async fn check(builder: &Builder, purposes: &[Purpose]) -> (Vec<Check>, Vec<SampleFile>) {
+pub(crate) async fn check_database(builder: &Builder, purposes: &[Purpose]) -> (Vec<Check>, Vec<SampleFile>) {
     let settings = &builder.platform().database;
     let db = match builder.single_connection_db() {
         Ok(db) => db.with_statement_timeout(TIMEOUT),
@@ -97,15 +89,15 @@ fn check_tls(settings: &config::Database) -> Check {
     Check::ok("encryption", found)
 }
 
-fn check_settings(role: &str, unset: &[String]) -> Check {
+fn check_settings(role: &str, unset: &[(&str, &str)]) -> Check {
     if unset.is_empty() {
         return Check::ok("settings of the role", "the limits of time are set, and no statement is compiled");
     }
-    let value =
-        |name: &str| SETTINGS.iter().find(|(setting, _)| *setting == name).map_or("5min", |(_, value)| value);
-    let set = unset.iter().map(|name| format!("ALTER ROLE {role} SET {name} = '{}'", value(name)));
-    let advice = format!("as an administrator: {}", set.collect::<Vec<_>>().join("; "));
-    Check::warning("settings of the role", format!("not set: {}", unset.join(", ")), advice)
+    let names: Vec<&str> = unset.iter().map(|(name, _)| *name).collect();
+    let set: Vec<String> =
+        unset.iter().map(|(name, value)| format!("ALTER ROLE {role} SET {name} = '{value}'")).collect();
+    let advice = format!("as an administrator: {}", set.join("; "));
+    Check::warning("settings of the role", format!("not set: {}", names.join(", ")), advice)
 }
 
 async fn check_privileges(db: &Db, purpose: Purpose, role: &str) -> Check {
@@ -115,17 +107,17 @@ async fn check_privileges(db: &Db, purpose: Purpose, role: &str) -> Check {
         Err(error) => return Check::failure(name, error.to_string(), ASK_OWNER),
     };
     let Some(first) = missing.first() else { return Check::ok(name, "all that its statements need") };
-    let found: Vec<String> = missing.iter().map(describe).collect();
+    let found: Vec<String> = missing.iter().map(describe_missing).collect();
     let workspace = first.table.split('.').next().unwrap_or_default();
     let advice = if missing.iter().all(|one| one.is_absent) {
         "is this the platform's database, and are its tables and ours there? packages-service schema prints ours".to_owned()
     } else {
-        format!("as the owner, for each workspace: {}", grants(purpose, workspace, role).join("; "))
+        format!("as the owner, for each workspace: {}", grant_statements(purpose, workspace, role).join("; "))
     };
     Check::failure(name, found.join(", "), advice)
 }
 
-fn describe(missing: &MissingPrivilege) -> String {
+fn describe_missing(missing: &MissingPrivilege) -> String {
     let MissingPrivilege { table, privilege, places, is_absent } = missing;
     let more = if *places > 1 { format!(" and {} more", places - 1) } else { String::new() };
     if *is_absent { format!("no table {table}{more}") } else { format!("no {privilege} on {table}{more}") }

@@ -9,7 +9,7 @@ use packages::{
 use crate::{CLOCK, network::Endpoint, pools::pools};
 
 /// One of each name: hosts share places.
-pub(crate) fn distinct(endpoints: Vec<Endpoint>) -> Vec<Endpoint> {
+pub(crate) fn unique_endpoints(endpoints: Vec<Endpoint>) -> Vec<Endpoint> {
     let mut distinct: Vec<Endpoint> = Vec::new();
     for endpoint in endpoints {
         if !distinct.iter().any(|known| known.name == endpoint.name) {

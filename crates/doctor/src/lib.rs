@@ -52,8 +52,9 @@ const CLOCK: Clock = Clock::System;
 pub async fn check_service(lookup: Lookup<'_>, builder: &Builder, config: &Service) -> Report {
     let mut report = Report::default();
     let platform = builder.platform();
-    report.push("Configuration", service_configuration(lookup, platform, config));
-    let (checks, reached) = network::check(service_endpoints(builder, config).await).await;
+    let own = service_variables(platform, config);
+    report.push("Configuration", complete_configuration(lookup, platform, own));
+    let (checks, reached) = network::check_endpoints(service_endpoints(builder, config).await).await;
     report.push("Network", checks);
     let purposes = [Purpose::Links, Purpose::Trash, Purpose::Orders];
     let samples = push_database(&mut report, builder, &reached, &purposes).await;
@@ -61,7 +62,7 @@ pub async fn check_service(lookup: Lookup<'_>, builder: &Builder, config: &Servi
     if let Some(url) = &config.queue
         && reached.has("sqs")
     {
-        report.push("Restores", orders(builder, url).await);
+        report.push("Restores", check_order_queue(builder, url).await);
     }
     push_clock(&mut report, builder, &reached, service_urls(builder, config).await).await;
     report
@@ -70,8 +71,9 @@ pub async fn check_service(lookup: Lookup<'_>, builder: &Builder, config: &Servi
 /// What deciding about tokens needs.
 pub async fn check_authorizer(lookup: Lookup<'_>, builder: &Builder, config: &Authorize) -> Report {
     let mut report = Report::default();
-    report.push("Configuration", authorizer_configuration(lookup, builder.platform(), config));
-    let (checks, reached) = network::check(authorizer_endpoints(builder, config)).await;
+    let own = authorizer_variables(builder.platform(), config);
+    report.push("Configuration", complete_configuration(lookup, builder.platform(), own));
+    let (checks, reached) = network::check_endpoints(authorizer_endpoints(builder, config)).await;
     report.push("Network", checks);
     push_database(&mut report, builder, &reached, &[Purpose::Roles]).await;
     push_pools(&mut report, builder, config, &reached).await;
@@ -82,8 +84,9 @@ pub async fn check_authorizer(lookup: Lookup<'_>, builder: &Builder, config: &Au
 /// What carrying restores out needs.
 pub async fn check_restore(lookup: Lookup<'_>, builder: &Builder, config: &Restore) -> Report {
     let mut report = Report::default();
-    report.push("Configuration", restore_configuration(lookup, builder.platform(), config));
-    let (checks, reached) = network::check(restore_endpoints(builder, config)).await;
+    let own = restore_variables(builder.platform(), config);
+    report.push("Configuration", complete_configuration(lookup, builder.platform(), own));
+    let (checks, reached) = network::check_endpoints(restore_endpoints(builder, config)).await;
     report.push("Network", checks);
     let samples = push_database(&mut report, builder, &reached, &[Purpose::Restores]).await;
     push_restore(&mut report, builder, (config, &samples), &reached).await;
@@ -91,24 +94,11 @@ pub async fn check_restore(lookup: Lookup<'_>, builder: &Builder, config: &Resto
     report
 }
 
-fn service_configuration(lookup: Lookup<'_>, platform: &Platform, config: &Service) -> Vec<Check> {
-    let mut checks = vec![configuration::complete(platform)];
+/// What a function was told: all of it, or it would not have started.
+fn complete_configuration(lookup: Lookup<'_>, platform: &Platform, own: Vec<Check>) -> Vec<Check> {
+    let mut checks = vec![configuration::check_complete(platform)];
     checks.extend(configuration::check_platform(lookup, platform));
-    checks.extend(service_variables(platform, config));
-    checks
-}
-
-fn authorizer_configuration(lookup: Lookup<'_>, platform: &Platform, config: &Authorize) -> Vec<Check> {
-    let mut checks = vec![configuration::complete(platform)];
-    checks.extend(configuration::check_platform(lookup, platform));
-    checks.extend(authorizer_variables(platform, config));
-    checks
-}
-
-fn restore_configuration(lookup: Lookup<'_>, platform: &Platform, config: &Restore) -> Vec<Check> {
-    let mut checks = vec![configuration::complete(platform)];
-    checks.extend(configuration::check_platform(lookup, platform));
-    checks.extend(restore_variables(platform, config));
+    checks.extend(own);
     checks
 }
 
@@ -142,7 +132,7 @@ async fn push_database(
     if !reached.has("database") {
         return Vec::new();
     }
-    let (checks, samples) = Box::pin(database::check(builder, purposes)).await;
+    let (checks, samples) = Box::pin(database::check_database(builder, purposes)).await;
     report.push("Database", checks);
     samples
 }
@@ -159,10 +149,10 @@ async fn push_service(
     if reached.has("s3") {
         let mut checks = Vec::new();
         for stored in storage::stored_files(samples).filter(|(bucket, _)| *bucket != config.viewer_assets) {
-            checks.extend(Box::pin(storage::check(&objects, Use::StoredFiles, stored, now)).await);
+            checks.extend(Box::pin(storage::check_bucket(&objects, Use::StoredFiles, stored, now)).await);
         }
         let assets = (config.viewer_assets.clone(), None);
-        checks.extend(Box::pin(storage::check(&objects, Use::ViewerAssets, assets, now)).await);
+        checks.extend(Box::pin(storage::check_bucket(&objects, Use::ViewerAssets, assets, now)).await);
         report.push("Storage", checks);
         asset = objects.find_any_key(config.viewer_assets.as_str()).await.ok().flatten();
     }
@@ -170,7 +160,7 @@ async fn push_service(
     if matches!(source, KeySource::Ssm { .. }) && !reached.has("ssm") {
         return;
     }
-    let (mut checks, signer) = Box::pin(signing_key::check(&source, &config.cdn, now)).await;
+    let (mut checks, signer) = Box::pin(signing_key::check_key(&source, &config.cdn, now)).await;
     checks.push(match (signer, asset) {
         (None, _) => Check::skipped("a signed link", "there is no key to sign it with"),
         (_, None) => Check::skipped("a signed link", "there is no viewer asset that could be seen from here"),
@@ -184,7 +174,7 @@ async fn push_service(
     report.push("Signing key", checks);
 }
 
-async fn orders(builder: &Builder, url: &str) -> Vec<Check> {
+async fn check_order_queue(builder: &Builder, url: &str) -> Vec<Check> {
     match builder.queue(url.to_owned()) {
         Ok(queue) => Box::pin(queues::check_orders(&queue.service, url)).await,
         Err(error) => {
@@ -194,7 +184,7 @@ async fn orders(builder: &Builder, url: &str) -> Vec<Check> {
 }
 
 /// The changelog's queue and the table of delete records.
-async fn destinations(builder: &Builder, config: &Restore, reached: &Reached) -> Vec<Check> {
+async fn check_destinations(builder: &Builder, config: &Restore, reached: &Reached) -> Vec<Check> {
     let mut checks = Vec::new();
     match &config.changelog {
         None => checks.push(Check::ok("changelog", "none, as was said")),
@@ -226,21 +216,22 @@ async fn push_restore(
     if reached.has("s3") {
         let (objects, mut checks) = (builder.objects(), Vec::new());
         for stored in storage::stored_files(samples) {
-            checks.extend(Box::pin(storage::check(&objects, Use::Restores, stored, CLOCK.now())).await);
+            checks
+                .extend(Box::pin(storage::check_bucket(&objects, Use::Restores, stored, CLOCK.now())).await);
         }
         report.push("Storage", checks);
     }
     let mut checks = Vec::new();
     if let Some(url) = config.queue.as_ref().filter(|_| reached.has("sqs")) {
-        checks.extend(orders(builder, url).await);
+        checks.extend(check_order_queue(builder, url).await);
     }
-    checks.extend(destinations(builder, config, reached).await);
+    checks.extend(check_destinations(builder, config, reached).await);
     report.push("Restores", checks);
 }
 
 async fn push_pools(report: &mut Report, builder: &Builder, config: &Authorize, reached: &Reached) {
     if reached.has("cognito") {
-        report.push("User pools", pools::check(builder.http(), config).await);
+        report.push("User pools", pools::check_pools(builder.http(), config).await);
     }
 }
 
@@ -253,5 +244,5 @@ async fn push_clock(
 ) {
     let urls: Vec<String> =
         urls.into_iter().filter(|(name, _)| reached.has(name)).map(|(_, url)| url).collect();
-    report.push("Clock", vec![clock::check(builder.http(), &urls, || CLOCK.now()).await]);
+    report.push("Clock", vec![clock::check_clock(builder.http(), &urls, || CLOCK.now()).await]);
 }

@@ -51,8 +51,8 @@ impl Reached {
 }
 
 /// Looks at all endpoints at once.
-pub(crate) async fn check(endpoints: Vec<Endpoint>) -> (Vec<Check>, Reached) {
-    let looked = join_all(endpoints.iter().map(look)).await;
+pub(crate) async fn check_endpoints(endpoints: Vec<Endpoint>) -> (Vec<Check>, Reached) {
+    let looked = join_all(endpoints.iter().map(look_at)).await;
     let reached = endpoints.iter().zip(&looked).filter(|(_, found)| found.is_ok());
     let reached = Reached(reached.map(|(endpoint, _)| endpoint.name).collect());
     let checks = endpoints.iter().zip(looked).map(|(endpoint, found)| match found {
@@ -65,7 +65,7 @@ pub(crate) async fn check(endpoints: Vec<Endpoint>) -> (Vec<Check>, Reached) {
 }
 
 /// What was found, or what was not and what to do.
-async fn look(endpoint: &Endpoint) -> Result<String, (String, String)> {
+async fn look_at(endpoint: &Endpoint) -> Result<String, (String, String)> {
     let Endpoint { name, host, port } = endpoint;
     let place = format!("{host}:{port}");
     let addresses = timeout(TIMEOUT, lookup_host((host.as_str(), *port))).await;
@@ -82,7 +82,7 @@ async fn look(endpoint: &Endpoint) -> Result<String, (String, String)> {
         return Err((format!("{host} does not resolve"), advice));
     }
     let begun = Instant::now();
-    match timeout(TIMEOUT, connect(&resolved)).await {
+    match timeout(TIMEOUT, connect_any(&resolved)).await {
         Ok(Ok(address)) => {
             let way = if is_private(address.ip()) { "a private address" } else { "a public address" };
             Ok(format!("{place} at {}, {way}, in {} ms", address.ip(), begun.elapsed().as_millis()))
@@ -93,7 +93,7 @@ async fn look(endpoint: &Endpoint) -> Result<String, (String, String)> {
 }
 
 /// The first address that answers.
-async fn connect(addresses: &[SocketAddr]) -> io::Result<SocketAddr> {
+async fn connect_any(addresses: &[SocketAddr]) -> io::Result<SocketAddr> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
         match TcpStream::connect(address).await {

@@ -18,7 +18,7 @@ pub(crate) fn pools(config: &Authorize) -> [(&'static str, Pool); 2] {
 }
 
 /// Fetches the keys of both pools, as the authorizer does.
-pub(crate) async fn check(http: &Http, config: &Authorize) -> Vec<Check> {
+pub(crate) async fn check_pools(http: &Http, config: &Authorize) -> Vec<Check> {
     let endpoint = config.platform.endpoints.cognito.as_deref();
     let mut checks = Vec::new();
     for (name, pool) in pools(config) {

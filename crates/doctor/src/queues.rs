@@ -70,7 +70,7 @@ pub(crate) async fn check_orders(sqs: &JsonService, url: &str) -> Vec<Check> {
     let name = "restore orders";
     let attributes = match load_attributes(sqs, url).await {
         Ok(attributes) => attributes,
-        Err(error) => return vec![refused(name, &error)],
+        Err(error) => return vec![explain_refusal(name, &error)],
     };
     let mut checks = vec![check_visibility(name, &attributes)];
     let Ok(policy) = serde_json::from_str::<RedrivePolicy>(&attributes.redrive_policy) else {
@@ -89,7 +89,7 @@ pub(crate) async fn check_orders(sqs: &JsonService, url: &str) -> Vec<Check> {
         checks.push(Check::warning("attempts", found, advice));
     }
     let dead_letters = policy.dead_letter_target_arn.rsplit(':').next().unwrap_or_default();
-    checks.push(check_dead_letters(load_attributes(sqs, &beside(url, dead_letters)).await));
+    checks.push(check_dead_letters(load_attributes(sqs, &sibling_url(url, dead_letters)).await));
     checks
 }
 
@@ -118,7 +118,7 @@ fn check_dead_letters(attributes: Result<QueueAttributes, aws::Error>) -> Check 
                 Check::warning(name, found, "docs/operations.md: Drain the dead letters")
             }
         },
-        Err(error) => refused(name, &error),
+        Err(error) => explain_refusal(name, &error),
     }
 }
 
@@ -127,7 +127,7 @@ pub(crate) async fn check_changelog(sqs: &JsonService, url: &str) -> Check {
     let name = "changelog";
     match load_attributes(sqs, url).await {
         Ok(_) => Check::ok(name, "the queue is there"),
-        Err(error) => refused(name, &error),
+        Err(error) => explain_refusal(name, &error),
     }
 }
 
@@ -136,8 +136,8 @@ pub(crate) async fn check_delete_records(dynamodb: JsonService, table: &str) -> 
     let name = "delete records";
     let answer = dynamodb.with_limits(LIMITS).call("DescribeTable", &json!({"TableName": table})).await;
     let table: Description = match answer {
-        Ok(mut answer) => member(&mut answer, "Table"),
-        Err(error) => return refused(name, &error),
+        Ok(mut answer) => read_member(&mut answer, "Table"),
+        Err(error) => return explain_refusal(name, &error),
     };
     if !matches!(table.table_status.as_str(), "" | "ACTIVE" | "UPDATING") {
         return Check::failure(
@@ -159,15 +159,15 @@ pub(crate) async fn check_delete_records(dynamodb: JsonService, table: &str) -> 
 async fn load_attributes(sqs: &JsonService, url: &str) -> Result<QueueAttributes, aws::Error> {
     let asked = json!({"QueueUrl": url, "AttributeNames": ["All"]});
     let mut answer = sqs.clone().with_limits(LIMITS).call("GetQueueAttributes", &asked).await?;
-    Ok(member(&mut answer, "Attributes"))
+    Ok(read_member(&mut answer, "Attributes"))
 }
 
-fn member<T: DeserializeOwned + Default>(answer: &mut Value, name: &str) -> T {
+fn read_member<T: DeserializeOwned + Default>(answer: &mut Value, name: &str) -> T {
     let member = answer.get_mut(name).map(Value::take).unwrap_or_default();
     serde_json::from_value(member).unwrap_or_default()
 }
 
-fn refused(name: &str, error: &aws::Error) -> Check {
+fn explain_refusal(name: &str, error: &aws::Error) -> Check {
     let aws::Error::Refused { code, .. } = error else {
         return Check::failure(name, error.to_string(), "run this again");
     };
@@ -193,6 +193,6 @@ fn refused(name: &str, error: &aws::Error) -> Check {
 }
 
 /// The URL of another queue of the same account.
-fn beside(url: &str, name: &str) -> String {
+fn sibling_url(url: &str, name: &str) -> String {
     url.rsplit_once('/').map_or_else(|| name.to_owned(), |(account, _)| format!("{account}/{name}"))
 }

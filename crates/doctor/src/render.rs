@@ -37,7 +37,7 @@ fn write_section(text: &mut String, section: &Section, width: usize, is_colored:
     // Writing to a text does not fail.
     let _ = writeln!(text, "{bold}{}{reset}", section.title);
     for check in &section.checks {
-        let (color, status) = (paint(color(check.status)), check.status.name());
+        let (color, status) = (paint(status_color(check.status)), check.status.name());
         let _ =
             writeln!(text, "  {color}{status:STATUS_WIDTH$}{reset}  {:width$}  {}", check.name, check.found);
         if let Some(advice) = &check.advice {
@@ -51,8 +51,8 @@ fn write_summary(text: &mut String, report: &Report, is_colored: bool) {
     let paint = |code: &'static str| if is_colored { code } else { "" };
     let count = |status: Status, one: &str, many: &str| match report.count(status) {
         0 => None,
-        1 => Some(format!("{}1 {one}{}", paint(color(status)), paint(RESET))),
-        count => Some(format!("{}{count} {many}{}", paint(color(status)), paint(RESET))),
+        1 => Some(format!("{}1 {one}{}", paint(status_color(status)), paint(RESET))),
+        count => Some(format!("{}{count} {many}{}", paint(status_color(status)), paint(RESET))),
     };
     let counts = [
         count(Status::Failure, "failure", "failures"),
@@ -64,7 +64,7 @@ fn write_summary(text: &mut String, report: &Report, is_colored: bool) {
     let _ = writeln!(text, "{}", counts.join(", "));
 }
 
-fn color(status: Status) -> &'static str {
+fn status_color(status: Status) -> &'static str {
     match status {
         Status::Ok => GREEN,
         Status::Skipped => DIM,

@@ -8,11 +8,12 @@ use packages::{
 };
 
 use crate::{
-    authorizer_variables, configuration, destinations,
+    authorizer_variables, check_destinations, check_order_queue, configuration,
     endpoints::{
-        authorizer_endpoints, authorizer_urls, distinct, restore_endpoints, service_endpoints, service_urls,
+        authorizer_endpoints, authorizer_urls, restore_endpoints, service_endpoints, service_urls,
+        unique_endpoints,
     },
-    network, orders, push_clock, push_database, push_pools, push_service,
+    network, push_clock, push_database, push_pools, push_service,
     report::{Check, Report},
     restore_variables, service_variables,
 };
@@ -82,7 +83,7 @@ impl Parts {
     fn configuration(&self, lookup: Lookup<'_>, platform: &Platform) -> Vec<Check> {
         let mut checks = configuration::check_faults(self.faults());
         if checks.is_empty() {
-            checks.push(configuration::complete(platform));
+            checks.push(configuration::check_complete(platform));
         }
         checks.extend(configuration::check_platform(lookup, platform));
         checks.extend(self.service.iter().flat_map(|part| service_variables(platform, part)));
@@ -109,7 +110,7 @@ impl Parts {
             endpoints.extend(restore_endpoints(builder, config));
             purposes.push(Purpose::Restores);
         }
-        let (checks, reached) = network::check(distinct(endpoints)).await;
+        let (checks, reached) = network::check_endpoints(unique_endpoints(endpoints)).await;
         report.push("Network", checks);
         let samples = push_database(report, builder, &reached, &purposes).await;
         if let Some(config) = service {
@@ -118,10 +119,10 @@ impl Parts {
         let mut restores = Vec::new();
         let queue = service.and_then(|config| config.queue.as_ref());
         if let Some(url) = queue.filter(|_| reached.has("sqs")) {
-            restores.extend(orders(builder, url).await);
+            restores.extend(check_order_queue(builder, url).await);
         }
         if let Some(config) = restore {
-            restores.extend(destinations(builder, config, &reached).await);
+            restores.extend(check_destinations(builder, config, &reached).await);
         }
         report.push("Restores", restores);
         if let Some(config) = authorize {

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use packages::{
     config,
     http::Http,
-    secrets::{KeyMatch, KeySource, SigningKey, TrustedKey, is_published},
+    secrets::{KeyMatch, KeySource, SigningKey, is_published},
 };
 use signing::{
     cloudfront::{Hash, KeyAlgorithm, KeyPairId, Signer},
@@ -31,7 +31,7 @@ const LINK_LIFE: u64 = 300;
 const MAX_BODY: usize = 4096;
 
 /// Looks at the key; the signer is for [`check_link`].
-pub(crate) async fn check(
+pub(crate) async fn check_key(
     source: &KeySource,
     config: &config::Cdn,
     now: u64,
@@ -44,15 +44,12 @@ pub(crate) async fn check(
             return (vec![Check::failure("private key", error.to_string(), advice)], None);
         }
     };
-    let trusted = TrustedKey { id: config.key_id.clone(), public_key: config.public_key.clone() };
-    let (id, found) = match key.identify(Some(&trusted)) {
+    let (id, found) = match key.identify(Some(&config.trusted_key())) {
         Ok(identified) => identified,
         Err(error) => return (vec![Check::failure("key id", error.to_string(), "replace the key")], None),
     };
     let is_known = key.key.public_key().is_ok_and(|key| is_published(&key));
-    let mut checks =
-        vec![check_kind(&key, config.hash, is_known), check_id(&id, found), check_age(&key, now)];
-    checks.retain(|check| !check.found.is_empty());
+    let checks = vec![check_kind(&key, config.hash, is_known), check_id(&id, found), check_age(&key, now)];
     (checks, Some(Signer::new(id, key.key, config.hash)))
 }
 
@@ -111,11 +108,11 @@ pub(crate) async fn check_link(http: &Http, signer: &Signer, origin: &str, (key,
         Ok(signed) => signed,
         Err(error) => return Check::failure(name, error.to_string(), "replace the key"),
     };
-    match timeout(TIMEOUT, follow(http, &signed)).await {
+    match timeout(TIMEOUT, follow_link(http, &signed)).await {
         Ok(Ok((StatusCode::OK | StatusCode::PARTIAL_CONTENT, _))) => {
             Check::ok(name, "the distribution opens it")
         }
-        Ok(Ok((status, body))) => refused(name, status, &body),
+        Ok(Ok((status, body))) => explain_refusal(name, status, &body),
         Ok(Err(why)) => {
             Check::failure(name, why, "is CLOUDFRONT_DISTRIBUTION_DOMAIN that of the distribution?")
         }
@@ -127,7 +124,7 @@ pub(crate) async fn check_link(http: &Http, signer: &Signer, origin: &str, (key,
     }
 }
 
-async fn follow(http: &Http, url: &str) -> Result<(StatusCode, String), String> {
+async fn follow_link(http: &Http, url: &str) -> Result<(StatusCode, String), String> {
     let request = Request::get(url).header(header::RANGE, "bytes=0-0").body(Full::default());
     let request = request.map_err(|_| "the link is no URL".to_owned())?;
     // The client's errors name hosts, never paths or queries.
@@ -139,7 +136,7 @@ async fn follow(http: &Http, url: &str) -> Result<(StatusCode, String), String> 
 }
 
 /// What CloudFront's refusals mean; S3's behind it are the same XML, with other codes.
-fn refused(name: &str, status: StatusCode, body: &str) -> Check {
+fn explain_refusal(name: &str, status: StatusCode, body: &str) -> Check {
     let code = body
         .split_once("<Code>")
         .and_then(|(_, rest)| rest.split_once("</Code>"))

@@ -39,7 +39,7 @@ pub(crate) fn stored_files(samples: &[SampleFile]) -> impl Iterator<Item = (Buck
 }
 
 /// Looks at one bucket; the key is of an object that should be there.
-pub(crate) async fn check(
+pub(crate) async fn check_bucket(
     objects: &Objects,
     used: Use,
     (bucket, key): (Bucket, Option<String>),

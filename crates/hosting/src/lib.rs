@@ -20,7 +20,7 @@ use packages::{
     objects::{self, Objects},
     queue::{Queue, Sqs},
     restore::{RestoreLimits, Restorer},
-    secrets::{KeySource, Rotation, TrustedKey},
+    secrets::{KeySource, Rotation},
 };
 
 /// How long the start waits for the database. Lambda gives a start ten seconds in all.
@@ -75,12 +75,6 @@ impl Builder {
         Ok(Self { platform, credentials, http: Http::new().map_err(Unusable::new)? })
     }
 
-    /// The same with connections of its own, for what runs on a thread of its own: a connection does its work where it was
-    /// opened.
-    pub fn apart(&self) -> Result<Self, Unusable> {
-        Self::new(self.platform.clone(), self.credentials.clone())
-    }
-
     /// For a host whose credentials are in its environment, as in Lambda.
     pub fn from_environment(platform: Platform) -> Result<Self, Unusable> {
         let credentials = platform.credentials.clone();
@@ -125,16 +119,10 @@ impl Builder {
         Ok(db)
     }
 
-    /// The same Postgres for a server's restores: connections of their own, so that links keep all of theirs.
-    pub fn restore_db(&self) -> Result<Db, Unusable> {
-        let database = Database { connections: WORKER_CONNECTIONS, ..self.database() };
-        Db::connect(database).map_err(Unusable::new)
-    }
-
     /// The CDN with the key that its links are signed with, and what looks for another key. Fails if there is no key.
     pub async fn cdn(&self, config: &config::Cdn) -> Result<(Cdn, Rotation), Unusable> {
-        let trusted = TrustedKey { id: config.key_id.clone(), public_key: config.public_key.clone() };
-        let rotation = Rotation::new(self.key_source(config)?, Some(trusted), config.hash, ROTATION);
+        let trusted = Some(config.trusted_key());
+        let rotation = Rotation::new(self.key_source(config)?, trusted, config.hash, ROTATION);
         let signer = rotation.load_first().await.map_err(Unusable::new)?;
         Ok((Cdn::new(&config.origin, signer), rotation))
     }
@@ -179,6 +167,14 @@ impl Builder {
             clock: Clock::System,
             limits: RestoreLimits::default(),
         })
+    }
+
+    /// What a server's restores work with: connections of their own, to Postgres so that links keep all of theirs, and to
+    /// AWS since restores have a thread of their own, and a connection does its work where it was opened.
+    pub fn server_restorer(&self, config: config::Restore) -> Result<Restorer, Unusable> {
+        let apart = Self::new(self.platform.clone(), self.credentials.clone())?;
+        let database = Database { connections: WORKER_CONNECTIONS, ..apart.database() };
+        apart.restorer(config, Db::connect(database).map_err(Unusable::new)?)
     }
 
     /// What says who asks and what they may.

@@ -5,6 +5,7 @@ mod cors;
 pub mod demo;
 pub mod edge;
 pub mod faults;
+pub mod full_socket;
 pub mod lambda;
 mod listen;
 pub mod postgres;

@@ -260,6 +260,3 @@ impl Kind {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

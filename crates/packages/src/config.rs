@@ -22,6 +22,8 @@ pub use faults::Faults;
 use faults::Reader;
 pub use table::{Need, VARIABLES, Variable, readme_table};
 
+use crate::secrets::TrustedKey;
+
 /// Where a variable's value comes from.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -111,6 +113,14 @@ pub struct Cdn {
     pub key: Key,
     /// What links are signed over.
     pub hash: Hash,
+}
+
+impl Cdn {
+    /// What CloudFront trusts, as far as we were told.
+    #[must_use]
+    pub fn trusted_key(&self) -> TrustedKey {
+        TrustedKey { id: self.key_id.clone(), public_key: self.public_key.clone() }
+    }
 }
 
 /// Where the private key is.

@@ -145,8 +145,7 @@ async fn app(
 /// The worker's part, which tells a file what it would tell a queue.
 fn restorer(config: config::Restore, builder: &Builder, state: &StateDir) -> Result<Restorer, Unusable> {
     let changelog = Changelog::file(state.path().join("changelog.jsonl"));
-    let builder = builder.apart()?;
-    Ok(Restorer { changelog, ..builder.restorer(config, builder.restore_db()?)? })
+    Ok(Restorer { changelog, ..builder.server_restorer(config)? })
 }
 
 fn stack_file(demo: &Demo, stack: &Stack, api: SocketAddr) -> io::Result<StackFile> {

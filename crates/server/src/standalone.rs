@@ -89,9 +89,7 @@ fn queue(builder: &Builder, config: &config::Server) -> io::Result<(Queue, Optio
     let restore = config.restore.clone();
     let restore = restore.ok_or_else(|| io::Error::other("restore is not configured"))?;
     let stray_max_age = restore.stray_max_age;
-    let builder = builder.apart().map_err(io::Error::other)?;
-    let db = builder.restore_db().map_err(io::Error::other)?;
-    let restorer = builder.restorer(restore, db).map_err(io::Error::other)?;
+    let restorer = builder.server_restorer(restore).map_err(io::Error::other)?;
     let wake = Arc::new(Notify::new());
     let workers = WorkerThread::start(restorer, Arc::clone(&wake), stray_max_age)?;
     Ok((Queue::Local(wake), Some(workers)))

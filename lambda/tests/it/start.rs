@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use local::full_socket::FullSocket;
+use tokio::net::TcpListener;
 
 use crate::{
     function::{AUTHORIZER, Function, RESTORE, SERVICE},
@@ -112,17 +113,8 @@ async fn ssm_that_accepts_and_never_answers_is_named_before_lambda_ends_the_star
 /// As in a subnet without a route: packets are dropped, here by a queue of connections that is full.
 #[tokio::test]
 async fn ssm_that_cannot_be_reached_is_named_before_lambda_ends_the_start() {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let full = socket.listen(1).unwrap();
-    let address = full.local_addr().unwrap();
-    let mut waiting = Vec::new();
-    while let Ok(connected) =
-        tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(address)).await
-    {
-        waiting.push(connected.unwrap());
-    }
-    assert_ssm_is_named(address).await;
+    let full = FullSocket::start().await.unwrap();
+    assert_ssm_is_named(full.address().unwrap()).await;
 }
 
 #[tokio::test]

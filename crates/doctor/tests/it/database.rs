@@ -1,7 +1,7 @@
 //! A database that is not as the service needs it.
 
 use doctor::Status::{Failure, Ok, Warning};
-use packages::db::inspection::{Purpose, grants};
+use packages::db::inspection::{Purpose, grant_statements};
 
 use crate::scene::{Scene, assert_check, failures};
 
@@ -10,7 +10,7 @@ async fn restrict(scene: &mut Scene) -> String {
     let role = format!("doctor_{}", scene.database.rsplit('_').next().unwrap());
     scene.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD 'hunter2'")).await;
     for purpose in [Purpose::Roles, Purpose::Links, Purpose::Trash, Purpose::Orders, Purpose::Restores] {
-        for grant in grants(purpose, &scene.workspace.id.to_string(), &role) {
+        for grant in grant_statements(purpose, &scene.workspace.id.to_string(), &role) {
             scene.sql(&grant).await;
         }
     }

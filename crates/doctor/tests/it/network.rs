@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use doctor::Status::{Failure, Ok, Warning};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use local::full_socket::FullSocket;
+use tokio::net::TcpListener;
 
 use crate::scene::{Scene, assert_check, failures};
 
@@ -46,15 +47,8 @@ async fn a_port_that_is_closed_is_told() {
 #[tokio::test]
 async fn a_subnet_without_a_way_out_is_told_in_time() {
     let mut scene = Scene::start().await;
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let full = socket.listen(1).unwrap();
-    let address = full.local_addr().unwrap();
-    let mut waiting = Vec::new();
-    let connect = || tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(address));
-    while let std::result::Result::Ok(connected) = connect().await {
-        waiting.push(connected.unwrap());
-    }
+    let full = FullSocket::start().await.unwrap();
+    let address = full.address().unwrap();
     let url = format!("http://{address}");
     for service in
         ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_DYNAMODB"]

@@ -10,6 +10,7 @@
 
 mod calls;
 mod deletions;
+mod limits;
 mod queue;
 mod secrets;
 

@@ -17,6 +17,24 @@ use super::{
 };
 use crate::id::{DatasetKey, PackageId, WorkspaceId};
 
+/// The orders that have counted a failure of `failures (package_id, order_id, failed_at)` which is to be counted anew, one
+/// row a failure: unfinished orders whose numbers count since before it. What is claimed has a reason on record while it
+/// waits, and is not counted yet. `workspace` is the parameter with the workspace.
+pub(super) fn counted_failures(failures: &str, workspace: &str) -> String {
+    format!(
+        "SELECT failure.order_id FROM {failures} failure
+               CROSS JOIN LATERAL (
+                   SELECT begun_at, finished_at FROM packages_service.restore_orders o
+                   WHERE o.workspace_id = {workspace} AND o.package_id = failure.order_id OFFSET 0
+               ) o
+               LEFT JOIN LATERAL (
+                   SELECT order_id FROM packages_service.restore_claims c
+                   WHERE c.workspace_id = {workspace} AND c.package_id = failure.package_id OFFSET 0
+               ) claim ON true
+               WHERE o.finished_at IS NULL AND o.begun_at <= failure.failed_at AND claim.order_id IS NULL"
+    )
+}
+
 /// Looks at the claims on packages that the platform was still deleting: those that it has deleted by now can be restored.
 /// What is still being deleted has `reason` on record until then; after `max_age_seconds` its claim ends with it.
 pub(crate) async fn unblock(

@@ -12,8 +12,17 @@ use tokio_postgres::types::Type;
 use super::{Db, Error, Param, Tx};
 use crate::id::WorkspaceId;
 
-pub use privileges::{MissingPrivilege, Purpose, find_missing_privileges, grants};
+pub use privileges::{MissingPrivilege, Purpose, find_missing_privileges, grant_statements};
 pub use schema::{SchemaGaps, find_schema_gaps};
+
+/// What the role should have set, and to what: limits of time (terraform/README.md, "First apply"), and no just-in-time
+/// compiler, which takes longer over a walk through a tree than the walk does.
+const ROLE_SETTINGS: [(&str, &str); 4] = [
+    ("lock_timeout", "10s"),
+    ("statement_timeout", "5min"),
+    ("idle_in_transaction_session_timeout", "60s"),
+    ("jit", "off"),
+];
 
 /// Who we are to Postgres, and which limits hold.
 #[derive(Debug, Clone)]
@@ -24,9 +33,8 @@ pub struct ServerInfo {
     pub role: String,
     /// The database of the session.
     pub database: String,
-    /// Settings that the role should have and has not, by name: limits of time, and the just-in-time compiler, which takes
-    /// longer over a walk through a tree than the walk does.
-    pub unset: Vec<String>,
+    /// What the role should have set and has not: setting and value.
+    pub unset: Vec<(&'static str, &'static str)>,
 }
 
 /// A look-up that queries make all the time, and whether an index serves it.
@@ -61,16 +69,19 @@ pub struct SampleFile {
 /// Asks who we are.
 pub async fn load_server_info(db: &Db) -> Result<ServerInfo, Error> {
     let sql = "SELECT current_setting('server_version'), current_user::text, current_database()::text,
-                      ARRAY(SELECT name FROM unnest(ARRAY['lock_timeout', 'statement_timeout',
-                                                          'idle_in_transaction_session_timeout', 'jit']) AS name
-                            WHERE current_setting(name) IN ('0', 'on'))";
-    let rows = db.query_read_only(sql, &[]).await?;
+                      ARRAY(SELECT name FROM unnest($1::text[]) AS name WHERE current_setting(name) IN ('0', 'on'))";
+    let names = ROLE_SETTINGS.map(|(name, _)| name.to_owned()).to_vec();
+    let rows = db.query_read_only(sql, &[texts(&names)]).await?;
     let row = rows.first().ok_or_else(|| Error::unreachable("no answer to a question"))?;
+    let unset: Vec<String> = row.try_get(3)?;
     Ok(ServerInfo {
         version: row.try_get(0)?,
         role: row.try_get(1)?,
         database: row.try_get(2)?,
-        unset: row.try_get(3)?,
+        unset: ROLE_SETTINGS
+            .into_iter()
+            .filter(|(name, _)| unset.iter().any(|unset| unset == name))
+            .collect(),
     })
 }
 

@@ -4,6 +4,7 @@ use tokio_postgres::{Row, types::Type};
 
 use super::{
     Db, Error, Param, Tx,
+    claims::counted_failures,
     packages::{COLUMNS, PackageRow, row},
 };
 use crate::{
@@ -58,28 +59,22 @@ pub async fn place_orders(
 
 /// Goes on with the clause of [`place_orders_sql`]: the failures of what is ordered are forgotten, and what unfinished orders
 /// have counted of them is to be counted anew.
-const WITH_RECOUNT: &str = ", forgotten AS (
+fn with_recount() -> String {
+    let counted = counted_failures("forgotten", "$4");
+    format!(
+        ", forgotten AS (
                DELETE FROM packages_service.restore_failures
                WHERE workspace_id = $4 AND package_id IN (SELECT id FROM asked)
                RETURNING package_id, order_id, failed_at
            ), counted AS (
-               -- A claim has not been counted yet.
-               SELECT f.order_id, count(*) AS packages FROM forgotten f
-               CROSS JOIN LATERAL (
-                   SELECT begun_at, finished_at FROM packages_service.restore_orders o
-                   WHERE o.workspace_id = $4 AND o.package_id = f.order_id OFFSET 0
-               ) o
-               LEFT JOIN LATERAL (
-                   SELECT order_id FROM packages_service.restore_claims c
-                   WHERE c.workspace_id = $4 AND c.package_id = f.package_id OFFSET 0
-               ) claim ON true
-               WHERE o.finished_at IS NULL AND o.begun_at <= f.failed_at AND claim.order_id IS NULL
-               GROUP BY f.order_id
+               SELECT order_id, count(*) AS packages FROM ({counted}) failure GROUP BY order_id
            ), counted_again AS (
                UPDATE packages_service.restore_orders o
                SET total = greatest(o.total - counted.packages, 0), failed = greatest(o.failed - counted.packages, 0)
                FROM counted WHERE o.workspace_id = $4 AND o.package_id = counted.order_id AND o.package_id NOT IN (SELECT id FROM asked)
-           )";
+           )"
+    )
+}
 
 fn place_orders_sql(workspace: WorkspaceId, orderable: Orderable) -> String {
     let accepted = match orderable {
@@ -88,6 +83,7 @@ fn place_orders_sql(workspace: WorkspaceId, orderable: Orderable) -> String {
             "p.type = 'Collection' AND p.state NOT IN ('UNAVAILABLE', 'DELETING', 'DELETED', 'RESTORING')"
         }
     };
+    let recount = with_recount();
     format!(
         r#"WITH dataset AS (
                SELECT id FROM "{workspace}".datasets WHERE id = $1 AND node_id = $2
@@ -104,7 +100,7 @@ fn place_orders_sql(workspace: WorkspaceId, orderable: Orderable) -> String {
                ) p
            ), marked AS (
                UPDATE "{workspace}".packages p SET state = 'RESTORING' FROM asked WHERE p.id = asked.id AND asked.moved
-           ){WITH_RECOUNT}, noted AS (
+           ){recount}, noted AS (
                INSERT INTO packages_service.restore_orders AS known
                    (workspace_id, package_id, dataset_id, user_node_id, ordered_at, updated_at)
                SELECT $4, id, $1, $5, clock_timestamp(), clock_timestamp() FROM asked

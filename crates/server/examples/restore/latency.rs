@@ -8,7 +8,7 @@ use std::{
 
 use axum::body::Body;
 use local::workspace::{Dataset, Package, Shape};
-use packages::{db::Db, queue::Queue, restore::Restorer};
+use packages::{queue::Queue, restore::Restorer};
 use server::worker::WorkerThread;
 use tokio::{
     runtime::Runtime,
@@ -19,7 +19,7 @@ use tokio::{
 use tower::ServiceExt as _;
 
 use crate::{
-    app::{TestApp, request, router, token},
+    app::{TestApp, request, router},
     measure::trashed,
 };
 
@@ -40,58 +40,43 @@ const QUESTIONS: usize = 200;
 pub(crate) async fn report(mut app: TestApp, shape: Shape, files: usize) {
     let token = app.token("editor").await;
     let trashed = trashed(&app, shape, files).await;
-    let elsewhere = elsewhere(&mut app).await;
+    let elsewhere = app.trash_elsewhere().await;
     let package = app.file(None, "linked", b"-").await;
     app.workspace.analyze().await.unwrap();
     let links = Links { app: &app, path: app.presign_path(&package, ""), token: token.clone() };
 
     println!("\nLinks, one every {EVERY:?}:\n");
-    let idle = links.start().await;
+    let idle = links.start();
     sleep(IDLE).await;
     print("nothing else goes on", idle.stop());
 
     let wake = Arc::new(Notify::new());
     app.app.queue = Queue::Local(Arc::clone(&wake));
     app.router = router(&app.app);
-    let restorer = Restorer { db: own_db().await, ..app.restorer.clone() };
+    let restorer = Restorer { db: app.separate_db(4), ..app.restorer.clone() };
     let _workers = WorkerThread::start(restorer, wake, Duration::from_hours(24)).unwrap();
     let links = Links { app: &app, path: app.presign_path(&package, ""), token: token.clone() };
-    let busy = links.start().await;
+    let busy = links.start();
     let begun = Instant::now();
     app.order(&token, &[&trashed.tree.root.node_id]).await;
     sleep(HEAD_START).await;
-    let single = time_single(&app, &elsewhere).await;
+    let single = time_single(&mut app, elsewhere).await;
     until_finished(&app, &token, &trashed.tree.root).await;
     let took = begun.elapsed().as_secs_f64();
     print(&format!("{files} files are restored ({shape:?}, {took:.2} s)"), busy.stop());
     println!("\nA file of another dataset came back within {:.0} ms meanwhile.", single.as_secs_f64() * 1e3);
 }
 
-/// The database over connections that nobody else uses.
-async fn own_db() -> Db {
-    Db::new(local::testing::database().await.parse().unwrap(), 4).unwrap()
-}
-
-/// Another dataset, with a file in the trash.
-async fn elsewhere(app: &mut TestApp) -> (Dataset, Package) {
-    let other = app.workspace.dataset("Elsewhere").await.unwrap();
-    let home = std::mem::replace(&mut app.dataset, other);
-    let file = app.file(None, "single", b"-").await;
-    app.trash(&file).await;
-    (std::mem::replace(&mut app.dataset, home), file)
-}
-
-async fn time_single(app: &TestApp, (dataset, file): &(Dataset, Package)) -> Duration {
-    let editor = app.workspace.user("elsewhere@example.org").await.unwrap();
-    app.workspace.grant(dataset, &editor, "editor").await.unwrap();
-    let token = token(&editor);
-    let body = serde_json::json!({ "nodeIds": [file.node_id] }).to_string();
+/// How long it takes until the file of another dataset is back, from its order on.
+async fn time_single(app: &mut TestApp, (dataset, file): (Dataset, Package)) -> Duration {
+    let home = std::mem::replace(&mut app.dataset, dataset);
+    let token = app.token("editor").await;
     let begun = Instant::now();
-    let path = format!("/packages/restore?dataset_id={}", dataset.node_id);
-    assert_eq!(app.send(request("POST", &path, &token, Body::from(body))).await.status, 200);
+    assert_eq!(app.order(&token, &[&file.node_id]).await.status, 200);
     while app.row(file.id).await.0 != "READY" {
         sleep(EVERY).await;
     }
+    app.dataset = home;
     begun.elapsed()
 }
 
@@ -142,9 +127,9 @@ impl AskedLinks {
 }
 
 impl Links<'_> {
-    async fn start(&self) -> AskedLinks {
+    fn start(&self) -> AskedLinks {
         let mut app = self.app.app.clone();
-        app.db = own_db().await;
+        app.db = self.app.separate_db(4);
         let asking = Asking { router: router(&app), path: self.path.clone(), token: self.token.clone() };
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(|| Runtime::new().unwrap().block_on(asking.time(stopped)));

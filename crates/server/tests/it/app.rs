@@ -1,5 +1,9 @@
 //! One test's service, with a tenant, an S3 and an edge of its own.
 
+// The benchmark has this file elsewhere in its tree of modules, so the place of its part is said.
+#[path = "app/restores.rs"]
+mod restores;
+
 use std::{
     sync::{Arc, LazyLock},
     time::Duration,
@@ -28,19 +32,18 @@ use packages::{
     db::{Database, Db, Password, Tls},
     deletions::DeletionRecords,
     http::Http,
-    id::{DatasetKey, PackageId, PackageNodeId},
+    id::PackageId,
     objects::{Bucket, Objects, Region, Settings},
     queue::Queue,
-    restore::{self, Outcome, Progressed, RestoreError, RestoreLimits, Restorer},
+    restore::{RestoreLimits, Restorer},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use server::authentication::authenticate;
 use signing::{
     cloudfront::{Hash, KeyPairId, PrivateKey, Signer, Verifier},
     s3::CustomEndpoint,
 };
 use tempfile::TempDir;
-use tokio::time::Instant;
 use tokio_postgres::config::Host;
 use tower::ServiceExt;
 
@@ -269,6 +272,20 @@ impl TestApp {
         }
     }
 
+    /// Another dataset, with a file in its trash.
+    pub(crate) async fn trash_elsewhere(&mut self) -> (Dataset, Package) {
+        let other = self.workspace.dataset("Elsewhere").await.unwrap();
+        let home = std::mem::replace(&mut self.dataset, other);
+        let file = self.file(None, "single", b"-").await;
+        self.trash(&file).await;
+        (std::mem::replace(&mut self.dataset, home), file)
+    }
+
+    /// The same database over connections that nobody else uses.
+    pub(crate) fn separate_db(&self, connections: usize) -> Db {
+        Db::new(self.database.parse().unwrap(), connections).unwrap()
+    }
+
     /// The stored keys of a package.
     pub(crate) async fn keys(&self, package: &Package) -> Vec<String> {
         self.workspace.keys(package.id).await.unwrap()
@@ -282,116 +299,6 @@ impl TestApp {
     pub(crate) async fn sql(&self, sql: &str) {
         let sql = sql.replace("WORKSPACE", &self.workspace.id.to_string());
         self.workspace.client.batch_execute(&sql).await.unwrap();
-    }
-
-    pub(crate) async fn order(&self, token: &str, packages: &[&PackageNodeId]) -> Answer {
-        let path = format!("/packages/restore?dataset_id={}", self.dataset.node_id);
-        let body = json!({ "nodeIds": packages }).to_string();
-        self.send(request("POST", &path, token, Body::from(body))).await
-    }
-
-    pub(crate) async fn progress(&self, token: &str, package: &Package) -> Value {
-        let (dataset, package) = (&self.dataset.node_id, &package.node_id);
-        let answer =
-            self.get(&format!("/packages/restore?dataset_id={dataset}&package_id={package}"), token).await;
-        assert_eq!(answer.status, 200, "{:?}", answer.body);
-        answer.json()
-    }
-
-    pub(crate) fn key(&self) -> DatasetKey {
-        DatasetKey { workspace: self.workspace.id, dataset: self.dataset.id }
-    }
-
-    /// A worker's turn at this test's dataset.
-    pub(crate) async fn run(&self) -> Result<Outcome, RestoreError> {
-        let until = Instant::now() + Duration::from_mins(1);
-        loop {
-            let outcome = restore::run(&self.restorer, self.key(), until, None).await?;
-            // What failed before has to wait.
-            let Progressed::PutOff(delay) = outcome.progressed else { return Ok(outcome) };
-            tokio::time::sleep(delay).await;
-        }
-    }
-
-    /// Carries out all that is ordered.
-    pub(crate) async fn work(&self) -> Outcome {
-        let mut total = Outcome { restored: 0, failed: 0, progressed: Progressed::Finished };
-        loop {
-            let outcome = self.run().await.unwrap();
-            total.restored += outcome.restored;
-            total.failed += outcome.failed;
-            match outcome.progressed {
-                Progressed::Continues(delay) | Progressed::PutOff(delay) => tokio::time::sleep(delay).await,
-                Progressed::Finished => return total,
-                Progressed::Elsewhere => panic!("two workers in a test of one"),
-            }
-        }
-    }
-
-    /// Does something while a worker waits for S3 to remove delete markers, and lets the worker go on to its end.
-    pub(crate) async fn work_during_undelete(&self, meanwhile: impl Future<Output = ()>) -> Outcome {
-        self.faults.reset();
-        self.faults.hold("DeleteObjects");
-        let meanwhile = async {
-            self.wait_for_s3("DeleteObjects").await;
-            Box::pin(meanwhile).await;
-            self.faults.release("DeleteObjects");
-        };
-        tokio::join!(Box::pin(self.work()), meanwhile).0
-    }
-
-    /// Waits until S3 is asked for this.
-    pub(crate) async fn wait_for_s3(&self, operation: &str) {
-        while self.faults.count(operation) == 0 {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    }
-
-    /// How many orders are not finished.
-    pub(crate) async fn unfinished(&self) -> i64 {
-        let sql = "SELECT count(*) FROM packages_service.restore_orders WHERE workspace_id = $1 AND finished_at IS NULL";
-        self.workspace.client.query_one(sql, &[&self.workspace.id.0]).await.unwrap().get(0)
-    }
-
-    /// Asserts that nothing is held, queued or to be told any more.
-    pub(crate) async fn assert_idle(&self) {
-        for table in ["restore_claims", "restore_queue", "restore_outbox"] {
-            let sql = format!("SELECT count(*) FROM packages_service.{table} WHERE workspace_id = $1");
-            let rows: i64 =
-                self.workspace.client.query_one(&sql, &[&self.workspace.id.0]).await.unwrap().get(0);
-            assert_eq!(rows, 0, "{table}");
-        }
-        assert_eq!(self.unfinished().await, 0);
-    }
-
-    /// Orders a package as an editor, and carries the order out.
-    pub(crate) async fn restore(&self, package: &Package) -> Outcome {
-        let answer = self.order(&self.token("editor").await, &[&package.node_id]).await;
-        assert_eq!(answer.json()["success"], json!([package.node_id]));
-        self.work().await
-    }
-
-    /// The events that the changelog was told, and how many messages that took.
-    pub(crate) fn changelog(&self) -> (Vec<Value>, usize) {
-        let text = std::fs::read_to_string(self.dir.path().join("changelog.jsonl")).unwrap_or_default();
-        let messages: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let events =
-            |message: &Value| message["DatasetChangelogEventJob"]["events"].as_array().unwrap().clone();
-        (messages.iter().flat_map(events).collect(), messages.len())
-    }
-
-    /// Forgets what the changelog was told so far.
-    pub(crate) fn forget_changelog(&self) {
-        let path = self.dir.path().join("changelog.jsonl");
-        if path.exists() {
-            std::fs::write(path, b"").unwrap();
-        }
-    }
-
-    pub(crate) async fn assert_counted(&self) {
-        let (counted, recount) =
-            (self.workspace.counted().await.unwrap(), self.workspace.recount().await.unwrap());
-        assert_eq!(counted, recount);
     }
 }
 

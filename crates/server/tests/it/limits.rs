@@ -167,7 +167,14 @@ async fn restores_that_wait_leave_links_their_connections() {
     let credentials = SharedCredentialsProvider::new(Credentials::new("AKID", "secret", None, None, "test"));
     let builder = Builder::new(platform(1).await, credentials).unwrap();
     app.through(builder.db().await.unwrap());
-    app.restorer.db = builder.restore_db().unwrap();
+    let config = config::Restore {
+        platform: platform(1).await,
+        queue: None,
+        changelog: None,
+        delete_records: None,
+        stray_max_age: Duration::from_hours(24),
+    };
+    app.restorer.db = builder.server_restorer(config).unwrap().db;
     let deleted = app.file(None, "deleted", b"-").await;
     app.trash(&deleted).await;
     app.order(&token, &[&deleted.node_id]).await;

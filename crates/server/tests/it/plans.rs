@@ -23,6 +23,17 @@ async fn fill(app: &TestApp, shape: Shape) -> Tree {
     app.workspace.fill(&app.dataset, None, &Filling::live(shape, FILES, STORAGE)).await.unwrap()
 }
 
+/// A tree in the trash, which the planner knows of.
+async fn trashed(app: &TestApp, shape: Shape) -> Tree {
+    let tree = fill(app, shape).await;
+    let (store, stored) = (app.store.clone(), app.workspace.stored(&tree).await.unwrap());
+    let objects = tokio::task::spawn_blocking(move || store.put_hidden(STORAGE, &stored));
+    app.workspace.trash_tree(&tree).await.unwrap();
+    app.workspace.analyze().await.unwrap();
+    objects.await.unwrap().unwrap();
+    tree
+}
+
 fn assert_goes_by_index(plans: &Plans, app: &TestApp, what: &str) {
     let scans = plans.whole_scans(app.workspace.id);
     assert!(scans.is_empty(), "{what}: {} whole scans, the first: {}", scans.len(), scans[0]);
@@ -82,10 +93,7 @@ async fn orders_follow_indexes_when_many_are_open() {
         return;
     }
     let (plans, app) = recorded().await;
-    let tree = fill(&app, Shape::FewHuge).await;
-    let (store, stored) = (app.store.clone(), app.workspace.stored(&tree).await.unwrap());
-    let objects = tokio::task::spawn_blocking(move || store.put_hidden(STORAGE, &stored));
-    app.workspace.trash_tree(&tree).await.unwrap();
+    let tree = trashed(&app, Shape::FewHuge).await;
     // Two thousand files are ordered each by itself, and no statistics tell the planner so. What it knows is of a quiet day.
     app.sql("ANALYZE packages_service.restore_orders, packages_service.restore_claims").await;
     let files = app.workspace.files(&tree, 4000).await.unwrap();
@@ -93,8 +101,6 @@ async fn orders_follow_indexes_when_many_are_open() {
     let (first, second) = ids.split_at(2000);
     let token = app.token("editor").await;
     assert_eq!(app.order(&token, first).await.status, 200);
-    app.workspace.analyze().await.unwrap();
-    objects.await.unwrap().unwrap();
     app.run().await.unwrap();
     let (effort, node) = plans.most_effort();
     assert!(effort < 100_000.0, "{effort} rows in {node}");
@@ -120,12 +126,7 @@ async fn restore_follows_indexes_in_every_shape() {
     let (plans, app) = recorded().await;
     fill(&app, Shape::ManySmall).await;
     for shape in Shape::ALL {
-        let tree = fill(&app, shape).await;
-        let (store, stored) = (app.store.clone(), app.workspace.stored(&tree).await.unwrap());
-        let objects = tokio::task::spawn_blocking(move || store.put_hidden(STORAGE, &stored));
-        app.workspace.trash_tree(&tree).await.unwrap();
-        app.workspace.analyze().await.unwrap();
-        objects.await.unwrap().unwrap();
+        let tree = trashed(&app, shape).await;
         app.restore(&tree.root).await;
         let ready = app.workspace.count_in_state(&tree, "READY").await.unwrap();
         assert_eq!(ready, tree.files + tree.folders.len(), "{shape:?}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use packages::{
     db::{
         Db,
-        inspection::{Purpose, grants},
+        inspection::{Purpose, grant_statements},
     },
     restore::maintain,
 };
@@ -18,7 +18,7 @@ async fn start(purposes: &[Purpose]) -> TestApp {
     let role = format!("service_{}", uuid::Uuid::new_v4().simple());
     app.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD '{role}'")).await;
     for purpose in purposes {
-        for grant in grants(*purpose, &app.workspace.id.to_string(), &role) {
+        for grant in grant_statements(*purpose, &app.workspace.id.to_string(), &role) {
             app.sql(&grant).await;
         }
     }

@@ -1,4 +1,4 @@
-//! Restores that are stopped, repeated, overlapped, or that S3 does not want to carry out.
+//! Restores that are stopped, repeated or overlapped, and the storage that does not answer any of their attempts.
 
 use std::{collections::BTreeSet, pin::pin};
 
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A folder with a folder and files in the trash, ordered.
-async fn ordered(app: &TestApp) -> Vec<Package> {
+pub(crate) async fn ordered(app: &TestApp) -> Vec<Package> {
     let top = app.folder(None, "top").await;
     let sub = app.folder(Some(&top), "sub").await;
     let mut packages = app.files(&sub, 5).await;
@@ -32,7 +32,7 @@ async fn ordered(app: &TestApp) -> Vec<Package> {
     packages
 }
 
-async fn assert_restored(app: &TestApp, packages: &[Package]) {
+pub(crate) async fn assert_restored(app: &TestApp, packages: &[Package]) {
     for package in packages {
         let (state, name) = app.row(package.id).await;
         assert_eq!(state, "READY");
@@ -45,12 +45,6 @@ async fn assert_restored(app: &TestApp, packages: &[Package]) {
     app.assert_idle().await;
 }
 
-/// Lets the lease of a worker that died expire at once.
-async fn expire_lease(app: &TestApp) {
-    app.sql("UPDATE packages_service.restore_queue SET leased_until = now() WHERE workspace_id = WORKSPACE")
-        .await;
-}
-
 #[tokio::test]
 async fn a_run_may_die_anywhere_and_the_next_one_finishes() {
     let mut deaths = 0;
@@ -58,12 +52,9 @@ async fn a_run_may_die_anywhere_and_the_next_one_finishes() {
         let app = TestApp::start().await;
         let packages = ordered(&app).await;
         let died = interrupted(polls, app.run()).await.is_none();
-        expire_lease(&app).await;
+        app.expire_leases().await;
         app.work().await;
-        // What died between its commit and the delivery is delivered by whoever comes next.
-        app.sql("UPDATE packages_service.restore_outbox SET due_at = now() WHERE workspace_id = WORKSPACE")
-            .await;
-        restore::deliver(&app.restorer, Some(app.workspace.id)).await.unwrap();
+        app.deliver_all().await;
         assert_restored(&app, &packages).await;
         let told: BTreeSet<_> =
             app.changelog().0.iter().map(|event| event["eventDetail"]["id"].to_string()).collect();
@@ -94,7 +85,7 @@ async fn a_worker_that_lost_its_lease_changes_nothing_that_the_next_one_did() {
     app.faults.hold("DeleteObjects");
     let next = async {
         app.wait_for_s3("DeleteObjects").await;
-        expire_lease(&app).await;
+        app.expire_leases().await;
         // The next worker does not wait for the one that is stuck.
         app.faults.release("DeleteObjects");
         app.run().await
@@ -220,79 +211,6 @@ async fn what_nobody_ordered_is_put_back_after_a_day() {
 }
 
 #[tokio::test]
-async fn a_package_whose_bytes_are_lost_stays_in_the_trash_and_sinks_nobody() {
-    let app = TestApp::start().await;
-    let folder = app.folder(None, "folder").await;
-    let files = app.files(&folder, 4).await;
-    app.workspace.populate().await.unwrap();
-    app.trash(&folder).await;
-    let lost = &files[2];
-    let key = app.keys(lost).await.remove(0);
-    for version in app.store.versions(STORAGE, &key).iter().filter(|version| !version.delete_marker) {
-        app.store.delete_version(STORAGE, &key, &version.id).unwrap();
-    }
-    let outcome = app.restore(&folder).await;
-    assert_eq!((outcome.restored, outcome.failed), (4, 1));
-    assert_eq!(app.row(lost.id).await.0, "DELETED");
-    assert!(app.store.versions(STORAGE, &key)[0].delete_marker, "its marker is not touched");
-    app.assert_counted().await;
-
-    let progress = app.progress(&app.token("viewer").await, &folder).await;
-    assert_eq!(
-        (&progress["total"], &progress["restored"], &progress["restoring"]),
-        (&json!(4), &json!(3), &json!(0))
-    );
-    assert_eq!(
-        progress["failed"],
-        json!([{"id": lost.node_id, "reason": "its stored file no longer exists"}])
-    );
-
-    // Alone it fails in the same way, and the folders above, were they deleted, would stay so.
-    app.trash(&folder).await;
-    let outcome = app.restore(lost).await;
-    assert_eq!((outcome.restored, outcome.failed), (0, 1));
-    assert_eq!(app.row(folder.id).await.0, "DELETED");
-    let progress = app.progress(&app.token("viewer").await, lost).await;
-    assert_eq!((&progress["state"], progress["failed"].as_array().unwrap().len()), (&json!("DELETED"), 1));
-}
-
-#[tokio::test]
-async fn a_bucket_that_s3_refuses_keeps_its_file_in_the_trash_and_no_other() {
-    let app = TestApp::start().await;
-    let folder = app.folder(None, "folder").await;
-    let good = app.files(&folder, 3).await;
-    let mut refused = Vec::new();
-    for bucket in ["UPPER_case", "a b", "..", "no-such-bucket"] {
-        let key = app.workspace.storage_key(&app.dataset);
-        let name = format!("in {bucket}");
-        refused
-            .push(app.workspace.file(&app.dataset, Some(&folder), &name, (bucket, &key, 1)).await.unwrap());
-    }
-    // A derived file can be made anew: for one that is gone no package stays in the trash.
-    app.sql(&format!(
-        r#"INSERT INTO "WORKSPACE".files (package_id, name, s3_bucket, s3_key, object_type, processing_state)
-           SELECT package_id, 'view', 'gone', s3_key, 'view', 'not_processable' FROM "WORKSPACE".files WHERE package_id = {}"#,
-        good[0].id
-    ))
-    .await;
-    app.workspace.populate().await.unwrap();
-    app.trash(&folder).await;
-    let outcome = app.restore(&folder).await;
-    assert_eq!((outcome.restored, outcome.failed), (1 + good.len(), refused.len()));
-    for file in &good {
-        assert_eq!(app.row(file.id).await.0, "READY");
-    }
-    let progress = app.progress(&app.token("viewer").await, &folder).await;
-    for file in &refused {
-        assert_eq!(app.row(file.id).await.0, "DELETED");
-        let failed = progress["failed"].as_array().unwrap();
-        assert!(failed.iter().any(|failure| failure["id"] == json!(file.node_id)), "{progress}");
-    }
-    app.assert_counted().await;
-    app.assert_idle().await;
-}
-
-#[tokio::test]
 async fn what_a_given_up_order_left_has_a_reason_also_when_the_folder_came_back_with_another() {
     let app = TestApp::start().await;
     let packages = ordered(&app).await;
@@ -309,58 +227,6 @@ async fn what_a_given_up_order_left_has_a_reason_also_when_the_folder_came_back_
     assert_eq!(progress["failed"].as_array().unwrap().len(), 5, "all files but the one: {progress}");
     app.restore(&packages[0]).await;
     assert_restored(&app, &packages).await;
-}
-
-#[tokio::test]
-async fn a_marker_that_is_gone_already_and_two_on_top_of_each_other_are_no_trouble() {
-    let app = TestApp::start().await;
-    let gone = app.file(None, "gone", b"-").await;
-    let twice = app.file(None, "twice", b"-").await;
-    app.trash(&gone).await;
-    app.trash(&twice).await;
-    let key = app.keys(&gone).await.remove(0);
-    let marker = app.store.versions(STORAGE, &key)[0].id.clone();
-    app.store.delete_version(STORAGE, &key, &marker).unwrap();
-    app.store.delete_marker(STORAGE, &app.keys(&twice).await[0]).unwrap();
-    for package in [&gone, &twice] {
-        app.restore(package).await;
-        assert_eq!(app.row(package.id).await.0, "READY");
-        let versions = app.store.versions(STORAGE, &app.keys(package).await[0]);
-        assert_eq!(versions.len(), 1);
-        assert!(!versions[0].delete_marker);
-    }
-}
-
-#[tokio::test]
-async fn s3_may_be_slow_throttle_or_hang_up() {
-    let app = TestApp::start().await;
-    let packages = ordered(&app).await;
-    app.faults.fail("ListObjectVersions", 2, Failure::SlowDown);
-    app.faults.fail("DeleteObjects", 1, Failure::InternalError);
-    app.faults.drop_connection("DeleteObjects", 1);
-    app.faults.fail_key(&app.keys(&packages[3]).await[0], 2, Failure::SlowDown);
-    app.work().await;
-    assert_restored(&app, &packages).await;
-}
-
-#[tokio::test]
-async fn an_answer_that_was_lost_is_no_loss() {
-    let app = TestApp::start().await;
-    let packages = ordered(&app).await;
-    app.faults.lose_answer("DeleteObjects", 1);
-    app.work().await;
-    assert_restored(&app, &packages).await;
-}
-
-#[tokio::test]
-async fn what_s3_refuses_for_good_is_reported_and_the_rest_comes_back() {
-    let app = TestApp::start().await;
-    let packages = ordered(&app).await;
-    app.faults.fail_key(&app.keys(&packages[3]).await[0], 1, Failure::AccessDenied);
-    let outcome = app.work().await;
-    assert_eq!((outcome.restored, outcome.failed), (packages.len() - 1, 1));
-    assert_eq!(app.row(packages[3].id).await.0, "DELETED");
-    app.assert_counted().await;
 }
 
 #[tokio::test]

@@ -2,8 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use local::workspace::{Dataset, Package};
-use packages::{db::Db, id::PackageNodeId, restore::Restorer};
+use packages::{id::PackageNodeId, restore::Restorer};
 use server::worker::WorkerThread;
 use tokio::sync::Notify;
 
@@ -11,18 +10,8 @@ use crate::{app::TestApp, limits::until};
 
 /// Workers as a server has them, with connections of their own. Nobody wakes them: they look by themselves.
 fn start_workers(app: &TestApp) -> WorkerThread {
-    let db = Db::new(app.database.parse().unwrap(), 6).unwrap();
-    let restorer = Restorer { db, ..app.restorer.clone() };
+    let restorer = Restorer { db: app.separate_db(6), ..app.restorer.clone() };
     WorkerThread::start(restorer, Arc::new(Notify::new()), Duration::from_hours(24)).unwrap()
-}
-
-/// A file of another dataset, in the trash.
-async fn elsewhere(app: &mut TestApp) -> (Dataset, Package) {
-    let other = app.workspace.dataset("Elsewhere").await.unwrap();
-    let home = std::mem::replace(&mut app.dataset, other);
-    let file = app.file(None, "single", b"-").await;
-    app.trash(&file).await;
-    (std::mem::replace(&mut app.dataset, home), file)
 }
 
 async fn order(app: &TestApp, packages: &[&PackageNodeId]) {
@@ -48,7 +37,7 @@ async fn an_order_is_one_row_however_often_it_is_asked_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dataset_that_is_held_up_takes_one_worker_and_a_file_elsewhere_comes_back_meanwhile() {
     let mut app = TestApp::start_alone().await;
-    let (other, single) = elsewhere(&mut app).await;
+    let (other, single) = app.trash_elsewhere().await;
     let folder = app.folder(None, "folder").await;
     let files = app.files(&folder, 5).await;
     app.trash(&folder).await;
@@ -79,7 +68,7 @@ async fn a_dataset_that_is_held_up_takes_one_worker_and_a_file_elsewhere_comes_b
 async fn a_dataset_that_cannot_be_restored_delays_nobody() {
     let mut app = TestApp::start_alone().await;
     let _workers = start_workers(&app);
-    let (other, single) = elsewhere(&mut app).await;
+    let (other, single) = app.trash_elsewhere().await;
     let broken = app.file(None, "broken", b"-").await;
     app.trash(&broken).await;
     let sql = r#"CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;

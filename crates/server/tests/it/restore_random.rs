@@ -10,7 +10,6 @@ mod scene;
 use std::time::Duration;
 
 use local::faults::Failure;
-use packages::restore;
 use tokio::task::JoinSet;
 
 use self::{dice::Dice, scene::Scene};
@@ -106,7 +105,7 @@ async fn disturb(app: &TestApp, token: &str, scene: &mut Scene, dice: &mut Dice)
     match dice.below(9) {
         0 | 1 => {
             scene.stops += u64::from(interrupted(1 + dice.below(60), app.run()).await.is_none());
-            expire_leases(app).await;
+            app.expire_leases().await;
         }
         2 => app.faults.fail_key(&scene.any_key(dice), 1, Failure::InternalError),
         3 => {
@@ -121,7 +120,7 @@ async fn disturb(app: &TestApp, token: &str, scene: &mut Scene, dice: &mut Dice)
                 cut_sessions(app).await;
             };
             scene.stops += u64::from(tokio::join!(app.run(), cut).0.is_err());
-            expire_leases(app).await;
+            app.expire_leases().await;
         }
         6 => drop(tokio::join!(app.run(), app.run())),
         7 => scene.delete(app, dice).await,
@@ -157,16 +156,10 @@ async fn delete_meanwhile(app: &TestApp, token: &str, scene: &mut Scene, dice: &
 
 /// Carries out what is left, as a worker would after all these disturbances.
 async fn finish(app: &TestApp) {
-    expire_leases(app).await;
+    app.expire_leases().await;
     app.sql("UPDATE packages_service.restore_queue SET attempts = 0 WHERE workspace_id = WORKSPACE").await;
     app.work().await;
-    app.sql("UPDATE packages_service.restore_outbox SET due_at = now() WHERE workspace_id = WORKSPACE").await;
-    restore::deliver(&app.restorer, Some(app.workspace.id)).await.unwrap();
-}
-
-async fn expire_leases(app: &TestApp) {
-    app.sql("UPDATE packages_service.restore_queue SET leased_until = now() WHERE workspace_id = WORKSPACE")
-        .await;
+    app.deliver_all().await;
 }
 
 /// Ends the sessions of the service, and not that of the test.

@@ -85,11 +85,9 @@ async fn ordered(app: &TestApp) -> Vec<Package> {
 
 /// Goes on as a worker would whom nothing disturbs.
 async fn finish(app: &TestApp) {
-    app.sql("UPDATE packages_service.restore_queue SET leased_until = now() WHERE workspace_id = WORKSPACE")
-        .await;
+    app.expire_leases().await;
     app.work().await;
-    app.sql("UPDATE packages_service.restore_outbox SET due_at = now() WHERE workspace_id = WORKSPACE").await;
-    restore::deliver(&app.restorer, Some(app.workspace.id)).await.unwrap();
+    app.deliver_all().await;
 }
 
 async fn assert_restored(app: &TestApp, packages: &[Package], when: &str) {

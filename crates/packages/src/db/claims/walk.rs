@@ -2,6 +2,7 @@
 
 use tokio_postgres::{Row, types::Type};
 
+use super::counted_failures;
 use crate::{
     db::{Error, Param, Tx},
     id::{DatasetKey, PackageId, WorkspaceId},
@@ -123,21 +124,16 @@ fn with_claims(workspace: WorkspaceId) -> String {
 }
 
 /// Goes on with the clause: `changed`, what that does to the numbers of orders, and around which each lies.
-const WITH_CHANGES: &str = r", tried_again AS (
-               -- What an unfinished order has counted as failed already. A claim that there was before is none of that.
-               SELECT failure.order_id FROM claimed CROSS JOIN LATERAL (
-                   SELECT order_id, failed_at FROM packages_service.restore_failures f
+fn with_changes() -> String {
+    let tried_again = counted_failures("failed", "$1");
+    format!(
+        ", failed AS (
+               SELECT f.* FROM claimed CROSS JOIN LATERAL (
+                   SELECT package_id, order_id, failed_at FROM packages_service.restore_failures f
                    WHERE f.workspace_id = $1 AND f.package_id = claimed.package_id OFFSET 0
-               ) failure
-               CROSS JOIN LATERAL (
-                   SELECT begun_at, finished_at FROM packages_service.restore_orders o
-                   WHERE o.workspace_id = $1 AND o.package_id = failure.order_id OFFSET 0
-               ) o
-               LEFT JOIN LATERAL (
-                   SELECT order_id FROM packages_service.restore_claims c
-                   WHERE c.workspace_id = $1 AND c.package_id = claimed.package_id OFFSET 0
-               ) known ON true
-               WHERE o.finished_at IS NULL AND o.begun_at <= failure.failed_at AND known.order_id IS NULL
+               ) f
+           ), tried_again AS (
+               {tried_again}
            ), changes AS (
                -- A folder's order counts what lies beneath it, and not the folder.
                SELECT c.order_id AS id, 1 AS packages, 0 AS failed, NULL::int AS within_id
@@ -154,15 +150,17 @@ const WITH_CHANGES: &str = r", tried_again AS (
                SELECT id, 0, 0, NULL FROM ordered
            ), changed AS (
                SELECT id, sum(packages) AS packages, sum(failed) AS failed, max(within_id) AS within_id FROM changes GROUP BY id
-           )";
+           )"
+    )
+}
 
 /// Claims what the orders of a dataset hold that have not been claimed for yet: each ordered package and all that lies in
 /// the trash beneath it. A package belongs to the nearest ordered package above it, also when another order had it before.
 /// One statement, whatever the size.
 pub(crate) async fn claim_trees(tx: &Tx<'_>, key: DatasetKey) -> Result<Vec<ClaimedOrder>, Error> {
-    let (trees, claims) = (with_trees(key.workspace), with_claims(key.workspace));
+    let (trees, claims, changes) = (with_trees(key.workspace), with_claims(key.workspace), with_changes());
     let sql = format!(
-        "{trees}{claims}{WITH_CHANGES}, updated AS (
+        "{trees}{claims}{changes}, updated AS (
                UPDATE packages_service.restore_orders o
                -- One that was ordered again since this began is walked again.
                SET claimed_at = CASE WHEN ordered.id IS NULL THEN o.claimed_at

@@ -58,7 +58,7 @@ const ALL: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE"];
 type Need = (&'static str, &'static str, &'static [&'static str]);
 
 /// Schema (nothing: that of each workspace), table, privileges.
-fn needs(purpose: Purpose) -> &'static [Need] {
+fn needed_privileges(purpose: Purpose) -> &'static [Need] {
     match purpose {
         Purpose::Roles => &[
             ("pennsieve", "users", READ),
@@ -107,10 +107,10 @@ fn needs(purpose: Purpose) -> &'static [Need] {
 
 /// The statements that give a role what a purpose needs in one workspace, for the database's owner.
 #[must_use]
-pub fn grants(purpose: Purpose, workspace: &str, role: &str) -> Vec<String> {
+pub fn grant_statements(purpose: Purpose, workspace: &str, role: &str) -> Vec<String> {
     let mut schemas = BTreeSet::new();
     let mut grants = Vec::new();
-    for (schema, table, privileges) in needs(purpose) {
+    for (schema, table, privileges) in needed_privileges(purpose) {
         let schema = if schema.is_empty() { workspace } else { schema };
         if schemas.insert(schema) {
             grants.push(format!(r#"GRANT USAGE ON SCHEMA "{schema}" TO "{role}""#));
@@ -126,7 +126,7 @@ pub fn grants(purpose: Purpose, workspace: &str, role: &str) -> Vec<String> {
 /// The catalogue is asked, which everybody may read: a name would be an error where its schema is closed.
 pub async fn find_missing_privileges(db: &Db, purpose: Purpose) -> Result<Vec<MissingPrivilege>, Error> {
     let (mut schemas, mut tables, mut privileges) = (Vec::new(), Vec::new(), Vec::new());
-    for (schema, table, needed) in needs(purpose) {
+    for (schema, table, needed) in needed_privileges(purpose) {
         for privilege in *needed {
             schemas.push((*schema).to_owned());
             tables.push((*table).to_owned());

@@ -1,9 +1,20 @@
-use std::net::SocketAddr;
+//! How long a service that does not answer is waited for.
 
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use local::full_socket::FullSocket;
+use packages::{
+    aws::{CallLimits, Error, JsonService, Settings},
+    clock::Clock,
+    http::Http,
+    objects::Region,
+};
 use serde_json::json;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
-
-use super::*;
+use tokio::net::TcpListener;
 
 const LIMITS: CallLimits = CallLimits {
     attempts: 3,
@@ -38,19 +49,9 @@ async fn a_service_that_accepts_and_never_answers_is_given_up_in_time() {
     assert_given_up(address, call(address).await);
 }
 
-/// Without a route or behind a security group packets are dropped: here, since nobody takes connections off a full queue.
 #[tokio::test]
 async fn a_service_that_drops_packets_is_given_up_in_time() {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let full = socket.listen(1).unwrap();
-    let address = full.local_addr().unwrap();
-    let mut waiting = Vec::new();
-    while let Ok(connected) =
-        tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(address)).await
-    {
-        waiting.push(connected.unwrap());
-        assert!(waiting.len() < 10, "the queue does not fill");
-    }
+    let full = FullSocket::start().await.unwrap();
+    let address = full.address().unwrap();
     assert_given_up(address, call(address).await);
 }
