@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use authorize::Authorizer;
 use doctor::check_authorizer;
 use hosting::Builder;
+use hosting::config::{self, Host};
 use lambda::{authorizer, host};
-use packages::config::{self, Host};
 
 fn main() -> ExitCode {
     host::run(async || {

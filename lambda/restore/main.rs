@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use doctor::check_restore;
 use hosting::Builder;
+use hosting::config::{self, Host};
 use lambda::{
     host,
     restore::{self, Worker},
 };
-use packages::config::{self, Host};
 
 fn main() -> ExitCode {
     host::run(async || {

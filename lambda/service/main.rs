@@ -4,11 +4,9 @@ use std::process::ExitCode;
 
 use doctor::check_service;
 use hosting::Builder;
+use hosting::config::{self, Host};
 use lambda::{host, service::Service};
-use packages::{
-    config::{self, Host},
-    queue::Queue,
-};
+use restore::queue::Queue;
 
 fn main() -> ExitCode {
     host::run(async || {

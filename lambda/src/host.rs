@@ -2,10 +2,11 @@
 
 use std::{panic::AssertUnwindSafe, process::ExitCode, time::Duration};
 
+use aws::Clock;
 use doctor::Report;
 use futures_util::FutureExt;
+use hosting::config::Platform;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
-use packages::{clock::Clock, config::Platform};
 use serde::Serialize;
 use serde_json::Value;
 use telemetry::{Options, Telemetry};

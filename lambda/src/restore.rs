@@ -14,14 +14,13 @@ mod time;
 
 use std::time::Duration;
 
+use aws::{Sqs, trace};
 use futures_util::{StreamExt, stream};
 use lambda_runtime::{Error, LambdaEvent};
-use packages::{
-    db::queue::list_overdue,
-    id::DatasetKey,
-    queue::{Queue, Sqs},
-    restore::{self, MAX_ATTEMPTS, Message, Outcome, Progressed, Restorer, deliver, maintain},
-    trace,
+use packages::id::DatasetKey;
+use restore::{
+    self, MAX_ATTEMPTS, Message, Outcome, Progressed, Restorer, db::queue::list_overdue, deliver, maintain,
+    queue::Queue,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

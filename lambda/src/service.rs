@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use api::{App, Cdn, Problem};
+use aws::Clock;
 use axum::{
     Router,
     extract::Request,
@@ -10,8 +11,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use lambda_runtime::{Error, LambdaEvent};
-use packages::{access::Claims, clock::Clock, secrets::Rotation};
+use packages::access::Claims;
 use serde_json::Value;
+use signing_keys::Rotation;
 use tower::ServiceExt;
 
 use crate::gateway::{self, Answer, AuthorizerContext};

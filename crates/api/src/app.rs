@@ -5,15 +5,14 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use aws::Clock;
+use database::Db;
 use http::HeaderValue;
-use packages::{
-    clock::Clock,
-    db::Db,
-    objects::{Bucket, Objects},
-    queue::Queue,
-    secrets::Rotation,
-};
+use restore::queue::Queue;
+use signing::s3::Bucket;
 use signing::{cloudfront::Signer, s3::CustomEndpoint};
+use signing_keys::Rotation;
+use storage::Objects;
 
 /// What the endpoints work with. A clone is a few reference counts: each request has one.
 #[derive(Debug, Clone)]

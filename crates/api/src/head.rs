@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use packages::objects::Head;
+use storage::Head;
 
 use crate::{Problem, range::Part};
 

@@ -36,7 +36,7 @@ pub(crate) async fn alive() -> Json<Answer> {
     responses((status = OK, description = "It does", body = Answer), openapi::Unavailable),
 )]
 pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Answer>, Problem> {
-    match tokio::time::timeout(PATIENCE, app.db.check()).await {
+    match tokio::time::timeout(PATIENCE, restore::db::check_tables(&app.db)).await {
         Ok(Ok(())) => Ok(Json(Answer { status: "ready" })),
         Ok(Err(error)) => Err(Problem::unavailable(error.to_string())),
         Err(_) => Err(Problem::unavailable("the database did not answer in time")),

@@ -11,9 +11,9 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
+use database::counting;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, StatusCode, header};
-use packages::db::counting;
 use telemetry::{Trace, trace};
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field::Empty};
@@ -52,7 +52,7 @@ async fn around(challenge: HeaderValue, request: Request, next: Next) -> Respons
         line.status = Some(response.status());
         response
     };
-    packages::trace::scope(Some(trace.header()), work).instrument(span).await
+    aws::trace::scope(Some(trace.header()), work).instrument(span).await
 }
 
 /// The request's span. Whatever is logged or traced for it has these fields.
@@ -154,7 +154,7 @@ fn method(method: &Method) -> &'static str {
 mod tests {
     use axum::{body::Body, routing::get};
     use http::HeaderMap;
-    use packages::objects::Head;
+    use storage::Head;
     use telemetry::emf::Emf;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
@@ -223,7 +223,7 @@ mod tests {
 
     /// The trace that whoever is called for a request is told of.
     async fn trace_of(headers: &[(&str, &str)]) -> String {
-        let handler = get(async || axum::Json(packages::trace::header()));
+        let handler = get(async || axum::Json(aws::trace::header()));
         let (_, header) = get_from(Router::new().route("/", handler), headers).await;
         header.as_str().unwrap().to_owned()
     }

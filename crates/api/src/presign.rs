@@ -10,10 +10,10 @@ use packages::{
     access::{DatasetAccess, ViewFiles},
     asset::AssetPath,
     id::PackageNodeId,
-    links::{NoLink, find_source_file, find_viewer_asset},
-    objects::{Location, Method},
+    links::{Location, NoLink, find_source_file, find_viewer_asset},
 };
 use serde::Serialize;
+use storage::Method;
 use utoipa::ToSchema;
 
 use crate::{

@@ -9,8 +9,10 @@ use std::{borrow::Cow, collections::BTreeSet};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use packages::{access::DatasetAccess, links::NoLink, objects::ProbeError, restore::OrderError};
+use packages::{access::DatasetAccess, links::NoLink};
+use restore::OrderError;
 use serde::Serialize;
+use storage::ProbeError;
 use utoipa::{ToSchema, openapi};
 
 /// What is wrong, by the reaction it asks of a client. The names are part of the interface.
@@ -311,7 +313,7 @@ fn other_probe(error: ProbeError) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use packages::{access::Refusal, db};
+    use packages::access::Refusal;
     use serde_json::json;
 
     use super::*;
@@ -375,8 +377,8 @@ mod tests {
             (NoLink::NotLive.into(), 404),
             (NoLink::NoFile.into(), 404),
             (NoLink::Unsafe.into(), 403),
-            (NoLink::Db(db::Error::Unreachable("gone".into())).into(), 503),
-            (NoLink::Db(db::Error::TimedOut("no answer".to_owned())).into(), 503),
+            (NoLink::Db(database::Error::Unreachable("gone".into())).into(), 503),
+            (NoLink::Db(database::Error::TimedOut("no answer".to_owned())).into(), 503),
             (Refusal::OtherDataset.into(), 403),
             (Problem::own_probe(ProbeError::NotFound), 404),
             (Problem::own_probe(ProbeError::Forbidden), 502),

@@ -3,11 +3,8 @@
 use std::time::SystemTime;
 
 use axum::{Json, extract::State};
-use packages::{
-    access::ViewFiles,
-    db::progress::{OrderProgress, Progress, find_progress},
-    id::PackageNodeId,
-};
+use packages::{access::ViewFiles, id::PackageNodeId};
+use restore::db::progress::{OrderProgress, Progress, find_progress};
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use utoipa::ToSchema;
@@ -130,7 +127,7 @@ fn rfc3339(time: SystemTime) -> Option<String> {
 mod tests {
     use std::time::Duration;
 
-    use packages::db::progress::Stage;
+    use restore::db::progress::Stage;
 
     use super::*;
 

@@ -2,22 +2,20 @@
 
 use std::sync::{Arc, Mutex};
 
+use ::restore::queue::Queue;
+use aws::{Clock, Http};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use axum::{Extension, body::Body, extract::Request, middleware, response::Response};
+use database::Db;
 use http::{Method, StatusCode, header};
-use packages::{
-    access::Claims,
-    clock::Clock,
-    db::Db,
-    http::Http,
-    objects::{Bucket, Objects, Region, Settings},
-    queue::Queue,
-};
+use packages::access::Claims;
 use serde_json::{Value, json};
+use signing::s3::{Bucket, Region};
 use signing::{
     cloudfront::{Hash, KeyPairId, PrivateKey, Signer},
     s3::{Credentials as Keys, Endpoint, Method as Signed, PresignRequest, Presigner},
 };
+use storage::{Objects, Settings};
 use telemetry::logs::{self, Json};
 use tower::ServiceExt;
 use tracing::{Dispatch, subscriber::NoSubscriber};

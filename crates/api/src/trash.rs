@@ -6,8 +6,10 @@ use axum::{Json, extract::State};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use packages::{
     access::ViewFiles,
-    db::trash::Piece,
     id::{PackageId, PackageNodeId},
+};
+use restore::{
+    db::trash::Piece,
     trash::{Recovery, TrashPage, TrashState, Trashed, find_recoveries, list_trash},
 };
 use serde::Serialize;

@@ -8,8 +8,8 @@ mod set;
 
 use std::{fmt, sync::Arc};
 
+use aws::Http;
 use jsonwebtoken::DecodingKey;
-use packages::http::Http;
 
 use crate::Pool;
 use fetched::Fetched;

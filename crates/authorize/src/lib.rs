@@ -3,22 +3,18 @@
 //! A token is believed when a known key signed it ([`Authorizer::identify`]); who that is, and which role they have,
 //! comes from Postgres at every call ([`Authorizer::authorize`]), so a role that is taken away is gone at once.
 
+pub mod db;
 pub mod keys;
 mod pool;
 mod token;
 
 use std::fmt;
 
-use packages::{
-    access::Claims,
-    clock::Clock,
-    db::{
-        self, Db,
-        access::{Identity, find_claims, find_member},
-    },
-    id::DatasetNodeId,
-};
-pub use pool::{Bearers, Pool};
+use crate::db::{Identity, find_claims, find_member};
+use aws::Clock;
+use database::{self, Db};
+use packages::{access::Claims, id::DatasetNodeId};
+pub use pool::{Bearers, CognitoPools, Pool, UserPool, is_client_id, is_pool_id};
 pub use token::{InvalidToken, Unidentified, Verifier};
 
 /// Decides what a token's bearer may do.
@@ -35,7 +31,7 @@ pub enum Denied {
     /// The bearer is unknown, or has no role in such a dataset; which of these is not told.
     NoAccess,
     /// Postgres did not answer: nothing is decided.
-    Db(db::Error),
+    Db(database::Error),
 }
 
 impl fmt::Display for Denied {
@@ -49,8 +45,8 @@ impl fmt::Display for Denied {
 
 impl std::error::Error for Denied {}
 
-impl From<db::Error> for Denied {
-    fn from(error: db::Error) -> Self {
+impl From<database::Error> for Denied {
+    fn from(error: database::Error) -> Self {
         Self::Db(error)
     }
 }

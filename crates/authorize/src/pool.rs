@@ -1,6 +1,6 @@
 //! Cognito user pools: who issues tokens, for which application, and for whom.
 
-use packages::{config::UserPool, objects::Region};
+use signing::s3::Region;
 
 /// A user pool and the one application of it that is ours. A token is from here when issuer *and* client agree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +51,63 @@ impl Pool {
             Some(base) => format!("{}/{}/.well-known/jwks.json", base.trim_end_matches('/'), self.id()),
         }
     }
+}
+
+/// The platform's two user pools in Cognito.
+#[derive(Debug, Clone)]
+pub struct CognitoPools {
+    /// The region of both.
+    pub region: Region,
+    /// Another server than AWS's own, from which the keys are read.
+    pub endpoint: Option<String>,
+    /// The pool of people.
+    pub people: UserPool,
+    /// The pool of API keys.
+    pub api_keys: UserPool,
+}
+
+/// A Cognito user pool and the one client of it that is ours.
+#[derive(Debug, Clone)]
+pub struct UserPool {
+    pool: String,
+    client: String,
+}
+
+impl UserPool {
+    /// The ids are held to Cognito's own patterns (Amazon Cognito API Reference, `DescribeUserPoolClient`), since one of
+    /// them becomes part of a URL.
+    #[must_use]
+    pub fn new(pool: &str, client: &str) -> Option<Self> {
+        (is_pool_id(pool) && is_client_id(client))
+            .then(|| Self { pool: pool.to_owned(), client: client.to_owned() })
+    }
+
+    /// The pool's id, as in `us-east-1_AbCdEfGhI`.
+    #[must_use]
+    pub fn pool(&self) -> &str {
+        &self.pool
+    }
+
+    /// The client's id.
+    #[must_use]
+    pub fn client(&self) -> &str {
+        &self.client
+    }
+}
+
+/// Whether a text can be the id of a user pool.
+#[must_use]
+pub fn is_pool_id(id: &str) -> bool {
+    let is_word = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let has_parts = id.split_once('_').is_some_and(|(region, own)| !region.is_empty() && !own.is_empty());
+    id.len() <= 55 && is_word && has_parts
+}
+
+/// Whether a text can be the id of a user pool's client.
+#[must_use]
+pub fn is_client_id(id: &str) -> bool {
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte);
+    (1..=128).contains(&id.len()) && id.bytes().all(is_known)
 }
 
 #[cfg(test)]

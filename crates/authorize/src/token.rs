@@ -2,12 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
+use crate::{CognitoPools, UserPool, db::Identity};
+use aws::Http;
 use jsonwebtoken::{Algorithm, Validation, dangerous::insecure_decode_claims, decode, decode_header};
-use packages::{
-    config::{self, UserPool},
-    db::access::Identity,
-    http::Http,
-};
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -131,14 +128,14 @@ impl Verifier {
 
     /// Believes the platform's two pools in Cognito, by the keys that they publish.
     #[must_use]
-    pub fn cognito(config: &config::Authorize, http: &Http) -> Self {
-        let endpoint = config.platform.endpoints.cognito.as_deref();
+    pub fn cognito(pools: &CognitoPools, http: &Http) -> Self {
+        let endpoint = pools.endpoint.as_deref();
         let pool = |ids: &UserPool, bearers| {
-            let pool = Pool::cognito(&config.platform.region, ids, bearers);
+            let pool = Pool::cognito(&pools.region, ids, bearers);
             let keys = Keys::fetched(&pool, endpoint, http.clone());
             (pool, keys)
         };
-        Self::new(vec![pool(&config.people, Bearers::People), pool(&config.api_keys, Bearers::ApiKeys)])
+        Self::new(vec![pool(&pools.people, Bearers::People), pool(&pools.api_keys, Bearers::ApiKeys)])
     }
 
     /// Verifies a token at a time (seconds since the Unix epoch) and says whom it names.

@@ -1,7 +1,7 @@
 //! Checks what the service was told against what is there, in the order in which a person would look.
 //!
 //! ```text
-//! variables ──► packages::config ──► hosting::Builder ──► one module a section ──► Report ──► text, or JSON
+//! variables ──► hosting::config ──► hosting::Builder ──► one module a section ──► Report ──► text, or JSON
 //!                    │ faults                                     ▲
 //!                    └──► configuration                           │ only what the section before could reach
 //!                                       network ─► database ─► storage, signing_key ─► queues ─► pools ─► clock
@@ -11,39 +11,31 @@
 //! in Lambda has variables, a role and a network of its own, and links only what it needs. Nothing is written: statements
 //! are in transactions that are read only, nothing is sent to a queue and nothing received. No text holds a secret.
 
-mod clock;
-mod configuration;
-mod database;
-mod endpoints;
-mod network;
-mod pools;
-mod queues;
+mod checks;
+pub mod queries;
 mod render;
 mod report;
-mod server;
-mod signing_key;
-mod storage;
 
+use crate::queries::{Purpose, SampleFile};
+use aws::Clock;
 use hosting::Builder;
-use packages::{
-    clock::Clock,
-    config::{Authorize, Lookup, Platform, Restore, Service},
-    db::inspection::{Purpose, SampleFile},
-    secrets::KeySource,
-};
+use hosting::config::{Authorize, Lookup, Platform, Restore, Service};
+use signing_keys::KeySource;
 
-use self::{
+use self::checks::{
+    clock, configuration, database,
     endpoints::{
         authorizer_endpoints, authorizer_urls, restore_endpoints, restore_urls, service_endpoints,
         service_urls,
     },
-    network::Reached,
-    storage::Use,
+    network::{self, Reached},
+    pools, queues, signing_key,
+    storage::{self, Use},
 };
 pub use self::{
+    checks::server::check_server,
     render::render,
     report::{Check, Report, Section, Status},
-    server::check_server,
 };
 
 const CLOCK: Clock = Clock::System;

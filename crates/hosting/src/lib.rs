@@ -1,27 +1,23 @@
 //! From a host's configuration to what it works with.
 //!
 //! The functions in Lambda and `packages-service serve` are the same service: they read the same variables
-//! ([`packages::config`]) and build the same things from them, here. What is left to each is where its requests and
+//! ([`crate::config`]) and build the same things from them, here. What is left to each is where its requests and
 //! messages come from.
 
+use restore::db::check_tables;
+use signing_keys::{KeySource, Rotation};
 use std::{fmt, time::Duration};
+
+pub mod config;
 
 use api::{App, Cdn, ProxyPolicy, Realm};
 use authorize::{Authorizer, Verifier};
+use aws::{self, CallLimits, Clock, Http, JsonService, Sqs};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use packages::{
-    aws::{self, CallLimits, JsonService},
-    changelog::Changelog,
-    clock::Clock,
-    config::{self, Key, Platform},
-    db::{Database, Db, Password, Tls},
-    deletions::DeletionRecords,
-    http::Http,
-    objects::{self, Objects},
-    queue::{Queue, Sqs},
-    restore::{RestoreLimits, Restorer},
-    secrets::{KeySource, Rotation},
-};
+use config::{Key, Platform};
+use database::{Database, Db, Password, Tls};
+use restore::{RestoreLimits, Restorer, changelog::Changelog, deletions::DeletionRecords, queue::Queue};
+use storage::{self, Objects};
 
 /// How long the start waits for the database. Lambda gives a start ten seconds in all.
 const CONNECT: Duration = Duration::from_secs(4);
@@ -35,7 +31,7 @@ const WORKER_CONNECTIONS: usize = 6;
 /// How long one statement of a restore may take: it may change tens of thousands of rows.
 const RESTORE_STATEMENT_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// A variable of the environment, for [`packages::config`].
+/// A variable of the environment, for [`crate::config`].
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment, for all hosts")]
 pub fn variable(name: &str) -> Option<String> {
@@ -104,7 +100,7 @@ impl Builder {
     /// answer now may answer when it is needed, so that is no reason not to start.
     pub async fn db(&self) -> Result<Db, Unusable> {
         let db = Db::connect(self.database()).map_err(Unusable::new)?;
-        let error = match tokio::time::timeout(CONNECT, db.check()).await {
+        let error = match tokio::time::timeout(CONNECT, check_tables(&db)).await {
             Ok(Ok(())) => return Ok(db),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no answer in time".to_owned(),
@@ -180,7 +176,7 @@ impl Builder {
     /// What says who asks and what they may.
     #[must_use]
     pub fn authorizer(&self, config: &config::Authorize, db: Db) -> Authorizer {
-        Authorizer::new(Verifier::cognito(config, &self.http), db, Clock::System)
+        Authorizer::new(Verifier::cognito(&config.cognito_pools(), &self.http), db, Clock::System)
     }
 
     /// The SQS queue of restore orders, for a host that has nothing to do with restores but by it.
@@ -199,7 +195,7 @@ impl Builder {
     /// S3.
     #[must_use]
     pub fn objects(&self) -> Objects {
-        let settings = objects::Settings {
+        let settings = storage::Settings {
             endpoint: self.platform.endpoints.s3.clone(),
             region: self.platform.region.clone(),
             credentials: self.credentials.clone(),

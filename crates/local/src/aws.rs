@@ -17,18 +17,15 @@ mod tables;
 
 use std::io;
 
+use aws::{Clock, Http, JsonService, Settings, sign};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use packages::{
-    aws::{JsonService, Settings, sign},
-    clock::Clock,
-    http::Http,
-    objects::{self, Objects, Region},
-};
 use serde_json::{Value, json};
 use signing::s3::CustomEndpoint;
+use signing::s3::Region;
+use storage::{self, Objects};
 
 pub use iam::render;
 pub use policies::Resources;
@@ -110,7 +107,7 @@ impl Account {
     /// S3, as this account.
     pub fn objects(&self) -> io::Result<Objects> {
         let endpoint = CustomEndpoint::parse(self.server.endpoint(Service::S3)).map_err(io::Error::other)?;
-        let settings = objects::Settings {
+        let settings = storage::Settings {
             endpoint: Some(endpoint),
             region: region()?,
             credentials: SharedCredentialsProvider::new(self.keys(Service::S3)),

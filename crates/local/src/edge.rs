@@ -15,9 +15,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use aws::Clock;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use packages::clock::Clock;
 use s3s::Body;
 use signing::cloudfront::{Refused, Verifier};
 

@@ -14,10 +14,10 @@ use std::{
     time::Duration,
 };
 
+use aws::Clock;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use packages::clock::Clock;
 use s3s::Body;
 use serde_json::{Value, json};
 use tokio::{

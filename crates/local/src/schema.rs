@@ -9,7 +9,7 @@ const WORKSPACE: &str = include_str!("schema/workspace.sql");
 /// Makes what all tenants share, and the service's own tables, where they are missing.
 pub async fn create_shared(client: &Client) -> Result<(), Error> {
     client.batch_execute(SHARED).await?;
-    client.batch_execute(packages::SCHEMA).await
+    client.batch_execute(restore::SCHEMA).await
 }
 
 /// Makes one tenant's tables, in the schema that its number names.

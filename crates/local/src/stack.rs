@@ -2,7 +2,7 @@
 
 use std::{fmt, io, net::SocketAddr, path::PathBuf};
 
-use packages::clock::Clock;
+use aws::Clock;
 use signing::cloudfront::{KeyPairId, PrivateKey, Verifier};
 
 use crate::{

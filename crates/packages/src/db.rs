@@ -1,147 +1,72 @@
-//! Postgres: one schema per workspace, every statement written out in this folder, one function a query.
+//! Statements on the platform's tables. The row's bucket and key count, never a derived key.
 //!
-//! Statements go out unnamed with their parameter types given, which takes one round trip each and leaves nothing
-//! behind on a pooled connection, ours or that of an RDS Proxy. A workspace's schema gets into a statement only as
-//! [`WorkspaceId`](crate::id::WorkspaceId), an integer.
+//! A workspace's schema gets into a statement only as [`WorkspaceId`](crate::id::WorkspaceId), an integer.
 
-pub mod access;
-mod cancel;
-pub(crate) mod claims;
-mod connect;
-mod count;
-mod error;
-pub mod files;
-mod iam;
-pub mod inspection;
-pub(crate) mod maintenance;
-pub mod orders;
-pub mod outbox;
-pub mod packages;
-pub(crate) mod preview;
-pub mod progress;
-pub mod queue;
-pub(crate) mod restores;
-mod session;
-mod tls;
-pub mod trash;
-pub(crate) mod usage;
+use tokio_postgres::{Row, types::Type};
 
-use std::{fmt, time::Duration};
-
-use deadpool::{
-    Runtime,
-    managed::{Pool, PoolError, Timeouts},
+use crate::{
+    access::{DatasetAccess, ViewFiles},
+    id::{PackageId, PackageNodeId},
+    package::State,
 };
-use tokio_postgres::Row;
+use database::{Db, Error};
 
-pub(crate) use self::session::{Param, Session, Tx};
-use self::{connect::Connector, count::Statements};
-pub use self::{
-    connect::{Database, Password, Tls},
-    count::{count_on, counting},
-    error::Error,
-    iam::Login,
-};
-
-/// How long a request waits for a connection before it is told to come back.
-const WAIT: Duration = Duration::from_secs(5);
-
-/// How long a statement may take, unless somebody says otherwise. A request, of several statements, has 29 seconds.
-const STATEMENT: Duration = Duration::from_secs(20);
-
-/// A pool of connections.
-#[derive(Clone)]
-pub struct Db {
-    pool: Pool<Connector>,
-    statements: Statements,
-    statement_timeout: Duration,
+/// A package's newest source file, with what decides whether it may be read.
+#[derive(Debug, Clone)]
+pub struct NewestSource {
+    /// The package's primary key.
+    pub package: PackageId,
+    /// The package's state.
+    pub state: State,
+    /// Bucket, key and published version; `None`: the package has no stored file.
+    pub file: Option<(String, String, Option<String>)>,
+    /// What the malware scan says; `None`: not scanned, or a schema older than scans.
+    pub scan_status: Option<String>,
 }
 
-impl fmt::Debug for Db {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Db").field("statements", &self.statements()).finish_non_exhaustive()
-    }
-}
-
-impl Db {
-    /// A pool for this database. Each connection is opened when it is first needed, so whoever would rather know at the
-    /// start calls [`Db::check`] then. An error is the operator's: a CA file that cannot be used, or settings that
-    /// contradict each other.
-    pub fn connect(database: Database) -> Result<Self, Error> {
-        let connections = database.connections;
-        Self::pool(Connector::new(database)?, connections)
-    }
-
-    /// A pool of up to `connections` connections without TLS, each opened when it is first needed.
-    pub fn new(config: tokio_postgres::Config, connections: usize) -> Result<Self, Error> {
-        Self::pool(Connector::plain(config), connections)
-    }
-
-    fn pool(connector: Connector, connections: usize) -> Result<Self, Error> {
-        let pool = Pool::builder(connector)
-            .max_size(connections)
-            .runtime(Runtime::Tokio1)
-            .timeouts(Timeouts { wait: Some(WAIT), create: Some(WAIT), recycle: Some(WAIT) })
-            .build()
-            .map_err(|error| Error::Misconfigured(error.to_string()))?;
-        Ok(Self { pool, statements: Statements::default(), statement_timeout: STATEMENT })
-    }
-
-    /// The same pool for somebody whose statements may take so long each, instead of 20 seconds. One that takes longer is
-    /// [`Error::TimedOut`]; the server is told to cancel it, and its connection is not used again.
-    ///
-    /// It is our own clock that measures this: a setting of the session would pin it to one connection of an RDS Proxy.
-    #[must_use]
-    pub fn with_statement_timeout(self, statement_timeout: Duration) -> Self {
-        Self { statement_timeout, ..self }
-    }
-
-    /// How many statements this pool has sent, transaction control included; each is one round trip. What is dropped is
-    /// rolled back uncounted, and nobody waits for that.
-    #[must_use]
-    pub fn statements(&self) -> u64 {
-        self.statements.sent()
-    }
-
-    /// Whether Postgres answers and knows this service's own tables.
-    pub async fn check(&self) -> Result<(), Error> {
-        self.query(
-            // The newest table and column stand for all.
-            "SELECT o.within_id, f.order_id FROM packages_service.restore_orders o,
-                    packages_service.restore_failures f, packages_service.restore_claims,
-                    packages_service.restore_queue, packages_service.restore_outbox LIMIT 0",
-            &[],
+/// The newest source file of a package in the caller's dataset. One statement.
+///
+/// `published_s3_version_id` and `scan_status` are younger than some schemas, so they are read through the row's JSON:
+/// a missing column reads as null.
+pub async fn find_newest_source(
+    db: &Db,
+    access: &DatasetAccess<ViewFiles>,
+    package: &PackageNodeId,
+) -> Result<Option<NewestSource>, Error> {
+    let workspace = access.workspace();
+    let sql = format!(
+        r#"SELECT p.state, f.s3_bucket, f.s3_key, f.late ->> 'published_s3_version_id', f.late ->> 'scan_status', p.id
+           FROM "{workspace}".datasets d
+           JOIN "{workspace}".packages p ON p.dataset_id = d.id
+           LEFT JOIN LATERAL (
+               SELECT s3_bucket, s3_key, to_jsonb(f) AS late
+               FROM "{workspace}".files f
+               WHERE package_id = p.id AND object_type = 'source' AND s3_bucket <> '' AND s3_key <> ''
+               ORDER BY created_at DESC, id DESC LIMIT 1
+           ) f ON true
+           WHERE d.id = $1 AND d.node_id = $2 AND p.node_id = $3"#
+    );
+    let row = db
+        .query_opt(
+            &sql,
+            &[
+                (&access.dataset().0, Type::INT4),
+                (&access.dataset_node_id().as_str(), Type::TEXT),
+                (&package.as_str(), Type::TEXT),
+            ],
         )
-        .await
-        .map(drop)
-    }
+        .await?;
+    row.map(|row| newest_source(&row)).transpose()
+}
 
-    /// One statement outside a transaction. It is sent once more where that may help: a pooled connection may have died
-    /// unnoticed, or a deadlock was broken at its cost. One that took too long is not: the second would, too.
-    pub(crate) async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
-        let session = self.session().await?;
-        let answer = session.query(sql, params).await;
-        let Err(error @ Error::Unreachable(_)) = &answer else { return answer };
-        // The second try may need the place of the first.
-        drop(session);
-        if !error.is_deadlock() {
-            // Where one connection has died, others have, too.
-            self.pool.retain(|_, _| false);
-        }
-        self.session().await?.query(sql, params).await
-    }
-
-    /// The first row, where at most one is expected.
-    pub(crate) async fn query_opt(&self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>, Error> {
-        Ok(self.query(sql, params).await?.into_iter().next())
-    }
-
-    /// A connection of one's own, for a transaction.
-    pub(crate) async fn session(&self) -> Result<Session, Error> {
-        let connection = self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => error,
-            other => Error::unreachable(other),
-        })?;
-        Ok(Session::new(connection, self.statements.clone(), self.statement_timeout))
-    }
+fn newest_source(row: &Row) -> Result<NewestSource, Error> {
+    let bucket: Option<String> = row.try_get(1)?;
+    let key: Option<String> = row.try_get(2)?;
+    let version: Option<String> = row.try_get(3)?;
+    Ok(NewestSource {
+        package: PackageId(row.try_get(5)?),
+        state: State::parse(row.try_get(0)?),
+        file: bucket.zip(key).map(|(bucket, key)| (bucket, key, version.filter(|v| !v.is_empty()))),
+        scan_status: row.try_get(4)?,
+    })
 }

@@ -7,14 +7,23 @@ use std::fmt;
 use crate::{
     access::{DatasetAccess, ViewFiles},
     asset::AssetPath,
-    db::{
-        self, Db,
-        files::{NewestSource, find_newest_source},
-    },
+    db::{NewestSource, find_newest_source},
     id::PackageNodeId,
-    objects::{Bucket, Location},
     package::State,
 };
+use database::{self, Db};
+use signing::s3::Bucket;
+
+/// Where an object lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// The bucket.
+    pub bucket: Bucket,
+    /// The key, as S3 knows it: not encoded.
+    pub key: String,
+    /// The one version that is meant; the newest where `None`.
+    pub version: Option<String>,
+}
 
 /// Why there is no link.
 #[derive(Debug)]
@@ -28,7 +37,7 @@ pub enum NoLink {
     /// The malware scan found something, or failed.
     Unsafe,
     /// Postgres.
-    Db(db::Error),
+    Db(database::Error),
 }
 
 impl fmt::Display for NoLink {
@@ -47,8 +56,8 @@ impl fmt::Display for NoLink {
 
 impl std::error::Error for NoLink {}
 
-impl From<db::Error> for NoLink {
-    fn from(error: db::Error) -> Self {
+impl From<database::Error> for NoLink {
+    fn from(error: database::Error) -> Self {
         Self::Db(error)
     }
 }

@@ -4,16 +4,17 @@ use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use api::{App, ProxyPolicy};
 use authorize::Authorizer;
+use aws::Clock;
 use axum::{Json, Router, middleware::from_fn_with_state, routing::get};
+use hosting::config;
 use hosting::{Builder, Unusable};
 use local::{
     demo::{self, Demo},
     stack::{Ports, REGION, STORAGE_BUCKET, Stack, VIEWER_ASSETS_BUCKET},
     state::StateDir,
 };
-use packages::{
-    changelog::Changelog, clock::Clock, config, objects::Bucket, queue::Queue, restore::Restorer,
-};
+use restore::{Restorer, changelog::Changelog, queue::Queue};
+use signing::s3::Bucket;
 use tokio::{net::TcpListener, sync::Notify};
 
 use server::{authentication::authenticate, metrics, serve, worker::WorkerThread};

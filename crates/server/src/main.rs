@@ -67,7 +67,7 @@ fn run(command: Command) -> std::io::Result<()> {
         Command::Serve(options) => standalone::run(&options),
         Command::Token(options) => token::run(&options),
         Command::Schema => {
-            say(packages::SCHEMA.trim_end());
+            say(restore::SCHEMA.trim_end());
             Ok(())
         }
         Command::Openapi(options) => openapi::run(&options),

@@ -1,18 +1,16 @@
 //! `packages-service serve`: the service on a machine or in a container of its own, configured by the environment.
 
+use signing_keys::Rotation;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use api::Cdn;
+use aws::Clock;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use axum::middleware::from_fn_with_state;
 use hosting::Builder;
-use packages::{
-    clock::Clock,
-    config::{self, Platform},
-    queue::Queue,
-    secrets::Rotation,
-};
+use hosting::config::{self, Platform};
+use restore::queue::Queue;
 use server::{authentication::authenticate, metrics, serve, worker::WorkerThread};
 use telemetry::{Format, Host, Telemetry};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};

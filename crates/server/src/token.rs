@@ -2,8 +2,8 @@
 
 use std::io;
 
+use aws::Clock;
 use local::tokens::Issuer;
-use packages::clock::Clock;
 
 use crate::{StateDirOption, say, stack_file::StackFile};
 

@@ -3,12 +3,13 @@
 
 use std::{future::Future, io, sync::Arc, thread, time::Duration};
 
-use packages::{
+use restore::{
+    self, Restorer,
     db::{
         outbox::count_entries,
         queue::{count_queue, lease_next},
     },
-    restore::{self, Restorer, deliver, maintain},
+    deliver, maintain,
 };
 use tokio::{
     runtime,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use aws::Clock;
 use lambda_runtime::Context;
-use packages::clock::Clock;
 use tokio::time::Instant;
 
 /// What is kept back of an invocation's time for ending a batch that is under way. A function that is cut off answers

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use aws::Clock;
 use local::workspace::Workspace;
-use packages::{access::Claims, clock::Clock};
+use packages::access::Claims;
 use serde_json::{Value, json};
 
 use crate::{

@@ -1,10 +1,11 @@
 //! One restore from its order to its end, over the protocols of AWS, by functions that may do what Terraform lets them.
 
+use aws::Sqs;
 use local::{
     aws::{Account, Resources},
     workspace::Package,
 };
-use packages::{queue::Sqs, restore::MAX_ATTEMPTS};
+use restore::MAX_ATTEMPTS;
 use serde_json::{Value, json};
 use signing::cloudfront::PrivateKey;
 use uuid::Uuid;

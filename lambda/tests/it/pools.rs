@@ -5,10 +5,10 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
+use aws::Clock;
 use axum::{Json, Router, extract::Path, routing::get};
 use http::StatusCode;
 use local::{tokens::TokenKey, workspace::User};
-use packages::clock::Clock;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 

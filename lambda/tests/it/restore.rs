@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use local::faults::Failure;
-use packages::restore::MAX_ATTEMPTS;
+use restore::MAX_ATTEMPTS;
 use serde_json::{Value, json};
 
 use crate::{

@@ -1,26 +1,22 @@
 //! Another signing key, while the service runs.
 
+use signing_keys::{KeySource, Rotation};
 use std::{
     fs,
     path::Path,
     time::{Duration, Instant},
 };
 
+use aws::{Clock, Http, JsonService, Settings};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use hosting::Builder;
+use hosting::config::{self, Host};
 use lambda::service::Service;
 use lambda_runtime::{Context, LambdaEvent};
-use packages::{
-    aws::{JsonService, Settings},
-    clock::Clock,
-    config::{self, Host},
-    http::Http,
-    objects::Region,
-    queue::Queue,
-    secrets::{KeySource, Rotation},
-};
+use restore::queue::Queue;
 use serde_json::{Value, json};
 use signing::cloudfront::{Hash, PrivateKey};
+use signing::s3::Region;
 use tokio::net::TcpListener;
 
 use crate::{function::recorded, stand::Stand};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws::Clock;
 use local::{
     faults::Faults,
     postgres,
@@ -9,7 +10,6 @@ use local::{
     testing,
     workspace::{Dataset, Package, User, Workspace},
 };
-use packages::clock::Clock;
 use serde_json::{Value, json};
 use signing::cloudfront::PrivateKey;
 use tempfile::TempDir;

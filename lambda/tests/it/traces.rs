@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use packages::clock::Clock;
+use aws::Clock;
 use serde_json::{Value, json};
 
 use crate::{

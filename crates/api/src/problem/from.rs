@@ -1,15 +1,20 @@
 //! Which problem an error of the domain is.
 
-use packages::{access::Refusal, asset::InvalidAssetPath, db, links::NoLink, objects::PresignError};
+use packages::{access::Refusal, asset::InvalidAssetPath, links::NoLink};
 use signing::{cloudfront::SignError, s3::InvalidPresignedUrl};
+use storage::PresignError;
 
 use super::{Kind, Problem};
 
-impl From<db::Error> for Problem {
-    fn from(error: db::Error) -> Self {
+impl From<database::Error> for Problem {
+    fn from(error: database::Error) -> Self {
         match &error {
-            db::Error::Unreachable(_) | db::Error::TimedOut(_) => Self::unavailable(error.to_string()),
-            db::Error::Refused(_) | db::Error::Misconfigured(_) => Self::internal(error.to_string()),
+            database::Error::Unreachable(_) | database::Error::TimedOut(_) => {
+                Self::unavailable(error.to_string())
+            }
+            database::Error::Refused(_) | database::Error::Misconfigured(_) => {
+                Self::internal(error.to_string())
+            }
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use aws::{Http, with_causes};
 use bytes::Bytes;
 use http::{
     Request, StatusCode,
     header::{ACCEPT, CONNECTION},
 };
 use http_body_util::{BodyExt as _, Collected, Full, Limited};
-use packages::{causes::with_causes, http::Http};
 
 use super::set::KeySet;
 

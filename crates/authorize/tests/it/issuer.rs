@@ -2,14 +2,16 @@
 
 use std::sync::OnceLock;
 
+use authorize::UserPool;
 use authorize::{Bearers, Pool, Verifier, keys::Keys};
+use aws::Http;
 use jsonwebtoken::{
     Algorithm, EncodingKey, Header, encode,
     jwk::{Jwk, JwkSet, PublicKeyUse},
 };
-use packages::{config::UserPool, http::Http, objects::Region};
 use serde_json::json;
 use signing::cloudfront::PrivateKey;
+use signing::s3::Region;
 
 use crate::server::{Reply, Server};
 

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use authorize::{Bearers, InvalidToken, Unidentified, Verifier, keys::Keys};
+use aws::Http;
 use futures_util::{FutureExt as _, future::join_all};
-use packages::http::Http;
 
 use crate::{
     issuer::{NOW, document, pool, published, token, token_naming, token_of, verifier},

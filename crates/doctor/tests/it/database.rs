@@ -1,7 +1,7 @@
 //! A database that is not as the service needs it.
 
 use doctor::Status::{Failure, Ok, Warning};
-use packages::db::inspection::{Purpose, grant_statements};
+use doctor::queries::{Purpose, grant_statements};
 
 use crate::scene::{Scene, assert_check, failures};
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use authorize::Bearers;
+use aws::Clock;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use doctor::{Check, Report, Status, check_server, render};
 use local::{
@@ -15,7 +16,6 @@ use local::{
     tokens::{Issuer, pool},
     workspace::{Dataset, Workspace},
 };
-use packages::clock::Clock;
 use signing::cloudfront::{KeyPairId, PrivateKey, Verifier};
 use tempfile::TempDir;
 
@@ -88,7 +88,7 @@ impl Scene {
 
     pub(crate) async fn report(&self) -> Report {
         let lookup = |name: &str| self.variables.get(name).cloned();
-        let credentials = async |platform: &packages::config::Platform| {
+        let credentials = async |platform: &hosting::config::Platform| {
             SharedCredentialsProvider::new(platform.credentials.clone().unwrap())
         };
         Box::pin(check_server(&lookup, credentials)).await
@@ -99,7 +99,7 @@ impl Scene {
         let mut variables = self.variables.clone();
         variables.extend(values.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let lookup = |name: &str| variables.get(name).cloned();
-        let credentials = async |platform: &packages::config::Platform| {
+        let credentials = async |platform: &hosting::config::Platform| {
             SharedCredentialsProvider::new(platform.credentials.clone().unwrap())
         };
         Box::pin(check_server(&lookup, credentials)).await

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use packages::queue::Sqs;
+use aws::Sqs;
 use serde_json::{Value, json};
 
 use super::{ACCOUNT, Account, REGION};

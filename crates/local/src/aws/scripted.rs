@@ -6,11 +6,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use aws::{Clock, Settings};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use packages::{aws::Settings, clock::Clock};
 use s3s::Body;
 use serde_json::Value;
 

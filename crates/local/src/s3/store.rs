@@ -5,9 +5,9 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use aws::Clock;
 use bytes::Bytes;
 use md5::{Digest, Md5};
-use packages::clock::Clock;
 
 use super::bodies::{Bodies, Staged};
 use super::journal::Entry;

@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+use aws::Clock;
 use http::Method;
 use local::edge::{Edge, EdgeConfig};
 use local::s3::{Attributes, S3};
-use packages::clock::Clock;
 use signing::cloudfront::{CustomPolicy, Hash, KeyPairId, PrivateKey, Signer, Verifier};
 use tempfile::TempDir;
 

@@ -42,7 +42,7 @@ async fn an_event_goes_out_and_its_answer_comes_back() {
         assert_eq!(headers["lambda-runtime-aws-request-id"], "id-1");
         assert_eq!(headers["lambda-runtime-trace-id"], "Root=1-67891233-abcdef012345678912345678");
         let deadline: u64 = headers["lambda-runtime-deadline-ms"].to_str().unwrap().parse().unwrap();
-        assert!(deadline / 1000 > packages::clock::Clock::System.now() + 50);
+        assert!(deadline / 1000 > aws::Clock::System.now() + 50);
         ask("POST", &format!("{at}/invocation/id-1/response"), &json!({"b": 2})).await.0
     };
     let (answer, status) = tokio::join!(api.invoke(json!({"a": 1}), invocation), function);

@@ -15,6 +15,7 @@ mod versions;
 
 use std::time::Duration;
 
+use aws::Clock;
 use aws_credential_types::Credentials as SdkCredentials;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
@@ -28,7 +29,6 @@ use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
 use local::faults::Faults;
 use local::s3::{Credentials, S3, S3Config, S3Server};
-use packages::clock::Clock;
 use tempfile::TempDir;
 
 /// A running server with one bucket, a client for it, and the folder that it is in.

@@ -4,12 +4,12 @@
 
 use std::{collections::HashSet, time::Instant};
 
+use aws::Clock;
 use local::{
     s3::S3,
     testing,
     workspace::{Dataset, Filling, Shape, Tree, Workspace},
 };
-use packages::clock::Clock;
 
 const BUCKET: &str = "test-storage";
 

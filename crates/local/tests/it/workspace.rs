@@ -10,18 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use authorize::db::{Identity, find_claims, find_member};
+use database::Db;
 use local::{
     postgres::Postgres,
     schema, testing,
     workspace::{Dataset, NewPackage, Package, User, Workspace},
 };
-use packages::{
-    access::DatasetRole,
-    db::{
-        Db,
-        access::{Identity, find_claims, find_member},
-    },
-};
+use packages::access::DatasetRole;
 use tokio_postgres::error::SqlState;
 
 const BUCKET: &str = "test-storage";

@@ -8,7 +8,7 @@ use std::{
 
 use axum::body::Body;
 use local::workspace::{Dataset, Package, Shape};
-use packages::{queue::Queue, restore::Restorer};
+use restore::{Restorer, queue::Queue};
 use server::worker::WorkerThread;
 use tokio::{
     runtime::Runtime,

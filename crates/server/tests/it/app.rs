@@ -11,9 +11,11 @@ use std::{
 
 use api::{App, Cdn, ProxyPolicy, Realm};
 use authorize::Authorizer;
+use aws::{Clock, Http};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use axum::{Router, body::Body, middleware::from_fn_with_state};
 use bytes::Bytes;
+use database::{Database, Db, Password, Tls};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
@@ -25,24 +27,16 @@ use local::{
     tokens::Issuer,
     workspace::{Dataset, NewPackage, Package, User, Workspace},
 };
-use packages::{
-    asset::AssetPath,
-    changelog::Changelog,
-    clock::Clock,
-    db::{Database, Db, Password, Tls},
-    deletions::DeletionRecords,
-    http::Http,
-    id::PackageId,
-    objects::{Bucket, Objects, Region, Settings},
-    queue::Queue,
-    restore::{RestoreLimits, Restorer},
-};
+use packages::{asset::AssetPath, id::PackageId};
+use restore::{RestoreLimits, Restorer, changelog::Changelog, deletions::DeletionRecords, queue::Queue};
 use serde_json::Value;
 use server::authentication::authenticate;
+use signing::s3::{Bucket, Region};
 use signing::{
     cloudfront::{Hash, KeyPairId, PrivateKey, Signer, Verifier},
     s3::CustomEndpoint,
 };
+use storage::{Objects, Settings};
 use tempfile::TempDir;
 use tokio_postgres::config::Host;
 use tower::ServiceExt;

@@ -1,8 +1,8 @@
 //! Who may do what: roles, other datasets, other workspaces, and tokens that are not to be believed.
 
 use authorize::{Bearers, Verifier, keys::Keys};
+use aws::Http;
 use axum::body::Body;
-use packages::http::Http;
 use serde_json::json;
 
 use crate::app::{TestApp, api_key_token, expired_token, request, router_believing, token};

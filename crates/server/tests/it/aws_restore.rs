@@ -1,18 +1,14 @@
 //! A restore through AWS's own services: ordered and carried out by two users who may do what Terraform lets the two
 //! functions do, and nothing else.
 
+use aws::Sqs;
 use local::{
     aws::{Account, Resources},
     workspace::Package,
 };
-use packages::{
-    changelog::Changelog,
-    deletions::DeletionRecords,
-    objects::Bucket,
-    queue::{Queue, Sqs},
-    restore::{self, Message, Restorer},
-};
+use restore::{self, Message, Restorer, changelog::Changelog, deletions::DeletionRecords, queue::Queue};
 use serde_json::{Value, json};
+use signing::s3::Bucket;
 
 use crate::app::{TestApp, fetch, router, uuid};
 

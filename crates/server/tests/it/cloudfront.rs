@@ -1,6 +1,6 @@
 //! `GET /packages/cloudfront/sign`, and what the edge makes of its links.
 
-use packages::clock::Clock;
+use aws::Clock;
 use signing::cloudfront::{Hash, PrivateKey};
 
 use crate::app::{TestApp, fetch};

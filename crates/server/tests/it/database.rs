@@ -1,6 +1,7 @@
 //! Connections to Postgres as they are made on AWS: encrypted, to a server that can prove who it is, with a password that
 //! lives for minutes. The server is a real one, and it is the server that checks.
 
+use restore::db::check_tables;
 use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
@@ -11,20 +12,16 @@ use std::{
     },
 };
 
+use authorize::db::{Identity, find_member};
+use aws::Clock;
 use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider, future},
 };
+use database::{Database, Db, Error, Login, Password, Tls};
 use local::postgres::{Durability, Postgres, PostgresConfig, shared_for_tests};
-use packages::{
-    clock::Clock,
-    db::{
-        Database, Db, Error, Login, Password, Tls,
-        access::{Identity, find_member},
-    },
-    objects::Region,
-};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use signing::s3::Region;
 use tempfile::TempDir;
 use tokio_postgres::Client;
 
@@ -51,7 +48,7 @@ impl Server {
             })
         };
         // One test at a time makes the tables, and all but the first find them.
-        server.sql(&format!("SELECT pg_advisory_xact_lock(1); {}", packages::SCHEMA)).await;
+        server.sql(&format!("SELECT pg_advisory_xact_lock(1); {}", restore::SCHEMA)).await;
         server
     }
 
@@ -143,14 +140,14 @@ fn database(url: &str, tls: Tls) -> Database {
 }
 
 async fn refusal(database: Database) -> String {
-    Db::connect(database).unwrap().check().await.unwrap_err().to_string()
+    Db::connect(database).unwrap().ping().await.unwrap_err().to_string()
 }
 
 #[tokio::test]
 async fn a_server_that_proves_who_it_is_is_believed() {
     let server = Server::shared().await;
     let db = Db::connect(server.database(Some(&server.ca_file()))).unwrap();
-    db.check().await.unwrap();
+    check_tables(&db).await.unwrap();
     let encrypted = "SELECT 1 / count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
                      WHERE ssl AND application_name = 'packages-service'";
     server.sql(encrypted).await;
@@ -218,12 +215,12 @@ async fn every_connection_shows_a_token_of_its_own() {
     for n in 0..3 {
         let token = login.token(&Rotating::nth(n), NOW.date().into()).unwrap();
         server.admit_anew(&token).await;
-        db.check().await.unwrap();
-        db.check().await.unwrap();
+        check_tables(&db).await.unwrap();
+        check_tables(&db).await.unwrap();
         assert_eq!(asked.0.load(Relaxed), n + 1, "a connection that lives on is not asked again");
     }
     server.admit_anew("another").await;
-    let refused = db.check().await.unwrap_err().to_string();
+    let refused = check_tables(&db).await.unwrap_err().to_string();
     assert!(refused.contains("password authentication failed"), "{refused}");
     assert!(!refused.contains("X-Amz"), "{refused}");
 }
@@ -247,7 +244,7 @@ async fn without_credentials_there_is_no_connection() {
     let mut database = server.database(Some(&server.ca_file()));
     let region = Region::new("us-east-1").unwrap();
     database.password = Password::Iam { region, credentials: SharedCredentialsProvider::new(Nobody) };
-    let refused = Db::connect(database).unwrap().check().await.unwrap_err();
+    let refused = Db::connect(database).unwrap().ping().await.unwrap_err();
     assert!(matches!(refused, Error::Unreachable(_)), "{refused}");
 }
 
@@ -273,10 +270,10 @@ async fn connections_that_died_unnoticed_are_replaced_however_few_there_may_be()
         database.password = Password::Fixed("unlucky".to_owned().into());
         database.connections = connections;
         let db = Db::connect(database).unwrap();
-        let (one, other) = tokio::join!(db.check(), db.check());
+        let (one, other) = tokio::join!(check_tables(&db), check_tables(&db));
         one.and(other).unwrap();
         end_unnoticed(&server.postgres.url(), "unlucky");
-        db.check().await.unwrap_or_else(|error| panic!("{connections}: {error}"));
+        check_tables(&db).await.unwrap_or_else(|error| panic!("{connections}: {error}"));
     }
 }
 
@@ -293,7 +290,7 @@ async fn a_statement_that_nobody_waits_for_any_more_is_cancelled_over_tls() {
         someone.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == n
     };
     tokio::select! {
-        checked = db.check() => panic!("it waits: {checked:?}"),
+        checked = check_tables(&db) => panic!("it waits: {checked:?}"),
         () = until("it waits", async || is_waiting(1).await) => {}
     }
     until("it is cancelled", async || is_waiting(0).await).await;
@@ -301,7 +298,7 @@ async fn a_statement_that_nobody_waits_for_any_more_is_cancelled_over_tls() {
     let said = find_member(&db, &Identity::ApiKey("key".to_owned())).await.unwrap_err();
     assert!(matches!(said, Error::Refused(_)), "{said}");
     lock.batch_execute("ROLLBACK").await.unwrap();
-    db.check().await.unwrap();
+    check_tables(&db).await.unwrap();
 }
 
 /// What an operator sets once for the role.
@@ -314,7 +311,7 @@ async fn the_limits_of_a_role_are_limits_of_time() {
         let db = server.as_role(role, &format!("ALTER ROLE {role} SET {setting}")).await;
         let lock = server.lock().await;
         let sent = db.statements();
-        let said = db.check().await.unwrap_err();
+        let said = check_tables(&db).await.unwrap_err();
         assert!(matches!(said, Error::TimedOut(_)) && said.to_string().contains(code), "{role}: {said}");
         assert_eq!(db.statements() - sent, 1, "{role}: it is not sent once more");
         lock.batch_execute("ROLLBACK").await.unwrap();

@@ -4,15 +4,13 @@
 use std::time::Duration;
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use database::{self, Db, Password};
 use futures_util::future::join_all;
 use hosting::Builder;
+use hosting::config::{self, Endpoints, Platform};
 use local::{testing, workspace::Package};
-use packages::{
-    config::{self, Endpoints, Platform},
-    db::{self, Db, Password},
-    objects::Region,
-    restore::RestoreError,
-};
+use restore::RestoreError;
+use signing::s3::Region;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 
@@ -130,7 +128,7 @@ async fn a_restore_that_waits_too_long_stops_and_is_done_by_the_next_try() {
     app.restorer.db = patient.clone().with_statement_timeout(Duration::from_millis(300));
     let lock = lock(&app).await;
     let stopped = app.run().await.unwrap_err();
-    assert!(matches!(stopped, RestoreError::Db(db::Error::TimedOut(_))), "{stopped}");
+    assert!(matches!(stopped, RestoreError::Db(database::Error::TimedOut(_))), "{stopped}");
     until("the statement is gone", async || waiting(&app).await == 0).await;
     lock.batch_execute("ROLLBACK").await.unwrap();
     app.restorer.db = patient;

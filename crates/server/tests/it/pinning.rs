@@ -7,11 +7,9 @@
 mod recorder;
 
 use axum::body::Body;
-use packages::{
-    db::{Database, Db, Password},
-    restore,
-};
+use database::{Database, Db, Password};
 use recorder::{Recorder, Said};
+use restore::db::check_tables;
 
 use crate::{
     app::{STORAGE, TestApp, database, encoded, request},
@@ -151,7 +149,7 @@ async fn nothing_that_the_service_says_pins() {
     let (recorder, database) = recorded().await;
     let mut app = TestApp::start().await;
     app.through(Db::connect(database).unwrap());
-    app.app.db.check().await.unwrap();
+    check_tables(&app.app.db).await.unwrap();
     serve(&app).await;
     restore_all(&app).await;
     let said = recorder.said();

@@ -1,6 +1,6 @@
 //! `GET` and `HEAD /packages/presign/s3`.
 
-use packages::clock::Clock;
+use aws::Clock;
 
 use crate::app::{STORAGE, TestApp, fetch};
 

@@ -2,13 +2,9 @@
 
 use std::time::Duration;
 
-use packages::{
-    db::{
-        Db,
-        inspection::{Purpose, grant_statements},
-    },
-    restore::maintain,
-};
+use database::Db;
+use doctor::queries::{Purpose, grant_statements};
+use restore::maintain;
 
 use crate::app::TestApp;
 

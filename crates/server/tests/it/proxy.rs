@@ -1,6 +1,6 @@
 //! `/packages/proxy/s3`: anybody's presigned URL, across origins.
 
-use packages::clock::Clock;
+use aws::Clock;
 
 use crate::app::{ASSETS, Answer, STORAGE, TestApp, encoded, fetch};
 

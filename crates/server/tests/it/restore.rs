@@ -1,7 +1,7 @@
 //! Restoring: the order, the run, and how far it is.
 
 use local::workspace::Package;
-use packages::restore::{Outcome, Progressed};
+use restore::{Outcome, Progressed};
 use serde_json::{Value, json};
 
 use crate::app::{STORAGE, TestApp, fetch, request};

@@ -2,17 +2,12 @@
 
 use std::{collections::BTreeSet, pin::pin};
 
+use aws::{Http, JsonService, Settings, Sqs};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use local::{faults::Failure, workspace::Package};
-use packages::{
-    aws::{JsonService, Settings},
-    db::queue::LEASE_TIME,
-    http::Http,
-    objects::Region,
-    queue::{Queue, Sqs},
-    restore::{self, Message, Outcome, Progressed, RestoreError},
-};
+use restore::{self, Message, Outcome, Progressed, RestoreError, db::queue::LEASE_TIME, queue::Queue};
 use serde_json::json;
+use signing::s3::Region;
 
 use crate::{
     app::{STORAGE, TestApp},
@@ -264,7 +259,7 @@ async fn an_order_is_on_record_even_if_no_worker_can_be_woken() {
     app.trash(&package).await;
     app.app.queue =
         Queue::Sqs(Sqs { service: unreachable_sqs(), url: "http://127.0.0.1:1/1/orders".to_owned() });
-    app.at(packages::clock::Clock::System);
+    app.at(aws::Clock::System);
     let answer = app.order(&app.token("editor").await, &[&package.node_id]).await.json();
     assert_eq!(answer["success"], json!([package.node_id]));
     assert_eq!(app.work().await.restored, 1);
@@ -277,7 +272,7 @@ fn unreachable_sqs() -> JsonService {
         region: Region::new("us-east-1").unwrap(),
         credentials: SharedCredentialsProvider::new(credentials),
         endpoint: Some("http://127.0.0.1:1".to_owned()),
-        clock: packages::clock::Clock::System,
+        clock: aws::Clock::System,
     };
     JsonService::sqs(&settings, Http::new().unwrap()).unwrap()
 }

@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use packages::{id::PackageNodeId, restore::Restorer};
+use packages::id::PackageNodeId;
+use restore::Restorer;
 use server::worker::WorkerThread;
 use tokio::sync::Notify;
 

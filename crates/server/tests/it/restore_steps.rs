@@ -6,11 +6,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use database::Db;
 use local::workspace::Package;
-use packages::{
-    db::Db,
-    restore::{self, Restorer},
-};
+use restore::{self, Restorer};
 
 use crate::{
     app::{STORAGE, TestApp},

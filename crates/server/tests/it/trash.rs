@@ -4,13 +4,13 @@ mod plans;
 
 use std::collections::BTreeSet;
 
+use aws::Clock;
 use local::{
     aws::{Account, Resources},
     faults::Failure,
     s3::LifecycleRule,
     workspace::{NewPackage, Package},
 };
-use packages::clock::Clock;
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 

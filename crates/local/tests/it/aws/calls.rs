@@ -2,18 +2,17 @@
 
 use std::time::Instant;
 
+use aws::{Error, Http, JsonService};
 use aws_credential_types::Credentials;
 use local::aws::{
     Account,
     scripted::{Scene, Scripted},
 };
-use packages::{
-    aws::{Error, JsonService},
-    http::Http,
-    objects::{Bucket, Location, Objects, ProbeError, Settings},
-};
+use packages::links::Location;
 use serde_json::json;
+use signing::s3::Bucket;
 use signing::s3::CustomEndpoint;
+use storage::{Objects, ProbeError, Settings};
 
 fn says(status: u16, body: &str) -> Scene {
     Scene::Says(status, body.to_owned())
@@ -127,8 +126,7 @@ async fn nobody_there_is_said_after_three_tries() {
 async fn an_endpoint_that_is_no_url_is_said_at_once() {
     let server = Scripted::start([]).await.unwrap();
     for endpoint in ["localhost", "http://", "not a url"] {
-        let settings =
-            packages::aws::Settings { endpoint: Some(endpoint.into()), ..server.settings().unwrap() };
+        let settings = aws::Settings { endpoint: Some(endpoint.into()), ..server.settings().unwrap() };
         let error = JsonService::sqs(&settings, Http::new().unwrap()).unwrap_err();
         assert!(error.contains(endpoint), "{error}");
     }

@@ -1,15 +1,12 @@
 //! Records of deleted packages in DynamoDB.
 
+use aws::{Error, Http, JsonService};
 use local::aws::{
     Account, Resources,
     scripted::{Scene, Scripted},
 };
-use packages::{
-    aws::{Error, JsonService},
-    deletions::DeletionRecords,
-    http::Http,
-    id::PackageNodeId,
-};
+use packages::id::PackageNodeId;
+use restore::deletions::DeletionRecords;
 use serde_json::{Value, json};
 
 use super::unique;

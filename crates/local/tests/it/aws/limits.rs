@@ -5,15 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use aws::{CallLimits, Clock, Error, Http, JsonService, Settings};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use local::full_socket::FullSocket;
-use packages::{
-    aws::{CallLimits, Error, JsonService, Settings},
-    clock::Clock,
-    http::Http,
-    objects::Region,
-};
 use serde_json::json;
+use signing::s3::Region;
 use tokio::net::TcpListener;
 
 const LIMITS: CallLimits = CallLimits {

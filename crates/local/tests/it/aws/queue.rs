@@ -2,18 +2,16 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use aws::{Http, JsonService, Sqs, trace};
 use local::aws::{
     Account, Resources,
     scripted::{Scene, Scripted},
 };
-use packages::{
-    aws::JsonService,
+use packages::id::{DatasetId, DatasetKey, PackageId, PackageNodeId, WorkspaceId};
+use restore::{
+    Message, Package,
     changelog::{Changelog, Event, build_messages},
-    http::Http,
-    id::{DatasetId, DatasetKey, PackageId, PackageNodeId, WorkspaceId},
-    queue::{Queue, Sqs},
-    restore::{Message, Package},
-    trace,
+    queue::Queue,
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;

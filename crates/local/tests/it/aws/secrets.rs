@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
+use aws::{Http, JsonService};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use local::aws::{
     Account, Resources,
     scripted::{Scene, Scripted},
 };
-use packages::{
-    aws::JsonService,
-    http::Http,
-    secrets::{KeyMatch, KeySource, Rotation, SecretError, TrustedKey},
-};
 use signing::cloudfront::{Hash, KeyPairId, PrivateKey};
+use signing_keys::{KeyMatch, KeySource, Rotation, SecretError, TrustedKey};
 
 use super::unique;
 
@@ -47,7 +44,7 @@ async fn an_encrypted_parameter_is_read_decrypted() {
     let found = source.load().await.unwrap();
     assert_eq!(found.key.public_key().unwrap(), key.public_key().unwrap());
     assert_eq!(found.id.unwrap().as_str(), "K2JCJMDEHXQW5F");
-    let now = packages::clock::Clock::System.now();
+    let now = aws::Clock::System.now();
     assert!(found.changed_at.unwrap().abs_diff(now) < 60, "{:?}", found.changed_at);
 }
 

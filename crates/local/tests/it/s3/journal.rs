@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use aws::Clock;
 use local::s3::{S3, VersionEntry};
-use packages::clock::Clock;
 use proptest::prelude::*;
 use tempfile::TempDir;
 

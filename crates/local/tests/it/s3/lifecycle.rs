@@ -1,12 +1,12 @@
 //! Lifecycles of buckets: what is put is told again, also after a restart.
 
+use aws::Clock;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::types::{
     BucketLifecycleConfiguration, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
     NoncurrentVersionExpiration,
 };
 use local::s3::S3;
-use packages::clock::Clock;
 
 use super::{BUCKET, Fixture};
 

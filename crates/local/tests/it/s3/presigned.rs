@@ -44,7 +44,7 @@ async fn a_link_can_upload() {
 async fn a_link_ends() {
     let s3 = Fixture::start().await;
     s3.put("k", "hello").await;
-    let ago = SystemTime::UNIX_EPOCH + Duration::from_secs(packages::clock::Clock::System.now() - 120);
+    let ago = SystemTime::UNIX_EPOCH + Duration::from_secs(aws::Clock::System.now() - 120);
     let past = |seconds: u64| {
         PresigningConfig::builder().start_time(ago).expires_in(Duration::from_secs(seconds)).build().unwrap()
     };

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use local::workspace::Package;
-use packages::{
-    id::{DatasetKey, PackageNodeId},
-    restore::{self, Outcome, Progressed, RestoreError},
-};
+use packages::id::{DatasetKey, PackageNodeId};
+use restore::{self, Outcome, Progressed, RestoreError};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

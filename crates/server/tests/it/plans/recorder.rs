@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-use packages::{db::Db, id::WorkspaceId};
+use database::Db;
+use packages::id::WorkspaceId;
 use serde_json::Value;
 use tokio_postgres::Config;
 

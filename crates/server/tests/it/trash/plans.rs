@@ -2,7 +2,7 @@
 //! a whole table, whatever the statistics make the planner believe.
 
 use local::{testing, workspace::Workspace};
-use packages::db::trash::{find_trash_in_sql, find_trash_sql};
+use restore::db::trash::{find_trash_in_sql, find_trash_sql};
 use serde_json::Value;
 use tokio_postgres::types::{ToSql, Type};
 

@@ -1,0 +1,23 @@
+//! AWS's services over signed HTTP, and what calls to them need: credentials, a client, a clock.
+//!
+//! [`JsonService`] calls SQS, DynamoDB and SSM; [`Sqs`] sends messages in batches. Nothing here knows of packages.
+
+mod backoff;
+mod causes;
+mod clock;
+pub mod credentials;
+pub mod dynamodb;
+mod http_client;
+mod json;
+mod sign;
+mod sqs;
+pub mod tls;
+pub mod trace;
+
+pub use backoff::backoff;
+pub use causes::with_causes;
+pub use clock::Clock;
+pub use http_client::Http;
+pub use json::{CallLimits, Error, JsonService, Settings};
+pub use sign::sign;
+pub use sqs::Sqs;

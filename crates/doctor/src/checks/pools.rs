@@ -1,0 +1,33 @@
+//! The keys that user pools publish, by which tokens are believed.
+
+use authorize::UserPool;
+use authorize::{Bearers, Pool, keys::fetch_keys};
+use aws::Http;
+use hosting::config::Authorize;
+
+use crate::report::Check;
+
+/// Both pools, as the authorizer knows them.
+pub(crate) fn pools(config: &Authorize) -> [(&'static str, Pool); 2] {
+    let pool = |ids: &UserPool, bearers| Pool::cognito(&config.platform.region, ids, bearers);
+    [
+        ("people (USER_POOL)", pool(&config.people, Bearers::People)),
+        ("API keys (TOKEN_POOL)", pool(&config.api_keys, Bearers::ApiKeys)),
+    ]
+}
+
+/// Fetches the keys of both pools, as the authorizer does.
+pub(crate) async fn check_pools(http: &Http, config: &Authorize) -> Vec<Check> {
+    let endpoint = config.platform.endpoints.cognito.as_deref();
+    let mut checks = Vec::new();
+    for (name, pool) in pools(config) {
+        checks.push(match fetch_keys(http, &pool, endpoint).await {
+            Ok(keys) => Check::ok(name, format!("publishes its keys ({})", keys.count())),
+            Err(why) => {
+                let advice = "is the pool's id right? Nobody can log in without its keys";
+                Check::failure(name, format!("its keys cannot be fetched: {why}"), advice)
+            }
+        });
+    }
+    checks
+}

@@ -1,0 +1,341 @@
+//! Reading a batch: whose turn it is, and which of it can come back.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::db::claims::{Ancestor, Claim, ClaimPosition, list_ancestors, list_next};
+use crate::db::{
+    files::{PackageFiles, list_files},
+    packages::PackageRow,
+};
+use database::{self, Db};
+use packages::{
+    id::{DatasetKey, PackageId},
+    package::State,
+};
+
+/// Why a package does not come back, in words for its owner.
+pub(super) const DELETED_AGAIN: &str = "it was deleted again";
+pub(super) const BEING_DELETED: &str = "it is being deleted";
+pub(super) const FOLDER_BEING_DELETED: &str = "the folder it lies in is being deleted";
+const FOLDER_STAYS: &str = "the folder it lies in stays in the trash";
+const OTHER_STATE: &str = "it is in a state from which nothing is restored";
+
+/// Before all claims.
+pub(super) const START: ClaimPosition = (-1, 0);
+
+/// What is to become of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The package comes back.
+    Restore,
+    /// It is back already.
+    Done,
+    /// It no longer exists.
+    Gone,
+    /// It waits for a folder above that the platform is still deleting.
+    Blocked,
+    /// It is tried again later, for this reason.
+    Retry(String),
+    /// It stays in the trash, for this reason.
+    Fail(String),
+}
+
+/// Some claims of a dataset, folders before what lies in them, each with what is to become of it.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) members: Vec<(Claim, Verdict)>,
+    /// The folders above, up to the first that is live.
+    pub(super) above: HashMap<PackageId, Ancestor>,
+    /// The files of the packages that come back.
+    pub(super) files: PackageFiles,
+}
+
+impl Batch {
+    /// Where its last claim stands.
+    pub(super) fn end(&self) -> ClaimPosition {
+        let positions = self.members.iter().map(|(claim, _)| (claim.position, claim.id.0));
+        positions.max().unwrap_or(START)
+    }
+
+    /// The folders above what comes back that may be live by now: those that the batch was read with, of which an earlier one
+    /// may have restored some, and those of its own that are back already.
+    pub(super) fn folders_above(&self) -> Vec<i32> {
+        let done = self.members.iter().filter(|(_, verdict)| *verdict == Verdict::Done);
+        let done = done.map(|(claim, _)| claim.id.0);
+        self.above.keys().map(|id| id.0).chain(done).collect()
+    }
+
+    /// The deleted folders above that come back with this batch.
+    pub(super) fn returning_ancestors(&self) -> Vec<&Ancestor> {
+        let restored = self.members.iter().filter(|(_, verdict)| *verdict == Verdict::Restore);
+        let parents = restored.filter_map(|(claim, _)| claim.package.as_ref()?.parent_id);
+        // A member comes back by itself.
+        let mut seen: HashSet<PackageId> = self.members.iter().map(|(claim, _)| claim.id).collect();
+        let mut returning = Vec::new();
+        for parent in parents {
+            let mut next = Some(parent);
+            while let Some(ancestor) = next.and_then(|id| self.above.get(&id)) {
+                if !is_deleted(ancestor.package.state) || !seen.insert(ancestor.package.id) {
+                    break;
+                }
+                returning.push(ancestor);
+                next = ancestor.package.parent_id;
+            }
+        }
+        returning
+    }
+}
+
+pub(super) fn is_deleted(state: State) -> bool {
+    matches!(state, State::Deleted | State::Restoring)
+}
+
+/// Reads the batch of a dataset after this position; `None` if no claim there is due.
+pub(super) async fn read_batch(
+    db: &Db,
+    key: DatasetKey,
+    after: ClaimPosition,
+    size: u32,
+) -> Result<Option<Batch>, database::Error> {
+    let mut claims = list_next(db, key, after, i64::from(size)).await?;
+    if claims.is_empty() {
+        return Ok(None);
+    }
+    sort_folders_first(&mut claims);
+    let above = read_above(db, key, &claims).await?;
+    let members = judge_all(claims, &above);
+    let restored = members.iter().filter(|(_, verdict)| *verdict == Verdict::Restore);
+    let restored: Vec<i32> = restored.map(|(claim, _)| claim.id.0).collect();
+    let files = list_files(db, key.workspace, &restored).await?;
+    Ok(Some(Batch { members, above, files }))
+}
+
+/// Puts each claim after that on the folder it lies in: claims that were made at different times are not in that order.
+fn sort_folders_first(claims: &mut [Claim]) {
+    let parent = |claim: &Claim| Some((claim.id, claim.package.as_ref()?.parent_id?));
+    let parents: HashMap<PackageId, PackageId> = claims.iter().filter_map(parent).collect();
+    let members: HashSet<PackageId> = claims.iter().map(|claim| claim.id).collect();
+    let mut depths: HashMap<PackageId, usize> = HashMap::new();
+    for claim in claims.iter() {
+        let mut line = vec![claim.id];
+        // Not more steps than claims: a circle of parents ends there.
+        while let Some(above) =
+            line.last().and_then(|id| parents.get(id)).filter(|above| members.contains(above))
+            && !depths.contains_key(above)
+            && line.len() <= claims.len()
+        {
+            line.push(*above);
+        }
+        for id in line.into_iter().rev() {
+            let above = parents.get(&id).and_then(|above| depths.get(above));
+            let depth = above.map_or(0, |depth| depth + 1);
+            depths.entry(id).or_insert(depth);
+        }
+    }
+    claims.sort_by_key(|claim| depths.get(&claim.id).copied());
+}
+
+async fn read_above(
+    db: &Db,
+    key: DatasetKey,
+    claims: &[Claim],
+) -> Result<HashMap<PackageId, Ancestor>, database::Error> {
+    let members: HashSet<PackageId> = claims.iter().map(|claim| claim.id).collect();
+    let parents = claims.iter().filter_map(|claim| claim.package.as_ref()?.parent_id);
+    let parents: HashSet<i32> = parents.filter(|parent| !members.contains(parent)).map(|id| id.0).collect();
+    if parents.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let parents: Vec<i32> = parents.into_iter().collect();
+    let above = list_ancestors(db, key.workspace, &parents).await?;
+    Ok(above.into_iter().map(|ancestor| (ancestor.package.id, ancestor)).collect())
+}
+
+/// Decides on each claim. The claims are in order, so a folder is decided on before what lies in it.
+fn judge_all(claims: Vec<Claim>, above: &HashMap<PackageId, Ancestor>) -> Vec<(Claim, Verdict)> {
+    let mut verdicts: HashMap<PackageId, Verdict> = HashMap::new();
+    let mut places: HashMap<PackageId, Verdict> = HashMap::new();
+    let mut members = Vec::with_capacity(claims.len());
+    for claim in claims {
+        let verdict = judge(&claim).unwrap_or_else(|package| match package.parent_id {
+            None => Verdict::Restore,
+            Some(parent) => match verdicts.get(&parent) {
+                Some(Verdict::Restore | Verdict::Done) => Verdict::Restore,
+                Some(Verdict::Blocked) => Verdict::Blocked,
+                Some(_) => Verdict::Fail(FOLDER_STAYS.to_owned()),
+                None => places.entry(parent).or_insert_with(|| judge_folder(parent, above)).clone(),
+            },
+        });
+        verdicts.insert(claim.id, verdict.clone());
+        members.push((claim, verdict));
+    }
+    members
+}
+
+/// Decides by the package alone; where that does not decide, the folders above do.
+fn judge(claim: &Claim) -> Result<Verdict, &PackageRow> {
+    let Some(package) = &claim.package else { return Ok(Verdict::Gone) };
+    match package.state {
+        State::Restoring => Err(package),
+        State::Deleted if !claim.is_ordered => Err(package),
+        // An ordered package is RESTORING from the order on: the newest deletion counts.
+        State::Deleted => Ok(Verdict::Fail(DELETED_AGAIN.to_owned())),
+        State::Deleting => Ok(Verdict::Fail(BEING_DELETED.to_owned())),
+        state if state.is_live() => Ok(Verdict::Done),
+        _ => Ok(Verdict::Fail(OTHER_STATE.to_owned())),
+    }
+}
+
+/// Whether something can come back into this folder: it is live, or it is claimed and can come back itself.
+fn judge_folder(folder: PackageId, above: &HashMap<PackageId, Ancestor>) -> Verdict {
+    let mut next = Some(folder);
+    // Not more steps than folders: a circle of parents ends there.
+    for _ in 0..=above.len() {
+        let Some(id) = next else { return Verdict::Restore };
+        let Some(ancestor) = above.get(&id) else { break };
+        match (ancestor.package.state, ancestor.claimed_at) {
+            (state, _) if state.is_live() => return Verdict::Restore,
+            (State::Deleting, None) => return Verdict::Fail(FOLDER_BEING_DELETED.to_owned()),
+            (State::Deleted | State::Restoring, Some(_)) if ancestor.package.kind.is_collection() => {
+                next = ancestor.package.parent_id;
+            }
+            // It is still being deleted; or it has files of its own, which come back in its own turn and not along with what
+            // lies in it.
+            (State::Deleting | State::Deleted | State::Restoring, Some(_)) => return Verdict::Blocked,
+            _ => break,
+        }
+    }
+    Verdict::Fail(FOLDER_STAYS.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use packages::{id::PackageNodeId, package::Kind};
+
+    fn package(id: i32, parent: Option<i32>, state: State) -> PackageRow {
+        PackageRow {
+            id: PackageId(id),
+            node_id: PackageNodeId::parse(&format!("N:package:{id}")).unwrap(),
+            name: String::new(),
+            parent_id: parent.map(PackageId),
+            kind: Kind::COLLECTION,
+            state,
+        }
+    }
+
+    fn claim(id: i32, parent: Option<i32>, state: State, is_ordered: bool) -> Claim {
+        Claim {
+            id: PackageId(id),
+            order: PackageId(1),
+            is_ordered,
+            claimed_at: SystemTime::UNIX_EPOCH,
+            position: 0,
+            attempts: 0,
+            package: Some(package(id, parent, state)),
+        }
+    }
+
+    fn ancestors(above: &[(i32, Option<i32>, State, bool)]) -> HashMap<PackageId, Ancestor> {
+        let ancestor = |&(id, parent, state, is_claimed): &(i32, Option<i32>, State, bool)| {
+            let claimed_at = is_claimed.then_some(SystemTime::UNIX_EPOCH);
+            (PackageId(id), Ancestor { package: package(id, parent, state), claimed_at, order: None })
+        };
+        above.iter().map(ancestor).collect()
+    }
+
+    fn fail(reason: &str) -> Verdict {
+        Verdict::Fail(reason.to_owned())
+    }
+
+    fn judge_one(claim: Claim, above: &[(i32, Option<i32>, State, bool)]) -> Verdict {
+        judge_all(vec![claim], &ancestors(above)).remove(0).1
+    }
+
+    #[test]
+    fn an_ordered_package_comes_back_only_from_restoring() {
+        for (state, is_ordered, verdict) in [
+            (State::Restoring, true, Verdict::Restore),
+            (State::Restoring, false, Verdict::Restore),
+            (State::Deleted, false, Verdict::Restore),
+            (State::Deleted, true, fail(DELETED_AGAIN)),
+            (State::Deleting, true, fail(BEING_DELETED)),
+            (State::Ready, true, Verdict::Done),
+            (State::Other, false, Verdict::Done),
+            (State::Unavailable, false, fail(OTHER_STATE)),
+        ] {
+            assert_eq!(judge_one(claim(1, None, state, is_ordered), &[]), verdict, "{state:?} {is_ordered}");
+        }
+        assert_eq!(
+            judge_one(Claim { package: None, ..claim(1, None, State::Ready, true) }, &[]),
+            Verdict::Gone
+        );
+    }
+
+    #[test]
+    fn the_folders_above_decide_where_a_package_alone_does_not() {
+        let file = || claim(9, Some(8), State::Deleted, false);
+        for (above, verdict) in [
+            (&[(8, None, State::Ready, false)][..], Verdict::Restore),
+            (&[(8, None, State::Deleted, true)], Verdict::Restore),
+            (&[(8, Some(7), State::Restoring, true), (7, Some(6), State::Ready, false)], Verdict::Restore),
+            (&[(8, None, State::Deleted, false)], fail(FOLDER_STAYS)),
+            (&[(8, None, State::Deleting, false)], fail(FOLDER_BEING_DELETED)),
+            (&[(8, None, State::Deleting, true)], Verdict::Blocked),
+            (
+                &[(8, Some(7), State::Deleted, true), (7, None, State::Deleting, false)],
+                fail(FOLDER_BEING_DELETED),
+            ),
+            (&[(8, Some(7), State::Deleted, true), (7, Some(8), State::Deleted, true)], fail(FOLDER_STAYS)),
+            (&[], fail(FOLDER_STAYS)),
+        ] {
+            assert_eq!(judge_one(file(), above), verdict, "{above:?}");
+        }
+    }
+
+    #[test]
+    fn what_lies_in_a_folder_that_stays_stays_too() {
+        let claims = vec![
+            claim(1, None, State::Deleted, true),
+            claim(2, Some(1), State::Deleted, false),
+            claim(3, Some(2), State::Deleted, false),
+        ];
+        let verdicts: Vec<Verdict> = judge_all(claims, &HashMap::new()).into_iter().map(|m| m.1).collect();
+        assert_eq!(verdicts, [fail(DELETED_AGAIN), fail(FOLDER_STAYS), fail(FOLDER_STAYS)]);
+    }
+
+    #[test]
+    fn a_claim_is_decided_on_after_that_on_its_folder() {
+        let mut claims = vec![
+            claim(3, Some(2), State::Deleted, false),
+            claim(9, None, State::Deleted, false),
+            claim(2, Some(1), State::Deleted, false),
+            claim(1, Some(3), State::Deleted, false),
+            claim(5, Some(4), State::Deleted, false),
+            claim(4, None, State::Deleted, false),
+        ];
+        sort_folders_first(&mut claims[4..]);
+        assert_eq!(claims[4..].iter().map(|claim| claim.id.0).collect::<Vec<_>>(), [4, 5]);
+        sort_folders_first(&mut claims);
+        assert_eq!(claims.len(), 6, "a circle ends");
+    }
+
+    #[test]
+    fn only_deleted_folders_above_what_comes_back_come_back_with_it() {
+        let above = ancestors(&[
+            (8, Some(7), State::Deleted, true),
+            (7, Some(6), State::Deleted, true),
+            (6, None, State::Ready, false),
+            (5, None, State::Deleted, true),
+        ]);
+        let members = judge_all(
+            vec![claim(9, Some(8), State::Deleted, false), claim(4, Some(5), State::Deleting, false)],
+            &above,
+        );
+        let batch = Batch { members, above, files: PackageFiles::default() };
+        let returning: Vec<i32> = batch.returning_ancestors().iter().map(|a| a.package.id.0).collect();
+        assert_eq!(returning, [8, 7]);
+    }
+}

@@ -1,0 +1,205 @@
+//! Telling the platform's changelog which packages came back.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::Serialize;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tokio::{io::AsyncWriteExt, sync::Mutex};
+use uuid::Uuid;
+
+use aws::Sqs;
+use packages::id::{DatasetId, DatasetKey, PackageId, PackageNodeId, WorkspaceId};
+
+/// The largest message, in bytes: below the 256 KiB that every SQS queue takes (Amazon SQS, "message quotas").
+const MAX_MESSAGE: usize = 240 * 1024;
+
+/// Where changelog messages go.
+#[derive(Debug, Clone)]
+pub enum Changelog {
+    /// Appended to a file, one JSON message a line.
+    File(Arc<Mutex<PathBuf>>),
+    /// The platform's queue of jobs.
+    Sqs(Sqs),
+    /// Nowhere: this platform keeps none.
+    None,
+}
+
+/// One package's entry.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// Primary key.
+    pub id: PackageId,
+    /// The name that it has now.
+    pub name: String,
+    /// The name it had before it was deleted, where it could not have that back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original_name: Option<String>,
+    /// Public id.
+    pub node_id: PackageNodeId,
+}
+
+/// A message with some events, as it is sent.
+#[derive(Debug, Clone)]
+pub struct ChangelogMessage {
+    /// Its id, which stays the same however often it is sent.
+    pub id: Uuid,
+    /// The message, in JSON.
+    pub body: String,
+    /// The packages of its events.
+    pub packages: Vec<PackageNodeId>,
+}
+
+impl Changelog {
+    /// A changelog in a file, which is made when it is first written to.
+    #[must_use]
+    pub fn file(path: PathBuf) -> Self {
+        Self::File(Arc::new(Mutex::new(path)))
+    }
+
+    /// Sends messages, each a JSON text; answers the places of those that were not taken.
+    pub async fn send(&self, messages: &[String]) -> Vec<usize> {
+        match self {
+            Self::File(path) => match append(&path.lock().await, messages).await {
+                Ok(()) => Vec::new(),
+                Err(error) => {
+                    tracing::error!(%error, "the changelog's file cannot be written to");
+                    (0..messages.len()).collect()
+                }
+            },
+            Self::Sqs(queue) => queue.send(messages).await,
+            Self::None => Vec::new(),
+        }
+    }
+}
+
+async fn append(path: &Path, messages: &[String]) -> io::Result<()> {
+    let mut file = tokio::fs::OpenOptions::new().append(true).create(true).open(path).await?;
+    for message in messages {
+        file.write_all(format!("{message}\n").as_bytes()).await?;
+    }
+    file.flush().await
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<'a> {
+    organization_id: WorkspaceId,
+    dataset_id: DatasetId,
+    user_id: &'a str,
+    trace_id: Uuid,
+    id: Uuid,
+    events: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'a> {
+    event_type: &'static str,
+    timestamp: &'a str,
+    event_detail: &'a Event,
+}
+
+/// Announces restored packages of a person's order, in as many messages as fit their queue. Each message has ids of its
+/// own; all events have one timestamp.
+pub fn build_messages(
+    key: DatasetKey,
+    user: &str,
+    events: &[Event],
+    at: OffsetDateTime,
+) -> Result<Vec<ChangelogMessage>, serde_json::Error> {
+    // A date of this era can always be written.
+    let timestamp = at.format(&Rfc3339).unwrap_or_default();
+    let entry = |event_detail| Entry { event_type: "RESTORE_PACKAGE", timestamp: &timestamp, event_detail };
+    let mut messages = Vec::new();
+    let mut batch = Vec::new();
+    let mut size = 0;
+    for event in events {
+        let entry = entry(event);
+        let length = serde_json::to_string(&entry)?.len() + 1;
+        if size + length > MAX_MESSAGE && !batch.is_empty() {
+            messages.push(message(key, user, std::mem::take(&mut batch))?);
+            size = 0;
+        }
+        size += length;
+        batch.push(entry);
+    }
+    if !batch.is_empty() {
+        messages.push(message(key, user, batch)?);
+    }
+    Ok(messages)
+}
+
+fn message(
+    key: DatasetKey,
+    user: &str,
+    events: Vec<Entry<'_>>,
+) -> Result<ChangelogMessage, serde_json::Error> {
+    let id = Uuid::new_v4();
+    let packages = events.iter().map(|entry| entry.event_detail.node_id.clone()).collect();
+    let envelope = Envelope {
+        organization_id: key.workspace,
+        dataset_id: key.dataset,
+        user_id: user,
+        trace_id: Uuid::new_v4(),
+        id,
+        events,
+    };
+    let body = serde_json::to_string(&serde_json::json!({ "DatasetChangelogEventJob": envelope }))?;
+    Ok(ChangelogMessage { id, body, packages })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    const KEY: DatasetKey = DatasetKey { workspace: WorkspaceId(2), dataset: DatasetId(41) };
+
+    fn event(id: i32, original: Option<&str>) -> Event {
+        Event {
+            id: PackageId(id),
+            name: "a.txt".into(),
+            original_name: original.map(str::to_owned),
+            node_id: PackageNodeId::parse(&format!("N:package:{id}")).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_message_has_the_platforms_shape() {
+        let at = OffsetDateTime::UNIX_EPOCH + time::Duration::milliseconds(1500);
+        let sent = build_messages(KEY, "N:user:7", &[event(1, None), event(2, Some("b.txt"))], at).unwrap();
+        let message: Value = serde_json::from_str(&sent[0].body).unwrap();
+        let job = &message["DatasetChangelogEventJob"];
+        assert_eq!(job["organizationId"], 2);
+        assert_eq!(job["datasetId"], 41);
+        assert_eq!(job["userId"], "N:user:7");
+        assert_ne!(job["traceId"], job["id"]);
+        assert_eq!(job["events"][0]["eventType"], "RESTORE_PACKAGE");
+        assert_eq!(job["events"][0]["timestamp"], "1970-01-01T00:00:01.5Z");
+        let detail = serde_json::json!({"id": 1, "name": "a.txt", "nodeId": "N:package:1"});
+        assert_eq!(job["events"][0]["eventDetail"], detail);
+        assert_eq!(job["events"][1]["eventDetail"]["originalName"], "b.txt");
+    }
+
+    #[test]
+    fn a_large_folder_takes_several_messages_and_loses_nothing() {
+        let events: Vec<Event> = (0..5000).map(|id| event(id, None)).collect();
+        let sent = build_messages(KEY, "N:user:7", &events, OffsetDateTime::UNIX_EPOCH).unwrap();
+        assert!(sent.len() > 1);
+        assert!(sent.iter().all(|message| message.body.len() < 256 * 1024));
+        let count = |message: &ChangelogMessage| {
+            let body: Value = serde_json::from_str(&message.body).unwrap();
+            assert_eq!(body["DatasetChangelogEventJob"]["id"], message.id.to_string());
+            body["DatasetChangelogEventJob"]["events"].as_array().unwrap().len()
+        };
+        assert_eq!(sent.iter().map(count).sum::<usize>(), 5000);
+        assert_eq!(sent.iter().map(|message| message.packages.len()).sum::<usize>(), 5000);
+        assert!(build_messages(KEY, "N:user:7", &[], OffsetDateTime::UNIX_EPOCH).unwrap().is_empty());
+    }
+}

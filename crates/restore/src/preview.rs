@@ -1,0 +1,90 @@
+//! What an order would do, without doing it.
+
+use std::{collections::HashSet, time::Duration};
+
+use crate::db::files::list_files;
+use crate::db::preview::find_preview;
+use crate::{
+    names::preview_names,
+    order::{Failure, not_found},
+};
+use database::{self, Db};
+use packages::{
+    access::{CreateDeleteFiles, DatasetAccess},
+    id::PackageNodeId,
+    name,
+    package::Kind,
+};
+use storage::Objects;
+
+/// How many packages a preview lists.
+pub const MAX_LISTED: usize = 1000;
+
+/// How long S3 may take to say what is lost. What it has not said by then is left open.
+const STORAGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What would come back.
+#[derive(Debug, Default)]
+pub struct Preview {
+    /// Packages, at most [`MAX_LISTED`].
+    pub packages: Vec<PreviewedPackage>,
+    /// How many there are.
+    pub total: i64,
+    /// The bytes of their source files.
+    pub bytes: i64,
+    /// Packages that were asked for and cannot be ordered, and why.
+    pub failures: Vec<Failure>,
+}
+
+/// A package that would come back, or not.
+#[derive(Debug)]
+pub struct PreviewedPackage {
+    /// Public id.
+    pub id: PackageNodeId,
+    /// Its kind.
+    pub kind: Kind,
+    /// The name it had before it was deleted.
+    pub name: String,
+    /// The name it would get, where the other is taken by now.
+    pub new_name: Option<String>,
+    /// Why it would stay in the trash, as far as S3 tells now.
+    pub lost: Option<String>,
+}
+
+/// Looks at what an order of these packages would bring back: under which names, and what of it is lost. Nothing changes,
+/// and what the look says may be otherwise a moment later.
+pub async fn preview(
+    db: &Db,
+    objects: &Objects,
+    access: &DatasetAccess<CreateDeleteFiles>,
+    asked: &[PackageNodeId],
+) -> Result<Preview, database::Error> {
+    let limit = i64::try_from(MAX_LISTED).unwrap_or(i64::MAX);
+    let found = find_preview(db, access, asked, limit).await?;
+    let names = preview_names(db, access.workspace(), &found.packages).await?;
+    let ids: Vec<i32> = found.packages.iter().map(|package| package.id.0).collect();
+    let files = list_files(db, access.workspace(), &ids).await?;
+    let lost = tokio::time::timeout(STORAGE_TIMEOUT, objects.find_lost(&files.stored)).await;
+    let mut lost = lost.unwrap_or_default();
+
+    let packages = found.packages.into_iter().map(|package| {
+        let original = name::original(&package.name, &package.node_id).to_owned();
+        let error = lost.remove(&package.id).filter(|error| !error.is_derived && !error.is_passing);
+        PreviewedPackage {
+            new_name: names.get(&package.id).filter(|name| **name != original).cloned(),
+            lost: error.map(|error| error.reason),
+            id: package.node_id,
+            kind: package.kind,
+            name: original,
+        }
+    });
+    let orderable: HashSet<&PackageNodeId> = found.orderable.iter().collect();
+    let mut seen = HashSet::new();
+    let refused = asked.iter().filter(|id| !orderable.contains(id) && seen.insert(*id));
+    Ok(Preview {
+        packages: packages.collect(),
+        total: found.total,
+        bytes: found.bytes,
+        failures: refused.map(|id| not_found(access, id)).collect(),
+    })
+}
