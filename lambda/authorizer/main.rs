@@ -4,15 +4,15 @@ use std::process::ExitCode;
 
 use authorize::Authorizer;
 use doctor::check_authorizer;
-use hosting::Builder;
+use hosting::HostBuilder;
 use hosting::config::{self, Host};
 use lambda::{authorizer, host};
 
 fn main() -> ExitCode {
     host::run(async || {
-        let config = config::Authorize::read(Host::Lambda, &hosting::variable)?;
+        let config = config::AuthorizeConfig::read(Host::Lambda, &hosting::variable)?;
         let telemetry = host::telemetry("packages-authorizer", &config.platform);
-        let builder = Builder::from_environment(config.platform.clone())?;
+        let builder = HostBuilder::from_environment(config.platform.clone())?;
         let start = async || Ok(builder.authorizer(&config, builder.db().await?));
         let check = async || check_authorizer(&hosting::variable, &builder, &config).await;
         let handle = async |authorizer: &Authorizer, event| authorizer::handle(authorizer, event).await;

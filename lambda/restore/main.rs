@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use doctor::check_restore;
-use hosting::Builder;
+use hosting::HostBuilder;
 use hosting::config::{self, Host};
 use lambda::{
     host,
@@ -12,9 +12,9 @@ use lambda::{
 
 fn main() -> ExitCode {
     host::run(async || {
-        let config = config::Restore::read(Host::Lambda, &hosting::variable)?;
+        let config = config::RestoreConfig::read(Host::Lambda, &hosting::variable)?;
         let telemetry = host::telemetry("packages-restore", &config.platform);
-        let builder = Builder::from_environment(config.platform.clone())?;
+        let builder = HostBuilder::from_environment(config.platform.clone())?;
         let start = async || {
             let db = builder.db().await?;
             let queue = builder.orders(config.queue.as_ref())?;

@@ -3,18 +3,18 @@
 use std::process::ExitCode;
 
 use doctor::check_service;
-use hosting::Builder;
+use hosting::HostBuilder;
 use hosting::config::{self, Host};
 use lambda::{host, service::Service};
-use restore::queue::Queue;
+use restore::queue::WorkerQueue;
 
 fn main() -> ExitCode {
     host::run(async || {
-        let config = config::Service::read(Host::Lambda, &hosting::variable)?;
+        let config = config::ServiceConfig::read(Host::Lambda, &hosting::variable)?;
         let telemetry = host::telemetry("packages-service", &config.platform);
-        let builder = Builder::from_environment(config.platform.clone())?;
+        let builder = HostBuilder::from_environment(config.platform.clone())?;
         let start = async || {
-            let queue = Queue::Sqs(builder.orders(config.queue.as_ref())?);
+            let queue = WorkerQueue::Sqs(builder.orders(config.queue.as_ref())?);
             let (db, cdn) = tokio::join!(builder.db(), builder.cdn(&config.cdn));
             let (cdn, rotation) = cdn?;
             Ok(Service::new(builder.app(config.clone(), db?, cdn, queue)?, rotation))

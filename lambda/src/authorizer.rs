@@ -7,7 +7,7 @@
 
 use std::{fmt, time::Duration};
 
-use authorize::{Authorizer, Denied, Unidentified, bearer};
+use authorize::{AuthenticationError, AuthorizeError, Authorizer, bearer};
 use lambda_runtime::{Error, LambdaEvent};
 use packages::{access::Claims, id::DatasetNodeId};
 use serde::{Deserialize, Serialize};
@@ -78,16 +78,16 @@ fn asked(sources: &[Option<String>]) -> Option<(&str, DatasetNodeId)> {
 async fn decide(authorizer: &Authorizer, token: &str, dataset: &DatasetNodeId) -> Result<Answer, Error> {
     let identity = match authorizer.identify(token).await {
         Ok(identity) => identity,
-        Err(Unidentified::Invalid(error)) => return Ok(deny("unauthorized", error)),
-        Err(Unidentified::Unavailable(error)) => return Err(undecided(error)),
+        Err(AuthenticationError::Invalid(error)) => return Ok(deny("unauthorized", error)),
+        Err(AuthenticationError::Unavailable(error)) => return Err(undecided(error)),
     };
     match authorizer.authorize(&identity, dataset).await {
         Ok(claims) => {
             tracing::info!(user = claims.user.node_id.as_str(), "allowed");
             Ok(Answer::allow(&claims))
         }
-        Err(denied @ Denied::NoAccess) => Ok(deny("forbidden", denied)),
-        Err(Denied::Db(error)) => Err(undecided(error)),
+        Err(denied @ AuthorizeError::NoAccess) => Ok(deny("forbidden", denied)),
+        Err(AuthorizeError::Db(error)) => Err(undecided(error)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, process::ExitCode, time::Duration};
 use aws::Clock;
 use doctor::Report;
 use futures_util::FutureExt;
-use hosting::config::Platform;
+use hosting::config::PlatformConfig;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde_json::Value;
@@ -36,7 +36,7 @@ pub fn run(start: impl AsyncFnOnce() -> Result<(), Error>) -> ExitCode {
 
 /// Sets up logs, metrics and traces.
 #[must_use]
-pub fn telemetry(service: &'static str, platform: &Platform) -> Telemetry {
+pub fn telemetry(service: &'static str, platform: &PlatformConfig) -> Telemetry {
     telemetry::init(Options {
         filter: &platform.log,
         service,

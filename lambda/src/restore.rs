@@ -14,13 +14,13 @@ mod time;
 
 use std::time::Duration;
 
-use aws::{Sqs, trace};
+use aws::{SqsQueue, trace};
 use futures_util::{StreamExt, stream};
 use lambda_runtime::{Error, LambdaEvent};
 use packages::id::DatasetKey;
 use restore::{
-    self, MAX_ATTEMPTS, Message, Outcome, Progressed, Restorer, db::queue::list_overdue, deliver, maintain,
-    queue::Queue,
+    self, MAX_ATTEMPTS, RestoreMessage, Restorer, RunOutcome, RunStatus, db::queue::list_overdue, deliver,
+    maintain, queue::WorkerQueue,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -50,7 +50,7 @@ pub struct Worker {
     /// What a restore works with.
     pub restorer: Restorer,
     /// Where the messages come from.
-    pub queue: Sqs,
+    pub queue: SqsQueue,
     /// How long a package may be RESTORING without an order.
     pub stray_max_age: Duration,
 }
@@ -187,7 +187,7 @@ async fn process_record(worker: &Worker, record: &Record, deadline: Deadline) ->
 
 async fn process_message(worker: &Worker, record: &Record, deadline: Deadline) -> bool {
     let attempt = record.attempt();
-    let Ok(message) = serde_json::from_str::<Message>(&record.body) else {
+    let Ok(message) = serde_json::from_str::<RestoreMessage>(&record.body) else {
         tracing::error!("malformed restore message");
         return false;
     };
@@ -196,14 +196,14 @@ async fn process_message(worker: &Worker, record: &Record, deadline: Deadline) -
         .record("dataset", message.dataset.0)
         .record("package", message.package.id.0);
     match run_dataset(worker, &message, deadline).await {
-        Ok(Outcome { restored, failed, progressed }) => {
+        Ok(RunOutcome { restored, failed, progressed }) => {
             tracing::info!(restored, failed, "packages restored");
             match progressed {
-                Progressed::Continues(delay) => continue_later(worker, &message, delay).await,
+                RunStatus::Continues(delay) => continue_later(worker, &message, delay).await,
                 // Whoever put it off has sent a message of their own, or was a schedule, which looks again. One that comes
                 // again after a failure is that message.
-                Progressed::PutOff(delay) if attempt > 1 => continue_later(worker, &message, delay).await,
-                Progressed::Finished | Progressed::Elsewhere | Progressed::PutOff(_) => true,
+                RunStatus::PutOff(delay) if attempt > 1 => continue_later(worker, &message, delay).await,
+                RunStatus::Finished | RunStatus::Elsewhere | RunStatus::PutOff(_) => true,
             }
         }
         Err(error) => {
@@ -213,7 +213,11 @@ async fn process_message(worker: &Worker, record: &Record, deadline: Deadline) -
     }
 }
 
-async fn run_dataset(worker: &Worker, message: &Message, deadline: Deadline) -> Result<Outcome, String> {
+async fn run_dataset(
+    worker: &Worker,
+    message: &RestoreMessage,
+    deadline: Deadline,
+) -> Result<RunOutcome, String> {
     let restorer = &worker.restorer;
     restore::adopt(&restorer.db, message).await.map_err(|error| error.to_string())?;
     let Some(until) = deadline.for_run(Instant::now()) else {
@@ -225,12 +229,12 @@ async fn run_dataset(worker: &Worker, message: &Message, deadline: Deadline) -> 
 }
 
 /// Lets the message come anew, to go on. As a new message it has all its attempts before it: there was progress.
-async fn continue_later(worker: &Worker, message: &Message, delay: Duration) -> bool {
-    Queue::Sqs(worker.queue.clone()).wake(message, delay).await
+async fn continue_later(worker: &Worker, message: &RestoreMessage, delay: Duration) -> bool {
+    WorkerQueue::Sqs(worker.queue.clone()).wake(message, delay).await
 }
 
 /// Lets a failed message come again soon and, after its last attempt, go to the dead-letter queue at once.
-async fn retry_soon(queue: &Sqs, record: &Record) {
+async fn retry_soon(queue: &SqsQueue, record: &Record) {
     let attempt = record.attempt();
     let is_last = attempt >= MAX_ATTEMPTS;
     let after =

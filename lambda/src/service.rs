@@ -13,7 +13,7 @@ use axum::{
 use lambda_runtime::{Error, LambdaEvent};
 use packages::access::Claims;
 use serde_json::Value;
-use signing_keys::Rotation;
+use signing_keys::KeyRotation;
 use tower::ServiceExt;
 
 use crate::gateway::{self, Answer, AuthorizerContext};
@@ -27,13 +27,13 @@ pub struct Service {
     router: Router,
     cdn: Cdn,
     clock: Clock,
-    rotation: Rotation,
+    rotation: KeyRotation,
 }
 
 impl Service {
     /// The same routes as everywhere; the private ones take their claims from the gateway's authorizer.
     #[must_use]
-    pub fn new(app: App, rotation: Rotation) -> Self {
+    pub fn new(app: App, rotation: KeyRotation) -> Self {
         let (cdn, clock) = (app.cdn.clone(), app.clock);
         let router = api::router(app, |private| private.layer(from_fn(claims)));
         Self { router, cdn, clock, rotation }

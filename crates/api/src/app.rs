@@ -8,11 +8,11 @@ use std::{
 use aws::Clock;
 use database::Db;
 use http::HeaderValue;
-use restore::queue::Queue;
+use restore::queue::WorkerQueue;
 use signing::s3::Bucket;
 use signing::{cloudfront::Signer, s3::CustomEndpoint};
-use signing_keys::Rotation;
-use storage::Objects;
+use signing_keys::KeyRotation;
+use storage::ObjectStore;
 
 /// What the endpoints work with. A clone is a few reference counts: each request has one.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub struct App {
     /// Postgres.
     pub db: Db,
     /// S3.
-    pub objects: Objects,
+    pub objects: ObjectStore,
     /// Where viewer assets lie.
     pub viewer_assets: Bucket,
     /// Where they are served from.
@@ -28,7 +28,7 @@ pub struct App {
     /// What `/packages/proxy/s3` lets through.
     pub proxy: ProxyPolicy,
     /// Where restore orders go.
-    pub queue: Queue,
+    pub queue: WorkerQueue,
     /// What time it is.
     pub clock: Clock,
     /// The platform, by its domain, to which a caller must say who they are.
@@ -80,7 +80,7 @@ impl Cdn {
     }
 
     /// Looks for another key if it is time to, at `now` in seconds since the Unix epoch, and takes it into use.
-    pub async fn renew(&self, rotation: &Rotation, now: u64) {
+    pub async fn renew(&self, rotation: &KeyRotation, now: u64) {
         if rotation.due(now)
             && let Some(signer) = rotation.reload().await
         {

@@ -2,7 +2,7 @@
 //! anything: no link, no token, no path. How many were is counted.
 
 use packages::{
-    access::{Claims, DatasetAccess, Refusal},
+    access::{AccessError, Claims, DatasetAccess},
     id::{DatasetNodeId, PackageNodeId},
 };
 use signing::cloudfront::KeyPairId;
@@ -58,7 +58,7 @@ pub(crate) fn restore<P>(access: &DatasetAccess<P>, package: &PackageNodeId) {
 }
 
 /// A person's claims did not open the dataset that they asked for.
-pub(crate) fn refused(claims: &Claims, asked: &DatasetNodeId, refusal: Refusal) {
+pub(crate) fn refused(claims: &Claims, asked: &DatasetNodeId, refusal: AccessError) {
     tracing::info!(
         target: "audit",
         user = %claims.user.node_id, workspace = claims.workspace.id.0, dataset = %asked,

@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use storage::Head;
+use storage::ObjectHead;
 
 use crate::{Problem, range::Part};
 
@@ -14,7 +14,7 @@ use crate::{Problem, range::Part};
 /// `Content-Length` is that of the whole object, also beside `206` and `Content-Range`. RFC 9110 would have the part's
 /// length there, but DuckDB-WASM asks `HEAD` with `Range: bytes=0-` and takes the file's size from `Content-Length`,
 /// and everybody who sends a range reads `Content-Range`.
-pub(crate) fn answer(head: Head, asked: &HeaderMap) -> Response {
+pub(crate) fn answer(head: ObjectHead, asked: &HeaderMap) -> Response {
     let range = asked.get(header::RANGE).and_then(|range| range.to_str().ok());
     let length = head.length;
     let (status, content_range) = match Part::asked(range, length) {
@@ -52,7 +52,7 @@ mod tests {
             (header::CONTENT_TYPE, HeaderValue::from_static("application/x-parquet")),
         ]);
         let asked = range.map(|range| (header::RANGE, HeaderValue::from_static(range)));
-        let response = answer(Head { length, headers }, &asked.into_iter().collect());
+        let response = answer(ObjectHead { length, headers }, &asked.into_iter().collect());
         (response.status().as_u16(), response.headers().clone())
     }
 

@@ -11,7 +11,7 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use database::counting;
+use database::count_statements;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, StatusCode, header};
 use telemetry::{Trace, trace};
@@ -43,7 +43,7 @@ async fn around(challenge: HeaderValue, request: Request, next: Next) -> Respons
     let span = line.span.clone();
     let work = async {
         let handler = async {
-            let (response, statements) = counting(next.run(request)).await;
+            let (response, statements) = count_statements(next.run(request)).await;
             line.statements = Some(statements);
             response
         };
@@ -154,7 +154,7 @@ fn method(method: &Method) -> &'static str {
 mod tests {
     use axum::{body::Body, routing::get};
     use http::HeaderMap;
-    use storage::Head;
+    use storage::ObjectHead;
     use telemetry::emf::Emf;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
@@ -293,7 +293,7 @@ mod tests {
     #[tokio::test]
     async fn the_length_of_the_whole_survives_on_the_wire() {
         let handler = async |headers: HeaderMap| {
-            crate::head::answer(Head { length: 1_234_567, headers: HeaderMap::new() }, &headers)
+            crate::head::answer(ObjectHead { length: 1_234_567, headers: HeaderMap::new() }, &headers)
         };
         let router = Router::new().route("/", get(async || "").head(handler));
         let answer = on_the_wire(router, "HEAD / HTTP/1.1\r\nrange: bytes=0-").await;

@@ -10,7 +10,7 @@ use packages::{
     access::{DatasetAccess, ViewFiles},
     asset::AssetPath,
     id::PackageNodeId,
-    links::{Location, NoLink, find_source_file, find_viewer_asset},
+    links::{LinkError, Location, find_source_file, find_viewer_asset},
 };
 use serde::Serialize;
 use storage::Method;
@@ -105,7 +105,7 @@ impl Asked {
             Some(path) => find_viewer_asset(&app.db, access, &self.package, (&app.viewer_assets, path)).await,
             None => find_source_file(&app.db, access, &self.package).await,
         };
-        found.map_err(|error: NoLink| error.into())
+        found.map_err(|error: LinkError| error.into())
     }
 
     fn given(&self) -> Given<'static> {

@@ -9,7 +9,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use packages::{access::DatasetAccess, links::NoLink};
+use packages::{access::DatasetAccess, links::LinkError};
 use restore::OrderError;
 use serde::Serialize;
 use storage::ProbeError;
@@ -211,7 +211,7 @@ impl Problem {
     }
 
     pub(crate) fn no_package() -> Self {
-        NoLink::NoPackage.into()
+        LinkError::NoPackage.into()
     }
 
     /// The router adds `Allow`.
@@ -313,7 +313,7 @@ fn other_probe(error: ProbeError) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use packages::access::Refusal;
+    use packages::access::AccessError;
     use serde_json::json;
 
     use super::*;
@@ -373,13 +373,13 @@ mod tests {
     #[test]
     fn each_failure_has_its_status() {
         for (problem, status) in [
-            (Problem::from(NoLink::NoPackage), 404),
-            (NoLink::NotLive.into(), 404),
-            (NoLink::NoFile.into(), 404),
-            (NoLink::Unsafe.into(), 403),
-            (NoLink::Db(database::Error::Unreachable("gone".into())).into(), 503),
-            (NoLink::Db(database::Error::TimedOut("no answer".to_owned())).into(), 503),
-            (Refusal::OtherDataset.into(), 403),
+            (Problem::from(LinkError::NoPackage), 404),
+            (LinkError::NotLive.into(), 404),
+            (LinkError::NoFile.into(), 404),
+            (LinkError::Unsafe.into(), 403),
+            (LinkError::Db(database::Error::Unreachable("gone".into())).into(), 503),
+            (LinkError::Db(database::Error::TimedOut("no answer".to_owned())).into(), 503),
+            (AccessError::OtherDataset.into(), 403),
             (Problem::own_probe(ProbeError::NotFound), 404),
             (Problem::own_probe(ProbeError::Forbidden), 502),
             (Problem::own_probe(ProbeError::TimedOut), 504),

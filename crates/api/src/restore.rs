@@ -8,7 +8,7 @@ use packages::{
     access::{CreateDeleteFiles, DatasetAccess},
     id::PackageNodeId,
 };
-use restore::{self, Order, Preview};
+use restore::{self, PlacedOrders, Preview};
 use serde::{
     Deserialize, Serialize,
     de::{Deserializer, IgnoredAny, MapAccess, Visitor},
@@ -131,7 +131,7 @@ async fn order(
     app: App,
     access: DatasetAccess<CreateDeleteFiles>,
     ids: Vec<PackageNodeId>,
-) -> Result<Order, Problem> {
+) -> Result<PlacedOrders, Problem> {
     let order = restore::order(&app.db, &app.queue, &access, &ids).await;
     let order = order.map_err(|error| Problem::order(error, &access))?;
     for package in &order.success {
@@ -176,14 +176,14 @@ impl PreviewResponse {
     }
 }
 
-impl From<restore::Failure> for Failure {
-    fn from(failure: restore::Failure) -> Self {
+impl From<restore::OrderFailure> for Failure {
+    fn from(failure: restore::OrderFailure) -> Self {
         Self { id: failure.id.into(), error: failure.error }
     }
 }
 
 impl Answer {
-    fn add(&mut self, order: Order) {
+    fn add(&mut self, order: PlacedOrders) {
         self.success.extend(order.success.into_iter().map(String::from));
         self.failures.extend(order.failures.into_iter().map(Failure::from));
     }

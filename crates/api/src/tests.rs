@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use ::restore::queue::Queue;
-use aws::{Clock, Http};
+use ::restore::queue::WorkerQueue;
+use aws::{Clock, HttpClient};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use axum::{Extension, body::Body, extract::Request, middleware, response::Response};
 use database::Db;
@@ -15,7 +15,7 @@ use signing::{
     cloudfront::{Hash, KeyPairId, PrivateKey, Signer},
     s3::{Credentials as Keys, Endpoint, Method as Signed, PresignRequest, Presigner},
 };
-use storage::{Objects, Settings};
+use storage::{ObjectStore, StorageConfig};
 use telemetry::logs::{self, Json};
 use tower::ServiceExt;
 use tracing::{Dispatch, subscriber::NoSubscriber};
@@ -34,7 +34,7 @@ fn unreachable_db() -> Db {
 
 pub(crate) fn app() -> App {
     let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
-    let settings = Settings {
+    let settings = StorageConfig {
         endpoint: None,
         region: Region::new("us-east-1").unwrap(),
         credentials: SharedCredentialsProvider::new(credentials),
@@ -43,11 +43,11 @@ pub(crate) fn app() -> App {
     let signer = Signer::new(KeyPairId::new("K2JCJMDEHXQW5F").unwrap(), key, Hash::Sha256);
     App {
         db: unreachable_db(),
-        objects: Objects::new(settings, Http::new().unwrap()),
+        objects: ObjectStore::new(settings, HttpClient::new().unwrap()),
         viewer_assets: bucket("viewer-assets"),
         cdn: Cdn::new("https://d111111abcdef8.cloudfront.net/", signer),
         proxy: ProxyPolicy::new(vec![bucket("open-data")], None),
-        queue: Queue::Local(std::sync::Arc::default()),
+        queue: WorkerQueue::Local(std::sync::Arc::default()),
         clock: Clock::At(NOW),
         realm: Realm::new("example.org").unwrap(),
     }

@@ -9,8 +9,8 @@ use packages::{
     id::{PackageId, PackageNodeId},
 };
 use restore::{
-    db::trash::Piece,
-    trash::{Recovery, TrashPage, TrashState, Trashed, find_recoveries, list_trash},
+    db::trash::PageRequest,
+    trash::{Recovery, TrashPage, TrashState, TrashedPackage, find_recoveries, list_trash},
 };
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -121,7 +121,7 @@ pub(crate) async fn get(
     query: Query,
 ) -> Result<Json<TrashResponse>, Problem> {
     let asked = Asked::parse(&query)?;
-    let piece = Piece { after: &asked.after, limit: asked.limit.into() };
+    let piece = PageRequest { after: &asked.after, limit: asked.limit.into() };
     let page = list_trash(&app.db, &access, asked.parent.as_ref(), piece).await?;
     let page = page.ok_or_else(|| match asked.parent {
         Some(_) => Problem::no_package(),
@@ -171,7 +171,7 @@ fn read_cursor(cursor: &str) -> Result<String, Problem> {
 
 impl TrashResponse {
     fn new(page: TrashPage, recoveries: Option<&HashMap<PackageId, Recovery>>) -> Self {
-        let item = |trashed: Trashed| {
+        let item = |trashed: TrashedPackage| {
             let asked = recoveries.filter(|_| trashed.size.is_some());
             let recovery = asked.map(|all| all.get(&trashed.package).copied().unwrap_or_default());
             TrashItem::new(trashed, recovery)
@@ -184,7 +184,7 @@ impl TrashResponse {
 }
 
 impl TrashItem {
-    fn new(trashed: Trashed, recovery: Option<Recovery>) -> Self {
+    fn new(trashed: TrashedPackage, recovery: Option<Recovery>) -> Self {
         Self {
             id: trashed.id,
             name: trashed.name,

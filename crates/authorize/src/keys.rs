@@ -8,16 +8,16 @@ mod set;
 
 use std::{fmt, sync::Arc};
 
-use aws::Http;
+use aws::HttpClient;
 use jsonwebtoken::DecodingKey;
 
-use crate::Pool;
+use crate::TokenIssuer;
 use fetched::Fetched;
-pub use set::{KeySet, UnusableKeySet};
+pub use set::{InvalidKeySet, KeySet};
 
 /// The keys of one pool.
 #[derive(Clone)]
-pub struct Keys(Source);
+pub struct KeyCache(Source);
 
 #[derive(Clone)]
 enum Source {
@@ -25,11 +25,11 @@ enum Source {
     Fetched(Arc<Fetched>),
 }
 
-impl fmt::Debug for Keys {
+impl fmt::Debug for KeyCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            Source::Fixed(_) => "Keys::fixed",
-            Source::Fetched(_) => "Keys::fetched",
+            Source::Fixed(_) => "KeyCache::fixed",
+            Source::Fetched(_) => "KeyCache::fetched",
         })
     }
 }
@@ -48,11 +48,15 @@ impl fmt::Display for KeysUnavailable {
 impl std::error::Error for KeysUnavailable {}
 
 /// Fetches the keys that a pool publishes, once; an error is in words for the operator.
-pub async fn fetch_keys(http: &Http, pool: &Pool, endpoint: Option<&str>) -> Result<KeySet, String> {
+pub async fn fetch_keys(
+    http: &HttpClient,
+    pool: &TokenIssuer,
+    endpoint: Option<&str>,
+) -> Result<KeySet, String> {
     fetch::fetch(http, &pool.keys_url(endpoint)).await
 }
 
-impl Keys {
+impl KeyCache {
     /// Keys that never change: those of a local issuer, or of a test.
     #[must_use]
     pub fn fixed(keys: KeySet) -> Self {
@@ -66,7 +70,7 @@ impl Keys {
     /// than an hour. A fetch takes two seconds at most, and only one is under way at a time. While the pool does not
     /// answer, its old keys stay good.
     #[must_use]
-    pub fn fetched(pool: &Pool, endpoint: Option<&str>, http: Http) -> Self {
+    pub fn fetched(pool: &TokenIssuer, endpoint: Option<&str>, http: HttpClient) -> Self {
         Self(Source::Fetched(Arc::new(Fetched::new(pool.id(), pool.keys_url(endpoint), http))))
     }
 

@@ -14,8 +14,8 @@ use crate::db::{Identity, find_claims, find_member};
 use aws::Clock;
 use database::{self, Db};
 use packages::{access::Claims, id::DatasetNodeId};
-pub use pool::{Bearers, CognitoPools, Pool, UserPool, is_client_id, is_pool_id};
-pub use token::{InvalidToken, Unidentified, Verifier};
+pub use pool::{CognitoPools, TokenIssuer, TokenSubject, UserPool, is_client_id, is_pool_id};
+pub use token::{AuthenticationError, InvalidToken, Verifier};
 
 /// Decides what a token's bearer may do.
 #[derive(Debug, Clone)]
@@ -27,14 +27,14 @@ pub struct Authorizer {
 
 /// Why there are no claims.
 #[derive(Debug)]
-pub enum Denied {
+pub enum AuthorizeError {
     /// The bearer is unknown, or has no role in such a dataset; which of these is not told.
     NoAccess,
     /// Postgres did not answer: nothing is decided.
     Db(database::Error),
 }
 
-impl fmt::Display for Denied {
+impl fmt::Display for AuthorizeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoAccess => f.write_str("you have no access to this dataset"),
@@ -43,9 +43,9 @@ impl fmt::Display for Denied {
     }
 }
 
-impl std::error::Error for Denied {}
+impl std::error::Error for AuthorizeError {}
 
-impl From<database::Error> for Denied {
+impl From<database::Error> for AuthorizeError {
     fn from(error: database::Error) -> Self {
         Self::Db(error)
     }
@@ -60,14 +60,18 @@ impl Authorizer {
 
     /// Whom a token names, if it is to be believed now. It asks the token's pool for keys when those that are known do
     /// not do, and waits two seconds at most for them.
-    pub async fn identify(&self, token: &str) -> Result<Identity, Unidentified> {
+    pub async fn identify(&self, token: &str) -> Result<Identity, AuthenticationError> {
         self.verifier.verify(token, self.clock.now()).await
     }
 
     /// The claims of somebody on a dataset of the workspace that they are active in. Two statements.
-    pub async fn authorize(&self, identity: &Identity, dataset: &DatasetNodeId) -> Result<Claims, Denied> {
-        let member = find_member(&self.db, identity).await?.ok_or(Denied::NoAccess)?;
-        find_claims(&self.db, member, dataset).await?.ok_or(Denied::NoAccess)
+    pub async fn authorize(
+        &self,
+        identity: &Identity,
+        dataset: &DatasetNodeId,
+    ) -> Result<Claims, AuthorizeError> {
+        let member = find_member(&self.db, identity).await?.ok_or(AuthorizeError::NoAccess)?;
+        find_claims(&self.db, member, dataset).await?.ok_or(AuthorizeError::NoAccess)
     }
 }
 

@@ -4,28 +4,28 @@ use signing::s3::Region;
 
 /// A user pool and the one application of it that is ours. A token is from here when issuer *and* client agree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pool {
+pub struct TokenIssuer {
     /// `https://cognito-idp.{region}.amazonaws.com/{pool}`: what `iss` must be, to the letter.
     pub issuer: String,
     /// The application's client id: what `client_id` must be.
     pub client_id: String,
     /// Whom its tokens name.
-    pub bearers: Bearers,
+    pub bearers: TokenSubject,
 }
 
 /// Whom the tokens of a pool name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bearers {
+pub enum TokenSubject {
     /// People, by their Cognito id.
     People,
     /// API keys, by their public half.
     ApiKeys,
 }
 
-impl Pool {
+impl TokenIssuer {
     /// A pool in a region.
     #[must_use]
-    pub fn cognito(region: &Region, ids: &UserPool, bearers: Bearers) -> Self {
+    pub fn cognito(region: &Region, ids: &UserPool, bearers: TokenSubject) -> Self {
         let (region, pool) = (region.as_str(), ids.pool());
         // AWS in China is a partition with a domain of its own.
         let china = if region.starts_with("cn-") { ".cn" } else { "" };
@@ -114,9 +114,9 @@ pub fn is_client_id(id: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn pool(region: &str, pool: &str, client: &str) -> Pool {
+    fn pool(region: &str, pool: &str, client: &str) -> TokenIssuer {
         let ids = UserPool::new(pool, client).unwrap();
-        Pool::cognito(&Region::new(region).unwrap(), &ids, Bearers::People)
+        TokenIssuer::cognito(&Region::new(region).unwrap(), &ids, TokenSubject::People)
     }
 
     #[test]

@@ -3,15 +3,15 @@
 use std::{fmt, sync::Arc};
 
 use crate::{CognitoPools, UserPool, db::Identity};
-use aws::Http;
+use aws::HttpClient;
 use jsonwebtoken::{Algorithm, Validation, dangerous::insecure_decode_claims, decode, decode_header};
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    Bearers, Pool,
-    keys::{Keys, KeysUnavailable},
+    TokenIssuer, TokenSubject,
+    keys::{KeyCache, KeysUnavailable},
 };
 
 /// The longest token that is looked at, in bytes. Cognito's access tokens have about a thousand.
@@ -26,19 +26,19 @@ const MAX_API_KEY: usize = 255;
 /// Knows the pools and their keys.
 #[derive(Debug, Clone)]
 pub struct Verifier {
-    pools: Arc<[(Pool, Keys)]>,
+    pools: Arc<[(TokenIssuer, KeyCache)]>,
 }
 
 /// Why it is not known whom a token names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unidentified {
+pub enum AuthenticationError {
     /// It names nobody: whoever sent it is to be refused.
     Invalid(InvalidToken),
     /// It cannot be said, for now: nobody is to be refused for this.
     Unavailable(KeysUnavailable),
 }
 
-impl fmt::Display for Unidentified {
+impl fmt::Display for AuthenticationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(why) => why.fmt(f),
@@ -47,15 +47,15 @@ impl fmt::Display for Unidentified {
     }
 }
 
-impl std::error::Error for Unidentified {}
+impl std::error::Error for AuthenticationError {}
 
-impl From<InvalidToken> for Unidentified {
+impl From<InvalidToken> for AuthenticationError {
     fn from(why: InvalidToken) -> Self {
         Self::Invalid(why)
     }
 }
 
-impl From<KeysUnavailable> for Unidentified {
+impl From<KeysUnavailable> for AuthenticationError {
     fn from(why: KeysUnavailable) -> Self {
         Self::Unavailable(why)
     }
@@ -108,13 +108,13 @@ impl AccessToken {
         self.exp > now && self.nbf <= now.saturating_add(SKEW)
     }
 
-    fn names(self, bearers: Bearers) -> Result<Identity, InvalidToken> {
+    fn names(self, bearers: TokenSubject) -> Result<Identity, InvalidToken> {
         match bearers {
-            Bearers::People => {
+            TokenSubject::People => {
                 Uuid::parse_str(&self.username).map(Identity::User).map_err(|_| InvalidToken::Malformed)
             }
-            Bearers::ApiKeys if is_api_key(&self.username) => Ok(Identity::ApiKey(self.username)),
-            Bearers::ApiKeys => Err(InvalidToken::Malformed),
+            TokenSubject::ApiKeys if is_api_key(&self.username) => Ok(Identity::ApiKey(self.username)),
+            TokenSubject::ApiKeys => Err(InvalidToken::Malformed),
         }
     }
 }
@@ -122,27 +122,30 @@ impl AccessToken {
 impl Verifier {
     /// Believes these pools, each by its own keys.
     #[must_use]
-    pub fn new(pools: Vec<(Pool, Keys)>) -> Self {
+    pub fn new(pools: Vec<(TokenIssuer, KeyCache)>) -> Self {
         Self { pools: pools.into() }
     }
 
     /// Believes the platform's two pools in Cognito, by the keys that they publish.
     #[must_use]
-    pub fn cognito(pools: &CognitoPools, http: &Http) -> Self {
+    pub fn cognito(pools: &CognitoPools, http: &HttpClient) -> Self {
         let endpoint = pools.endpoint.as_deref();
         let pool = |ids: &UserPool, bearers| {
-            let pool = Pool::cognito(&pools.region, ids, bearers);
-            let keys = Keys::fetched(&pool, endpoint, http.clone());
+            let pool = TokenIssuer::cognito(&pools.region, ids, bearers);
+            let keys = KeyCache::fetched(&pool, endpoint, http.clone());
             (pool, keys)
         };
-        Self::new(vec![pool(&pools.people, Bearers::People), pool(&pools.api_keys, Bearers::ApiKeys)])
+        Self::new(vec![
+            pool(&pools.people, TokenSubject::People),
+            pool(&pools.api_keys, TokenSubject::ApiKeys),
+        ])
     }
 
     /// Verifies a token at a time (seconds since the Unix epoch) and says whom it names.
     ///
     /// What can be refused without a key is refused first: only a current token that claims to come from one of the
     /// pools can make us ask for keys.
-    pub async fn verify(&self, token: &str, now: u64) -> Result<Identity, Unidentified> {
+    pub async fn verify(&self, token: &str, now: u64) -> Result<Identity, AuthenticationError> {
         let key_id = key_id(token)?;
         let claimed: AccessToken = insecure_decode_claims(token).map_err(|_| InvalidToken::Malformed)?;
         let (pool, keys) = self.pool(&claimed).ok_or(InvalidToken::Purpose)?;
@@ -155,8 +158,8 @@ impl Verifier {
     }
 
     /// The pool that a token for access says it is from.
-    fn pool(&self, claimed: &AccessToken) -> Option<&(Pool, Keys)> {
-        let issued = |pool: &Pool| pool.issuer == claimed.iss && pool.client_id == claimed.client_id;
+    fn pool(&self, claimed: &AccessToken) -> Option<&(TokenIssuer, KeyCache)> {
+        let issued = |pool: &TokenIssuer| pool.issuer == claimed.iss && pool.client_id == claimed.client_id;
         self.pools.iter().find(|(pool, _)| issued(pool)).filter(|_| claimed.token_use == "access")
     }
 }

@@ -5,7 +5,7 @@ use std::{error::Error, fmt::Write as _};
 /// An error and what it came from, from the outermost to the innermost. The caller answers for it that none of them
 /// repeats what must not be logged.
 #[must_use]
-pub fn with_causes(error: &dyn Error) -> String {
+pub fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -26,6 +26,6 @@ mod tests {
         let error = std::io::Error::other(
             aws_credential_types::provider::error::CredentialsError::provider_error(wrapped),
         );
-        assert!(with_causes(&error).ends_with(": inner"), "{}", with_causes(&error));
+        assert!(error_chain(&error).ends_with(": inner"), "{}", error_chain(&error));
     }
 }

@@ -11,7 +11,7 @@ use aws_credential_types::{
     provider::{ProvideCredentials, SharedCredentialsProvider},
 };
 
-use crate::with_causes;
+use crate::error_chain;
 
 /// Credentials with less than this left, in seconds, are renewed before they are used again.
 const RENEW: u64 = 300;
@@ -20,7 +20,7 @@ const RENEW: u64 = 300;
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// Credentials in the form that their user needs. Providers keep nothing themselves: some of them ask a server.
-pub struct Cached<T> {
+pub struct CachedCredentials<T> {
     provider: SharedCredentialsProvider,
     convert: fn(&Credentials) -> T,
     /// With the time at which they end, in seconds since the Unix epoch.
@@ -29,7 +29,7 @@ pub struct Cached<T> {
     renewal: tokio::sync::Mutex<()>,
 }
 
-impl<T: Clone> Cached<T> {
+impl<T: Clone> CachedCredentials<T> {
     /// Asks the provider when credentials are first needed; `convert` makes of them what their user needs.
     #[must_use]
     pub fn new(provider: SharedCredentialsProvider, convert: fn(&Credentials) -> T) -> Self {
@@ -67,7 +67,7 @@ impl<T: Clone> Cached<T> {
     async fn renew(&self) -> Result<T, String> {
         let asked = tokio::time::timeout(ANSWER, self.provider.provide_credentials()).await;
         let late = |_| format!("no answer within {} s", ANSWER.as_secs());
-        let fresh = asked.map_err(late)?.map_err(|error| with_causes(&error))?;
+        let fresh = asked.map_err(late)?.map_err(|error| error_chain(&error))?;
         let end = expires_at(&fresh);
         let fresh = (self.convert)(&fresh);
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((fresh.clone(), end));
@@ -81,9 +81,9 @@ pub fn expires_at(credentials: &Credentials) -> Option<u64> {
     Some(credentials.expiry()?.duration_since(UNIX_EPOCH).ok()?.as_secs())
 }
 
-impl<T> fmt::Debug for Cached<T> {
+impl<T> fmt::Debug for CachedCredentials<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cached").finish_non_exhaustive()
+        f.debug_struct("CachedCredentials").finish_non_exhaustive()
     }
 }
 
@@ -137,7 +137,7 @@ mod tests {
     #[tokio::test]
     async fn the_old_ones_are_used_to_their_end_while_there_are_no_new_ones() {
         let provider = SharedCredentialsProvider::new(Once::default());
-        let cached = Cached::new(provider, |credentials| credentials.access_key_id().to_owned());
+        let cached = CachedCredentials::new(provider, |credentials| credentials.access_key_id().to_owned());
         for now in [0, 3300, 3599] {
             assert_eq!(cached.get(now).await.as_deref(), Ok("AKIA1"), "at {now}");
         }
@@ -147,10 +147,10 @@ mod tests {
     #[tokio::test]
     async fn one_asks_for_all() {
         let provider = Arc::new(Once::default());
-        let cached =
-            Cached::new(SharedCredentialsProvider::new(Shared(Arc::clone(&provider))), |credentials| {
-                credentials.access_key_id().to_owned()
-            });
+        let cached = CachedCredentials::new(
+            SharedCredentialsProvider::new(Shared(Arc::clone(&provider))),
+            |credentials| credentials.access_key_id().to_owned(),
+        );
         cached.get(0).await.unwrap();
         let (one, other) = tokio::join!(cached.get(3300), cached.get(3300));
         assert_eq!((one.as_deref(), other.as_deref()), (Ok("AKIA1"), Ok("AKIA1")));
@@ -171,9 +171,10 @@ mod tests {
 
     #[tokio::test]
     async fn they_are_asked_for_again_five_minutes_before_they_end() {
-        let cached = Cached::new(SharedCredentialsProvider::new(Hourly::default()), |credentials| {
-            credentials.access_key_id().to_owned()
-        });
+        let cached =
+            CachedCredentials::new(SharedCredentialsProvider::new(Hourly::default()), |credentials| {
+                credentials.access_key_id().to_owned()
+            });
         for (now, expected) in [(0, "AKIA1"), (3299, "AKIA1"), (3300, "AKIA2"), (3600, "AKIA2")] {
             assert_eq!(cached.get(now).await.unwrap(), expected, "at {now}");
         }

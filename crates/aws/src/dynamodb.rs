@@ -6,7 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 
-use crate::{Error, JsonService, backoff};
+use crate::{Error, JsonClient, backoff};
 
 /// Keys in one `BatchGetItem` (Amazon DynamoDB API Reference).
 const READ: usize = 100;
@@ -25,8 +25,8 @@ pub type Key = Value;
 
 /// A table, as one who may read and delete in it.
 #[derive(Debug)]
-pub struct Table {
-    service: JsonService,
+pub struct DynamoDbTable {
+    service: JsonClient,
     name: String,
     schema: OnceCell<Schema>,
 }
@@ -38,10 +38,10 @@ struct Schema {
     sort: Option<String>,
 }
 
-impl Table {
+impl DynamoDbTable {
     /// The table of this name. Its key schema is read when it is first needed.
     #[must_use]
-    pub fn new(service: JsonService, name: String) -> Self {
+    pub fn new(service: JsonClient, name: String) -> Self {
         Self { service, name, schema: OnceCell::new() }
     }
 
@@ -77,7 +77,7 @@ impl Table {
     /// The key's attributes, whatever they are called.
     async fn describe(&self) -> Result<Schema, Error> {
         let answer = self.service.call("DescribeTable", &json!({"TableName": self.name})).await?;
-        let elements = answer.pointer("/Table/KeySchema").and_then(Value::as_array);
+        let elements = answer.pointer("/DynamoDbTable/KeySchema").and_then(Value::as_array);
         let named = |kind: &str| {
             let element = elements?.iter().find(|element| element["KeyType"] == kind)?;
             Some(element["AttributeName"].as_str()?.to_owned())

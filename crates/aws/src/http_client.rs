@@ -23,9 +23,9 @@ const IDLE: Duration = Duration::from_secs(20);
 /// A client that follows no redirect and keeps connections; clones share them. It belongs to the runtime in which it is
 /// first used.
 #[derive(Clone)]
-pub struct Http(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub struct HttpClient(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
 
-impl Http {
+impl HttpClient {
     /// Opens no connection yet. It reads the system's certificate authorities, which takes a millisecond or two: a host
     /// makes one. An error is in words for the operator.
     pub fn new() -> Result<Self, String> {
@@ -61,8 +61,8 @@ impl Http {
     }
 }
 
-impl fmt::Debug for Http {
+impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Http")
+        f.write_str("HttpClient")
     }
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, Span, info_span};
 
-use crate::{Clock, Http, backoff, credentials::Cached, sign, with_causes};
+use crate::{Clock, HttpClient, backoff, credentials::CachedCredentials, error_chain, sign};
 use signing::s3::Region;
 
 /// How often a call is tried, and how long that may take.
@@ -44,7 +44,7 @@ impl Default for CallLimits {
 
 /// How to reach a service.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct ClientConfig {
     /// The region of what is asked for.
     pub region: Region,
     /// Who asks.
@@ -96,7 +96,7 @@ enum Failure {
 
 /// A service that is asked in JSON. Clones share credentials and connections.
 #[derive(Clone)]
-pub struct JsonService {
+pub struct JsonClient {
     inner: Arc<Inner>,
     limits: CallLimits,
 }
@@ -105,34 +105,34 @@ struct Inner {
     kind: Kind,
     region: Region,
     endpoint: Uri,
-    credentials: Cached<Credentials>,
+    credentials: CachedCredentials<Credentials>,
     clock: Clock,
-    http: Http,
+    http: HttpClient,
 }
 
-impl fmt::Debug for JsonService {
+impl fmt::Debug for JsonClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JsonService").field("service", &self.inner.kind.name()).finish_non_exhaustive()
+        f.debug_struct("JsonClient").field("service", &self.inner.kind.name()).finish_non_exhaustive()
     }
 }
 
-impl JsonService {
+impl JsonClient {
     /// Amazon SQS. An error, here and below, is in words for the operator.
-    pub fn sqs(settings: &Settings, http: Http) -> Result<Self, String> {
+    pub fn sqs(settings: &ClientConfig, http: HttpClient) -> Result<Self, String> {
         Self::new(Kind::Sqs, settings, http)
     }
 
     /// Amazon DynamoDB.
-    pub fn dynamodb(settings: &Settings, http: Http) -> Result<Self, String> {
+    pub fn dynamodb(settings: &ClientConfig, http: HttpClient) -> Result<Self, String> {
         Self::new(Kind::DynamoDb, settings, http)
     }
 
     /// AWS Systems Manager: its Parameter Store.
-    pub fn ssm(settings: &Settings, http: Http) -> Result<Self, String> {
+    pub fn ssm(settings: &ClientConfig, http: HttpClient) -> Result<Self, String> {
         Self::new(Kind::Ssm, settings, http)
     }
 
-    fn new(kind: Kind, settings: &Settings, http: Http) -> Result<Self, String> {
+    fn new(kind: Kind, settings: &ClientConfig, http: HttpClient) -> Result<Self, String> {
         let own = || format!("https://{}.{}.amazonaws.com", kind.name(), settings.region);
         let endpoint = settings.endpoint.clone().unwrap_or_else(own);
         let parsed =
@@ -141,7 +141,7 @@ impl JsonService {
             kind,
             region: settings.region.clone(),
             endpoint: parsed.ok_or_else(|| format!("the endpoint {endpoint} is not a URL"))?,
-            credentials: Cached::new(settings.credentials.clone(), Credentials::clone),
+            credentials: CachedCredentials::new(settings.credentials.clone(), Credentials::clone),
             clock: settings.clock,
             http,
         };
@@ -196,7 +196,7 @@ impl JsonService {
     async fn attempt(&self, operation: &str, body: Bytes) -> Result<Value, Failure> {
         let request = self.request(operation, body).await.map_err(Failure::Passing)?;
         let answer = self.inner.http.send(request).await;
-        response::read(answer.map_err(|error| Failure::Passing(with_causes(&error)))?).await
+        response::read(answer.map_err(|error| Failure::Passing(error_chain(&error)))?).await
     }
 
     async fn request(&self, operation: &str, body: Bytes) -> Result<Request<Full<Bytes>>, String> {

@@ -1,6 +1,6 @@
 //! AWS's services over signed HTTP, and what calls to them need: credentials, a client, a clock.
 //!
-//! [`JsonService`] calls SQS, DynamoDB and SSM; [`Sqs`] sends messages in batches. Nothing here knows of packages.
+//! [`JsonClient`] calls SQS, DynamoDB and SSM; [`SqsQueue`] sends messages in batches. Nothing here knows of packages.
 
 mod backoff;
 mod causes;
@@ -15,9 +15,9 @@ pub mod tls;
 pub mod trace;
 
 pub use backoff::backoff;
-pub use causes::with_causes;
+pub use causes::error_chain;
 pub use clock::Clock;
-pub use http_client::Http;
-pub use json::{CallLimits, Error, JsonService, Settings};
+pub use http_client::HttpClient;
+pub use json::{CallLimits, ClientConfig, Error, JsonClient};
 pub use sign::sign;
-pub use sqs::Sqs;
+pub use sqs::SqsQueue;

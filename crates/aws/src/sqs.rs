@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Error, JsonService, backoff, trace};
+use crate::{Error, JsonClient, backoff, trace};
 
 /// Messages in one batch (Amazon SQS API Reference, `SendMessageBatch`).
 const BATCH: usize = 10;
@@ -27,9 +27,9 @@ const TRIES: u32 = 2;
 
 /// A queue, as one who may send to it.
 #[derive(Debug, Clone)]
-pub struct Sqs {
-    /// [`JsonService::sqs`], in the queue's region.
-    pub service: JsonService,
+pub struct SqsQueue {
+    /// [`JsonClient::sqs`], in the queue's region.
+    pub service: JsonClient,
     /// The queue's URL.
     pub url: String,
 }
@@ -43,7 +43,7 @@ type Delivery<'a> = (Option<&'a str>, Duration);
 /// The longest delay that SQS takes.
 const MAX_DELAY: Duration = Duration::from_mins(15);
 
-impl Sqs {
+impl SqsQueue {
     /// Sends messages, each a JSON text, at least once and in any order; answers the places of those that the queue did
     /// not take, after 20 seconds at most. They carry the caller's [trace] on to whoever receives them.
     pub async fn send(&self, messages: &[String]) -> Vec<usize> {
@@ -188,20 +188,20 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::{Clock, Http, Settings};
+    use crate::{ClientConfig, Clock, HttpClient};
     use signing::s3::Region;
 
     #[tokio::test]
     async fn a_queue_that_does_not_answer_is_given_up() {
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let settings = Settings {
+        let settings = ClientConfig {
             region: Region::new("us-east-1").unwrap(),
             credentials: SharedCredentialsProvider::new(Credentials::new("AKID", "key", None, None, "test")),
             endpoint: Some(format!("http://{}", silent.local_addr().unwrap())),
             clock: Clock::System,
         };
-        let service = JsonService::sqs(&settings, Http::new().unwrap()).unwrap();
-        let queue = Sqs { service, url: "http://queue.test/1/orders".to_owned() };
+        let service = JsonClient::sqs(&settings, HttpClient::new().unwrap()).unwrap();
+        let queue = SqsQueue { service, url: "http://queue.test/1/orders".to_owned() };
         let messages = vec!["{}".to_owned(); 1000];
         let begun = Instant::now();
         let mut unsent =

@@ -13,7 +13,7 @@ use tokio_postgres::{Client, Config, NoTls, config::SslMode};
 use tracing::Instrument as _;
 use zeroize::Zeroizing;
 
-use crate::{Error, cancel::Canceller, iam::Login, session::span, tls::Trust};
+use crate::{Error, cancel::Canceller, iam::IamLogin, session::span, tls::Trust};
 use aws::Clock;
 
 /// How long one address of the host has to answer.
@@ -33,7 +33,7 @@ const UNUSED: u64 = 240;
 
 /// Where Postgres is and how to be let in.
 #[derive(Debug, Clone)]
-pub struct Database {
+pub struct PoolConfig {
     /// Host name. With TLS the server's certificate must be for it.
     pub host: String,
     /// Port.
@@ -109,7 +109,7 @@ pub(crate) struct Kept {
 }
 
 struct Iam {
-    login: Login,
+    login: IamLogin,
     credentials: SharedCredentialsProvider,
 }
 
@@ -119,14 +119,14 @@ impl Connector {
         Self { config, iam: None, trust: None, clock: Clock::default() }
     }
 
-    pub(crate) fn new(database: Database) -> Result<Self, Error> {
+    pub(crate) fn new(database: PoolConfig) -> Result<Self, Error> {
         let mut config = config(&database);
         let trust = match &database.tls {
             Tls::Off => None,
             Tls::Verified { extra_ca_file } => Some(Trust::new(extra_ca_file.as_deref())?),
         };
         config.ssl_mode(if trust.is_some() { SslMode::Require } else { SslMode::Disable });
-        let Database { host, port, user, password, clock, .. } = database;
+        let PoolConfig { host, port, user, password, clock, .. } = database;
         let iam = match password {
             Password::Fixed(password) => {
                 config.password(password.as_bytes());
@@ -136,7 +136,7 @@ impl Connector {
                 return Err(Error::Misconfigured("an IAM token must not be sent without TLS".to_owned()));
             }
             Password::Iam { region, credentials } => {
-                Some(Iam { login: Login { host, port, user, region }, credentials })
+                Some(Iam { login: IamLogin { host, port, user, region }, credentials })
             }
         };
         Ok(Self { config, iam, trust, clock })
@@ -159,7 +159,7 @@ impl Connector {
 
 /// Nothing is asked of the server beyond who and where: other start-up parameters would pin a session of RDS Proxy to
 /// one connection.
-fn config(database: &Database) -> Config {
+fn config(database: &PoolConfig) -> Config {
     let (idle, interval, retries) = KEEPALIVE;
     let mut config = Config::new();
     config
@@ -226,8 +226,8 @@ mod tests {
 
     use super::*;
 
-    fn database(password: Password, tls: Tls) -> Database {
-        Database {
+    fn database(password: Password, tls: Tls) -> PoolConfig {
+        PoolConfig {
             host: "db.test".to_owned(),
             port: 5432,
             user: "user".to_owned(),

@@ -14,7 +14,7 @@ tokio::task_local! {
 
 /// Runs some work and says how many statements it sent, transaction control included. What it spawns is not its own
 /// unless that goes through [`count_on`]. Where one count runs within another, both count.
-pub async fn counting<F: Future>(work: F) -> (F::Output, u64) {
+pub async fn count_statements<F: Future>(work: F) -> (F::Output, u64) {
     let count = Arc::<AtomicU64>::default();
     let output = COUNT.scope(Arc::clone(&count), work).await;
     let sent = count.load(Relaxed);
@@ -56,12 +56,12 @@ mod tests {
     async fn statements_count_for_the_work_that_sent_them() {
         let statements = Statements::default();
         statements.add_one();
-        let one = counting(async {
+        let one = count_statements(async {
             statements.add_one();
             tokio::task::yield_now().await;
             statements.add_one();
         });
-        let other = counting(async { statements.add_one() });
+        let other = count_statements(async { statements.add_one() });
         let (((), one), ((), other)) = tokio::join!(one, other);
         assert_eq!((one, other, statements.sent()), (2, 1, 4));
     }
@@ -69,7 +69,7 @@ mod tests {
     #[tokio::test]
     async fn a_spawned_task_counts_where_it_was_told_to() {
         let statements = Statements::default();
-        let ((), sent) = counting(async {
+        let ((), sent) = count_statements(async {
             let (own, ours) = (statements.clone(), statements.clone());
             tokio::spawn(count_on(async move { ours.add_one() })).await.unwrap();
             tokio::spawn(async move { own.add_one() }).await.unwrap();
@@ -83,9 +83,9 @@ mod tests {
     #[tokio::test]
     async fn a_count_within_a_count_belongs_to_both() {
         let statements = Statements::default();
-        let (((), inner), outer) = counting(async {
+        let (((), inner), outer) = count_statements(async {
             statements.add_one();
-            counting(async { statements.add_one() }).await
+            count_statements(async { statements.add_one() }).await
         })
         .await;
         assert_eq!((inner, outer), (1, 2));

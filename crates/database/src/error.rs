@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use tokio_postgres::error::{DbError, SqlState};
 
-use aws::with_causes;
+use aws::error_chain;
 
 /// What went wrong between us and Postgres. Its text is for the log, never for a client.
 #[derive(Debug)]
@@ -66,11 +66,11 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable(error) => {
-                write!(f, "the database cannot be reached: {}", with_causes(&**error))
+                write!(f, "the database cannot be reached: {}", error_chain(&**error))
             }
             Self::TimedOut(why) => write!(f, "a statement took too long: {why}"),
             Self::Refused(error) => match error.as_db_error() {
-                None => write!(f, "a statement failed: {}", with_causes(error)),
+                None => write!(f, "a statement failed: {}", error_chain(error)),
                 Some(refusal) => write!(f, "the database refused a statement: {}", words(refusal)),
             },
             Self::Misconfigured(what) => write!(f, "the database's settings cannot work: {what}"),

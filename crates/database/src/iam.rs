@@ -16,7 +16,7 @@ const LIFE: Duration = Duration::from_mins(15);
 
 /// Who wants to be let in, and where.
 #[derive(Debug, Clone)]
-pub struct Login {
+pub struct IamLogin {
     /// The host that the connection goes to, as RDS knows it: no alias.
     pub host: String,
     /// The port that the connection goes to.
@@ -27,7 +27,7 @@ pub struct Login {
     pub region: Region,
 }
 
-impl Login {
+impl IamLogin {
     /// The password for a connection that is made within 15 minutes from `now`. An error does not tell the credentials.
     pub fn token(&self, credentials: &Credentials, now: SystemTime) -> Result<Zeroizing<String>, String> {
         let failed = |error: &dyn std::error::Error| format!("a login to RDS cannot be signed: {error}");
@@ -66,12 +66,12 @@ mod tests {
     /// 2026-11-05 12:30:45 UTC.
     const NOW: Clock = Clock::At(1_793_881_845);
 
-    fn login(host: &str, port: u16, user: &str, region: &str) -> Login {
+    fn login(host: &str, port: u16, user: &str, region: &str) -> IamLogin {
         let region = Region::new(region).unwrap();
-        Login { host: host.to_owned(), port, user: user.to_owned(), region }
+        IamLogin { host: host.to_owned(), port, user: user.to_owned(), region }
     }
 
-    fn token(login: &Login, session: Option<&str>) -> String {
+    fn token(login: &IamLogin, session: Option<&str>) -> String {
         let credentials = Credentials::new(
             "AKIDEXAMPLE",
             "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",

@@ -19,13 +19,13 @@ use deadpool::{
 };
 use tokio_postgres::Row;
 
-pub use crate::session::{Param, Session, Tx};
+pub use crate::session::{Param, Session, Transaction};
 use crate::{connect::Connector, count::Statements};
 pub use crate::{
-    connect::{Database, Password, Tls},
-    count::{count_on, counting},
+    connect::{Password, PoolConfig, Tls},
+    count::{count_on, count_statements},
     error::Error,
-    iam::Login,
+    iam::IamLogin,
 };
 
 /// How long a request waits for a connection before it is told to come back.
@@ -49,10 +49,10 @@ impl fmt::Debug for Db {
 }
 
 impl Db {
-    /// A pool for this database. Each connection is opened when it is first needed, so whoever would rather know at the
-    /// start calls [`Db::ping`] then. An error is the operator's: a CA file that cannot be used, or settings that
+    /// A pool for this database. Each connection is opened when it is first needed, so a host that wants to know at the
+    /// start runs a statement then. An error is the operator's: a CA file that cannot be used, or settings that
     /// contradict each other.
-    pub fn connect(database: Database) -> Result<Self, Error> {
+    pub fn connect(database: PoolConfig) -> Result<Self, Error> {
         let connections = database.connections;
         Self::pool(Connector::new(database)?, connections)
     }
@@ -86,11 +86,6 @@ impl Db {
     #[must_use]
     pub fn statements(&self) -> u64 {
         self.statements.sent()
-    }
-
-    /// Whether Postgres answers.
-    pub async fn ping(&self) -> Result<(), Error> {
-        self.query("SELECT 1", &[]).await.map(drop)
     }
 
     /// One statement outside a transaction. It is sent once more where that may help: a pooled connection may have died

@@ -32,36 +32,36 @@ impl Session {
         self.notes.of(operation(sql), self.connection.client.query_typed(sql, params)).await
     }
 
-    /// Begins a transaction; dropped without [`Tx::commit`] it is rolled back.
-    pub async fn begin(&mut self) -> Result<Tx<'_>, Error> {
+    /// Begins a transaction; dropped without [`Transaction::commit`] it is rolled back.
+    pub async fn begin(&mut self) -> Result<Transaction<'_>, Error> {
         let inner = self.notes.of("BEGIN", self.connection.client.transaction()).await?;
-        Ok(Tx { inner, notes: &self.notes })
+        Ok(Transaction { inner, notes: &self.notes })
     }
 
     /// Begins a transaction that can change nothing.
-    pub async fn begin_read_only(&mut self) -> Result<Tx<'_>, Error> {
+    pub async fn begin_read_only(&mut self) -> Result<Transaction<'_>, Error> {
         let begin = self.connection.client.build_transaction().read_only(true).start();
         let inner = self.notes.of("BEGIN", begin).await?;
-        Ok(Tx { inner, notes: &self.notes })
+        Ok(Transaction { inner, notes: &self.notes })
     }
 }
 
 /// An open transaction, or a savepoint inside one.
-pub struct Tx<'a> {
+pub struct Transaction<'a> {
     inner: tokio_postgres::Transaction<'a>,
     notes: &'a Notes,
 }
 
-impl Tx<'_> {
+impl Transaction<'_> {
     /// Runs one statement.
     pub async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
         self.notes.of(operation(sql), self.inner.query_typed(sql, params)).await
     }
 
-    /// Begins a savepoint; dropped without [`Tx::commit`] it is rolled back.
-    pub async fn savepoint(&mut self) -> Result<Tx<'_>, Error> {
+    /// Begins a savepoint; dropped without [`Transaction::commit`] it is rolled back.
+    pub async fn savepoint(&mut self) -> Result<Transaction<'_>, Error> {
         let inner = self.notes.of("SAVEPOINT", self.inner.transaction()).await?;
-        Ok(Tx { inner, notes: self.notes })
+        Ok(Transaction { inner, notes: self.notes })
     }
 
     /// Commits the transaction, or releases the savepoint.

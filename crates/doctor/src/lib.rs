@@ -18,8 +18,8 @@ mod report;
 
 use crate::queries::{Purpose, SampleFile};
 use aws::Clock;
-use hosting::Builder;
-use hosting::config::{Authorize, Lookup, Platform, Restore, Service};
+use hosting::HostBuilder;
+use hosting::config::{AuthorizeConfig, PlatformConfig, RestoreConfig, ServiceConfig, VariableLookup};
 use signing_keys::KeySource;
 
 use self::checks::{
@@ -41,7 +41,11 @@ pub use self::{
 const CLOCK: Clock = Clock::System;
 
 /// What the API needs.
-pub async fn check_service(lookup: Lookup<'_>, builder: &Builder, config: &Service) -> Report {
+pub async fn check_service(
+    lookup: VariableLookup<'_>,
+    builder: &HostBuilder,
+    config: &ServiceConfig,
+) -> Report {
     let mut report = Report::default();
     let platform = builder.platform();
     let own = service_variables(platform, config);
@@ -61,7 +65,11 @@ pub async fn check_service(lookup: Lookup<'_>, builder: &Builder, config: &Servi
 }
 
 /// What deciding about tokens needs.
-pub async fn check_authorizer(lookup: Lookup<'_>, builder: &Builder, config: &Authorize) -> Report {
+pub async fn check_authorizer(
+    lookup: VariableLookup<'_>,
+    builder: &HostBuilder,
+    config: &AuthorizeConfig,
+) -> Report {
     let mut report = Report::default();
     let own = authorizer_variables(builder.platform(), config);
     report.push("Configuration", complete_configuration(lookup, builder.platform(), own));
@@ -74,7 +82,11 @@ pub async fn check_authorizer(lookup: Lookup<'_>, builder: &Builder, config: &Au
 }
 
 /// What carrying restores out needs.
-pub async fn check_restore(lookup: Lookup<'_>, builder: &Builder, config: &Restore) -> Report {
+pub async fn check_restore(
+    lookup: VariableLookup<'_>,
+    builder: &HostBuilder,
+    config: &RestoreConfig,
+) -> Report {
     let mut report = Report::default();
     let own = restore_variables(builder.platform(), config);
     report.push("Configuration", complete_configuration(lookup, builder.platform(), own));
@@ -87,28 +99,32 @@ pub async fn check_restore(lookup: Lookup<'_>, builder: &Builder, config: &Resto
 }
 
 /// What a function was told: all of it, or it would not have started.
-fn complete_configuration(lookup: Lookup<'_>, platform: &Platform, own: Vec<Check>) -> Vec<Check> {
+fn complete_configuration(
+    lookup: VariableLookup<'_>,
+    platform: &PlatformConfig,
+    own: Vec<Check>,
+) -> Vec<Check> {
     let mut checks = vec![configuration::check_complete(platform)];
     checks.extend(configuration::check_platform(lookup, platform));
     checks.extend(own);
     checks
 }
 
-fn service_variables(platform: &Platform, config: &Service) -> Vec<Check> {
+fn service_variables(platform: &PlatformConfig, config: &ServiceConfig) -> Vec<Check> {
     let queue = config.queue.as_ref();
     let queue =
         queue.and_then(|url| configuration::check_queue_region("RESTORE_PACKAGE_QUEUE_URL", url, platform));
     configuration::check_service(config).into_iter().chain(queue).collect()
 }
 
-fn authorizer_variables(platform: &Platform, config: &Authorize) -> Vec<Check> {
+fn authorizer_variables(platform: &PlatformConfig, config: &AuthorizeConfig) -> Vec<Check> {
     let pools = [("USER_POOL", &config.people), ("TOKEN_POOL", &config.api_keys)];
     let checks =
         pools.into_iter().filter_map(|(name, pool)| configuration::check_pool_region(name, pool, platform));
     checks.collect()
 }
 
-fn restore_variables(platform: &Platform, config: &Restore) -> Vec<Check> {
+fn restore_variables(platform: &PlatformConfig, config: &RestoreConfig) -> Vec<Check> {
     let changelog = config.changelog.as_ref();
     let changelog =
         changelog.and_then(|url| configuration::check_queue_region("JOBS_QUEUE_ID", url, platform));
@@ -117,7 +133,7 @@ fn restore_variables(platform: &Platform, config: &Restore) -> Vec<Check> {
 
 async fn push_database(
     report: &mut Report,
-    builder: &Builder,
+    builder: &HostBuilder,
     reached: &Reached,
     purposes: &[Purpose],
 ) -> Vec<SampleFile> {
@@ -132,8 +148,8 @@ async fn push_database(
 /// Buckets, and the key that links are signed with.
 async fn push_service(
     report: &mut Report,
-    builder: &Builder,
-    (config, samples): (&Service, &[SampleFile]),
+    builder: &HostBuilder,
+    (config, samples): (&ServiceConfig, &[SampleFile]),
     reached: &Reached,
 ) {
     let (objects, now) = (builder.objects(), CLOCK.now());
@@ -166,7 +182,7 @@ async fn push_service(
     report.push("Signing key", checks);
 }
 
-async fn check_order_queue(builder: &Builder, url: &str) -> Vec<Check> {
+async fn check_order_queue(builder: &HostBuilder, url: &str) -> Vec<Check> {
     match builder.queue(url.to_owned()) {
         Ok(queue) => Box::pin(queues::check_orders(&queue.service, url)).await,
         Err(error) => {
@@ -176,7 +192,7 @@ async fn check_order_queue(builder: &Builder, url: &str) -> Vec<Check> {
 }
 
 /// The changelog's queue and the table of delete records.
-async fn check_destinations(builder: &Builder, config: &Restore, reached: &Reached) -> Vec<Check> {
+async fn check_destinations(builder: &HostBuilder, config: &RestoreConfig, reached: &Reached) -> Vec<Check> {
     let mut checks = Vec::new();
     match &config.changelog {
         None => checks.push(Check::ok("changelog", "none, as was said")),
@@ -201,8 +217,8 @@ async fn check_destinations(builder: &Builder, config: &Restore, reached: &Reach
 
 async fn push_restore(
     report: &mut Report,
-    builder: &Builder,
-    (config, samples): (&Restore, &[SampleFile]),
+    builder: &HostBuilder,
+    (config, samples): (&RestoreConfig, &[SampleFile]),
     reached: &Reached,
 ) {
     if reached.has("s3") {
@@ -221,7 +237,7 @@ async fn push_restore(
     report.push("Restores", checks);
 }
 
-async fn push_pools(report: &mut Report, builder: &Builder, config: &Authorize, reached: &Reached) {
+async fn push_pools(report: &mut Report, builder: &HostBuilder, config: &AuthorizeConfig, reached: &Reached) {
     if reached.has("cognito") {
         report.push("User pools", pools::check_pools(builder.http(), config).await);
     }
@@ -230,7 +246,7 @@ async fn push_pools(report: &mut Report, builder: &Builder, config: &Authorize, 
 /// Asks whoever was reached.
 async fn push_clock(
     report: &mut Report,
-    builder: &Builder,
+    builder: &HostBuilder,
     reached: &Reached,
     urls: Vec<(&'static str, String)>,
 ) {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
-use database::{Db, Error, Param, Tx};
+use database::{Db, Error, Param, Transaction};
 use packages::id::WorkspaceId;
 
 pub use privileges::{MissingPrivilege, Purpose, find_missing_privileges, grant_statements};
@@ -198,7 +198,7 @@ fn find_scan<'a>(plan: &'a Value, columns: &str) -> Option<(&'a str, &'a str)> {
 }
 
 /// The first column of a table's index; nothing if it is an expression.
-async fn first_column(tx: &Tx<'_>, index: &str, table: &str) -> Result<String, Error> {
+async fn first_column(tx: &Transaction<'_>, index: &str, table: &str) -> Result<String, Error> {
     let sql = "SELECT a.attname::text FROM pg_index x
                JOIN pg_class i ON i.oid = x.indexrelid
                JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0]
@@ -208,7 +208,7 @@ async fn first_column(tx: &Tx<'_>, index: &str, table: &str) -> Result<String, E
 }
 
 /// Whether a table has an index of all its rows that begins with these columns.
-async fn has_index(tx: &Tx<'_>, table: &str, columns: &str) -> Result<bool, Error> {
+async fn has_index(tx: &Transaction<'_>, table: &str, columns: &str) -> Result<bool, Error> {
     let mut columns: Vec<String> = columns.split(", ").map(str::to_owned).collect();
     columns.sort_unstable();
     let sql = "SELECT EXISTS (

@@ -1,6 +1,6 @@
 //! The environment, read once: what a host must be told to run on AWS or on a machine of its own.
 //!
-//! A host asks for what it needs ([`Service`], [`Restore`], [`Authorize`]) and gets all of it or [`Faults`], which names
+//! A host asks for what it needs ([`ServiceConfig`], [`RestoreConfig`], [`AuthorizeConfig`]) and gets all of it or [`ConfigError`], which names
 //! every variable that is missing or cannot be meant, in one message and without any value. [`VARIABLES`] describes them;
 //! the table in the README is made from it.
 
@@ -18,20 +18,20 @@ use signing::{
 };
 use zeroize::Zeroizing;
 
-pub use faults::Faults;
+pub use faults::ConfigError;
 use faults::Reader;
-pub use table::{Need, VARIABLES, Variable, readme_table};
+pub use table::{Requirement, VARIABLES, Variable, readme_table};
 
 use authorize::{CognitoPools, UserPool};
 
 use signing_keys::TrustedKey;
 
 /// Where a variable's value comes from.
-pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub type VariableLookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// What all hosts need.
 #[derive(Debug, Clone)]
-pub struct Platform {
+pub struct PlatformConfig {
     /// The environment's name, as in `dev` or `prod`.
     pub env: String,
     /// The AWS region that the service runs in.
@@ -43,15 +43,15 @@ pub struct Platform {
     /// Credentials that the environment holds, as it does in Lambda.
     pub credentials: Option<Credentials>,
     /// AWS services that are spoken to elsewhere.
-    pub endpoints: Endpoints,
+    pub endpoints: EndpointsConfig,
     /// Postgres.
-    pub database: Database,
+    pub database: DatabaseConfig,
 }
 
 /// The base URLs of AWS services that are not to be found at AWS's own (AWS SDKs and Tools Reference Guide,
 /// "Service-specific endpoints").
 #[derive(Debug, Clone, Default)]
-pub struct Endpoints {
+pub struct EndpointsConfig {
     /// S3, spoken to path-style.
     pub s3: Option<CustomEndpoint>,
     /// SQS.
@@ -66,7 +66,7 @@ pub struct Endpoints {
 
 /// How to reach Postgres.
 #[derive(Debug, Clone)]
-pub struct Database {
+pub struct DatabaseConfig {
     /// Host name.
     pub host: String,
     /// Port.
@@ -85,11 +85,11 @@ pub struct Database {
     pub connections: usize,
 }
 
-/// What the API needs beyond the [`Platform`].
+/// What the API needs beyond the [`PlatformConfig`].
 #[derive(Debug, Clone)]
-pub struct Service {
+pub struct ServiceConfig {
     /// What all hosts need.
-    pub platform: Platform,
+    pub platform: PlatformConfig,
     /// The platform's domain, which names who asks for a token.
     pub domain: String,
     /// Where viewer assets lie.
@@ -97,14 +97,14 @@ pub struct Service {
     /// Buckets that the proxy lets through.
     pub proxy_buckets: Vec<Bucket>,
     /// The CDN.
-    pub cdn: Cdn,
+    pub cdn: CdnConfig,
     /// The URL of the queue of restore orders; without one, restores run in the host's own process.
     pub queue: Option<String>,
 }
 
 /// The CDN in front of the viewer assets.
 #[derive(Debug, Clone)]
-pub struct Cdn {
+pub struct CdnConfig {
     /// Scheme and host.
     pub origin: String,
     /// The id of the public key at CloudFront.
@@ -112,12 +112,12 @@ pub struct Cdn {
     /// The public key that has this id there.
     pub public_key: Option<PublicKey>,
     /// Where the private key is.
-    pub key: Key,
+    pub key: KeyLocation,
     /// What links are signed over.
     pub hash: Hash,
 }
 
-impl Cdn {
+impl CdnConfig {
     /// What CloudFront trusts, as far as we were told.
     #[must_use]
     pub fn trusted_key(&self) -> TrustedKey {
@@ -127,7 +127,7 @@ impl Cdn {
 
 /// Where the private key is.
 #[derive(Debug, Clone)]
-pub enum Key {
+pub enum KeyLocation {
     /// In an SSM parameter of this name.
     Parameter(String),
     /// In a file.
@@ -137,11 +137,11 @@ pub enum Key {
 /// How long a package may be RESTORING without an order, where nothing else is set.
 const STRAY_MAX_AGE: Duration = Duration::from_hours(24);
 
-/// What restoring needs beyond the [`Platform`].
+/// What restoring needs beyond the [`PlatformConfig`].
 #[derive(Debug, Clone)]
-pub struct Restore {
+pub struct RestoreConfig {
     /// What all hosts need.
-    pub platform: Platform,
+    pub platform: PlatformConfig,
     /// The DynamoDB table of delete records, if there is one.
     pub delete_records: Option<String>,
     /// The URL of the queue that the changelog is told through, if there is one.
@@ -152,11 +152,11 @@ pub struct Restore {
     pub stray_max_age: Duration,
 }
 
-/// What verifying tokens needs beyond the [`Platform`].
+/// What verifying tokens needs beyond the [`PlatformConfig`].
 #[derive(Debug, Clone)]
-pub struct Authorize {
+pub struct AuthorizeConfig {
     /// What all hosts need.
-    pub platform: Platform,
+    pub platform: PlatformConfig,
     /// The pool of people.
     pub people: UserPool,
     /// The pool of API keys.
@@ -183,25 +183,25 @@ impl Host {
 
 /// What a server needs, which is all of it in one process.
 #[derive(Debug, Clone)]
-pub struct Server {
+pub struct ServerConfig {
     /// The API.
-    pub service: Service,
+    pub service: ServiceConfig,
     /// Who asks.
-    pub authorize: Authorize,
+    pub authorize: AuthorizeConfig,
     /// Restoring, where no queue takes the orders to another process.
-    pub restore: Option<Restore>,
+    pub restore: Option<RestoreConfig>,
 }
 
-impl Service {
+impl ServiceConfig {
     /// Reads what the API needs.
-    pub fn read(host: Host, lookup: Lookup<'_>) -> Result<Self, Faults> {
+    pub fn read(host: Host, lookup: VariableLookup<'_>) -> Result<Self, ConfigError> {
         Reader::read(lookup, |env| {
             let platform = read::platform(env, host);
             Self::from(env, host, platform)
         })
     }
 
-    fn from(env: &mut Reader<'_>, host: Host, platform: Option<Platform>) -> Option<Self> {
+    fn from(env: &mut Reader<'_>, host: Host, platform: Option<PlatformConfig>) -> Option<Self> {
         let domain =
             env.parsed("PENNSIEVE_DOMAIN", |domain| parse::is_host(domain).then(|| domain.to_owned()));
         let viewer_assets = env.parsed("VIEWER_ASSETS_BUCKET", |name| Bucket::new(name).ok());
@@ -214,16 +214,16 @@ impl Service {
     }
 }
 
-impl Restore {
+impl RestoreConfig {
     /// Reads what restoring needs.
-    pub fn read(host: Host, lookup: Lookup<'_>) -> Result<Self, Faults> {
+    pub fn read(host: Host, lookup: VariableLookup<'_>) -> Result<Self, ConfigError> {
         Reader::read(lookup, |env| {
             let platform = read::platform(env, host);
             Self::from(env, host, platform)
         })
     }
 
-    fn from(env: &mut Reader<'_>, host: Host, platform: Option<Platform>) -> Option<Self> {
+    fn from(env: &mut Reader<'_>, host: Host, platform: Option<PlatformConfig>) -> Option<Self> {
         let delete_records = env.required("DELETE_RECORD_DYNAMODB_TABLE_NAME");
         let changelog = env.required("JOBS_QUEUE_ID");
         let queue = read::queue(env, host);
@@ -238,7 +238,7 @@ impl Restore {
     }
 }
 
-impl Authorize {
+impl AuthorizeConfig {
     /// The user pools whose tokens are believed.
     #[must_use]
     pub fn cognito_pools(&self) -> CognitoPools {
@@ -251,29 +251,29 @@ impl Authorize {
     }
 
     /// Reads what verifying tokens needs.
-    pub fn read(host: Host, lookup: Lookup<'_>) -> Result<Self, Faults> {
+    pub fn read(host: Host, lookup: VariableLookup<'_>) -> Result<Self, ConfigError> {
         Reader::read(lookup, |env| {
             let platform = read::platform(env, host);
             Self::from(env, platform)
         })
     }
 
-    fn from(env: &mut Reader<'_>, platform: Option<Platform>) -> Option<Self> {
+    fn from(env: &mut Reader<'_>, platform: Option<PlatformConfig>) -> Option<Self> {
         let people = read::user_pool(env, "USER_POOL", "USER_CLIENT");
         let api_keys = read::user_pool(env, "TOKEN_POOL", "TOKEN_CLIENT");
         Some(Self { platform: platform?, people: people?, api_keys: api_keys? })
     }
 }
 
-impl Server {
+impl ServerConfig {
     /// Reads what a server needs.
-    pub fn read(lookup: Lookup<'_>) -> Result<Self, Faults> {
+    pub fn read(lookup: VariableLookup<'_>) -> Result<Self, ConfigError> {
         Reader::read(lookup, |env| {
             let platform = read::platform(env, Host::Server);
-            let service = Service::from(env, Host::Server, platform.clone());
-            let authorize = Authorize::from(env, platform.clone());
+            let service = ServiceConfig::from(env, Host::Server, platform.clone());
+            let authorize = AuthorizeConfig::from(env, platform.clone());
             let restores_itself = env.optional("RESTORE_PACKAGE_QUEUE_URL").is_none();
-            let restore = restores_itself.then(|| Restore::from(env, Host::Server, platform));
+            let restore = restores_itself.then(|| RestoreConfig::from(env, Host::Server, platform));
             Some(Self { service: service?, authorize: authorize?, restore: restore.flatten() })
         })
     }

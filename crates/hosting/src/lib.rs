@@ -5,19 +5,19 @@
 //! messages come from.
 
 use restore::db::check_tables;
-use signing_keys::{KeySource, Rotation};
+use signing_keys::{KeyRotation, KeySource};
 use std::{fmt, time::Duration};
 
 pub mod config;
 
 use api::{App, Cdn, ProxyPolicy, Realm};
 use authorize::{Authorizer, Verifier};
-use aws::{self, CallLimits, Clock, Http, JsonService, Sqs};
+use aws::{self, CallLimits, Clock, HttpClient, JsonClient, SqsQueue};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use config::{Key, Platform};
-use database::{Database, Db, Password, Tls};
-use restore::{RestoreLimits, Restorer, changelog::Changelog, deletions::DeletionRecords, queue::Queue};
-use storage::{self, Objects};
+use config::{KeyLocation, PlatformConfig};
+use database::{Db, Password, PoolConfig, Tls};
+use restore::{RestoreLimits, Restorer, changelog::Changelog, deletions::DeleteRecords, queue::WorkerQueue};
+use storage::{self, ObjectStore};
 
 /// How long the start waits for the database. Lambda gives a start ten seconds in all.
 const CONNECT: Duration = Duration::from_secs(4);
@@ -40,72 +40,75 @@ pub fn variable(name: &str) -> Option<String> {
 
 /// What keeps a host from starting, in words for its operator.
 #[derive(Debug)]
-pub struct Unusable(String);
+pub struct StartupError(String);
 
-impl Unusable {
+impl StartupError {
     /// With the words of what went wrong.
     pub fn new(error: impl fmt::Display) -> Self {
         Self(error.to_string())
     }
 }
 
-impl fmt::Display for Unusable {
+impl fmt::Display for StartupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Unusable {}
+impl std::error::Error for StartupError {}
 
 /// Builds what a host works with: everything with the same credentials and over the same connections.
 #[derive(Debug)]
-pub struct Builder {
-    platform: Platform,
+pub struct HostBuilder {
+    platform: PlatformConfig,
     credentials: SharedCredentialsProvider,
-    http: Http,
+    http: HttpClient,
 }
 
-impl Builder {
+impl HostBuilder {
     /// For a host that acts as whom these credentials name.
-    pub fn new(platform: Platform, credentials: SharedCredentialsProvider) -> Result<Self, Unusable> {
-        Ok(Self { platform, credentials, http: Http::new().map_err(Unusable::new)? })
+    pub fn new(
+        platform: PlatformConfig,
+        credentials: SharedCredentialsProvider,
+    ) -> Result<Self, StartupError> {
+        Ok(Self { platform, credentials, http: HttpClient::new().map_err(StartupError::new)? })
     }
 
     /// For a host whose credentials are in its environment, as in Lambda.
-    pub fn from_environment(platform: Platform) -> Result<Self, Unusable> {
+    pub fn from_environment(platform: PlatformConfig) -> Result<Self, StartupError> {
         let credentials = platform.credentials.clone();
         let credentials =
-            credentials.ok_or_else(|| Unusable::new("the environment holds no AWS credentials"))?;
+            credentials.ok_or_else(|| StartupError::new("the environment holds no AWS credentials"))?;
         Self::new(platform, SharedCredentialsProvider::new(credentials))
     }
 
     /// What all hosts are told.
     #[must_use]
-    pub fn platform(&self) -> &Platform {
+    pub fn platform(&self) -> &PlatformConfig {
         &self.platform
     }
 
     /// The client that everything is asked with over HTTP.
     #[must_use]
-    pub fn http(&self) -> &Http {
+    pub fn http(&self) -> &HttpClient {
         &self.http
     }
 
     /// Postgres, without a connection yet, of one at most.
-    pub fn single_connection_db(&self) -> Result<Db, Unusable> {
-        Db::connect(Database { connections: 1, ..self.database() }).map_err(Unusable::new)
+    pub fn single_connection_db(&self) -> Result<Db, StartupError> {
+        Db::connect(PoolConfig { connections: 1, ..self.database() }).map_err(StartupError::new)
     }
 
     /// Postgres, with a first connection: at a function's start there is more CPU than later. A database that does not
     /// answer now may answer when it is needed, so that is no reason not to start.
-    pub async fn db(&self) -> Result<Db, Unusable> {
-        let db = Db::connect(self.database()).map_err(Unusable::new)?;
+    pub async fn db(&self) -> Result<Db, StartupError> {
+        let db = Db::connect(self.database()).map_err(StartupError::new)?;
         let error = match tokio::time::timeout(CONNECT, check_tables(&db)).await {
             Ok(Ok(())) => return Ok(db),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no answer in time".to_owned(),
         };
-        let config::Database { host, port, .. } = &self.platform.database;
+        let config::DatabaseConfig { host, port, .. } = &self.platform.database;
         tracing::warn!(
             service = "postgres",
             endpoint = format!("{host}:{port}"),
@@ -116,25 +119,31 @@ impl Builder {
     }
 
     /// The CDN with the key that its links are signed with, and what looks for another key. Fails if there is no key.
-    pub async fn cdn(&self, config: &config::Cdn) -> Result<(Cdn, Rotation), Unusable> {
+    pub async fn cdn(&self, config: &config::CdnConfig) -> Result<(Cdn, KeyRotation), StartupError> {
         let trusted = Some(config.trusted_key());
-        let rotation = Rotation::new(self.key_source(config)?, trusted, config.hash, ROTATION);
-        let signer = rotation.load_first().await.map_err(Unusable::new)?;
+        let rotation = KeyRotation::new(self.key_source(config)?, trusted, config.hash, ROTATION);
+        let signer = rotation.load_first().await.map_err(StartupError::new)?;
         Ok((Cdn::new(&config.origin, signer), rotation))
     }
 
     /// Where the key is that links to the CDN are signed with.
-    pub fn key_source(&self, config: &config::Cdn) -> Result<KeySource, Unusable> {
+    pub fn key_source(&self, config: &config::CdnConfig) -> Result<KeySource, StartupError> {
         Ok(match config.key.clone() {
-            Key::File(path) => KeySource::File(path),
-            Key::Parameter(name) => KeySource::Ssm { service: self.ssm()?, name },
+            KeyLocation::File(path) => KeySource::File(path),
+            KeyLocation::Parameter(name) => KeySource::Ssm { service: self.ssm()?, name },
         })
     }
 
     /// What the API works with.
-    pub fn app(&self, config: config::Service, db: Db, cdn: Cdn, queue: Queue) -> Result<App, Unusable> {
+    pub fn app(
+        &self,
+        config: config::ServiceConfig,
+        db: Db,
+        cdn: Cdn,
+        queue: WorkerQueue,
+    ) -> Result<App, StartupError> {
         let realm =
-            Realm::new(&config.domain).ok_or_else(|| Unusable::new("PENNSIEVE_DOMAIN is no domain"))?;
+            Realm::new(&config.domain).ok_or_else(|| StartupError::new("PENNSIEVE_DOMAIN is no domain"))?;
         Ok(App {
             db,
             objects: self.objects(),
@@ -148,7 +157,7 @@ impl Builder {
     }
 
     /// What a restore works with.
-    pub fn restorer(&self, config: config::Restore, db: Db) -> Result<Restorer, Unusable> {
+    pub fn restorer(&self, config: config::RestoreConfig, db: Db) -> Result<Restorer, StartupError> {
         Ok(Restorer {
             db: db.with_statement_timeout(RESTORE_STATEMENT_TIMEOUT),
             objects: self.objects(),
@@ -157,8 +166,8 @@ impl Builder {
                 None => Changelog::None,
             },
             deletions: match config.delete_records {
-                Some(table) => DeletionRecords::dynamodb(self.dynamodb()?, table),
-                None => DeletionRecords::None,
+                Some(table) => DeleteRecords::dynamodb(self.dynamodb()?, table),
+                None => DeleteRecords::None,
             },
             clock: Clock::System,
             limits: RestoreLimits::default(),
@@ -167,57 +176,57 @@ impl Builder {
 
     /// What a server's restores work with: connections of their own, to Postgres so that links keep all of theirs, and to
     /// AWS since restores have a thread of their own, and a connection does its work where it was opened.
-    pub fn server_restorer(&self, config: config::Restore) -> Result<Restorer, Unusable> {
+    pub fn server_restorer(&self, config: config::RestoreConfig) -> Result<Restorer, StartupError> {
         let apart = Self::new(self.platform.clone(), self.credentials.clone())?;
-        let database = Database { connections: WORKER_CONNECTIONS, ..apart.database() };
-        apart.restorer(config, Db::connect(database).map_err(Unusable::new)?)
+        let database = PoolConfig { connections: WORKER_CONNECTIONS, ..apart.database() };
+        apart.restorer(config, Db::connect(database).map_err(StartupError::new)?)
     }
 
     /// What says who asks and what they may.
     #[must_use]
-    pub fn authorizer(&self, config: &config::Authorize, db: Db) -> Authorizer {
+    pub fn authorizer(&self, config: &config::AuthorizeConfig, db: Db) -> Authorizer {
         Authorizer::new(Verifier::cognito(&config.cognito_pools(), &self.http), db, Clock::System)
     }
 
     /// The SQS queue of restore orders, for a host that has nothing to do with restores but by it.
-    pub fn orders(&self, url: Option<&String>) -> Result<Sqs, Unusable> {
-        let url = url.ok_or_else(|| Unusable::new("RESTORE_PACKAGE_QUEUE_URL is not set"))?;
+    pub fn orders(&self, url: Option<&String>) -> Result<SqsQueue, StartupError> {
+        let url = url.ok_or_else(|| StartupError::new("RESTORE_PACKAGE_QUEUE_URL is not set"))?;
         self.queue(url.clone())
     }
 
     /// An SQS queue.
-    pub fn queue(&self, url: String) -> Result<Sqs, Unusable> {
+    pub fn queue(&self, url: String) -> Result<SqsQueue, StartupError> {
         let settings = self.settings(self.platform.endpoints.sqs.as_ref());
-        let service = JsonService::sqs(&settings, self.http.clone()).map_err(Unusable::new)?;
-        Ok(Sqs { service, url })
+        let service = JsonClient::sqs(&settings, self.http.clone()).map_err(StartupError::new)?;
+        Ok(SqsQueue { service, url })
     }
 
     /// S3.
     #[must_use]
-    pub fn objects(&self) -> Objects {
-        let settings = storage::Settings {
+    pub fn objects(&self) -> ObjectStore {
+        let settings = storage::StorageConfig {
             endpoint: self.platform.endpoints.s3.clone(),
             region: self.platform.region.clone(),
             credentials: self.credentials.clone(),
         };
-        Objects::new(settings, self.http.clone())
+        ObjectStore::new(settings, self.http.clone())
     }
 
     /// DynamoDB.
-    pub fn dynamodb(&self) -> Result<JsonService, Unusable> {
+    pub fn dynamodb(&self) -> Result<JsonClient, StartupError> {
         let settings = self.settings(self.platform.endpoints.dynamodb.as_ref());
-        JsonService::dynamodb(&settings, self.http.clone()).map_err(Unusable::new)
+        JsonClient::dynamodb(&settings, self.http.clone()).map_err(StartupError::new)
     }
 
     /// SSM, for somebody who does not wait long.
-    pub fn ssm(&self) -> Result<JsonService, Unusable> {
+    pub fn ssm(&self) -> Result<JsonClient, StartupError> {
         let settings = self.settings(self.platform.endpoints.ssm.as_ref());
-        let service = JsonService::ssm(&settings, self.http.clone()).map_err(Unusable::new)?;
+        let service = JsonClient::ssm(&settings, self.http.clone()).map_err(StartupError::new)?;
         Ok(service.with_limits(CallLimits::START))
     }
 
-    fn settings(&self, endpoint: Option<&String>) -> aws::Settings {
-        aws::Settings {
+    fn settings(&self, endpoint: Option<&String>) -> aws::ClientConfig {
+        aws::ClientConfig {
             region: self.platform.region.clone(),
             credentials: self.credentials.clone(),
             endpoint: endpoint.cloned(),
@@ -225,8 +234,8 @@ impl Builder {
         }
     }
 
-    fn database(&self) -> Database {
-        let config::Database { host, port, user, name, password, tls, ca_file, connections } =
+    fn database(&self) -> PoolConfig {
+        let config::DatabaseConfig { host, port, user, name, password, tls, ca_file, connections } =
             self.platform.database.clone();
         let password = match password {
             Some(password) => Password::Fixed(password),
@@ -235,6 +244,6 @@ impl Builder {
             }
         };
         let tls = if tls { Tls::Verified { extra_ca_file: ca_file } } else { Tls::Off };
-        Database { host, port, user, name, password, tls, connections, clock: Clock::System }
+        PoolConfig { host, port, user, name, password, tls, connections, clock: Clock::System }
     }
 }

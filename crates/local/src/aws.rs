@@ -17,7 +17,7 @@ mod tables;
 
 use std::io;
 
-use aws::{Clock, Http, JsonService, Settings, sign};
+use aws::{ClientConfig, Clock, HttpClient, JsonClient, sign};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -25,7 +25,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use signing::s3::CustomEndpoint;
 use signing::s3::Region;
-use storage::{self, Objects};
+use storage::{self, ObjectStore};
 
 pub use iam::render;
 pub use policies::Resources;
@@ -41,7 +41,7 @@ pub const ACCOUNT: &str = "000000000000";
 #[derive(Debug, Clone)]
 pub struct Account {
     server: &'static Server,
-    http: Http,
+    http: HttpClient,
     keys: Credentials,
 }
 
@@ -74,7 +74,7 @@ impl Account {
     /// Where no server can be started: a test can do nothing then.
     pub fn root() -> io::Result<Self> {
         let server = Server::shared();
-        Ok(Self { server, http: Http::new().map_err(io::Error::other)?, keys: server.root() })
+        Ok(Self { server, http: HttpClient::new().map_err(io::Error::other)?, keys: server.root() })
     }
 
     /// The access keys.
@@ -90,29 +90,29 @@ impl Account {
     }
 
     /// SQS, as this account.
-    pub fn sqs(&self) -> io::Result<JsonService> {
-        JsonService::sqs(&self.settings(Service::Sqs)?, self.http.clone()).map_err(io::Error::other)
+    pub fn sqs(&self) -> io::Result<JsonClient> {
+        JsonClient::sqs(&self.settings(Service::Sqs)?, self.http.clone()).map_err(io::Error::other)
     }
 
     /// DynamoDB, as this account.
-    pub fn dynamodb(&self) -> io::Result<JsonService> {
-        JsonService::dynamodb(&self.settings(Service::DynamoDb)?, self.http.clone()).map_err(io::Error::other)
+    pub fn dynamodb(&self) -> io::Result<JsonClient> {
+        JsonClient::dynamodb(&self.settings(Service::DynamoDb)?, self.http.clone()).map_err(io::Error::other)
     }
 
     /// SSM, as this account.
-    pub fn ssm(&self) -> io::Result<JsonService> {
-        JsonService::ssm(&self.settings(Service::Ssm)?, self.http.clone()).map_err(io::Error::other)
+    pub fn ssm(&self) -> io::Result<JsonClient> {
+        JsonClient::ssm(&self.settings(Service::Ssm)?, self.http.clone()).map_err(io::Error::other)
     }
 
     /// S3, as this account.
-    pub fn objects(&self) -> io::Result<Objects> {
+    pub fn objects(&self) -> io::Result<ObjectStore> {
         let endpoint = CustomEndpoint::parse(self.server.endpoint(Service::S3)).map_err(io::Error::other)?;
-        let settings = storage::Settings {
+        let settings = storage::StorageConfig {
             endpoint: Some(endpoint),
             region: region()?,
             credentials: SharedCredentialsProvider::new(self.keys(Service::S3)),
         };
-        Ok(Objects::new(settings, self.http.clone()))
+        Ok(ObjectStore::new(settings, self.http.clone()))
     }
 
     /// Sets a parameter of this type (`String`, `SecureString`), whether or not there was one.
@@ -138,8 +138,8 @@ impl Account {
         variables
     }
 
-    fn settings(&self, service: Service) -> io::Result<Settings> {
-        Ok(Settings {
+    fn settings(&self, service: Service) -> io::Result<ClientConfig> {
+        Ok(ClientConfig {
             region: region()?,
             credentials: SharedCredentialsProvider::new(self.keys(service)),
             endpoint: Some(self.server.endpoint(service).to_owned()),
@@ -162,7 +162,7 @@ impl Account {
         Ok((status, answer.into_body().collect().await.map_err(io::Error::other)?.to_bytes()))
     }
 
-    async fn call(&self, service: JsonService, operation: &str, input: Value) -> io::Result<Value> {
+    async fn call(&self, service: JsonClient, operation: &str, input: Value) -> io::Result<Value> {
         service.call(operation, &input).await.map_err(io::Error::other)
     }
 }

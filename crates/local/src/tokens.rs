@@ -1,8 +1,8 @@
 //! The local identity provider: its key pair, its pools of people and of API keys, and tokens as Cognito would make them.
 
 use authorize::{
-    Bearers, Pool, Verifier,
-    keys::{KeySet, Keys},
+    TokenIssuer, TokenSubject, Verifier,
+    keys::{KeyCache, KeySet},
 };
 use jsonwebtoken::{
     Algorithm, EncodingKey, Header, encode,
@@ -89,15 +89,21 @@ impl Issuer {
 
     /// An access token for a person, valid for `life` seconds from `now` (seconds since the Unix epoch).
     pub fn issue(&self, cognito_id: Uuid, now: u64, life: u64) -> Result<String, UnusableKey> {
-        self.issue_to(&cognito_id.to_string(), &pool(Bearers::People), now, life)
+        self.issue_to(&cognito_id.to_string(), &pool(TokenSubject::People), now, life)
     }
 
     /// An access token for an API key, which is what a program gets for the key's two halves.
     pub fn issue_api_key(&self, api_key: &str, now: u64, life: u64) -> Result<String, UnusableKey> {
-        self.issue_to(api_key, &pool(Bearers::ApiKeys), now, life)
+        self.issue_to(api_key, &pool(TokenSubject::ApiKeys), now, life)
     }
 
-    fn issue_to(&self, username: &str, pool: &Pool, now: u64, life: u64) -> Result<String, UnusableKey> {
+    fn issue_to(
+        &self,
+        username: &str,
+        pool: &TokenIssuer,
+        now: u64,
+        life: u64,
+    ) -> Result<String, UnusableKey> {
         let claims = json!({
             "iss": pool.issuer, "client_id": pool.client_id, "token_use": "access",
             "scope": "aws.cognito.signin.user.admin", "sub": username, "username": username,
@@ -115,20 +121,20 @@ impl Issuer {
     /// A verifier that believes this issuer alone.
     #[must_use]
     pub fn verifier(&self) -> Verifier {
-        let believed = |bearers| (pool(bearers), Keys::fixed(self.keys.clone()));
-        Verifier::new(vec![believed(Bearers::People), believed(Bearers::ApiKeys)])
+        let believed = |bearers| (pool(bearers), KeyCache::fixed(self.keys.clone()));
+        Verifier::new(vec![believed(TokenSubject::People), believed(TokenSubject::ApiKeys)])
     }
 }
 
 /// The pool whose tokens name people, or that whose tokens name API keys. They look as if they were in Cognito, so that
 /// what believes Cognito can be told to believe them.
 #[must_use]
-pub fn pool(bearers: Bearers) -> Pool {
+pub fn pool(bearers: TokenSubject) -> TokenIssuer {
     let name = match bearers {
-        Bearers::People => "People",
-        Bearers::ApiKeys => "Keys",
+        TokenSubject::People => "People",
+        TokenSubject::ApiKeys => "KeyCache",
     };
-    Pool {
+    TokenIssuer {
         issuer: format!("https://cognito-idp.{REGION}.amazonaws.com/{REGION}_Local{name}"),
         client_id: format!("local{name}"),
         bearers,

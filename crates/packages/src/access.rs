@@ -86,14 +86,14 @@ impl Permission for CreateDeleteFiles {
 
 /// Why claims do not open a dataset. Neither says whether the other dataset exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum AccessError {
     /// The claims are for another dataset than the request's.
     OtherDataset,
     /// The role lacks the permission with this name.
     Role(&'static str),
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for AccessError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OtherDataset => f.write_str("you have no access to this dataset"),
@@ -104,7 +104,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for AccessError {}
 
 /// Proof that somebody has permission `P` in one dataset. Made by [`DatasetAccess::check`] and in no other way.
 #[derive(Debug, Clone)]
@@ -118,12 +118,12 @@ pub struct DatasetAccess<P> {
 
 impl<P: Permission> DatasetAccess<P> {
     /// Compares the claims with the dataset that the request names, and the role with the permission.
-    pub fn check(claims: &Claims, asked: &DatasetNodeId) -> Result<Self, Refusal> {
+    pub fn check(claims: &Claims, asked: &DatasetNodeId) -> Result<Self, AccessError> {
         if claims.dataset.node_id != *asked {
-            return Err(Refusal::OtherDataset);
+            return Err(AccessError::OtherDataset);
         }
         if claims.dataset.role < P::LEAST {
-            return Err(Refusal::Role(P::NAME));
+            return Err(AccessError::Role(P::NAME));
         }
         Ok(Self {
             workspace: claims.workspace.id,
@@ -198,7 +198,7 @@ mod tests {
         let claims = claims(DatasetRole::Owner);
         let other = DatasetNodeId::parse("N:dataset:other").unwrap();
         let refusal = DatasetAccess::<ViewFiles>::check(&claims, &other).unwrap_err();
-        assert_eq!(refusal, Refusal::OtherDataset);
+        assert_eq!(refusal, AccessError::OtherDataset);
     }
 
     #[test]

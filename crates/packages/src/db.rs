@@ -7,7 +7,7 @@ use tokio_postgres::{Row, types::Type};
 use crate::{
     access::{DatasetAccess, ViewFiles},
     id::{PackageId, PackageNodeId},
-    package::State,
+    package::PackageState,
 };
 use database::{Db, Error};
 
@@ -17,7 +17,7 @@ pub struct NewestSource {
     /// The package's primary key.
     pub package: PackageId,
     /// The package's state.
-    pub state: State,
+    pub state: PackageState,
     /// Bucket, key and published version; `None`: the package has no stored file.
     pub file: Option<(String, String, Option<String>)>,
     /// What the malware scan says; `None`: not scanned, or a schema older than scans.
@@ -65,7 +65,7 @@ fn newest_source(row: &Row) -> Result<NewestSource, Error> {
     let version: Option<String> = row.try_get(3)?;
     Ok(NewestSource {
         package: PackageId(row.try_get(5)?),
-        state: State::parse(row.try_get(0)?),
+        state: PackageState::parse(row.try_get(0)?),
         file: bucket.zip(key).map(|(bucket, key)| (bucket, key, version.filter(|v| !v.is_empty()))),
         scan_status: row.try_get(4)?,
     })

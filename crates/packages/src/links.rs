@@ -9,7 +9,7 @@ use crate::{
     asset::AssetPath,
     db::{NewestSource, find_newest_source},
     id::PackageNodeId,
-    package::State,
+    package::PackageState,
 };
 use database::{self, Db};
 use signing::s3::Bucket;
@@ -27,7 +27,7 @@ pub struct Location {
 
 /// Why there is no link.
 #[derive(Debug)]
-pub enum NoLink {
+pub enum LinkError {
     /// No such package in the dataset.
     NoPackage,
     /// The package is not there to be read: in the trash, or on its way in or out of it.
@@ -40,7 +40,7 @@ pub enum NoLink {
     Db(database::Error),
 }
 
-impl fmt::Display for NoLink {
+impl fmt::Display for LinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoPackage => "there is no such package in this dataset",
@@ -54,9 +54,9 @@ impl fmt::Display for NoLink {
     }
 }
 
-impl std::error::Error for NoLink {}
+impl std::error::Error for LinkError {}
 
-impl From<database::Error> for NoLink {
+impl From<database::Error> for LinkError {
     fn from(error: database::Error) -> Self {
         Self::Db(error)
     }
@@ -67,10 +67,10 @@ pub async fn find_source_file(
     db: &Db,
     access: &DatasetAccess<ViewFiles>,
     package: &PackageNodeId,
-) -> Result<Location, NoLink> {
+) -> Result<Location, LinkError> {
     let found = find_readable(db, access, package).await?;
-    let (bucket, key, version) = found.file.ok_or(NoLink::NoFile)?;
-    let bucket = Bucket::new(bucket).map_err(|_| NoLink::NoFile)?;
+    let (bucket, key, version) = found.file.ok_or(LinkError::NoFile)?;
+    let bucket = Bucket::new(bucket).map_err(|_| LinkError::NoFile)?;
     Ok(Location { bucket, key, version })
 }
 
@@ -80,7 +80,7 @@ pub async fn find_viewer_asset(
     access: &DatasetAccess<ViewFiles>,
     package: &PackageNodeId,
     (bucket, path): (&Bucket, &AssetPath),
-) -> Result<Location, NoLink> {
+) -> Result<Location, LinkError> {
     let found = find_readable(db, access, package).await?;
     let key = path.key(access.workspace(), access.dataset(), found.package);
     Ok(Location { bucket: bucket.clone(), key, version: None })
@@ -92,13 +92,13 @@ async fn find_readable(
     db: &Db,
     access: &DatasetAccess<ViewFiles>,
     package: &PackageNodeId,
-) -> Result<NewestSource, NoLink> {
-    let found = find_newest_source(db, access, package).await?.ok_or(NoLink::NoPackage)?;
+) -> Result<NewestSource, LinkError> {
+    let found = find_newest_source(db, access, package).await?.ok_or(LinkError::NoPackage)?;
     let is_bad = |status: &String| ["infected", "failed"].iter().any(|bad| status.eq_ignore_ascii_case(bad));
     match found.state {
-        State::Infected => Err(NoLink::Unsafe),
-        state if !state.is_live() => Err(NoLink::NotLive),
-        _ if found.scan_status.as_ref().is_some_and(is_bad) => Err(NoLink::Unsafe),
+        PackageState::Infected => Err(LinkError::Unsafe),
+        state if !state.is_live() => Err(LinkError::NotLive),
+        _ if found.scan_status.as_ref().is_some_and(is_bad) => Err(LinkError::Unsafe),
         _ => Ok(found),
     }
 }

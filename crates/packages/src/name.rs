@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::{id::PackageNodeId, package::Kind};
+use crate::{id::PackageNodeId, package::PackageKind};
 
 /// The longest name the platform's column holds, in characters (`varchar(255)`).
 const MAX_NAME: usize = 255;
@@ -31,18 +31,18 @@ pub fn original<'a>(name: &'a str, node_id: &PackageNodeId) -> &'a str {
 /// The name to try when the original is taken: `{base}-restored_{number}{extension}`, of a folder
 /// `{name}-restored_{number}`.
 #[must_use]
-pub fn numbered(original: &str, kind: Kind, number: u32) -> String {
+pub fn numbered(original: &str, kind: PackageKind, number: u32) -> String {
     with_suffix(original, kind, &format!("-restored_{number}"))
 }
 
 /// The name to take when all numbers are taken: the same with a UUID in the number's place.
 #[must_use]
-pub fn unique(original: &str, kind: Kind, uuid: Uuid) -> String {
+pub fn unique(original: &str, kind: PackageKind, uuid: Uuid) -> String {
     with_suffix(original, kind, &format!("-restored_{uuid}"))
 }
 
 /// Puts the suffix before the extension; the base is cut where the whole would outgrow the column.
-fn with_suffix(original: &str, kind: Kind, suffix: &str) -> String {
+fn with_suffix(original: &str, kind: PackageKind, suffix: &str) -> String {
     let (base, extension) = if kind.is_collection() { (original, "") } else { split(original) };
     let room = MAX_NAME.saturating_sub(suffix.chars().count() + extension.chars().count());
     let base: String = base.chars().take(room).collect();
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn the_suffix_goes_before_the_last_extension() {
-        let file = Kind::parse("Text");
+        let file = PackageKind::parse("Text");
         assert_eq!(numbered("a.txt", file, 1), "a-restored_1.txt");
         assert_eq!(numbered("archive.tar.gz", file, 1), "archive.tar-restored_1.gz");
         assert_eq!(numbered("README", file, 7), "README-restored_7");
@@ -97,22 +97,28 @@ mod tests {
             (".git", ".git-restored_1"),
             ("v1.2", "v1.2-restored_1"),
         ] {
-            assert_eq!(numbered(name, Kind::COLLECTION, 1), expected);
+            assert_eq!(numbered(name, PackageKind::COLLECTION, 1), expected);
         }
     }
 
     #[test]
     fn a_long_name_is_cut_before_the_suffix_and_keeps_its_extension() {
         let long = format!("{}.txt", "é".repeat(251));
-        assert_eq!(numbered(&long, Kind::parse("Text"), 1), format!("{}-restored_1.txt", "é".repeat(240)));
+        assert_eq!(
+            numbered(&long, PackageKind::parse("Text"), 1),
+            format!("{}-restored_1.txt", "é".repeat(240))
+        );
         let folder = "x".repeat(255);
-        assert_eq!(numbered(&folder, Kind::COLLECTION, 99), format!("{}-restored_99", "x".repeat(243)));
+        assert_eq!(
+            numbered(&folder, PackageKind::COLLECTION, 99),
+            format!("{}-restored_99", "x".repeat(243))
+        );
     }
 
     proptest! {
         #[test]
         fn a_candidate_fits_its_column_and_differs_from_the_original(name in "\\PC{1,255}", number in 1u32..100) {
-            for kind in [Kind::COLLECTION, Kind::parse("Text")] {
+            for kind in [PackageKind::COLLECTION, PackageKind::parse("Text")] {
                 let candidate = numbered(&name, kind, number);
                 prop_assert!(candidate.chars().count() <= MAX_NAME);
                 prop_assert_ne!(&candidate, &name);

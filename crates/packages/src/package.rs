@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Where a package is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum PackageState {
     /// Its bytes are not there yet.
     Unavailable,
     /// It is on its way to the trash.
@@ -21,7 +21,7 @@ pub enum State {
     Other,
 }
 
-impl State {
+impl PackageState {
     /// The states, as the column holds them, in which a package's bytes do not count as stored.
     pub const NOT_LIVE: [&'static str; 4] = ["UNAVAILABLE", "DELETING", "DELETED", "RESTORING"];
 
@@ -48,7 +48,7 @@ impl State {
 
 /// What a package is. Only collections matter here; the queue's messages carry the number of every kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kind(u8);
+pub struct PackageKind(u8);
 
 /// The kinds in the order of their numbers on the wire.
 const KINDS: [&str; 16] = [
@@ -70,7 +70,7 @@ const KINDS: [&str; 16] = [
     "ZIP",
 ];
 
-impl Kind {
+impl PackageKind {
     /// A folder.
     pub const COLLECTION: Self = Self(11);
     const UNKNOWN: Self = Self(10);
@@ -94,7 +94,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for PackageKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(KINDS.get(usize::from(self.0)).unwrap_or(&"Unknown"))
     }
@@ -106,22 +106,22 @@ mod tests {
 
     #[test]
     fn kinds_have_the_platforms_numbers() {
-        assert_eq!(Kind::parse("Image").number(), 0);
-        assert_eq!(Kind::parse("Collection"), Kind::COLLECTION);
-        assert_eq!(Kind::parse("ZIP").number(), 15);
-        assert_eq!(Kind::parse("Hologram").number(), 10);
-        assert_eq!(Kind::COLLECTION.to_string(), "Collection");
+        assert_eq!(PackageKind::parse("Image").number(), 0);
+        assert_eq!(PackageKind::parse("Collection"), PackageKind::COLLECTION);
+        assert_eq!(PackageKind::parse("ZIP").number(), 15);
+        assert_eq!(PackageKind::parse("Hologram").number(), 10);
+        assert_eq!(PackageKind::COLLECTION.to_string(), "Collection");
     }
 
     #[test]
     fn live_is_whatever_the_column_does_not_hide() {
-        for text in State::NOT_LIVE {
-            assert!(!State::parse(text).is_live(), "{text}");
+        for text in PackageState::NOT_LIVE {
+            assert!(!PackageState::parse(text).is_live(), "{text}");
         }
         for text in
             ["READY", "UPLOADED", "PROCESSING", "PROCESSING_FAILED", "UPLOAD_FAILED", "INFECTED", "ERROR"]
         {
-            assert!(State::parse(text).is_live(), "{text}");
+            assert!(PackageState::parse(text).is_live(), "{text}");
         }
     }
 }

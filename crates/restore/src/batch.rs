@@ -10,7 +10,7 @@ use crate::db::{
 use database::{self, Db};
 use packages::{
     id::{DatasetKey, PackageId},
-    package::State,
+    package::PackageState,
 };
 
 /// Why a package does not come back, in words for its owner.
@@ -86,8 +86,8 @@ impl Batch {
     }
 }
 
-pub(super) fn is_deleted(state: State) -> bool {
-    matches!(state, State::Deleted | State::Restoring)
+pub(super) fn is_deleted(state: PackageState) -> bool {
+    matches!(state, PackageState::Deleted | PackageState::Restoring)
 }
 
 /// Reads the batch of a dataset after this position; `None` if no claim there is due.
@@ -176,11 +176,11 @@ fn judge_all(claims: Vec<Claim>, above: &HashMap<PackageId, Ancestor>) -> Vec<(C
 fn judge(claim: &Claim) -> Result<Verdict, &PackageRow> {
     let Some(package) = &claim.package else { return Ok(Verdict::Gone) };
     match package.state {
-        State::Restoring => Err(package),
-        State::Deleted if !claim.is_ordered => Err(package),
+        PackageState::Restoring => Err(package),
+        PackageState::Deleted if !claim.is_ordered => Err(package),
         // An ordered package is RESTORING from the order on: the newest deletion counts.
-        State::Deleted => Ok(Verdict::Fail(DELETED_AGAIN.to_owned())),
-        State::Deleting => Ok(Verdict::Fail(BEING_DELETED.to_owned())),
+        PackageState::Deleted => Ok(Verdict::Fail(DELETED_AGAIN.to_owned())),
+        PackageState::Deleting => Ok(Verdict::Fail(BEING_DELETED.to_owned())),
         state if state.is_live() => Ok(Verdict::Done),
         _ => Ok(Verdict::Fail(OTHER_STATE.to_owned())),
     }
@@ -195,13 +195,17 @@ fn judge_folder(folder: PackageId, above: &HashMap<PackageId, Ancestor>) -> Verd
         let Some(ancestor) = above.get(&id) else { break };
         match (ancestor.package.state, ancestor.claimed_at) {
             (state, _) if state.is_live() => return Verdict::Restore,
-            (State::Deleting, None) => return Verdict::Fail(FOLDER_BEING_DELETED.to_owned()),
-            (State::Deleted | State::Restoring, Some(_)) if ancestor.package.kind.is_collection() => {
+            (PackageState::Deleting, None) => return Verdict::Fail(FOLDER_BEING_DELETED.to_owned()),
+            (PackageState::Deleted | PackageState::Restoring, Some(_))
+                if ancestor.package.kind.is_collection() =>
+            {
                 next = ancestor.package.parent_id;
             }
             // It is still being deleted; or it has files of its own, which come back in its own turn and not along with what
             // lies in it.
-            (State::Deleting | State::Deleted | State::Restoring, Some(_)) => return Verdict::Blocked,
+            (PackageState::Deleting | PackageState::Deleted | PackageState::Restoring, Some(_)) => {
+                return Verdict::Blocked;
+            }
             _ => break,
         }
     }
@@ -213,20 +217,20 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use packages::{id::PackageNodeId, package::Kind};
+    use packages::{id::PackageNodeId, package::PackageKind};
 
-    fn package(id: i32, parent: Option<i32>, state: State) -> PackageRow {
+    fn package(id: i32, parent: Option<i32>, state: PackageState) -> PackageRow {
         PackageRow {
             id: PackageId(id),
             node_id: PackageNodeId::parse(&format!("N:package:{id}")).unwrap(),
             name: String::new(),
             parent_id: parent.map(PackageId),
-            kind: Kind::COLLECTION,
+            kind: PackageKind::COLLECTION,
             state,
         }
     }
 
-    fn claim(id: i32, parent: Option<i32>, state: State, is_ordered: bool) -> Claim {
+    fn claim(id: i32, parent: Option<i32>, state: PackageState, is_ordered: bool) -> Claim {
         Claim {
             id: PackageId(id),
             order: PackageId(1),
@@ -238,8 +242,8 @@ mod tests {
         }
     }
 
-    fn ancestors(above: &[(i32, Option<i32>, State, bool)]) -> HashMap<PackageId, Ancestor> {
-        let ancestor = |&(id, parent, state, is_claimed): &(i32, Option<i32>, State, bool)| {
+    fn ancestors(above: &[(i32, Option<i32>, PackageState, bool)]) -> HashMap<PackageId, Ancestor> {
+        let ancestor = |&(id, parent, state, is_claimed): &(i32, Option<i32>, PackageState, bool)| {
             let claimed_at = is_claimed.then_some(SystemTime::UNIX_EPOCH);
             (PackageId(id), Ancestor { package: package(id, parent, state), claimed_at, order: None })
         };
@@ -250,45 +254,51 @@ mod tests {
         Verdict::Fail(reason.to_owned())
     }
 
-    fn judge_one(claim: Claim, above: &[(i32, Option<i32>, State, bool)]) -> Verdict {
+    fn judge_one(claim: Claim, above: &[(i32, Option<i32>, PackageState, bool)]) -> Verdict {
         judge_all(vec![claim], &ancestors(above)).remove(0).1
     }
 
     #[test]
     fn an_ordered_package_comes_back_only_from_restoring() {
         for (state, is_ordered, verdict) in [
-            (State::Restoring, true, Verdict::Restore),
-            (State::Restoring, false, Verdict::Restore),
-            (State::Deleted, false, Verdict::Restore),
-            (State::Deleted, true, fail(DELETED_AGAIN)),
-            (State::Deleting, true, fail(BEING_DELETED)),
-            (State::Ready, true, Verdict::Done),
-            (State::Other, false, Verdict::Done),
-            (State::Unavailable, false, fail(OTHER_STATE)),
+            (PackageState::Restoring, true, Verdict::Restore),
+            (PackageState::Restoring, false, Verdict::Restore),
+            (PackageState::Deleted, false, Verdict::Restore),
+            (PackageState::Deleted, true, fail(DELETED_AGAIN)),
+            (PackageState::Deleting, true, fail(BEING_DELETED)),
+            (PackageState::Ready, true, Verdict::Done),
+            (PackageState::Other, false, Verdict::Done),
+            (PackageState::Unavailable, false, fail(OTHER_STATE)),
         ] {
             assert_eq!(judge_one(claim(1, None, state, is_ordered), &[]), verdict, "{state:?} {is_ordered}");
         }
         assert_eq!(
-            judge_one(Claim { package: None, ..claim(1, None, State::Ready, true) }, &[]),
+            judge_one(Claim { package: None, ..claim(1, None, PackageState::Ready, true) }, &[]),
             Verdict::Gone
         );
     }
 
     #[test]
     fn the_folders_above_decide_where_a_package_alone_does_not() {
-        let file = || claim(9, Some(8), State::Deleted, false);
+        let file = || claim(9, Some(8), PackageState::Deleted, false);
         for (above, verdict) in [
-            (&[(8, None, State::Ready, false)][..], Verdict::Restore),
-            (&[(8, None, State::Deleted, true)], Verdict::Restore),
-            (&[(8, Some(7), State::Restoring, true), (7, Some(6), State::Ready, false)], Verdict::Restore),
-            (&[(8, None, State::Deleted, false)], fail(FOLDER_STAYS)),
-            (&[(8, None, State::Deleting, false)], fail(FOLDER_BEING_DELETED)),
-            (&[(8, None, State::Deleting, true)], Verdict::Blocked),
+            (&[(8, None, PackageState::Ready, false)][..], Verdict::Restore),
+            (&[(8, None, PackageState::Deleted, true)], Verdict::Restore),
             (
-                &[(8, Some(7), State::Deleted, true), (7, None, State::Deleting, false)],
+                &[(8, Some(7), PackageState::Restoring, true), (7, Some(6), PackageState::Ready, false)],
+                Verdict::Restore,
+            ),
+            (&[(8, None, PackageState::Deleted, false)], fail(FOLDER_STAYS)),
+            (&[(8, None, PackageState::Deleting, false)], fail(FOLDER_BEING_DELETED)),
+            (&[(8, None, PackageState::Deleting, true)], Verdict::Blocked),
+            (
+                &[(8, Some(7), PackageState::Deleted, true), (7, None, PackageState::Deleting, false)],
                 fail(FOLDER_BEING_DELETED),
             ),
-            (&[(8, Some(7), State::Deleted, true), (7, Some(8), State::Deleted, true)], fail(FOLDER_STAYS)),
+            (
+                &[(8, Some(7), PackageState::Deleted, true), (7, Some(8), PackageState::Deleted, true)],
+                fail(FOLDER_STAYS),
+            ),
             (&[], fail(FOLDER_STAYS)),
         ] {
             assert_eq!(judge_one(file(), above), verdict, "{above:?}");
@@ -298,9 +308,9 @@ mod tests {
     #[test]
     fn what_lies_in_a_folder_that_stays_stays_too() {
         let claims = vec![
-            claim(1, None, State::Deleted, true),
-            claim(2, Some(1), State::Deleted, false),
-            claim(3, Some(2), State::Deleted, false),
+            claim(1, None, PackageState::Deleted, true),
+            claim(2, Some(1), PackageState::Deleted, false),
+            claim(3, Some(2), PackageState::Deleted, false),
         ];
         let verdicts: Vec<Verdict> = judge_all(claims, &HashMap::new()).into_iter().map(|m| m.1).collect();
         assert_eq!(verdicts, [fail(DELETED_AGAIN), fail(FOLDER_STAYS), fail(FOLDER_STAYS)]);
@@ -309,12 +319,12 @@ mod tests {
     #[test]
     fn a_claim_is_decided_on_after_that_on_its_folder() {
         let mut claims = vec![
-            claim(3, Some(2), State::Deleted, false),
-            claim(9, None, State::Deleted, false),
-            claim(2, Some(1), State::Deleted, false),
-            claim(1, Some(3), State::Deleted, false),
-            claim(5, Some(4), State::Deleted, false),
-            claim(4, None, State::Deleted, false),
+            claim(3, Some(2), PackageState::Deleted, false),
+            claim(9, None, PackageState::Deleted, false),
+            claim(2, Some(1), PackageState::Deleted, false),
+            claim(1, Some(3), PackageState::Deleted, false),
+            claim(5, Some(4), PackageState::Deleted, false),
+            claim(4, None, PackageState::Deleted, false),
         ];
         sort_folders_first(&mut claims[4..]);
         assert_eq!(claims[4..].iter().map(|claim| claim.id.0).collect::<Vec<_>>(), [4, 5]);
@@ -325,13 +335,16 @@ mod tests {
     #[test]
     fn only_deleted_folders_above_what_comes_back_come_back_with_it() {
         let above = ancestors(&[
-            (8, Some(7), State::Deleted, true),
-            (7, Some(6), State::Deleted, true),
-            (6, None, State::Ready, false),
-            (5, None, State::Deleted, true),
+            (8, Some(7), PackageState::Deleted, true),
+            (7, Some(6), PackageState::Deleted, true),
+            (6, None, PackageState::Ready, false),
+            (5, None, PackageState::Deleted, true),
         ]);
         let members = judge_all(
-            vec![claim(9, Some(8), State::Deleted, false), claim(4, Some(5), State::Deleting, false)],
+            vec![
+                claim(9, Some(8), PackageState::Deleted, false),
+                claim(4, Some(5), PackageState::Deleting, false),
+            ],
             &above,
         );
         let batch = Batch { members, above, files: PackageFiles::default() };

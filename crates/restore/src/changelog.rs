@@ -11,7 +11,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::{io::AsyncWriteExt, sync::Mutex};
 use uuid::Uuid;
 
-use aws::Sqs;
+use aws::SqsQueue;
 use packages::id::{DatasetId, DatasetKey, PackageId, PackageNodeId, WorkspaceId};
 
 /// The largest message, in bytes: below the 256 KiB that every SQS queue takes (Amazon SQS, "message quotas").
@@ -23,7 +23,7 @@ pub enum Changelog {
     /// Appended to a file, one JSON message a line.
     File(Arc<Mutex<PathBuf>>),
     /// The platform's queue of jobs.
-    Sqs(Sqs),
+    Sqs(SqsQueue),
     /// Nowhere: this platform keeps none.
     None,
 }

@@ -5,26 +5,26 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use aws::{self, JsonService};
+use aws::{self, JsonClient};
 use packages::id::PackageNodeId;
 
-use aws::dynamodb::Table;
+use aws::dynamodb::DynamoDbTable;
 
 /// Where the records are.
 #[derive(Debug, Clone)]
-pub enum DeletionRecords {
+pub enum DeleteRecords {
     /// Nowhere: this platform keeps none.
     None,
     /// In a table of Amazon DynamoDB.
-    DynamoDb(Arc<Table>),
+    DynamoDb(Arc<DynamoDbTable>),
 }
 
-impl DeletionRecords {
+impl DeleteRecords {
     /// The records in this table, whose partition key is a package's node id. A sort key may tell apart several records
-    /// of a package. The service is a [`JsonService::dynamodb`].
+    /// of a package. The service is a [`JsonClient::dynamodb`].
     #[must_use]
-    pub fn dynamodb(service: JsonService, table: String) -> Self {
-        Self::DynamoDb(Arc::new(Table::new(service, table)))
+    pub fn dynamodb(service: JsonClient, table: String) -> Self {
+        Self::DynamoDb(Arc::new(DynamoDbTable::new(service, table)))
     }
 
     /// Removes all records of these packages and answers how many there were. A package without one is none's fault:

@@ -13,7 +13,7 @@ use crate::db::packages::PackageRow;
 use crate::{
     changelog::{Changelog, Event, build_messages},
     db::outbox::{OutboxEntry, forget_messages, remove_entries, take_entries},
-    deletions::DeletionRecords,
+    deletions::DeleteRecords,
 };
 use packages::id::{DatasetKey, PackageNodeId, WorkspaceId};
 
@@ -37,7 +37,7 @@ pub(super) struct RestoredPackage<'a> {
 impl Restorer {
     /// Whether anybody is told of restored packages.
     pub(super) fn has_audience(&self) -> bool {
-        !matches!(self.changelog, Changelog::None) || !matches!(self.deletions, DeletionRecords::None)
+        !matches!(self.changelog, Changelog::None) || !matches!(self.deletions, DeleteRecords::None)
     }
 }
 
@@ -47,7 +47,7 @@ pub(super) fn build_entries(
     key: DatasetKey,
     restored: &BTreeMap<&str, Vec<RestoredPackage<'_>>>,
 ) -> Vec<OutboxEntry> {
-    let has_records = !matches!(restorer.deletions, DeletionRecords::None);
+    let has_records = !matches!(restorer.deletions, DeleteRecords::None);
     let mut entries = Vec::new();
     for (user, packages) in restored {
         if matches!(restorer.changelog, Changelog::None) {

@@ -22,11 +22,11 @@ use crate::{
     },
     usage::{Node, reckon},
 };
-use database::{self, Tx};
+use database::{self, Transaction};
 use packages::{
     id::{DatasetKey, PackageId},
     name,
-    package::State,
+    package::PackageState,
 };
 use storage::UndeleteErrors;
 
@@ -106,7 +106,7 @@ impl Locked {
 }
 
 /// Locks the packages of the batch, whatever is to become of them, and the folders that come back with it.
-async fn lock(tx: &Tx<'_>, key: DatasetKey, batch: &Batch) -> Result<Locked, database::Error> {
+async fn lock(tx: &Transaction<'_>, key: DatasetKey, batch: &Batch) -> Result<Locked, database::Error> {
     let members = batch.members.iter().map(|(claim, _)| (claim.id, claim.claimed_at));
     let above = batch.returning_ancestors().into_iter();
     let above = above.filter_map(|ancestor| Some((ancestor.package.id, ancestor.claimed_at?)));
@@ -133,7 +133,7 @@ fn recheck_members(batch: &mut Batch, locked: &Locked) {
         if before == now {
             return true;
         }
-        let is_deleted_again = matches!(now, Some(State::Deleted | State::Deleting));
+        let is_deleted_again = matches!(now, Some(PackageState::Deleted | PackageState::Deleting));
         if *verdict == Verdict::Restore && is_deleted_again {
             *verdict = Verdict::Fail(DELETED_AGAIN.to_owned());
             return true;
@@ -207,7 +207,7 @@ fn select_returning(batch: &Batch, locked: &Locked) -> Vec<PackageRow> {
 /// Writes down what the changelog is to be told and which records of deletion end, each person's orders by themselves.
 async fn announce(
     restorer: &Restorer,
-    tx: &Tx<'_>,
+    tx: &Transaction<'_>,
     key: DatasetKey,
     (batch, returning, names): (&Batch, &[PackageRow], &HashMap<PackageId, String>),
 ) -> Result<(), database::Error> {

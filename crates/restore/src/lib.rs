@@ -32,15 +32,15 @@ use std::{fmt, time::Duration};
 
 pub use delivery::deliver;
 pub use maintenance::{Maintained, maintain, maintain_workspace};
-pub use message::{Message, Package};
-pub use order::{Failure, Order, OrderError, adopt, order};
+pub use message::{MessagePackage, RestoreMessage};
+pub use order::{OrderError, OrderFailure, PlacedOrders, adopt, order};
 pub use preview::{MAX_LISTED, Preview, PreviewedPackage, preview};
-pub use run::{Outcome, Progressed, run, run_leased};
+pub use run::{RunOutcome, RunStatus, run, run_leased};
 
-use crate::{changelog::Changelog, deletions::DeletionRecords};
+use crate::{changelog::Changelog, deletions::DeleteRecords};
 use aws::Clock;
 use database::{self, Db};
-use storage::Objects;
+use storage::ObjectStore;
 
 /// The tables that this service adds to the platform's: to be made once per database, as its owner.
 pub const SCHEMA: &str = include_str!("schema.sql");
@@ -57,11 +57,11 @@ pub struct Restorer {
     /// Postgres.
     pub db: Db,
     /// S3.
-    pub objects: Objects,
+    pub objects: ObjectStore,
     /// Who is told about restored packages.
     pub changelog: Changelog,
     /// Where the platform keeps a record of each deleted package.
-    pub deletions: DeletionRecords,
+    pub deletions: DeleteRecords,
     /// The time that the changelog's events carry.
     pub clock: Clock,
     /// How much is done at a time, and when something is tried again.

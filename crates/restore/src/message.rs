@@ -8,7 +8,7 @@ use packages::id::{DatasetId, PackageId, PackageNodeId, WorkspaceId};
 /// One package to bring back. The worker believes the ids only where the database agrees with all of them; name,
 /// parent and type are for those who read the queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
+pub struct RestoreMessage {
     /// The tenant.
     #[serde(rename = "orgId")]
     pub workspace: WorkspaceId,
@@ -19,13 +19,13 @@ pub struct Message {
     #[serde(rename = "userId")]
     pub user: String,
     /// What to bring back.
-    pub package: Package,
+    pub package: MessagePackage,
 }
 
 /// The package as it was when the order was given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Package {
+pub struct MessagePackage {
     /// Primary key.
     pub id: PackageId,
     /// Public id.
@@ -39,7 +39,7 @@ pub struct Package {
     pub kind: u8,
 }
 
-impl From<&PackageRow> for Package {
+impl From<&PackageRow> for MessagePackage {
     fn from(row: &PackageRow) -> Self {
         Self {
             id: row.id,
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn the_message_has_the_platforms_shape() {
         let text = r#"{"orgId":2,"datasetId":41,"userId":"N:user:7","package":{"id":900,"nodeId":"N:package:900","name":"__DELETED__N:package:900_scan.nii.gz","parentId":null,"type":10}}"#;
-        let message: Message = serde_json::from_str(text).unwrap();
+        let message: RestoreMessage = serde_json::from_str(text).unwrap();
         assert_eq!(message.package.kind, 10);
         assert_eq!(serde_json::to_string(&message).unwrap(), text);
     }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::db::packages::PackageRow;
 use crate::db::restores::{assign_names, find_free_names};
-use database::{self, Db, Tx};
+use database::{self, Db, Transaction};
 use packages::{
     id::{PackageId, WorkspaceId},
     name,
@@ -18,7 +18,7 @@ const MAX_RACES: usize = 10;
 /// Gives every package its original name or, where that is taken, the first free candidate after it, and makes it READY.
 /// Answers the names.
 pub(super) async fn give_names(
-    tx: &mut Tx<'_>,
+    tx: &mut Transaction<'_>,
     workspace: WorkspaceId,
     packages: &[PackageRow],
 ) -> Result<HashMap<PackageId, String>, database::Error> {
@@ -90,7 +90,7 @@ fn candidate(package: &PackageRow, number: u32) -> String {
 /// One round of names. The statement looks first, but an upload may commit the same name before our update does: then
 /// the unique index refuses the whole round, and a new look sees the upload.
 async fn assign_racing(
-    tx: &mut Tx<'_>,
+    tx: &mut Transaction<'_>,
     workspace: WorkspaceId,
     ids: &[i32],
     names: &[&str],

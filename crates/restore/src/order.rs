@@ -6,10 +6,10 @@ use std::{
 };
 
 use crate::db::packages::PackageRow;
-use crate::message::{Message, Package};
+use crate::message::{MessagePackage, RestoreMessage};
 use crate::{
     db::orders::{Orderable, find_live_folders, place_orders},
-    queue::Queue,
+    queue::WorkerQueue,
 };
 use database::{self, Db};
 use packages::{
@@ -19,16 +19,16 @@ use packages::{
 
 /// What became of each package that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Order {
+pub struct PlacedOrders {
     /// On their way, in the order in which they were asked for.
     pub success: Vec<PackageNodeId>,
     /// Not, and why.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<OrderFailure>,
 }
 
 /// A package that is not on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct OrderFailure {
     /// The id as it was asked for.
     pub id: PackageNodeId,
     /// Why, in words for the caller.
@@ -56,10 +56,10 @@ impl From<database::Error> for OrderError {
 /// When this answers, the order is on record and will be carried out: also if no worker could be woken now.
 pub async fn order(
     db: &Db,
-    queue: &Queue,
+    queue: &WorkerQueue,
     access: &DatasetAccess<CreateDeleteFiles>,
     asked: &[PackageNodeId],
-) -> Result<Order, OrderError> {
+) -> Result<PlacedOrders, OrderError> {
     let mut seen = HashSet::new();
     let asked: Vec<PackageNodeId> = asked.iter().filter(|id| seen.insert(*id)).cloned().collect();
     let mut placed =
@@ -74,7 +74,7 @@ pub async fn order(
     placed.extend(live);
 
     let placed: HashMap<&PackageNodeId, &PackageRow> = placed.iter().map(|row| (&row.node_id, row)).collect();
-    let mut order = Order::default();
+    let mut order = PlacedOrders::default();
     for id in asked {
         if placed.contains_key(&id) {
             order.success.push(id);
@@ -86,9 +86,9 @@ pub async fn order(
 }
 
 /// The failure of a package that cannot be ordered.
-pub(super) fn not_found(access: &DatasetAccess<CreateDeleteFiles>, id: &PackageNodeId) -> Failure {
+pub(super) fn not_found(access: &DatasetAccess<CreateDeleteFiles>, id: &PackageNodeId) -> OrderFailure {
     let error = format!("deleted package {id} not found in dataset {}", access.dataset_node_id());
-    Failure { id: id.clone(), error }
+    OrderFailure { id: id.clone(), error }
 }
 
 /// Orders those of the other packages that are live folders. Only for these it is looked what lies beneath.
@@ -112,25 +112,25 @@ async fn order_live_folders(
 }
 
 /// A worker that is not woken finds the order later by itself.
-async fn wake(queue: &Queue, message: &Message) {
+async fn wake(queue: &WorkerQueue, message: &RestoreMessage) {
     if !queue.wake(message, Duration::ZERO).await {
         let (workspace, dataset) = (message.workspace.0, message.dataset.0);
         tracing::error!(workspace, dataset, "no worker was woken for a restore order; it is found later");
     }
 }
 
-fn message(access: &DatasetAccess<CreateDeleteFiles>, package: &PackageRow) -> Message {
-    Message {
+fn message(access: &DatasetAccess<CreateDeleteFiles>, package: &PackageRow) -> RestoreMessage {
+    RestoreMessage {
         workspace: access.workspace(),
         dataset: access.dataset(),
         user: access.user().to_string(),
-        package: Package::from(package),
+        package: MessagePackage::from(package),
     }
 }
 
 /// Takes up a package that a message names and that is RESTORING, but was not ordered here: another service moved it, or
 /// a former version of this one.
-pub async fn adopt(db: &Db, message: &Message) -> Result<(), database::Error> {
+pub async fn adopt(db: &Db, message: &RestoreMessage) -> Result<(), database::Error> {
     if crate::db::orders::adopt(db, message).await? {
         let (workspace, dataset, package) = (message.workspace.0, message.dataset.0, message.package.id.0);
         tracing::warn!(workspace, dataset, package, "taking up a package that is RESTORING without an order");

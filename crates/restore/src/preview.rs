@@ -6,16 +6,16 @@ use crate::db::files::list_files;
 use crate::db::preview::find_preview;
 use crate::{
     names::preview_names,
-    order::{Failure, not_found},
+    order::{OrderFailure, not_found},
 };
 use database::{self, Db};
 use packages::{
     access::{CreateDeleteFiles, DatasetAccess},
     id::PackageNodeId,
     name,
-    package::Kind,
+    package::PackageKind,
 };
-use storage::Objects;
+use storage::ObjectStore;
 
 /// How many packages a preview lists.
 pub const MAX_LISTED: usize = 1000;
@@ -33,7 +33,7 @@ pub struct Preview {
     /// The bytes of their source files.
     pub bytes: i64,
     /// Packages that were asked for and cannot be ordered, and why.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<OrderFailure>,
 }
 
 /// A package that would come back, or not.
@@ -42,7 +42,7 @@ pub struct PreviewedPackage {
     /// Public id.
     pub id: PackageNodeId,
     /// Its kind.
-    pub kind: Kind,
+    pub kind: PackageKind,
     /// The name it had before it was deleted.
     pub name: String,
     /// The name it would get, where the other is taken by now.
@@ -55,7 +55,7 @@ pub struct PreviewedPackage {
 /// and what the look says may be otherwise a moment later.
 pub async fn preview(
     db: &Db,
-    objects: &Objects,
+    objects: &ObjectStore,
     access: &DatasetAccess<CreateDeleteFiles>,
     asked: &[PackageNodeId],
 ) -> Result<Preview, database::Error> {

@@ -7,23 +7,23 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 
-use aws::Sqs;
+use aws::SqsQueue;
 
-use crate::Message;
+use crate::RestoreMessage;
 
 /// Wakes workers.
 #[derive(Debug, Clone)]
-pub enum Queue {
+pub enum WorkerQueue {
     /// Workers in this process. Those of other processes look for orders now and then.
     Local(Arc<Notify>),
     /// A function behind a queue of Amazon SQS.
-    Sqs(Sqs),
+    Sqs(SqsQueue),
 }
 
-impl Queue {
+impl WorkerQueue {
     /// Wakes a worker for the dataset that the message names, after a delay of 15 minutes at most. False: the queue did
     /// not take the message.
-    pub async fn wake(&self, message: &Message, delay: Duration) -> bool {
+    pub async fn wake(&self, message: &RestoreMessage, delay: Duration) -> bool {
         match self {
             Self::Local(notify) => {
                 notify.notify_one();

@@ -23,7 +23,7 @@ use crate::{
 use database::{self, Db};
 use packages::{
     id::{DatasetKey, PackageId},
-    package::State,
+    package::PackageState,
 };
 
 /// Why a package with a circle of parents stays in the trash.
@@ -40,18 +40,18 @@ const LEASE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What came of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outcome {
+pub struct RunOutcome {
     /// How many packages came back, folders above included.
     pub restored: usize,
     /// How many could not, and are still in the trash.
     pub failed: usize,
     /// What is left to do.
-    pub progressed: Progressed,
+    pub progressed: RunStatus,
 }
 
 /// What is left to do in a dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progressed {
+pub enum RunStatus {
     /// Nothing.
     Finished,
     /// Something, and it can be gone on with after so long.
@@ -69,13 +69,13 @@ pub async fn run(
     key: DatasetKey,
     until: Instant,
     deadline: Option<Instant>,
-) -> Result<Outcome, RestoreError> {
-    let idle = |progressed| Outcome { restored: 0, failed: 0, progressed };
+) -> Result<RunOutcome, RestoreError> {
+    let idle = |progressed| RunOutcome { restored: 0, failed: 0, progressed };
     match wait_for_lease(&restorer.db, key).await? {
         Leased::Taken(lease) => run_leased(restorer, lease, until, deadline).await,
-        Leased::Held(_) => Ok(idle(Progressed::Elsewhere)),
-        Leased::Waiting(due_in) => Ok(idle(Progressed::PutOff(due_in))),
-        Leased::Empty => Ok(idle(Progressed::Finished)),
+        Leased::Held(_) => Ok(idle(RunStatus::Elsewhere)),
+        Leased::Waiting(due_in) => Ok(idle(RunStatus::PutOff(due_in))),
+        Leased::Empty => Ok(idle(RunStatus::Finished)),
     }
 }
 
@@ -100,7 +100,7 @@ pub async fn run_leased(
     lease: Lease,
     until: Instant,
     deadline: Option<Instant>,
-) -> Result<Outcome, RestoreError> {
+) -> Result<RunOutcome, RestoreError> {
     let restored = AtomicUsize::new(0);
     let work = AssertUnwindSafe(Box::pin(work(restorer, lease, until, &restored))).catch_unwind();
     let ended = tokio::select! {
@@ -153,8 +153,8 @@ async fn keep_lease(db: &Db, lease: Lease) {
     }
 }
 
-fn count_run(outcome: &Outcome) {
-    if outcome.progressed == Progressed::Finished {
+fn count_run(outcome: &RunOutcome) {
+    if outcome.progressed == RunStatus::Finished {
         metrics::counter!("restores_total", "outcome" => "finished").increment(1);
     }
     metrics::counter!("restore_failed_packages_total").increment(outcome.failed as u64);
@@ -198,7 +198,7 @@ async fn work(
     lease: Lease,
     until: Instant,
     restored: &AtomicUsize,
-) -> Result<Outcome, RestoreError> {
+) -> Result<RunOutcome, RestoreError> {
     let (db, key, limits) = (&restorer.db, lease.key, restorer.limits);
     let mut total = Finished::default();
     loop {
@@ -213,9 +213,9 @@ async fn work(
             continue;
         }
         if release_lease(db, lease, remaining).await? {
-            let progressed = remaining.due_in.map_or(Progressed::Finished, Progressed::Continues);
+            let progressed = remaining.due_in.map_or(RunStatus::Finished, RunStatus::Continues);
             let Finished { restored, failed } = total;
-            return Ok(Outcome { restored, failed, progressed });
+            return Ok(RunOutcome { restored, failed, progressed });
         }
         // An order came in since the look, or another worker has the lease.
         if !renew_lease(db, lease).await? {
@@ -282,8 +282,8 @@ async fn claim_orders(db: &Db, key: DatasetKey) -> Result<(), database::Error> {
 
 fn refusal(order: ClaimedOrder) -> Option<&'static str> {
     match order.state {
-        State::Deleted => Some(DELETED_AGAIN),
-        State::Deleting => Some(BEING_DELETED),
+        PackageState::Deleted => Some(DELETED_AGAIN),
+        PackageState::Deleting => Some(BEING_DELETED),
         _ if !order.has_top => Some(CIRCLE),
         _ => None,
     }

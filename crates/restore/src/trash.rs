@@ -7,21 +7,23 @@ use std::{
 
 use time::OffsetDateTime;
 
-use crate::db::trash::{MAX_SOURCES, Piece, SourceFile, TrashRow, find_trash, find_trash_in, list_sources};
+use crate::db::trash::{
+    MAX_SOURCES, PageRequest, SourceFile, TrashRow, find_trash, find_trash_in, list_sources,
+};
 use database::{self, Db};
 use packages::{
     access::{DatasetAccess, ViewFiles},
     id::{PackageId, PackageNodeId},
     name,
 };
-use storage::{Objects, Outlook};
+use storage::{ObjectStore, Recoverability};
 
 /// How long S3 is asked for one page. What it has not said by then is not known.
 const OUTLOOK_LIMIT: Duration = Duration::from_secs(10);
 
 /// A package in the trash.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trashed {
+pub struct TrashedPackage {
     /// Primary key.
     pub package: PackageId,
     /// Public id.
@@ -65,7 +67,7 @@ pub enum TrashState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrashPage {
     /// In the order of their names in the trash.
-    pub items: Vec<Trashed>,
+    pub items: Vec<TrashedPackage>,
     /// The name after which the next page begins; `None`: this was the last one.
     pub next: Option<String>,
 }
@@ -85,7 +87,7 @@ pub async fn list_trash(
     db: &Db,
     access: &DatasetAccess<ViewFiles>,
     folder: Option<&PackageNodeId>,
-    piece: Piece<'_>,
+    piece: PageRequest<'_>,
 ) -> Result<Option<TrashPage>, database::Error> {
     let rows = match folder {
         None => find_trash(db, access, piece).await?,
@@ -97,9 +99,9 @@ pub async fn list_trash(
 /// What can be had back of each file of a page. One statement, and one request for each source file and each bucket.
 pub async fn find_recoveries(
     db: &Db,
-    objects: &Objects,
+    objects: &ObjectStore,
     access: &DatasetAccess<ViewFiles>,
-    items: &[Trashed],
+    items: &[TrashedPackage],
 ) -> Result<HashMap<PackageId, Recovery>, database::Error> {
     let files: Vec<PackageId> =
         items.iter().filter(|item| item.size.is_some()).map(|item| item.package).collect();
@@ -118,7 +120,7 @@ fn place(source: &SourceFile) -> (&str, &str) {
 }
 
 /// What becomes of a package by what becomes of its source files.
-fn recovery(files: &[Outlook]) -> Recovery {
+fn recovery(files: &[Recoverability]) -> Recovery {
     let is_known =
         !files.is_empty() && files.len() <= MAX_SOURCES && files.iter().all(|file| file.is_there.is_some());
     let is_lost = files.iter().any(|file| file.is_there == Some(false));
@@ -127,7 +129,7 @@ fn recovery(files: &[Outlook]) -> Recovery {
     Recovery { is_recoverable, until }
 }
 
-fn trashed(row: TrashRow) -> Trashed {
+fn trashed(row: TrashRow) -> TrashedPackage {
     let is_folder = row.kind == "Collection";
     let state = match row.state.as_str() {
         _ if row.is_claimed => TrashState::Restoring,
@@ -136,7 +138,7 @@ fn trashed(row: TrashRow) -> Trashed {
         _ => TrashState::Deleted,
     };
     let has_bytes = is_folder || row.sources == 0 || row.stored > 0;
-    Trashed {
+    TrashedPackage {
         package: row.id,
         name: name::original(&row.name, &row.node_id).to_owned(),
         size: (!is_folder).then_some(row.size),
@@ -163,14 +165,14 @@ fn original(id: Option<&str>, name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn outlook(is_there: Option<bool>, until: Option<i64>) -> Outlook {
-        Outlook { is_there, until: until.map(|at| OffsetDateTime::from_unix_timestamp(at).unwrap()) }
+    fn outlook(is_there: Option<bool>, until: Option<i64>) -> Recoverability {
+        Recoverability { is_there, until: until.map(|at| OffsetDateTime::from_unix_timestamp(at).unwrap()) }
     }
 
     #[test]
     fn a_package_is_recoverable_if_all_its_files_are() {
         let there = outlook(Some(true), Some(7));
-        let known = |files: &[Outlook]| {
+        let known = |files: &[Recoverability]| {
             let recovery = recovery(files);
             (recovery.is_recoverable, recovery.until.map(OffsetDateTime::unix_timestamp))
         };

@@ -1,7 +1,7 @@
 //! Who asks: the bearer token of a private route becomes claims on the dataset that the request names.
 
 use api::Problem;
-use authorize::{Authorizer, Denied, Unidentified, bearer};
+use authorize::{AuthenticationError, AuthorizeError, Authorizer, bearer};
 use axum::{
     extract::{Request, State},
     http::{header::AUTHORIZATION, request::Parts},
@@ -36,12 +36,12 @@ pub async fn authenticate(State(authorizer): State<Authorizer>, request: Request
 
 async fn claims(authorizer: &Authorizer, token: &str, parts: &mut Parts) -> Result<Claims, Problem> {
     let identity = authorizer.identify(token).await.map_err(|unidentified| match unidentified {
-        Unidentified::Invalid(why) => Problem::unauthorized(why.to_string()),
-        Unidentified::Unavailable(why) => Problem::unavailable(why.to_string()),
+        AuthenticationError::Invalid(why) => Problem::unauthorized(why.to_string()),
+        AuthenticationError::Unavailable(why) => Problem::unavailable(why.to_string()),
     })?;
     let dataset = api::dataset_id(parts)?;
     authorizer.authorize(&identity, &dataset).await.map_err(|denied| match denied {
-        Denied::NoAccess => Problem::forbidden(denied.to_string()),
-        Denied::Db(error) => error.into(),
+        AuthorizeError::NoAccess => Problem::forbidden(denied.to_string()),
+        AuthorizeError::Db(error) => error.into(),
     })
 }

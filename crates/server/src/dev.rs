@@ -7,13 +7,13 @@ use authorize::Authorizer;
 use aws::Clock;
 use axum::{Json, Router, middleware::from_fn_with_state, routing::get};
 use hosting::config;
-use hosting::{Builder, Unusable};
+use hosting::{HostBuilder, StartupError};
 use local::{
     demo::{self, Demo},
     stack::{Ports, REGION, STORAGE_BUCKET, Stack, VIEWER_ASSETS_BUCKET},
     state::StateDir,
 };
-use restore::{Restorer, changelog::Changelog, queue::Queue};
+use restore::{Restorer, changelog::Changelog, queue::WorkerQueue};
 use signing::s3::Bucket;
 use tokio::{net::TcpListener, sync::Notify};
 
@@ -101,10 +101,11 @@ async fn service(
     let demo = demo::ensure(state, stack.connect().await?, &stack.store).await?;
     let file = stack_file(&demo, stack, listener.local_addr()?)?;
     let variables = environment::variables(stack, state.path(), listener.local_addr()?)?;
-    let config = config::Server::read(&|name| variables.get(name).cloned()).map_err(io::Error::other)?;
-    let builder = Builder::from_environment(config.service.platform.clone()).map_err(io::Error::other)?;
+    let config =
+        config::ServerConfig::read(&|name| variables.get(name).cloned()).map_err(io::Error::other)?;
+    let builder = HostBuilder::from_environment(config.service.platform.clone()).map_err(io::Error::other)?;
     let wake = Arc::new(Notify::new());
-    let queue = Queue::Local(Arc::clone(&wake));
+    let queue = WorkerQueue::Local(Arc::clone(&wake));
     let app =
         app(&config, &builder, queue, &options.proxy_allowed_buckets).await.map_err(io::Error::other)?;
     let restore = config.restore.ok_or_else(|| io::Error::other("restore is not configured"))?;
@@ -129,14 +130,14 @@ async fn service(
 
 /// The same service as everywhere, on the stack's own places.
 async fn app(
-    config: &config::Server,
-    builder: &Builder,
-    queue: Queue,
+    config: &config::ServerConfig,
+    builder: &HostBuilder,
+    queue: WorkerQueue,
     proxy: &[String],
-) -> Result<App, Unusable> {
+) -> Result<App, StartupError> {
     let (db, (cdn, _)) = (builder.db().await?, builder.cdn(&config.service.cdn).await?);
     let app = builder.app(config.service.clone(), db, cdn, queue)?;
-    let bucket = |name: &String| Bucket::new(name.trim()).map_err(Unusable::new);
+    let bucket = |name: &String| Bucket::new(name.trim()).map_err(StartupError::new);
     let named = proxy.iter().filter(|name| !name.trim().is_empty());
     let buckets = named.map(bucket).collect::<Result<_, _>>()?;
     let endpoint = config.service.platform.endpoints.s3.clone();
@@ -144,7 +145,11 @@ async fn app(
 }
 
 /// The worker's part, which tells a file what it would tell a queue.
-fn restorer(config: config::Restore, builder: &Builder, state: &StateDir) -> Result<Restorer, Unusable> {
+fn restorer(
+    config: config::RestoreConfig,
+    builder: &HostBuilder,
+    state: &StateDir,
+) -> Result<Restorer, StartupError> {
     let changelog = Changelog::file(state.path().join("changelog.jsonl"));
     Ok(Restorer { changelog, ..builder.server_restorer(config)? })
 }

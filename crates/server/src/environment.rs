@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, io, net::SocketAddr, path::Path};
 
-use authorize::Bearers;
+use authorize::TokenSubject;
 use local::{
     postgres,
     stack::{KEY_PAIR_ID, REGION, SIGNING_KEY, Stack, VIEWER_ASSETS_BUCKET},
@@ -26,7 +26,7 @@ pub(crate) fn file(variables: &Variables) -> String {
 /// with.
 pub(crate) fn variables(stack: &Stack, state: &Path, api: SocketAddr) -> io::Result<Variables> {
     let database = postgres::variables(&stack.postgres.url()).map_err(io::Error::other)?;
-    let (people, api_keys) = (pool(Bearers::People), pool(Bearers::ApiKeys));
+    let (people, api_keys) = (pool(TokenSubject::People), pool(TokenSubject::ApiKeys));
     let keys = local::s3::Credentials::local();
     let none = || "none".to_owned();
     let mut variables = BTreeMap::from([

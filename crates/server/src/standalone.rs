@@ -1,6 +1,6 @@
 //! `packages-service serve`: the service on a machine or in a container of its own, configured by the environment.
 
-use signing_keys::Rotation;
+use signing_keys::KeyRotation;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use api::Cdn;
@@ -8,9 +8,9 @@ use aws::Clock;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use axum::middleware::from_fn_with_state;
-use hosting::Builder;
-use hosting::config::{self, Platform};
-use restore::queue::Queue;
+use hosting::HostBuilder;
+use hosting::config::{self, PlatformConfig};
+use restore::queue::WorkerQueue;
 use server::{authentication::authenticate, metrics, serve, worker::WorkerThread};
 use telemetry::{Format, Host, Telemetry};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
@@ -32,7 +32,7 @@ pub(crate) struct Options {
 
 /// Runs until it is told to stop.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    let config = config::Server::read(&hosting::variable).map_err(io::Error::other)?;
+    let config = config::ServerConfig::read(&hosting::variable).map_err(io::Error::other)?;
     let platform = &config.service.platform;
     let format = if options.plain_log { Format::Text } else { Format::Json };
     let telemetry = telemetry::init(telemetry::Options {
@@ -46,12 +46,17 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     runtime.block_on(run_service(options.listen, config, telemetry))
 }
 
-async fn run_service(listen: SocketAddr, config: config::Server, telemetry: Telemetry) -> io::Result<()> {
+async fn run_service(
+    listen: SocketAddr,
+    config: config::ServerConfig,
+    telemetry: Telemetry,
+) -> io::Result<()> {
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| io::Error::new(error.kind(), format!("{listen} cannot be listened on: {error}")))?;
     let platform = config.service.platform.clone();
-    let builder = Builder::new(platform.clone(), credentials(&platform).await).map_err(io::Error::other)?;
+    let builder =
+        HostBuilder::new(platform.clone(), credentials(&platform).await).map_err(io::Error::other)?;
     let db = builder.db().await.map_err(io::Error::other)?;
     let mut background = JoinSet::new();
     let (queue, workers) = queue(&builder, &config)?;
@@ -70,7 +75,7 @@ async fn run_service(listen: SocketAddr, config: config::Server, telemetry: Tele
 
 /// The role of whoever runs this: from the environment, else from where AWS's tools look (profile, web identity,
 /// container, instance).
-pub(crate) async fn credentials(platform: &Platform) -> SharedCredentialsProvider {
+pub(crate) async fn credentials(platform: &PlatformConfig) -> SharedCredentialsProvider {
     if let Some(credentials) = platform.credentials.clone() {
         return SharedCredentialsProvider::new(credentials);
     }
@@ -80,9 +85,12 @@ pub(crate) async fn credentials(platform: &Platform) -> SharedCredentialsProvide
 
 /// Workers are woken by SQS; or, where no queue is named, they are in this process, until what stands beside the queue is
 /// dropped.
-fn queue(builder: &Builder, config: &config::Server) -> io::Result<(Queue, Option<WorkerThread>)> {
+fn queue(
+    builder: &HostBuilder,
+    config: &config::ServerConfig,
+) -> io::Result<(WorkerQueue, Option<WorkerThread>)> {
     if let Some(url) = &config.service.queue {
-        return Ok((Queue::Sqs(builder.queue(url.clone()).map_err(io::Error::other)?), None));
+        return Ok((WorkerQueue::Sqs(builder.queue(url.clone()).map_err(io::Error::other)?), None));
     }
     let restore = config.restore.clone();
     let restore = restore.ok_or_else(|| io::Error::other("restore is not configured"))?;
@@ -90,11 +98,11 @@ fn queue(builder: &Builder, config: &config::Server) -> io::Result<(Queue, Optio
     let restorer = builder.server_restorer(restore).map_err(io::Error::other)?;
     let wake = Arc::new(Notify::new());
     let workers = WorkerThread::start(restorer, Arc::clone(&wake), stray_max_age)?;
-    Ok((Queue::Local(wake), Some(workers)))
+    Ok((WorkerQueue::Local(wake), Some(workers)))
 }
 
 /// Looks for another signing key now and then, for ever.
-async fn renew(cdn: Cdn, clock: Clock, rotation: Rotation) {
+async fn renew(cdn: Cdn, clock: Clock, rotation: KeyRotation) {
     loop {
         cdn.renew(&rotation, clock.now()).await;
         tokio::time::sleep(TICK).await;

@@ -3,7 +3,7 @@
 
 use signing::cloudfront::{KeyPairId, PublicKey};
 
-use crate::{SecretError, SigningKey};
+use crate::{SigningKey, SigningKeyError};
 
 /// Fingerprints of the private keys that are published with the source code: Terraform's first key, which opens nothing, and
 /// the one that versions before had in its place.
@@ -64,7 +64,7 @@ impl KeyMatch {
 impl SigningKey {
     /// The id to sign with, and how far it is known to be right. An id that the key brings counts before the environment's,
     /// which may be left from the key before.
-    pub fn identify(&self, trusted: Option<&TrustedKey>) -> Result<(KeyPairId, KeyMatch), SecretError> {
+    pub fn identify(&self, trusted: Option<&TrustedKey>) -> Result<(KeyPairId, KeyMatch), SigningKeyError> {
         let public = self.key.public_key()?;
         let is_other = |trusted: &TrustedKey| trusted.public_key.as_ref().is_some_and(|key| *key != public);
         match (&self.id, trusted) {
@@ -72,7 +72,7 @@ impl SigningKey {
                 Ok((id.clone(), KeyMatch::Mismatched))
             }
             (Some(id), _) => Ok((id.clone(), KeyMatch::Named)),
-            (None, None) => Err(SecretError::NoId),
+            (None, None) => Err(SigningKeyError::NoId),
             (None, Some(trusted)) => {
                 let found = match &trusted.public_key {
                     Some(_) if is_other(trusted) => KeyMatch::Mismatched,
@@ -140,7 +140,7 @@ mod tests {
             assert_eq!(found, expected);
             assert_eq!(found.warning().is_some(), version == Some(2));
         }
-        assert!(matches!(signing_key(None, None).identify(None), Err(SecretError::NoId)));
+        assert!(matches!(signing_key(None, None).identify(None), Err(SigningKeyError::NoId)));
     }
 
     /// If this fails, the default was changed: its fingerprint belongs into the list, and the former one stays there.

@@ -10,9 +10,9 @@ use signing::cloudfront::{KeyError, KeyPairId, PrivateKey, parameter_text};
 use zeroize::Zeroizing;
 
 pub use identity::{KeyMatch, TrustedKey, is_published};
-pub use rotation::Rotation;
+pub use rotation::KeyRotation;
 
-use aws::{self, JsonService};
+use aws::{self, JsonClient};
 
 /// What the line begins with that names a key, before its PEM block. Explanatory text may stand there (RFC 7468,
 /// section 2), and OpenSSL and CloudFront's users pass over it.
@@ -23,8 +23,8 @@ const ID_LINE: &str = "Key-Pair-Id:";
 pub enum KeySource {
     /// A parameter of AWS Systems Manager, encrypted by KMS or not.
     Ssm {
-        /// [`JsonService::ssm`], in the parameter's region.
-        service: JsonService,
+        /// [`JsonClient::ssm`], in the parameter's region.
+        service: JsonClient,
         /// The parameter's name or ARN.
         name: String,
     },
@@ -47,7 +47,7 @@ pub struct SigningKey {
 
 /// Why there is no key. Neither a variant nor a text holds anything of what was found instead.
 #[derive(Debug)]
-pub enum SecretError {
+pub enum SigningKeyError {
     /// There is no such parameter.
     NoParameter,
     /// SSM did not give it out.
@@ -62,7 +62,7 @@ pub enum SecretError {
     NoId,
 }
 
-impl fmt::Display for SecretError {
+impl fmt::Display for SigningKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoParameter => {
@@ -88,9 +88,9 @@ impl fmt::Display for SecretError {
     }
 }
 
-impl std::error::Error for SecretError {}
+impl std::error::Error for SigningKeyError {}
 
-impl From<KeyError> for SecretError {
+impl From<KeyError> for SigningKeyError {
     fn from(error: KeyError) -> Self {
         Self::Key(error)
     }
@@ -98,10 +98,10 @@ impl From<KeyError> for SecretError {
 
 impl KeySource {
     /// Fetches the key, as it is now.
-    pub async fn load(&self) -> Result<SigningKey, SecretError> {
+    pub async fn load(&self) -> Result<SigningKey, SigningKeyError> {
         let Found { text, changed_at, version } = match self {
             Self::Ssm { service, name } => parameter(service, name).await?,
-            Self::File(path) => file(path).await.map_err(SecretError::File)?,
+            Self::File(path) => file(path).await.map_err(SigningKeyError::File)?,
         };
         Ok(SigningKey { changed_at, version, ..parse(&text)? })
     }
@@ -114,15 +114,15 @@ struct Found {
     version: Option<u64>,
 }
 
-async fn parameter(service: &JsonService, name: &str) -> Result<Found, SecretError> {
+async fn parameter(service: &JsonClient, name: &str) -> Result<Found, SigningKeyError> {
     let wanted = json!({"Name": name, "WithDecryption": true});
     let answer = service.call("GetParameter", &wanted).await;
     let mut answer = answer.map_err(|error| {
-        if error.is("ParameterNotFound") { SecretError::NoParameter } else { SecretError::Ssm(error) }
+        if error.is("ParameterNotFound") { SigningKeyError::NoParameter } else { SigningKeyError::Ssm(error) }
     })?;
     let text = match answer.pointer_mut("/Parameter/Value").map(Value::take) {
         Some(Value::String(value)) => Zeroizing::new(value),
-        _ => return Err(SecretError::NoParameter),
+        _ => return Err(SigningKeyError::NoParameter),
     };
     // A number with a fraction, which is of no interest.
     let changed = answer.pointer("/Parameter/LastModifiedDate").map(ToString::to_string);
@@ -139,11 +139,11 @@ async fn file(path: &std::path::Path) -> io::Result<Found> {
 }
 
 /// Reads PEM, or a PEM file in base64, with or without an id before the key.
-fn parse(value: &str) -> Result<SigningKey, SecretError> {
+fn parse(value: &str) -> Result<SigningKey, SigningKeyError> {
     let text = parameter_text(value)?;
     let before = text.split("-----BEGIN ").next().unwrap_or_default();
     let id = before.lines().find_map(|line| line.trim().strip_prefix(ID_LINE));
-    let id = id.map(|id| KeyPairId::new(id.trim())).transpose().map_err(|_| SecretError::InvalidId)?;
+    let id = id.map(|id| KeyPairId::new(id.trim())).transpose().map_err(|_| SigningKeyError::InvalidId)?;
     Ok(SigningKey { id, key: PrivateKey::from_pem(&text)?, changed_at: None, version: None })
 }
 

@@ -10,11 +10,11 @@ use std::{
 
 use signing::cloudfront::{Hash, KeyPairId, PublicKey, Signer};
 
-use crate::{KeyMatch, KeySource, SecretError, SigningKey, TrustedKey, is_published};
+use crate::{KeyMatch, KeySource, SigningKey, SigningKeyError, TrustedKey, is_published};
 
 /// Fetches the key when the service starts and, now and then, looks whether there is another.
 #[derive(Debug)]
-pub struct Rotation {
+pub struct KeyRotation {
     source: KeySource,
     /// From the environment, for a key that does not bring its id.
     trusted: Option<TrustedKey>,
@@ -34,7 +34,7 @@ struct Current {
     found: KeyMatch,
 }
 
-impl Rotation {
+impl KeyRotation {
     /// `trusted` is what the environment names: for the key that is there at the start, and for others only where it is
     /// known that they belong to it.
     #[must_use]
@@ -44,7 +44,7 @@ impl Rotation {
 
     /// Fetches the key, without which the service cannot start. One that CloudFront may refuse is warned of and used: all
     /// else works, and a new deployment begins with such a key.
-    pub async fn load_first(&self) -> Result<Signer, SecretError> {
+    pub async fn load_first(&self) -> Result<Signer, SigningKeyError> {
         let key = self.source.load().await?;
         let (id, found) = key.identify(self.trusted.as_ref())?;
         if is_published(&key.key.public_key()?) {
@@ -86,7 +86,7 @@ impl Rotation {
         Some(signer)
     }
 
-    fn take(&self, (id, found): (KeyPairId, KeyMatch), key: SigningKey) -> Result<Signer, SecretError> {
+    fn take(&self, (id, found): (KeyPairId, KeyMatch), key: SigningKey) -> Result<Signer, SigningKeyError> {
         if let Some(warning) = found.warning() {
             tracing::warn!(key_id = %id, "{warning}");
         }
@@ -96,7 +96,7 @@ impl Rotation {
         Ok(Signer::new(id, key, self.hash))
     }
 
-    fn differs(&self, found: &SigningKey) -> Result<bool, SecretError> {
+    fn differs(&self, found: &SigningKey) -> Result<bool, SigningKeyError> {
         let public = found.key.public_key()?;
         let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let is_same = |current: &Current| {
@@ -136,9 +136,9 @@ mod tests {
         key
     }
 
-    fn rotation(path: &Path, id: Option<&str>) -> Rotation {
+    fn rotation(path: &Path, id: Option<&str>) -> KeyRotation {
         let trusted = id.map(|id| TrustedKey { id: KeyPairId::new(id).unwrap(), public_key: None });
-        Rotation::new(KeySource::File(path.to_owned()), trusted, Hash::Sha256, Duration::from_mins(5))
+        KeyRotation::new(KeySource::File(path.to_owned()), trusted, Hash::Sha256, Duration::from_mins(5))
     }
 
     #[tokio::test]
@@ -170,7 +170,7 @@ mod tests {
         let signer = rotation(&path, Some("KOLD")).load_first().await.unwrap();
         assert_eq!(signer.key_pair_id().as_str(), "KNEW");
         write(&path, None);
-        assert!(matches!(rotation(&path, None).load_first().await, Err(SecretError::NoId)));
+        assert!(matches!(rotation(&path, None).load_first().await, Err(SigningKeyError::NoId)));
     }
 
     #[tokio::test]
@@ -181,7 +181,7 @@ mod tests {
         let public_key = Some(write(&right, None).public_key().unwrap());
         let trusted = TrustedKey { id: KeyPairId::new("KENV").unwrap(), public_key };
         let source = KeySource::File(path.clone());
-        let rotation = Rotation::new(source, Some(trusted), Hash::Sha256, Duration::from_mins(5));
+        let rotation = KeyRotation::new(source, Some(trusted), Hash::Sha256, Duration::from_mins(5));
         assert_eq!(rotation.load_first().await.unwrap().key_pair_id().as_str(), "KENV");
         let found = || rotation.current.lock().unwrap().as_ref().unwrap().found;
         assert_eq!(found(), KeyMatch::Mismatched);

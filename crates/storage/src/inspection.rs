@@ -11,8 +11,8 @@ use bytes::Bytes;
 use http::{HeaderName, Request, header};
 use http_body_util::Full;
 
-use crate::{Method, Objects, outlook::noncurrent_days};
-use aws::with_causes;
+use crate::{Method, ObjectStore, outlook::noncurrent_days};
+use aws::error_chain;
 use packages::links::Location;
 use signing::s3::Region;
 
@@ -55,7 +55,7 @@ pub struct CorsAnswer {
     pub exposed_headers: Option<String>,
 }
 
-impl Objects {
+impl ObjectStore {
     /// The region of a bucket, as S3 tells it; `None` where it does not.
     pub async fn find_region(&self, bucket: &str) -> Result<Option<String>, BucketError> {
         let answer = self.client(bucket).head_bucket().bucket(bucket).send().await;
@@ -103,7 +103,7 @@ impl Objects {
 
     /// Asks what a browser asks before a page may read an object, after a redirect from the service. Needs no permission.
     pub async fn find_cors(&self, location: &Location, now: u64) -> Result<CorsAnswer, BucketError> {
-        let failed = |error: &dyn std::error::Error| BucketError::Unavailable(with_causes(error));
+        let failed = |error: &dyn std::error::Error| BucketError::Unavailable(error_chain(error));
         let link = self.presign(location, Method::Get, now).await.map_err(|error| failed(&error))?;
         let url = link.url().split('?').next().unwrap_or_default();
         let request = Request::options(url)
@@ -141,6 +141,6 @@ where
         | (None, Some(301 | 307 | 400)) => BucketError::OtherRegion(region),
         (Some(code), _) => BucketError::Unavailable(format!("S3 answered {code}")),
         (None, Some(status)) => BucketError::Unavailable(format!("S3 answered {status}")),
-        (None, None) => BucketError::Unavailable(with_causes(error)),
+        (None, None) => BucketError::Unavailable(error_chain(error)),
     }
 }

@@ -23,16 +23,16 @@ pub use signing::s3::{Bucket, Region};
 use signing::s3::{Credentials, CustomEndpoint, Endpoint, Presigner};
 
 pub use inspection::{BucketError, CorsAnswer};
-pub use outlook::Outlook;
-pub use presign::{Link, Method, PresignError};
-pub use probe::{Head, ProbeError};
+pub use outlook::Recoverability;
+pub use presign::{Method, PresignError, PresignedLink};
+pub use probe::{ObjectHead, ProbeError};
 pub use undelete::{StoredFile, UndeleteError, UndeleteErrors};
 
-use aws::{Http, credentials::Cached};
+use aws::{HttpClient, credentials::CachedCredentials};
 
 /// How to reach S3.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct StorageConfig {
     /// Another S3 than AWS's own, spoken to path-style.
     pub endpoint: Option<CustomEndpoint>,
     /// The region of buckets whose name does not tell.
@@ -43,29 +43,29 @@ pub struct Settings {
 
 /// S3, as one who may read and undelete.
 #[derive(Clone)]
-pub struct Objects {
-    settings: Arc<Settings>,
+pub struct ObjectStore {
+    settings: Arc<StorageConfig>,
     presigner: Arc<Presigner>,
-    credentials: Arc<Cached<Credentials>>,
+    credentials: Arc<CachedCredentials<Credentials>>,
     clients: Arc<Mutex<HashMap<Region, Client>>>,
     regions: Arc<[(&'static str, Region)]>,
-    http: Http,
+    http: HttpClient,
 }
 
-impl fmt::Debug for Objects {
+impl fmt::Debug for ObjectStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Objects").field("region", &self.settings.region).finish_non_exhaustive()
+        f.debug_struct("ObjectStore").field("region", &self.settings.region).finish_non_exhaustive()
     }
 }
 
-impl Objects {
+impl ObjectStore {
     /// Opens no connection yet.
     #[must_use]
-    pub fn new(settings: Settings, http: Http) -> Self {
+    pub fn new(settings: StorageConfig, http: HttpClient) -> Self {
         let endpoint = settings.endpoint.clone().map_or(Endpoint::Aws, Endpoint::Custom);
         Self {
             presigner: Arc::new(Presigner::new(endpoint)),
-            credentials: Arc::new(Cached::new(settings.credentials.clone(), presign::to_sign)),
+            credentials: Arc::new(CachedCredentials::new(settings.credentials.clone(), presign::to_sign)),
             clients: Arc::default(),
             http,
             regions: if settings.endpoint.is_none() { named_regions() } else { Arc::default() },

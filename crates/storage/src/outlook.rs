@@ -24,7 +24,7 @@ use tracing::{Instrument, info_span};
 pub(super) use crate::outlook::lifecycle::noncurrent_days;
 use crate::outlook::lifecycle::{Rule, find_rules};
 use crate::{
-    Objects,
+    ObjectStore,
     versions::{Error, decoded, sdk_error},
 };
 
@@ -39,7 +39,7 @@ const MAX_PAGES: usize = 4;
 
 /// What is known of one deleted file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Outlook {
+pub struct Recoverability {
     /// Whether a version of the object is there; `None`: not known.
     pub is_there: Option<bool>,
     /// When a rule of the bucket's lifecycle removes the newest version, as far as one does.
@@ -53,13 +53,13 @@ struct Found {
     hidden_at: Option<OffsetDateTime>,
 }
 
-impl Objects {
+impl ObjectStore {
     /// What S3 still has of these files (bucket and key), by the end of `limit`.
     pub async fn outlook<'a>(
         &self,
         files: &BTreeSet<(&'a str, &'a str)>,
         limit: Duration,
-    ) -> HashMap<(&'a str, &'a str), Outlook> {
+    ) -> HashMap<(&'a str, &'a str), Recoverability> {
         let deadline = Instant::now() + limit;
         let buckets: BTreeSet<&'a str> = files.iter().map(|(bucket, _)| *bucket).collect();
         let (mut lifecycles, mut listings) = (Vec::new(), Vec::new());
@@ -93,11 +93,11 @@ async fn until<T>(deadline: Instant, stream: impl Stream<Item = T>) -> Vec<T> {
     all
 }
 
-fn outlook(found: Option<Found>, key: &str, rules: &[Rule]) -> Outlook {
-    let Some(found) = found else { return Outlook { is_there: Some(false), until: None } };
+fn outlook(found: Option<Found>, key: &str, rules: &[Rule]) -> Recoverability {
+    let Some(found) = found else { return Recoverability { is_there: Some(false), until: None } };
     let days = rules.iter().filter(|rule| rule.matches(key, found.size)).map(|rule| rule.days).min();
     let until = found.hidden_at.zip(days).and_then(|(at, days)| at.checked_add(time::Duration::days(days)));
-    Outlook { is_there: Some(true), until }
+    Recoverability { is_there: Some(true), until }
 }
 
 /// A bucket's rules; none where they cannot be read.

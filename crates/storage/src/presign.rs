@@ -6,7 +6,7 @@ pub use signing::s3::Method;
 use signing::s3::{Credentials, PresignRequest};
 use tracing::info_span;
 
-use crate::Objects;
+use crate::ObjectStore;
 use aws::credentials::expires_at;
 use packages::links::Location;
 
@@ -15,12 +15,12 @@ const LIFE: u32 = 3600;
 
 /// A presigned URL: whoever has it may do what it says. It is never logged; `Debug` shows only when it ends.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Link {
+pub struct PresignedLink {
     url: String,
     expires_at: u64,
 }
 
-impl Link {
+impl PresignedLink {
     /// The URL.
     #[must_use]
     pub fn url(&self) -> &str {
@@ -34,9 +34,9 @@ impl Link {
     }
 }
 
-impl fmt::Debug for Link {
+impl fmt::Debug for PresignedLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("expires_at", &self.expires_at).finish_non_exhaustive()
+        f.debug_struct("PresignedLink").field("expires_at", &self.expires_at).finish_non_exhaustive()
     }
 }
 
@@ -60,9 +60,14 @@ impl fmt::Display for PresignError {
 
 impl std::error::Error for PresignError {}
 
-impl Objects {
+impl ObjectStore {
     /// Presigns one method on one object, from `now` (seconds since the Unix epoch) for an hour.
-    pub async fn presign(&self, location: &Location, method: Method, now: u64) -> Result<Link, PresignError> {
+    pub async fn presign(
+        &self,
+        location: &Location,
+        method: Method,
+        now: u64,
+    ) -> Result<PresignedLink, PresignError> {
         let credentials = self.credentials.get(now).await.map_err(PresignError::Credentials)?;
         let expires_at = credentials.link_expiry(now, LIFE);
         let version = location.version.as_deref().map(|version| [("versionId", version)]);
@@ -77,7 +82,7 @@ impl Objects {
         let url = info_span!(target: "trace", "sign", operation = "presign")
             .in_scope(|| self.presigner.presign(&request, &credentials, now))
             .map_err(PresignError::Location)?;
-        Ok(Link { url, expires_at })
+        Ok(PresignedLink { url, expires_at })
     }
 }
 

@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use http_body_util::Full;
 use tracing::{Instrument, info_span};
 
-use crate::{Method, Objects};
-use aws::with_causes;
+use crate::{Method, ObjectStore};
+use aws::error_chain;
 use packages::links::Location;
 
 /// How long S3 may take to answer.
@@ -16,14 +16,14 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An object's metadata, as S3 gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
+pub struct ObjectHead {
     /// Bytes in the whole object.
     pub length: u64,
-    /// `ETag`, `Last-Modified`, `Content-Type` and so on, those that S3 sent of [`Head::HEADERS`].
+    /// `ETag`, `Last-Modified`, `Content-Type` and so on, those that S3 sent of [`ObjectHead::HEADERS`].
     pub headers: HeaderMap,
 }
 
-impl Head {
+impl ObjectHead {
     /// What a reader of the object may know: all that a plain `HEAD` at S3 would have told about its content.
     pub const HEADERS: [HeaderName; 7] = [
         header::CACHE_CONTROL,
@@ -54,9 +54,9 @@ pub enum ProbeError {
     TimedOut,
 }
 
-impl Objects {
+impl ObjectStore {
     /// The metadata of an object that the service may read.
-    pub async fn head(&self, location: &Location, now: u64) -> Result<Head, ProbeError> {
+    pub async fn head(&self, location: &Location, now: u64) -> Result<ObjectHead, ProbeError> {
         let link = self
             .presign(location, Method::Head, now)
             .await
@@ -64,7 +64,7 @@ impl Objects {
         let (status, headers) = self.send(http::Method::HEAD, link.url(), None).await?;
         match status {
             StatusCode::OK => {
-                length(headers.get(header::CONTENT_LENGTH)).map(|length| Head::new(length, &headers))
+                length(headers.get(header::CONTENT_LENGTH)).map(|length| ObjectHead::new(length, &headers))
             }
             status => Err(refused(status)),
         }
@@ -72,16 +72,16 @@ impl Objects {
 
     /// The metadata of the object that somebody's own link leads to. A link is signed for `GET`, so this gets one byte
     /// and reads the length of the whole from `Content-Range` (RFC 9110, section 14.4).
-    pub async fn head_by_link(&self, url: &str) -> Result<Head, ProbeError> {
+    pub async fn head_by_link(&self, url: &str) -> Result<ObjectHead, ProbeError> {
         let range = HeaderValue::from_static("bytes=0-0");
         let (status, headers) = self.send(http::Method::GET, url, Some(range)).await?;
         match status {
-            StatusCode::PARTIAL_CONTENT => total(&headers).map(|length| Head::new(length, &headers)),
+            StatusCode::PARTIAL_CONTENT => total(&headers).map(|length| ObjectHead::new(length, &headers)),
             StatusCode::OK => {
-                length(headers.get(header::CONTENT_LENGTH)).map(|length| Head::new(length, &headers))
+                length(headers.get(header::CONTENT_LENGTH)).map(|length| ObjectHead::new(length, &headers))
             }
             // An empty object has no first byte. S3 says nothing else about it then.
-            StatusCode::RANGE_NOT_SATISFIABLE => Ok(Head { length: 0, headers: HeaderMap::new() }),
+            StatusCode::RANGE_NOT_SATISFIABLE => Ok(ObjectHead { length: 0, headers: HeaderMap::new() }),
             status => Err(refused(status)),
         }
     }
@@ -97,7 +97,7 @@ impl Objects {
             request = request.header(header::RANGE, range);
         }
         // The errors of this client name hosts, never paths or queries.
-        let failed = |error: &dyn std::error::Error| ProbeError::Unavailable(with_causes(error));
+        let failed = |error: &dyn std::error::Error| ProbeError::Unavailable(error_chain(error));
         let request = request.body(Full::<Bytes>::default()).map_err(|error| failed(&error))?;
         let span = info_span!(target: "trace", "s3", operation = "HeadObject");
         let answer = tokio::time::timeout(TIMEOUT, self.http.send_again(request).instrument(span));
@@ -152,7 +152,7 @@ mod tests {
             (header::SERVER, HeaderValue::from_static("AmazonS3")),
             (header::CONTENT_RANGE, HeaderValue::from_static("bytes 0-0/3")),
         ]);
-        let head = Head::new(3, &all);
+        let head = ObjectHead::new(3, &all);
         assert_eq!(head.headers.len(), 1);
         assert_eq!(head.headers[header::ETAG], "\"e\"");
     }

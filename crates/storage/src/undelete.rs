@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    Objects, markers,
+    ObjectStore, markers,
     versions::{self, Top},
 };
 use aws::backoff;
@@ -80,7 +80,7 @@ fn add_error(errors: &mut UndeleteErrors, file: &StoredFile, reason: &versions::
     }
 }
 
-impl Objects {
+impl ObjectStore {
     /// Makes the files visible again that a delete marker hides. What fails, fails for its package and for no other; of a
     /// package that has a reason against it before anything was removed, nothing is undeleted. Safe to repeat.
     pub async fn undelete(&self, files: &[StoredFile]) -> UndeleteErrors {

@@ -14,7 +14,7 @@ use aws_sdk_s3::{
 use futures_util::{StreamExt, stream};
 use tracing::{Instrument, info_span};
 
-use aws::with_causes;
+use aws::error_chain;
 
 /// Where a page of a thousand entries has fewer of our keys than this, each key is asked for by itself.
 const DENSE: usize = 16;
@@ -91,7 +91,7 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     // Not the request, which holds what must not be logged.
-    tracing::warn!(doing, code = error.code(), error = with_causes(error), "S3 did not do what it was asked");
+    tracing::warn!(doing, code = error.code(), error = error_chain(error), "S3 did not do what it was asked");
     if error.code().is_some() {
         return Error::from_code(doing, error.code());
     }

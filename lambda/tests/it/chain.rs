@@ -1,6 +1,6 @@
 //! One restore from its order to its end, over the protocols of AWS, by functions that may do what Terraform lets them.
 
-use aws::Sqs;
+use aws::SqsQueue;
 use local::{
     aws::{Account, Resources},
     workspace::Package,
@@ -23,9 +23,9 @@ struct Place {
     stand: Stand,
     id: String,
     /// Shows a message once in an hour and a half, and the next time to the dead letters.
-    orders: Sqs,
-    dead: Sqs,
-    jobs: Sqs,
+    orders: SqsQueue,
+    dead: SqsQueue,
+    jobs: SqsQueue,
     bucket: String,
 }
 

@@ -1,19 +1,19 @@
 //! Another signing key, while the service runs.
 
-use signing_keys::{KeySource, Rotation};
+use signing_keys::{KeyRotation, KeySource};
 use std::{
     fs,
     path::Path,
     time::{Duration, Instant},
 };
 
-use aws::{Clock, Http, JsonService, Settings};
+use aws::{ClientConfig, Clock, HttpClient, JsonClient};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use hosting::Builder;
+use hosting::HostBuilder;
 use hosting::config::{self, Host};
 use lambda::service::Service;
 use lambda_runtime::{Context, LambdaEvent};
-use restore::queue::Queue;
+use restore::queue::WorkerQueue;
 use serde_json::{Value, json};
 use signing::cloudfront::{Hash, PrivateKey};
 use signing::s3::Region;
@@ -29,14 +29,15 @@ fn write_key(path: &Path, id: &str) {
 /// The service, which looks for another key at every request but the first.
 async fn service(stand: &mut Stand, source: KeySource) -> Service {
     stand.variables.insert("AWS_REGION", "us-east-1".to_owned());
-    let config = config::Service::read(Host::Lambda, &|name| stand.variables.get(name).cloned()).unwrap();
-    let builder = Builder::from_environment(config.platform.clone()).unwrap();
-    let queue = Queue::Sqs(builder.queue(config.queue.clone().unwrap()).unwrap());
+    let config =
+        config::ServiceConfig::read(Host::Lambda, &|name| stand.variables.get(name).cloned()).unwrap();
+    let builder = HostBuilder::from_environment(config.platform.clone()).unwrap();
+    let queue = WorkerQueue::Sqs(builder.queue(config.queue.clone().unwrap()).unwrap());
     let db = builder.db().await.unwrap();
     let (cdn, _) = builder.cdn(&config.cdn).await.unwrap();
     Service::new(
         builder.app(config, db, cdn, queue).unwrap(),
-        Rotation::new(source, None, Hash::Sha256, Duration::ZERO),
+        KeyRotation::new(source, None, Hash::Sha256, Duration::ZERO),
     )
 }
 
@@ -72,13 +73,13 @@ async fn a_look_at_the_key_keeps_a_request_waiting_only_briefly() {
     let mut stand = Stand::start().await;
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let keys = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
-    let settings = Settings {
+    let settings = ClientConfig {
         region: Region::new("us-east-1").unwrap(),
         credentials: SharedCredentialsProvider::new(keys),
         endpoint: Some(format!("http://{}", silent.local_addr().unwrap())),
         clock: Clock::System,
     };
-    let ssm = JsonService::ssm(&settings, Http::new().unwrap()).unwrap();
+    let ssm = JsonClient::ssm(&settings, HttpClient::new().unwrap()).unwrap();
     let source = KeySource::Ssm { service: ssm, name: "key".to_owned() };
     let service = Box::pin(service(&mut stand, source)).await;
     link(&stand, &service).await;

@@ -1,6 +1,6 @@
 //! Which problem an error of the domain is.
 
-use packages::{access::Refusal, asset::InvalidAssetPath, links::NoLink};
+use packages::{access::AccessError, asset::InvalidAssetPath, links::LinkError};
 use signing::{cloudfront::SignError, s3::InvalidPresignedUrl};
 use storage::PresignError;
 
@@ -19,12 +19,12 @@ impl From<database::Error> for Problem {
     }
 }
 
-impl From<NoLink> for Problem {
-    fn from(error: NoLink) -> Self {
+impl From<LinkError> for Problem {
+    fn from(error: LinkError) -> Self {
         let kind = match error {
-            NoLink::NoPackage | NoLink::NotLive | NoLink::NoFile => Kind::NoSuchPackage,
-            NoLink::Unsafe => Kind::UnsafeFile,
-            NoLink::Db(error) => return error.into(),
+            LinkError::NoPackage | LinkError::NotLive | LinkError::NoFile => Kind::NoSuchPackage,
+            LinkError::Unsafe => Kind::UnsafeFile,
+            LinkError::Db(error) => return error.into(),
         };
         Self::new(kind, error.to_string())
     }
@@ -51,8 +51,8 @@ impl From<InvalidAssetPath> for Problem {
     }
 }
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
+impl From<AccessError> for Problem {
+    fn from(refusal: AccessError) -> Self {
         Self::forbidden(refusal.to_string())
     }
 }

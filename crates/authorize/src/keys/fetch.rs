@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws::{Http, with_causes};
+use aws::{HttpClient, error_chain};
 use bytes::Bytes;
 use http::{
     Request, StatusCode,
@@ -19,20 +19,20 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_BODY: usize = 64 * 1024;
 
 /// Fetches a key set. The error is a text for the log.
-pub(super) async fn fetch(http: &Http, url: &str) -> Result<KeySet, String> {
+pub(super) async fn fetch(http: &HttpClient, url: &str) -> Result<KeySet, String> {
     let body = tokio::time::timeout(TIMEOUT, body(http, url)).await;
     let body = body.map_err(|_| format!("no answer within {} s", TIMEOUT.as_secs()))??;
     KeySet::parse(&body).map_err(|error| error.to_string())
 }
 
-async fn body(http: &Http, url: &str) -> Result<Bytes, String> {
+async fn body(http: &HttpClient, url: &str) -> Result<Bytes, String> {
     // The next request is an hour away, and in Lambda a kept connection would silently die before it.
     let request = Request::get(url).header(ACCEPT, "application/json").header(CONNECTION, "close");
-    let request = request.body(Full::default()).map_err(|error| with_causes(&error))?;
-    let response = http.send(request).await.map_err(|error| with_causes(&error))?;
+    let request = request.body(Full::default()).map_err(|error| error_chain(&error))?;
+    let response = http.send(request).await.map_err(|error| error_chain(&error))?;
     if response.status() != StatusCode::OK {
         return Err(format!("the answer was {}", response.status()));
     }
     let body = Limited::new(response.into_body(), MAX_BODY).collect().await;
-    body.map(Collected::to_bytes).map_err(|error| with_causes(&*error))
+    body.map(Collected::to_bytes).map_err(|error| error_chain(&*error))
 }

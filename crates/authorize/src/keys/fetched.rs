@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use aws::Http;
+use aws::HttpClient;
 use jsonwebtoken::DecodingKey;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::Instrument as _;
@@ -24,7 +24,7 @@ const PAUSE_WITHOUT_KEYS: u64 = 5;
 pub(super) struct Fetched {
     pool: String,
     url: String,
-    http: Http,
+    http: HttpClient,
     state: RwLock<State>,
     /// Held by the one who fetches, so that the others can wait for the same answer.
     flight: Arc<Mutex<()>>,
@@ -60,7 +60,7 @@ fn age(then: u64, now: u64) -> u64 {
 }
 
 impl Fetched {
-    pub(super) fn new(pool: &str, url: String, http: Http) -> Self {
+    pub(super) fn new(pool: &str, url: String, http: HttpClient) -> Self {
         let failure = Some(KeysUnavailable(format!("{pool}: not fetched yet")));
         let state = RwLock::new(State { keys: None, fetched: 0, asked: None, failure });
         Self { pool: pool.to_owned(), url, http, state, flight: Arc::default() }

@@ -20,7 +20,7 @@ pub struct KeySet(HashMap<String, DecodingKey>);
 
 /// Why a document is no key set that we can use. It repeats nothing of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnusableKeySet {
+pub enum InvalidKeySet {
     /// Not a JWK set.
     Malformed,
     /// More keys than any pool has.
@@ -29,7 +29,7 @@ pub enum UnusableKeySet {
     Empty,
 }
 
-impl fmt::Display for UnusableKeySet {
+impl fmt::Display for InvalidKeySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Malformed => "the document is no JWK set",
@@ -39,7 +39,7 @@ impl fmt::Display for UnusableKeySet {
     }
 }
 
-impl std::error::Error for UnusableKeySet {}
+impl std::error::Error for InvalidKeySet {}
 
 impl fmt::Debug for KeySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,13 +66,13 @@ struct RsaKey {
 impl KeySet {
     /// Reads a set as `/.well-known/jwks.json` gives it. Keys of another kind are left out, as RFC 7517, section 5, asks
     /// for; a set in which none is left is unusable.
-    pub fn parse(json: &[u8]) -> Result<Self, UnusableKeySet> {
-        let document: Document = serde_json::from_slice(json).map_err(|_| UnusableKeySet::Malformed)?;
+    pub fn parse(json: &[u8]) -> Result<Self, InvalidKeySet> {
+        let document: Document = serde_json::from_slice(json).map_err(|_| InvalidKeySet::Malformed)?;
         if document.keys.len() > MAX_KEYS {
-            return Err(UnusableKeySet::TooMany);
+            return Err(InvalidKeySet::TooMany);
         }
         let keys: HashMap<_, _> = document.keys.into_iter().filter_map(usable).collect();
-        if keys.is_empty() { Err(UnusableKeySet::Empty) } else { Ok(Self(keys)) }
+        if keys.is_empty() { Err(InvalidKeySet::Empty) } else { Ok(Self(keys)) }
     }
 
     /// How many keys there are: never none.
@@ -119,7 +119,7 @@ mod tests {
         json!({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": id, "n": modulus(2048), "e": "AQAB"})
     }
 
-    fn parse(document: &Value) -> Result<KeySet, UnusableKeySet> {
+    fn parse(document: &Value) -> Result<KeySet, InvalidKeySet> {
         KeySet::parse(document.to_string().as_bytes())
     }
 
@@ -149,7 +149,7 @@ mod tests {
             json!("a key"),
             json!(null),
         ] {
-            assert_eq!(parse(&json!({"keys": [odd]})).unwrap_err(), UnusableKeySet::Empty, "{odd}");
+            assert_eq!(parse(&json!({"keys": [odd]})).unwrap_err(), InvalidKeySet::Empty, "{odd}");
             let set = parse(&json!({"keys": [odd, key("good")]})).unwrap();
             assert!(set.get("good").is_some() && set.get("odd").is_none(), "{odd}");
         }
@@ -161,12 +161,12 @@ mod tests {
     #[test]
     fn documents_that_are_no_key_set_are_refused() {
         for text in ["", "{", "[]", "null", "{}", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#, "<html>"] {
-            assert_eq!(KeySet::parse(text.as_bytes()).unwrap_err(), UnusableKeySet::Malformed, "{text}");
+            assert_eq!(KeySet::parse(text.as_bytes()).unwrap_err(), InvalidKeySet::Malformed, "{text}");
         }
         let many: Vec<Value> = (0..=MAX_KEYS).map(|n| key(&n.to_string())).collect();
         assert!(parse(&json!({"keys": many[1..]})).is_ok());
-        assert_eq!(parse(&json!({ "keys": many })).unwrap_err(), UnusableKeySet::TooMany);
-        assert_eq!(parse(&json!({"keys": []})).unwrap_err(), UnusableKeySet::Empty);
+        assert_eq!(parse(&json!({ "keys": many })).unwrap_err(), InvalidKeySet::TooMany);
+        assert_eq!(parse(&json!({"keys": []})).unwrap_err(), InvalidKeySet::Empty);
     }
 
     proptest::proptest! {

@@ -35,20 +35,23 @@ fn keys() -> &'static [(EncodingKey, Jwk); 2] {
 /// People's tokens are signed by key `one`, API keys' by key `two`.
 fn verifier() -> Verifier {
     let pool = |name: &str, bearers, key: &Jwk| {
-        let pool = Pool { issuer: format!("https://idp/{name}"), client_id: name.into(), bearers };
+        let pool = TokenIssuer { issuer: format!("https://idp/{name}"), client_id: name.into(), bearers };
         let keys = serde_json::to_vec(&JwkSet { keys: vec![key.clone()] }).unwrap();
-        (pool, Keys::fixed(KeySet::parse(&keys).unwrap()))
+        (pool, KeyCache::fixed(KeySet::parse(&keys).unwrap()))
     };
     let [one, two] = keys();
-    Verifier::new(vec![pool("people", Bearers::People, &one.1), pool("keys", Bearers::ApiKeys, &two.1)])
+    Verifier::new(vec![
+        pool("people", TokenSubject::People, &one.1),
+        pool("keys", TokenSubject::ApiKeys, &two.1),
+    ])
 }
 
 /// Asks a verifier with fixed keys, which never waits.
 fn verify(token: &str) -> Result<Identity, InvalidToken> {
     let answer = verifier().verify(token, NOW).now_or_never().expect("it waited");
     answer.map_err(|why| match why {
-        Unidentified::Invalid(why) => why,
-        Unidentified::Unavailable(why) => panic!("{why}"),
+        AuthenticationError::Invalid(why) => why,
+        AuthenticationError::Unavailable(why) => panic!("{why}"),
     })
 }
 

@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use authorize::UserPool;
-use authorize::{Bearers, Pool, Verifier, keys::Keys};
-use aws::Http;
+use authorize::{TokenIssuer, TokenSubject, Verifier, keys::KeyCache};
+use aws::HttpClient;
 use jsonwebtoken::{
     Algorithm, EncodingKey, Header, encode,
     jwk::{Jwk, JwkSet, PublicKeyUse},
@@ -43,15 +43,15 @@ pub(crate) fn published(numbers: &[usize]) -> Reply {
 }
 
 /// A pool whose client has the pool's name.
-pub(crate) fn pool(name: &str, bearers: Bearers) -> Pool {
+pub(crate) fn pool(name: &str, bearers: TokenSubject) -> TokenIssuer {
     let ids = UserPool::new(&format!("us-east-1_{name}"), name).unwrap();
-    Pool::cognito(&Region::new("us-east-1").unwrap(), &ids, bearers)
+    TokenIssuer::cognito(&Region::new("us-east-1").unwrap(), &ids, bearers)
 }
 
 /// Believes the pool `people` by the keys that a server publishes.
 pub(crate) fn verifier(server: &Server) -> Verifier {
-    let pool = pool("people", Bearers::People);
-    let keys = Keys::fetched(&pool, Some(&server.url()), Http::new().unwrap());
+    let pool = pool("people", TokenSubject::People);
+    let keys = KeyCache::fetched(&pool, Some(&server.url()), HttpClient::new().unwrap());
     Verifier::new(vec![(pool, keys)])
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use authorize::{Bearers, InvalidToken, Unidentified, Verifier, keys::Keys};
-use aws::Http;
+use authorize::{AuthenticationError, InvalidToken, TokenSubject, Verifier, keys::KeyCache};
+use aws::HttpClient;
 use futures_util::{FutureExt as _, future::join_all};
 
 use crate::{
@@ -13,15 +13,16 @@ use crate::{
 
 const HOUR: u64 = 3600;
 
-async fn verdict(verifier: &Verifier, token: &str, now: u64) -> Result<(), Unidentified> {
+async fn verdict(verifier: &Verifier, token: &str, now: u64) -> Result<(), AuthenticationError> {
     verifier.verify(token, now).await.map(drop)
 }
 
-fn is_unavailable<T>(verdict: &Result<T, Unidentified>) -> bool {
-    matches!(verdict, Err(Unidentified::Unavailable(_)))
+fn is_unavailable<T>(verdict: &Result<T, AuthenticationError>) -> bool {
+    matches!(verdict, Err(AuthenticationError::Unavailable(_)))
 }
 
-const UNKNOWN_KEY: Result<(), Unidentified> = Err(Unidentified::Invalid(InvalidToken::Signature));
+const UNKNOWN_KEY: Result<(), AuthenticationError> =
+    Err(AuthenticationError::Invalid(InvalidToken::Signature));
 
 #[tokio::test]
 async fn many_tokens_at_a_cold_start_are_one_fetch() {
@@ -69,7 +70,7 @@ async fn tokens_that_need_no_key_to_be_refused_cause_no_fetch() {
         ("nonsense".to_owned(), NOW),
         (token_naming("people", 0, &"x".repeat(9000)), NOW),
     ] {
-        assert!(matches!(verdict(&verifier, &token, now).await, Err(Unidentified::Invalid(_))));
+        assert!(matches!(verdict(&verifier, &token, now).await, Err(AuthenticationError::Invalid(_))));
     }
     assert_eq!(server.count(), 0);
 }
@@ -190,8 +191,8 @@ async fn nobody_listening_is_unavailable() {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let people = pool("people", Bearers::People);
-    let keys = Keys::fetched(&people, Some(&url), Http::new().unwrap());
+    let people = pool("people", TokenSubject::People);
+    let keys = KeyCache::fetched(&people, Some(&url), HttpClient::new().unwrap());
     let verdict = verdict(&Verifier::new(vec![(people, keys)]), &token(0), NOW).await;
     assert!(is_unavailable(&verdict));
     assert!(verdict.unwrap_err().to_string().contains("us-east-1_people"));
@@ -218,11 +219,11 @@ async fn two_pools_keep_their_keys_apart() {
     let (first, second) = (Server::start(published(&[0])).await, Server::start(published(&[1])).await);
     let keys_of = |name, bearers, server: &Server| {
         let pool = pool(name, bearers);
-        let keys = Keys::fetched(&pool, Some(&server.url()), Http::new().unwrap());
+        let keys = KeyCache::fetched(&pool, Some(&server.url()), HttpClient::new().unwrap());
         (pool, keys)
     };
     let (people, api) =
-        (keys_of("people", Bearers::People, &first), keys_of("api", Bearers::ApiKeys, &second));
+        (keys_of("people", TokenSubject::People, &first), keys_of("api", TokenSubject::ApiKeys, &second));
     let verifier = Verifier::new(vec![people, api]);
     assert_eq!(verdict(&verifier, &token_of("people", 0), NOW).await, Ok(()));
     assert_eq!(verdict(&verifier, &token_of("api", 1), NOW).await, Ok(()));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws::Http;
+use aws::HttpClient;
 use bytes::Bytes;
 use http::{HeaderMap, Request, header};
 use http_body_util::Full;
@@ -19,7 +19,7 @@ const WARN_SECONDS: u64 = 30;
 const FAIL_SECONDS: u64 = 300;
 
 /// Asks the first of these URLs that answers.
-pub(crate) async fn check_clock(http: &Http, urls: &[String], now: impl Fn() -> u64) -> Check {
+pub(crate) async fn check_clock(http: &HttpClient, urls: &[String], now: impl Fn() -> u64) -> Check {
     for url in urls {
         if let Some(theirs) = fetch_date(http, url).await {
             return compare_clocks(now(), theirs);
@@ -41,7 +41,7 @@ fn compare_clocks(ours: u64, theirs: u64) -> Check {
     }
 }
 
-async fn fetch_date(http: &Http, url: &str) -> Option<u64> {
+async fn fetch_date(http: &HttpClient, url: &str) -> Option<u64> {
     let request = Request::head(url).body(Full::<Bytes>::default()).ok()?;
     let answer = tokio::time::timeout(TIMEOUT, http.send(request)).await.ok()?.ok()?;
     read_date(answer.headers())

@@ -3,14 +3,14 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use authorize::UserPool;
-use hosting::config::{Faults, Lookup, Platform, Service, VARIABLES};
+use hosting::config::{ConfigError, PlatformConfig, ServiceConfig, VARIABLES, VariableLookup};
 
 use crate::report::Check;
 
 /// A line for each variable that is missing or cannot be meant.
-pub(crate) fn check_faults<'a>(faults: impl Iterator<Item = &'a Faults> + Clone) -> Vec<Check> {
-    let missing: BTreeSet<&str> = faults.clone().flat_map(Faults::missing).collect();
-    let unusable: BTreeSet<&str> = faults.flat_map(Faults::unusable).collect();
+pub(crate) fn check_faults<'a>(faults: impl Iterator<Item = &'a ConfigError> + Clone) -> Vec<Check> {
+    let missing: BTreeSet<&str> = faults.clone().flat_map(ConfigError::missing).collect();
+    let unusable: BTreeSet<&str> = faults.flat_map(ConfigError::unusable).collect();
     let missing = missing.into_iter().map(|name| Check::failure(name, "not set", meaning(name)));
     let unusable =
         unusable.into_iter().map(|name| Check::failure(name, "its value cannot be meant", meaning(name)));
@@ -25,13 +25,13 @@ fn meaning(text: &str) -> String {
 }
 
 /// The line for a complete configuration.
-pub(crate) fn check_complete(platform: &Platform) -> Check {
-    let Platform { env, region, .. } = platform;
+pub(crate) fn check_complete(platform: &PlatformConfig) -> Check {
+    let PlatformConfig { env, region, .. } = platform;
     Check::ok("variables", format!("complete, for the environment {env} in {region}"))
 }
 
 /// Variables that contradict each other.
-pub(crate) fn check_platform(lookup: Lookup<'_>, platform: &Platform) -> Vec<Check> {
+pub(crate) fn check_platform(lookup: VariableLookup<'_>, platform: &PlatformConfig) -> Vec<Check> {
     let set =
         |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
     let mut checks = Vec::new();
@@ -62,7 +62,7 @@ pub(crate) fn check_platform(lookup: Lookup<'_>, platform: &Platform) -> Vec<Che
 }
 
 /// Whether a queue is in our region, by its URL.
-pub(crate) fn check_queue_region(name: &str, url: &str, platform: &Platform) -> Option<Check> {
+pub(crate) fn check_queue_region(name: &str, url: &str, platform: &PlatformConfig) -> Option<Check> {
     let region = url.strip_prefix("https://sqs.")?.split('.').next()?;
     if region == platform.region.as_str() {
         return None;
@@ -72,7 +72,7 @@ pub(crate) fn check_queue_region(name: &str, url: &str, platform: &Platform) -> 
 }
 
 /// Whether a pool is in our region, by its id.
-pub(crate) fn check_pool_region(name: &str, pool: &UserPool, platform: &Platform) -> Option<Check> {
+pub(crate) fn check_pool_region(name: &str, pool: &UserPool, platform: &PlatformConfig) -> Option<Check> {
     let (region, _) = pool.pool().split_once('_')?;
     if region == platform.region.as_str() || region == "local" {
         return None;
@@ -82,7 +82,7 @@ pub(crate) fn check_pool_region(name: &str, pool: &UserPool, platform: &Platform
 }
 
 /// Whether links to the CDN are encrypted.
-pub(crate) fn check_service(service: &Service) -> Option<Check> {
+pub(crate) fn check_service(service: &ServiceConfig) -> Option<Check> {
     let host = service.cdn.origin.strip_prefix("http://")?;
     let host = host.split(':').next().unwrap_or_default();
     if is_local(host) {

@@ -8,7 +8,7 @@ use crate::queries::{
     load_server_info,
 };
 use database::{self, Db};
-use hosting::Builder;
+use hosting::HostBuilder;
 use hosting::config;
 use packages::id::WorkspaceId;
 
@@ -21,7 +21,10 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const ASK_OWNER: &str = "show this to the database's owner";
 
 /// Looks at what these purposes need. The files are some that other checks can look for.
-pub(crate) async fn check_database(builder: &Builder, purposes: &[Purpose]) -> (Vec<Check>, Vec<SampleFile>) {
+pub(crate) async fn check_database(
+    builder: &HostBuilder,
+    purposes: &[Purpose],
+) -> (Vec<Check>, Vec<SampleFile>) {
     let settings = &builder.platform().database;
     let db = match builder.single_connection_db() {
         Ok(db) => db.with_statement_timeout(TIMEOUT),
@@ -56,7 +59,7 @@ pub(crate) async fn check_database(builder: &Builder, purposes: &[Purpose]) -> (
     (checks, samples)
 }
 
-fn connection_advice(error: &database::Error, settings: &config::Database) -> String {
+fn connection_advice(error: &database::Error, settings: &config::DatabaseConfig) -> String {
     let text = error.to_string();
     let advice = match error.sql_state() {
         Some("28P01" | "28000") if settings.password.is_none() => {
@@ -79,7 +82,7 @@ fn connection_advice(error: &database::Error, settings: &config::Database) -> St
     advice.to_owned()
 }
 
-fn check_tls(settings: &config::Database) -> Check {
+fn check_tls(settings: &config::DatabaseConfig) -> Check {
     let found =
         if settings.tls { "TLS, and the certificate is verified" } else { "not encrypted, as was asked for" };
     Check::ok("encryption", found)
@@ -215,8 +218,8 @@ async fn check_indexes(
 mod tests {
     use super::*;
 
-    fn settings() -> config::Database {
-        config::Database {
+    fn settings() -> config::DatabaseConfig {
+        config::DatabaseConfig {
             host: "proxy.test".to_owned(),
             port: 5432,
             user: "user".to_owned(),

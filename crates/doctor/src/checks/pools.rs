@@ -1,23 +1,23 @@
 //! The keys that user pools publish, by which tokens are believed.
 
 use authorize::UserPool;
-use authorize::{Bearers, Pool, keys::fetch_keys};
-use aws::Http;
-use hosting::config::Authorize;
+use authorize::{TokenIssuer, TokenSubject, keys::fetch_keys};
+use aws::HttpClient;
+use hosting::config::AuthorizeConfig;
 
 use crate::report::Check;
 
 /// Both pools, as the authorizer knows them.
-pub(crate) fn pools(config: &Authorize) -> [(&'static str, Pool); 2] {
-    let pool = |ids: &UserPool, bearers| Pool::cognito(&config.platform.region, ids, bearers);
+pub(crate) fn pools(config: &AuthorizeConfig) -> [(&'static str, TokenIssuer); 2] {
+    let pool = |ids: &UserPool, bearers| TokenIssuer::cognito(&config.platform.region, ids, bearers);
     [
-        ("people (USER_POOL)", pool(&config.people, Bearers::People)),
-        ("API keys (TOKEN_POOL)", pool(&config.api_keys, Bearers::ApiKeys)),
+        ("people (USER_POOL)", pool(&config.people, TokenSubject::People)),
+        ("API keys (TOKEN_POOL)", pool(&config.api_keys, TokenSubject::ApiKeys)),
     ]
 }
 
 /// Fetches the keys of both pools, as the authorizer does.
-pub(crate) async fn check_pools(http: &Http, config: &Authorize) -> Vec<Check> {
+pub(crate) async fn check_pools(http: &HttpClient, config: &AuthorizeConfig) -> Vec<Check> {
     let endpoint = config.platform.endpoints.cognito.as_deref();
     let mut checks = Vec::new();
     for (name, pool) in pools(config) {

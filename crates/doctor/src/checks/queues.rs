@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use aws::{self, CallLimits, JsonService};
+use aws::{self, CallLimits, JsonClient};
 use restore::MAX_ATTEMPTS;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ struct Attribute {
 }
 
 /// Looks at the queue of restore orders, and at its dead letters.
-pub(crate) async fn check_orders(sqs: &JsonService, url: &str) -> Vec<Check> {
+pub(crate) async fn check_orders(sqs: &JsonClient, url: &str) -> Vec<Check> {
     let name = "restore orders";
     let attributes = match load_attributes(sqs, url).await {
         Ok(attributes) => attributes,
@@ -121,7 +121,7 @@ fn check_dead_letters(attributes: Result<QueueAttributes, aws::Error>) -> Check 
 }
 
 /// Looks at the queue that the changelog is told through.
-pub(crate) async fn check_changelog(sqs: &JsonService, url: &str) -> Check {
+pub(crate) async fn check_changelog(sqs: &JsonClient, url: &str) -> Check {
     let name = "changelog";
     match load_attributes(sqs, url).await {
         Ok(_) => Check::ok(name, "the queue is there"),
@@ -130,7 +130,7 @@ pub(crate) async fn check_changelog(sqs: &JsonService, url: &str) -> Check {
 }
 
 /// Looks at the table of delete records.
-pub(crate) async fn check_delete_records(dynamodb: JsonService, table: &str) -> Check {
+pub(crate) async fn check_delete_records(dynamodb: JsonClient, table: &str) -> Check {
     let name = "delete records";
     let answer = dynamodb.with_limits(LIMITS).call("DescribeTable", &json!({"TableName": table})).await;
     let table: Description = match answer {
@@ -154,7 +154,7 @@ pub(crate) async fn check_delete_records(dynamodb: JsonService, table: &str) -> 
     Check::failure(name, format!("the table's key {partition} is no text"), advice)
 }
 
-async fn load_attributes(sqs: &JsonService, url: &str) -> Result<QueueAttributes, aws::Error> {
+async fn load_attributes(sqs: &JsonClient, url: &str) -> Result<QueueAttributes, aws::Error> {
     let asked = json!({"QueueUrl": url, "AttributeNames": ["All"]});
     let mut answer = sqs.clone().with_limits(LIMITS).call("GetQueueAttributes", &asked).await?;
     Ok(read_member(&mut answer, "Attributes"))

@@ -2,8 +2,10 @@
 
 use crate::queries::Purpose;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use hosting::Builder;
-use hosting::config::{Authorize, Faults, Host, Lookup, Platform, Restore, Service};
+use hosting::HostBuilder;
+use hosting::config::{
+    AuthorizeConfig, ConfigError, Host, PlatformConfig, RestoreConfig, ServiceConfig, VariableLookup,
+};
 
 use crate::{
     authorizer_variables, check_destinations, check_order_queue,
@@ -22,8 +24,8 @@ use crate::{
 
 /// What a server needs, which is all of it. Where variables are missing, what the others allow is checked.
 pub async fn check_server(
-    lookup: Lookup<'_>,
-    credentials: impl AsyncFnOnce(&Platform) -> SharedCredentialsProvider,
+    lookup: VariableLookup<'_>,
+    credentials: impl AsyncFnOnce(&PlatformConfig) -> SharedCredentialsProvider,
 ) -> Report {
     let mut report = Report::default();
     let parts = Parts::read(lookup);
@@ -32,7 +34,7 @@ pub async fn check_server(
         return report;
     };
     let credentials = credentials(&platform).await;
-    let builder = match Builder::new(platform, credentials) {
+    let builder = match HostBuilder::new(platform, credentials) {
         Ok(builder) => builder,
         Err(error) => {
             let check =
@@ -48,41 +50,41 @@ pub async fn check_server(
 
 /// What a server could be told.
 struct Parts {
-    service: Result<Service, Faults>,
-    authorize: Result<Authorize, Faults>,
+    service: Result<ServiceConfig, ConfigError>,
+    authorize: Result<AuthorizeConfig, ConfigError>,
     /// `None`: other functions restore, and this place was not told how.
-    restore: Option<Result<Restore, Faults>>,
+    restore: Option<Result<RestoreConfig, ConfigError>>,
 }
 
 impl Parts {
-    fn read(lookup: Lookup<'_>) -> Self {
+    fn read(lookup: VariableLookup<'_>) -> Self {
         let is_set = |name| lookup(name).is_some_and(|value| !value.trim().is_empty());
         let restores = !is_set("RESTORE_PACKAGE_QUEUE_URL")
             || is_set("DELETE_RECORD_DYNAMODB_TABLE_NAME")
             || is_set("JOBS_QUEUE_ID");
         Self {
-            service: Service::read(Host::Server, lookup),
-            authorize: Authorize::read(Host::Server, lookup),
-            restore: restores.then(|| Restore::read(Host::Server, lookup)),
+            service: ServiceConfig::read(Host::Server, lookup),
+            authorize: AuthorizeConfig::read(Host::Server, lookup),
+            restore: restores.then(|| RestoreConfig::read(Host::Server, lookup)),
         }
     }
 
-    fn restore(&self) -> Option<&Restore> {
+    fn restore(&self) -> Option<&RestoreConfig> {
         self.restore.as_ref()?.as_ref().ok()
     }
 
-    fn platform(&self) -> Option<&Platform> {
+    fn platform(&self) -> Option<&PlatformConfig> {
         let service = self.service.as_ref().ok().map(|part| &part.platform);
         let authorize = self.authorize.as_ref().ok().map(|part| &part.platform);
         service.or(authorize).or(self.restore().map(|part| &part.platform))
     }
 
-    fn faults(&self) -> impl Iterator<Item = &Faults> + Clone {
+    fn faults(&self) -> impl Iterator<Item = &ConfigError> + Clone {
         let restore = self.restore.as_ref().and_then(|part| part.as_ref().err());
         self.service.as_ref().err().into_iter().chain(self.authorize.as_ref().err()).chain(restore)
     }
 
-    fn configuration(&self, lookup: Lookup<'_>, platform: &Platform) -> Vec<Check> {
+    fn configuration(&self, lookup: VariableLookup<'_>, platform: &PlatformConfig) -> Vec<Check> {
         let mut checks = configuration::check_faults(self.faults());
         if checks.is_empty() {
             checks.push(configuration::check_complete(platform));
@@ -94,7 +96,7 @@ impl Parts {
         checks
     }
 
-    async fn check(&self, report: &mut Report, builder: &Builder) {
+    async fn check(&self, report: &mut Report, builder: &HostBuilder) {
         let (service, authorize, restore) =
             (self.service.as_ref().ok(), self.authorize.as_ref().ok(), self.restore());
         let (mut endpoints, mut urls, mut purposes) = (Vec::new(), Vec::new(), Vec::new());

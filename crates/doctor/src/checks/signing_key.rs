@@ -4,7 +4,7 @@
 use signing_keys::{KeyMatch, KeySource, SigningKey, is_published};
 use std::time::Duration;
 
-use aws::Http;
+use aws::HttpClient;
 use hosting::config;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Collected, Full, Limited};
@@ -31,7 +31,7 @@ const MAX_BODY: usize = 4096;
 /// Looks at the key; the signer is for [`check_link`].
 pub(crate) async fn check_key(
     source: &KeySource,
-    config: &config::Cdn,
+    config: &config::CdnConfig,
     now: u64,
 ) -> (Vec<Check>, Option<Signer>) {
     let key = match source.load().await {
@@ -99,7 +99,12 @@ fn check_age(key: &SigningKey, now: u64) -> Check {
 }
 
 /// Signs a link to an object, and follows it.
-pub(crate) async fn check_link(http: &Http, signer: &Signer, origin: &str, (key, now): (&str, u64)) -> Check {
+pub(crate) async fn check_link(
+    http: &HttpClient,
+    signer: &Signer,
+    origin: &str,
+    (key, now): (&str, u64),
+) -> Check {
     let name = "a signed link";
     let url = format!("{origin}/{}", encode_key(key));
     let signed = match signer.sign_canned(&url, now + LINK_LIFE) {
@@ -122,11 +127,11 @@ pub(crate) async fn check_link(http: &Http, signer: &Signer, origin: &str, (key,
     }
 }
 
-async fn follow_link(http: &Http, url: &str) -> Result<(StatusCode, String), String> {
+async fn follow_link(http: &HttpClient, url: &str) -> Result<(StatusCode, String), String> {
     let request = Request::get(url).header(header::RANGE, "bytes=0-0").body(Full::default());
     let request = request.map_err(|_| "the link is no URL".to_owned())?;
     // The client's errors name hosts, never paths or queries.
-    let answer = http.send(request).await.map_err(|error| aws::with_causes(&error))?;
+    let answer = http.send(request).await.map_err(|error| aws::error_chain(&error))?;
     let status = answer.status();
     let body = Limited::new(answer.into_body(), MAX_BODY).collect().await;
     let body = body.map(Collected::to_bytes).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 use crate::queries::SampleFile;
 use packages::links::Location;
 use signing::s3::Bucket;
-use storage::{BucketError, Objects, ProbeError};
+use storage::{BucketError, ObjectStore, ProbeError};
 use tokio::time::timeout;
 
 use crate::report::Check;
@@ -40,7 +40,7 @@ pub(crate) fn stored_files(samples: &[SampleFile]) -> impl Iterator<Item = (Buck
 
 /// Looks at one bucket; the key is of an object that should be there.
 pub(crate) async fn check_bucket(
-    objects: &Objects,
+    objects: &ObjectStore,
     used: Use,
     (bucket, key): (Bucket, Option<String>),
     now: u64,
@@ -93,7 +93,7 @@ fn unknown(name: String, error: &BucketError, permission: &str) -> Check {
     }
 }
 
-async fn check_region(objects: &Objects, bucket: &str, used: Use) -> (Check, bool) {
+async fn check_region(objects: &ObjectStore, bucket: &str, used: Use) -> (Check, bool) {
     let about = match used {
         Use::StoredFiles | Use::Restores => "stored files",
         Use::ViewerAssets => "viewer assets",
@@ -130,7 +130,7 @@ fn wrong_region(bucket: &str, region: &str, expected: &str) -> Check {
     Check::failure(bucket, found, advice)
 }
 
-async fn check_versioning(objects: &Objects, bucket: &str) -> Check {
+async fn check_versioning(objects: &ObjectStore, bucket: &str) -> Check {
     let name = format!("{bucket}: versioning");
     match within(objects.is_versioned(bucket)).await {
         Ok(true) => Check::ok(name, "on"),
@@ -143,7 +143,7 @@ async fn check_versioning(objects: &Objects, bucket: &str) -> Check {
     }
 }
 
-async fn check_lifecycle(objects: &Objects, bucket: &str) -> Check {
+async fn check_lifecycle(objects: &ObjectStore, bucket: &str) -> Check {
     let name = format!("{bucket}: lifecycle");
     match within(objects.find_noncurrent_days(bucket)).await {
         Ok(None) => Check::ok(name, "removes no version of a deleted file"),
@@ -161,7 +161,7 @@ async fn check_lifecycle(objects: &Objects, bucket: &str) -> Check {
     }
 }
 
-async fn check_listing_versions(objects: &Objects, bucket: &str) -> Check {
+async fn check_listing_versions(objects: &ObjectStore, bucket: &str) -> Check {
     let name = format!("{bucket}: versions");
     match within(objects.try_listing_versions(bucket)).await {
         Ok(()) => Check::ok(name, "may be listed"),
@@ -173,7 +173,7 @@ async fn check_listing_versions(objects: &Objects, bucket: &str) -> Check {
     }
 }
 
-async fn check_cors(objects: &Objects, bucket: &Bucket, now: u64) -> Check {
+async fn check_cors(objects: &ObjectStore, bucket: &Bucket, now: u64) -> Check {
     let name = format!("{}: pages", bucket.as_str());
     let location = Location { bucket: bucket.clone(), key: MISSING_KEY.to_owned(), version: None };
     let answer = match within(objects.find_cors(&location, now)).await {
@@ -198,7 +198,7 @@ async fn check_cors(objects: &Objects, bucket: &Bucket, now: u64) -> Check {
     Check::warning(name, format!("do not see {}", hidden.join(", ")), advice)
 }
 
-async fn check_file(objects: &Objects, bucket: &Bucket, key: String, now: u64) -> Check {
+async fn check_file(objects: &ObjectStore, bucket: &Bucket, key: String, now: u64) -> Check {
     let name = format!("{}: a stored file", bucket.as_str());
     let location = Location { bucket: bucket.clone(), key, version: None };
     match probe(objects, &location, now).await {
@@ -215,7 +215,7 @@ async fn check_file(objects: &Objects, bucket: &Bucket, key: String, now: u64) -
     }
 }
 
-async fn check_missing(objects: &Objects, bucket: &Bucket, now: u64) -> Check {
+async fn check_missing(objects: &ObjectStore, bucket: &Bucket, now: u64) -> Check {
     let name = format!("{}: a missing file", bucket.as_str());
     let location = Location { bucket: bucket.clone(), key: MISSING_KEY.to_owned(), version: None };
     match probe(objects, &location, now).await {
@@ -229,7 +229,7 @@ async fn check_missing(objects: &Objects, bucket: &Bucket, now: u64) -> Check {
     }
 }
 
-async fn probe(objects: &Objects, location: &Location, now: u64) -> Result<u64, ProbeError> {
+async fn probe(objects: &ObjectStore, location: &Location, now: u64) -> Result<u64, ProbeError> {
     let head = timeout(TIMEOUT, objects.head(location, now)).await;
     head.unwrap_or(Err(ProbeError::TimedOut)).map(|head| head.length)
 }

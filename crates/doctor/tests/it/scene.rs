@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use authorize::Bearers;
+use authorize::TokenSubject;
 use aws::Clock;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use doctor::{Check, Report, Status, check_server, render};
@@ -57,7 +57,7 @@ impl Scene {
         store.put(STORAGE, &stored, b"precious".to_vec(), "text/plain").unwrap();
         workspace.file(&dataset, None, "a.txt", (STORAGE, &stored, 8)).await.unwrap();
 
-        let (people, api_keys) = (pool(Bearers::People), pool(Bearers::ApiKeys));
+        let (people, api_keys) = (pool(TokenSubject::People), pool(TokenSubject::ApiKeys));
         let keys = Credentials::local();
         let mut variables = BTreeMap::from(postgres::variables(&database).unwrap());
         variables.extend([
@@ -88,7 +88,7 @@ impl Scene {
 
     pub(crate) async fn report(&self) -> Report {
         let lookup = |name: &str| self.variables.get(name).cloned();
-        let credentials = async |platform: &hosting::config::Platform| {
+        let credentials = async |platform: &hosting::config::PlatformConfig| {
             SharedCredentialsProvider::new(platform.credentials.clone().unwrap())
         };
         Box::pin(check_server(&lookup, credentials)).await
@@ -99,7 +99,7 @@ impl Scene {
         let mut variables = self.variables.clone();
         variables.extend(values.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let lookup = |name: &str| variables.get(name).cloned();
-        let credentials = async |platform: &hosting::config::Platform| {
+        let credentials = async |platform: &hosting::config::PlatformConfig| {
             SharedCredentialsProvider::new(platform.credentials.clone().unwrap())
         };
         Box::pin(check_server(&lookup, credentials)).await

@@ -2,16 +2,16 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use crate::config::{Lookup, VARIABLES};
+use crate::config::{VARIABLES, VariableLookup};
 
 /// Everything that is wrong with the environment. It names variables and never repeats a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Faults {
+pub struct ConfigError {
     missing: BTreeSet<String>,
     unusable: BTreeSet<String>,
 }
 
-impl Faults {
+impl ConfigError {
     /// Variables that are not set.
     pub fn missing(&self) -> impl Iterator<Item = &str> {
         self.missing.iter().map(String::as_str)
@@ -23,7 +23,7 @@ impl Faults {
     }
 }
 
-impl fmt::Display for Faults {
+impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
         f.write_str("the environment is incomplete")?;
@@ -37,21 +37,21 @@ impl fmt::Display for Faults {
     }
 }
 
-impl std::error::Error for Faults {}
+impl std::error::Error for ConfigError {}
 
 /// Reads variables and remembers what was wrong. A variable that is empty or blank counts as not set.
 pub(super) struct Reader<'a> {
-    lookup: Lookup<'a>,
-    faults: Faults,
+    lookup: VariableLookup<'a>,
+    faults: ConfigError,
 }
 
 impl<'a> Reader<'a> {
     /// Reads something to its end, and answers it if nothing was wrong.
     pub(super) fn read<T>(
-        lookup: Lookup<'a>,
+        lookup: VariableLookup<'a>,
         read: impl FnOnce(&mut Self) -> Option<T>,
-    ) -> Result<T, Faults> {
-        let faults = Faults { missing: BTreeSet::new(), unusable: BTreeSet::new() };
+    ) -> Result<T, ConfigError> {
+        let faults = ConfigError { missing: BTreeSet::new(), unusable: BTreeSet::new() };
         let mut reader = Self { lookup, faults };
         match read(&mut reader) {
             Some(read) if reader.faults.missing.is_empty() && reader.faults.unusable.is_empty() => Ok(read),

@@ -10,7 +10,9 @@ use signing::{
 };
 use zeroize::Zeroizing;
 
-use crate::config::{Cdn, Database, Endpoints, Host, Key, Platform, faults::Reader, parse};
+use crate::config::{
+    CdnConfig, DatabaseConfig, EndpointsConfig, Host, KeyLocation, PlatformConfig, faults::Reader, parse,
+};
 use authorize::{UserPool, is_client_id, is_pool_id};
 
 /// A name, or nothing where the operator has said that there is none.
@@ -18,7 +20,7 @@ pub(super) fn some(value: String) -> Option<String> {
     Some(value).filter(|value| value != "none")
 }
 
-pub(super) fn platform(env: &mut Reader<'_>, host: Host) -> Option<Platform> {
+pub(super) fn platform(env: &mut Reader<'_>, host: Host) -> Option<PlatformConfig> {
     let name = env.required("ENV");
     let region = env.parsed_either(["REGION", "AWS_REGION"], |name| Region::new(name).ok());
     let log = env.optional("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
@@ -26,7 +28,15 @@ pub(super) fn platform(env: &mut Reader<'_>, host: Host) -> Option<Platform> {
     let endpoints = endpoints(env);
     let database = database(env, host, name.as_deref());
     let credentials = credentials(env, host);
-    Some(Platform { env: name?, region: region?, log, xray, endpoints, credentials, database: database? })
+    Some(PlatformConfig {
+        env: name?,
+        region: region?,
+        log,
+        xray,
+        endpoints,
+        credentials,
+        database: database?,
+    })
 }
 
 /// The credentials of the function's role. A server without them asks AWS's usual places.
@@ -47,8 +57,8 @@ pub(super) fn queue(env: &mut Reader<'_>, host: Host) -> Option<String> {
     }
 }
 
-fn endpoints(env: &mut Reader<'_>) -> Endpoints {
-    Endpoints {
+fn endpoints(env: &mut Reader<'_>) -> EndpointsConfig {
+    EndpointsConfig {
         s3: env.endpoint("AWS_ENDPOINT_URL_S3", |url| CustomEndpoint::parse(url).ok()),
         sqs: env.endpoint("AWS_ENDPOINT_URL_SQS", parse::base_url),
         dynamodb: env.endpoint("AWS_ENDPOINT_URL_DYNAMODB", parse::base_url),
@@ -57,9 +67,9 @@ fn endpoints(env: &mut Reader<'_>) -> Endpoints {
     }
 }
 
-fn database(env: &mut Reader<'_>, host: Host, name: Option<&str>) -> Option<Database> {
+fn database(env: &mut Reader<'_>, host: Host, name: Option<&str>) -> Option<DatabaseConfig> {
     let database = match env.optional_parsed("RDS_PROXY_ENDPOINT", parse::address) {
-        Some((address, port)) => Some(Database {
+        Some((address, port)) => Some(DatabaseConfig {
             host: address,
             port: port.unwrap_or(5432),
             user: env
@@ -77,32 +87,32 @@ fn database(env: &mut Reader<'_>, host: Host, name: Option<&str>) -> Option<Data
     let ca_file = env.optional("POSTGRES_CA_FILE").map(PathBuf::from);
     let connections =
         env.optional_parsed("POSTGRES_CONNECTIONS", parse::positive).unwrap_or(host.connections());
-    Some(Database { ca_file, connections, ..database? })
+    Some(DatabaseConfig { ca_file, connections, ..database? })
 }
 
 /// A database that is not behind RDS Proxy.
-fn with_password(env: &mut Reader<'_>) -> Option<Database> {
+fn with_password(env: &mut Reader<'_>) -> Option<DatabaseConfig> {
     let host = env.required_else("POSTGRES_HOST", "RDS_PROXY_ENDPOINT")?;
     let port = env.optional_parsed("POSTGRES_PORT", |port| port.parse().ok()).unwrap_or(5432);
     let user = env.optional("POSTGRES_USER").unwrap_or_else(|| "postgres".to_owned());
     let name = env.optional("PENNSIEVE_DB").unwrap_or_else(|| "postgres".to_owned());
     let tls = env.optional_parsed("POSTGRES_SSL_MODE", parse::ssl_mode).unwrap_or(true);
     let password = Some(Zeroizing::new(env.required_as_is("POSTGRES_PASSWORD")?));
-    Some(Database { host, port, user, name, password, tls, ca_file: None, connections: 0 })
+    Some(DatabaseConfig { host, port, user, name, password, tls, ca_file: None, connections: 0 })
 }
 
-pub(super) fn cdn(env: &mut Reader<'_>) -> Option<Cdn> {
+pub(super) fn cdn(env: &mut Reader<'_>) -> Option<CdnConfig> {
     let origin = env.parsed("CLOUDFRONT_DISTRIBUTION_DOMAIN", parse::origin);
     let key_id = env.parsed("CLOUDFRONT_KEY_ID", |id| KeyPairId::new(id).ok());
     let public_key = env.optional_parsed("CLOUDFRONT_PUBLIC_KEY", parse::public_key);
     let hash = env.optional_parsed("CLOUDFRONT_HASH_ALGORITHM", parse::hash).unwrap_or_default();
     let key = match env.optional("CLOUDFRONT_PRIVATE_KEY_FILE") {
-        Some(file) => Some(Key::File(file.into())),
+        Some(file) => Some(KeyLocation::File(file.into())),
         None => env
             .required_else("CLOUDFRONT_PRIVATE_KEY_SSM_PARAM", "CLOUDFRONT_PRIVATE_KEY_FILE")
-            .map(Key::Parameter),
+            .map(KeyLocation::Parameter),
     };
-    Some(Cdn { origin: origin?, key_id: key_id?, public_key, key: key?, hash })
+    Some(CdnConfig { origin: origin?, key_id: key_id?, public_key, key: key?, hash })
 }
 
 pub(super) fn user_pool(env: &mut Reader<'_>, pool: &'static str, client: &'static str) -> Option<UserPool> {

@@ -8,14 +8,14 @@ pub struct Variable {
     /// Who reads it.
     pub readers: &'static str,
     /// Whether it must be set.
-    pub need: Need,
+    pub need: Requirement,
     /// What it says.
     pub about: &'static str,
 }
 
 /// Whether a variable must be set.
 #[derive(Debug, Clone, Copy)]
-pub enum Need {
+pub enum Requirement {
     /// It must.
     Required,
     /// It must, unless something else is said.
@@ -30,7 +30,7 @@ const RESTORE: &str = "restore, serve";
 const TOKENS: &str = "authorizer, serve";
 
 const fn required(name: &'static str, readers: &'static str, about: &'static str) -> Variable {
-    Variable { name, readers, need: Need::Required, about }
+    Variable { name, readers, need: Requirement::Required, about }
 }
 
 const fn unless(
@@ -39,7 +39,7 @@ const fn unless(
     other: &'static str,
     about: &'static str,
 ) -> Variable {
-    Variable { name, readers, need: Need::Unless(other), about }
+    Variable { name, readers, need: Requirement::Unless(other), about }
 }
 
 const fn default(
@@ -48,7 +48,7 @@ const fn default(
     value: &'static str,
     about: &'static str,
 ) -> Variable {
-    Variable { name, readers, need: Need::Default(value), about }
+    Variable { name, readers, need: Requirement::Default(value), about }
 }
 
 /// All variables that are read by the functions and by `packages-service serve`, in the order of the README.
@@ -174,9 +174,9 @@ pub fn readme_table() -> String {
 fn row(variable: &Variable) -> String {
     let Variable { name, readers, need, about } = variable;
     let absent = match need {
-        Need::Required => "**refuses to start**".to_owned(),
-        Need::Unless(other) => format!("**refuses to start**, unless {other}"),
-        Need::Default(value) => (*value).to_owned(),
+        Requirement::Required => "**refuses to start**".to_owned(),
+        Requirement::Unless(other) => format!("**refuses to start**, unless {other}"),
+        Requirement::Default(value) => (*value).to_owned(),
     };
     format!("| `{name}` | {readers} | {absent} | {about} |\n")
 }

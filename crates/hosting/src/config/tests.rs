@@ -30,9 +30,9 @@ fn changed(changes: &[(&'static str, &'static str)]) -> HashMap<&'static str, &'
     variables
 }
 
-fn service(host: Host, variables: &HashMap<&'static str, &'static str>) -> Result<Service, String> {
+fn service(host: Host, variables: &HashMap<&'static str, &'static str>) -> Result<ServiceConfig, String> {
     let lookup = |name: &str| variables.get(name).map(|value| (*value).to_owned());
-    Service::read(host, &lookup).map_err(|faults| faults.to_string())
+    ServiceConfig::read(host, &lookup).map_err(|faults| faults.to_string())
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn every_fault_is_named_at_once_and_no_value_is() {
 #[test]
 fn the_restore_function_must_be_told_that_there_are_no_records() {
     let read = |variables: &HashMap<&'static str, &'static str>| {
-        Restore::read(Host::Lambda, &|name: &str| variables.get(name).map(|value| (*value).to_owned()))
+        RestoreConfig::read(Host::Lambda, &|name: &str| variables.get(name).map(|value| (*value).to_owned()))
     };
     let restore = read(&changed(&[("DELETE_RECORD_DYNAMODB_TABLE_NAME", "none")])).unwrap();
     assert_eq!(restore.delete_records, None);
@@ -130,7 +130,7 @@ fn a_server_needs_no_queue_no_credentials_and_no_proxy() {
     assert!(service.platform.database.tls, "encryption must be switched off by name");
     assert_eq!(service.platform.database.port, 6432);
     assert_eq!(service.proxy_buckets.len(), 2);
-    assert!(matches!(service.cdn.key, Key::File(_)));
+    assert!(matches!(service.cdn.key, KeyLocation::File(_)));
     assert_eq!(service.platform.xray.as_deref(), Some("127.0.0.1:2000"));
     assert!(!format!("{service:?}").contains("hunter2"), "secrets do not print");
 }
@@ -138,7 +138,7 @@ fn a_server_needs_no_queue_no_credentials_and_no_proxy() {
 #[test]
 fn a_server_that_restores_itself_names_what_that_takes_too() {
     let read = |variables: &HashMap<&'static str, &'static str>| {
-        Server::read(&|name: &str| variables.get(name).map(|value| (*value).to_owned()))
+        ServerConfig::read(&|name: &str| variables.get(name).map(|value| (*value).to_owned()))
     };
     assert!(read(&complete()).unwrap().restore.is_none());
     let mut variables = complete();

@@ -2,20 +2,20 @@
 
 use std::io;
 
-use aws::Sqs;
+use aws::SqsQueue;
 use serde_json::{Value, json};
 
 use super::{ACCOUNT, Account, REGION};
 
 impl Account {
     /// Makes a queue with these attributes, by the names of `CreateQueue`.
-    pub async fn create_queue(&self, name: &str, attributes: Value) -> io::Result<Sqs> {
+    pub async fn create_queue(&self, name: &str, attributes: Value) -> io::Result<SqsQueue> {
         let service = self.sqs()?;
         let request = json!({"QueueName": name, "Attributes": attributes});
         let answer = self.call(service.clone(), "CreateQueue", request).await?;
         let url = answer.get("QueueUrl").and_then(Value::as_str);
         let url = url.ok_or_else(|| io::Error::other("SQS gave no URL"))?;
-        Ok(Sqs { service, url: url.to_owned() })
+        Ok(SqsQueue { service, url: url.to_owned() })
     }
 
     /// A queue's ARN.
@@ -26,7 +26,7 @@ impl Account {
 
     /// Receives what can be seen in a queue now, ten messages at most: as `ReceiveMessage` gives them, with their
     /// attributes.
-    pub async fn receive(&self, queue: &Sqs) -> io::Result<Vec<Value>> {
+    pub async fn receive(&self, queue: &SqsQueue) -> io::Result<Vec<Value>> {
         let request = json!({
             "QueueUrl": queue.url,
             "MaxNumberOfMessages": 10,
@@ -42,7 +42,7 @@ impl Account {
     }
 
     /// Receives and deletes all that is in a queue.
-    pub async fn drain_queue(&self, queue: &Sqs) -> io::Result<Vec<Value>> {
+    pub async fn drain_queue(&self, queue: &SqsQueue) -> io::Result<Vec<Value>> {
         let mut messages = Vec::new();
         loop {
             let received = self.receive(queue).await?;

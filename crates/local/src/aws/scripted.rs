@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use aws::{Clock, Settings};
+use aws::{ClientConfig, Clock};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -52,8 +52,8 @@ impl Scripted {
     }
 
     /// How to reach it, as somebody.
-    pub fn settings(&self) -> io::Result<Settings> {
-        Ok(Settings {
+    pub fn settings(&self) -> io::Result<ClientConfig> {
+        Ok(ClientConfig {
             region: region()?,
             credentials: SharedCredentialsProvider::new(Credentials::new("AKIA", "key", None, None, "test")),
             endpoint: Some(self.server.endpoint()),

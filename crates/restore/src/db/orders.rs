@@ -2,14 +2,14 @@
 
 use tokio_postgres::{Row, types::Type};
 
-use crate::Message;
+use crate::RestoreMessage;
 use crate::db::claims::counted_failures;
 use crate::db::packages::{COLUMNS, PackageRow, row};
-use database::{Db, Error, Param, Tx};
+use database::{Db, Error, Param, Transaction};
 use packages::{
     access::{CreateDeleteFiles, DatasetAccess},
     id::{DatasetKey, PackageId, PackageNodeId, WorkspaceId},
-    package::State,
+    package::PackageState,
 };
 
 /// How many packages beneath live folders are looked at for one that is in the trash, all folders of a request together,
@@ -169,7 +169,7 @@ pub async fn find_live_folders(
     let params: [Param<'_>; 4] = [
         (&access.dataset().0, Type::INT4),
         (&node_ids, Type::TEXT_ARRAY),
-        (&&State::NOT_LIVE[..], Type::TEXT_ARRAY),
+        (&&PackageState::NOT_LIVE[..], Type::TEXT_ARRAY),
         (&looked_at, Type::INT8),
     ];
     let rows = db.query(&sql, &params).await?;
@@ -182,7 +182,7 @@ pub async fn find_live_folders(
 
 /// Puts an order on record for a package that is RESTORING without one: another service moved it, or a former version of
 /// this one. All ids of the message must agree with the database. Answers whether there is one now that there was not.
-pub async fn adopt(db: &Db, message: &Message) -> Result<bool, Error> {
+pub async fn adopt(db: &Db, message: &RestoreMessage) -> Result<bool, Error> {
     let workspace = message.workspace;
     let sql = format!(
         r#"WITH stray AS (
@@ -217,7 +217,7 @@ pub async fn adopt(db: &Db, message: &Message) -> Result<bool, Error> {
            )
            SELECT 1 FROM noted"#
     );
-    let Message { dataset, user, package, .. } = message;
+    let RestoreMessage { dataset, user, package, .. } = message;
     let params: [Param<'_>; 5] = [
         (&workspace.0, Type::INT4),
         (&package.id.0, Type::INT4),
@@ -270,7 +270,11 @@ fn dataset_params(key: &DatasetKey) -> [Param<'_>; 2] {
 
 /// Ends all unfinished orders of a dataset for one reason: what they hold stays in the trash, each package with the reason.
 /// Answers how many packages that are.
-pub(crate) async fn give_up_orders(tx: &Tx<'_>, key: DatasetKey, reason: &str) -> Result<u64, Error> {
+pub(crate) async fn give_up_orders(
+    tx: &Transaction<'_>,
+    key: DatasetKey,
+    reason: &str,
+) -> Result<u64, Error> {
     let workspace = key.workspace;
     // Packages are locked first, by id, as everywhere.
     let sql = format!(
@@ -312,7 +316,7 @@ pub(crate) async fn give_up_orders(tx: &Tx<'_>, key: DatasetKey, reason: &str) -
 /// Ends orders without anything having come back: their packages, if they are RESTORING, are in the trash again, with the
 /// reason.
 pub(crate) async fn fail_orders(
-    tx: &Tx<'_>,
+    tx: &Transaction<'_>,
     workspace: WorkspaceId,
     failed: &[(PackageId, &str)],
 ) -> Result<(), Error> {
@@ -349,7 +353,7 @@ pub(crate) async fn fail_orders(
 }
 
 /// Forgets the unfinished orders of a dataset whose packages no longer exist: nobody can restore those, or ask about them.
-pub(crate) async fn forget_purged_orders(tx: &Tx<'_>, key: DatasetKey) -> Result<(), Error> {
+pub(crate) async fn forget_purged_orders(tx: &Transaction<'_>, key: DatasetKey) -> Result<(), Error> {
     let workspace = key.workspace;
     let sql = format!(
         r#"WITH purged AS MATERIALIZED (
@@ -369,7 +373,7 @@ pub(crate) async fn forget_purged_orders(tx: &Tx<'_>, key: DatasetKey) -> Result
 
 /// The node id of the person whose order holds a package, by order.
 pub(crate) async fn find_users(
-    tx: &Tx<'_>,
+    tx: &Transaction<'_>,
     workspace: WorkspaceId,
     orders: &[i32],
 ) -> Result<Vec<(PackageId, String)>, Error> {

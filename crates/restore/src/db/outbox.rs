@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 
-use database::{Db, Error, Param, Tx};
+use database::{Db, Error, Param, Transaction};
 use packages::id::WorkspaceId;
 
 /// One thing to tell.
@@ -21,7 +21,7 @@ pub(crate) struct OutboxEntry {
 
 /// Writes entries down, in the transaction that makes them true.
 pub(crate) async fn add_entries(
-    tx: &Tx<'_>,
+    tx: &Transaction<'_>,
     workspace: WorkspaceId,
     entries: &[OutboxEntry],
 ) -> Result<(), Error> {

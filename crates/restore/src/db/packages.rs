@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 use database::{Db, Error};
 use packages::{
     id::{PackageId, PackageNodeId, WorkspaceId},
-    package::{Kind, State},
+    package::{PackageKind, PackageState},
 };
 
 /// A package as the restore knows it.
@@ -20,9 +20,9 @@ pub struct PackageRow {
     /// The folder it lies in; `None` at the dataset's top.
     pub parent_id: Option<PackageId>,
     /// Folder or what else.
-    pub kind: Kind,
+    pub kind: PackageKind,
     /// Its state when it was read.
-    pub state: State,
+    pub state: PackageState,
 }
 
 /// The columns that [`row`] reads, of the table called `p`.
@@ -39,8 +39,8 @@ pub(super) fn row(row: &Row) -> Result<Option<PackageRow>, Error> {
         node_id,
         name: row.try_get(2)?,
         parent_id: row.try_get::<_, Option<i32>>(3)?.map(PackageId),
-        kind: Kind::parse(row.try_get(4)?),
-        state: State::parse(row.try_get(5)?),
+        kind: PackageKind::parse(row.try_get(4)?),
+        state: PackageState::parse(row.try_get(5)?),
     }))
 }
 

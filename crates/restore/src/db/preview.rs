@@ -7,7 +7,7 @@ use database::{Db, Error, Param};
 use packages::{
     access::{CreateDeleteFiles, DatasetAccess},
     id::PackageNodeId,
-    package::State,
+    package::PackageState,
 };
 
 /// What would come back.
@@ -77,7 +77,7 @@ pub(crate) async fn find_preview(
     let params: [Param<'_>; 4] = [
         (&access.dataset().0, Type::INT4),
         (&node_ids, Type::TEXT_ARRAY),
-        (&&State::NOT_LIVE[..], Type::TEXT_ARRAY),
+        (&&PackageState::NOT_LIVE[..], Type::TEXT_ARRAY),
         (&limit, Type::INT8),
     ];
     read_preview(&db.query(&sql, &params).await?)

@@ -8,7 +8,7 @@ use database::{Db, Error, Param};
 use packages::{
     access::DatasetAccess,
     id::PackageNodeId,
-    package::{Kind, State},
+    package::{PackageKind, PackageState},
 };
 
 /// How many failures one answer lists.
@@ -127,7 +127,7 @@ pub async fn find_progress<P>(
         (&access.dataset_node_id().as_str(), Type::TEXT),
         (&package.as_str(), Type::TEXT),
         (&workspace.0, Type::INT4),
-        (&&State::NOT_LIVE[..], Type::TEXT_ARRAY),
+        (&&PackageState::NOT_LIVE[..], Type::TEXT_ARRAY),
     ];
     db.query_opt(&sql, &params).await?.map(|row| progress(&row)).transpose()
 }
@@ -137,7 +137,7 @@ fn progress(row: &Row) -> Result<Progress, Error> {
     let since: Option<SystemTime> = row.try_get(8)?;
     Ok(Progress {
         state: row.try_get(0)?,
-        is_collection: Kind::parse(row.try_get(1)?).is_collection(),
+        is_collection: PackageKind::parse(row.try_get(1)?).is_collection(),
         order: since.map(|since| order_progress(row, since)).transpose()?,
         failed: ids.into_iter().zip(reasons).collect(),
     })

@@ -6,12 +6,12 @@ use std::time::SystemTime;
 use tokio_postgres::{Row, types::Type};
 
 use crate::db::packages::{COLUMNS, PackageRow, row};
-use database::{Db, Error, Param, Tx};
+use database::{Db, Error, Param, Transaction};
 use packages::id::{PackageId, WorkspaceId};
 
 /// Locks packages, in the order of their ids, and reads them as they are now.
 pub(crate) async fn lock_packages(
-    tx: &Tx<'_>,
+    tx: &Transaction<'_>,
     workspace: WorkspaceId,
     packages: &[i32],
 ) -> Result<Vec<PackageRow>, Error> {
@@ -26,7 +26,7 @@ pub(crate) async fn lock_packages(
 /// Which of these claims are still the same: neither finished by somebody else nor made anew since. Whoever makes one anew
 /// has the package's lock, so this is a statement of its own, after [`lock_packages`]: it sees what was committed before.
 pub(crate) async fn find_same_claims(
-    tx: &Tx<'_>,
+    tx: &Transaction<'_>,
     workspace: WorkspaceId,
     claims: &[(PackageId, SystemTime)],
 ) -> Result<Vec<PackageId>, Error> {
@@ -80,7 +80,7 @@ fn with_free_names(workspace: WorkspaceId) -> String {
 /// free is only a look: the unique index decides, and an upload that came in between is a name clash. The packages are
 /// locked by whoever calls.
 pub(crate) async fn assign_names(
-    tx: &Tx<'_>,
+    tx: &Transaction<'_>,
     workspace: WorkspaceId,
     packages: &[i32],
     names: &[&str],
@@ -138,7 +138,7 @@ pub(crate) struct Gain {
 
 /// Ends claims, keeps the reasons of what stays in the trash, and counts both for the orders.
 pub(crate) async fn close_claims(
-    tx: &Tx<'_>,
+    tx: &Transaction<'_>,
     workspace: WorkspaceId,
     closed: &ClosedClaims<'_>,
 ) -> Result<(), Error> {

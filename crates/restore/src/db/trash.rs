@@ -64,7 +64,7 @@ pub struct TrashRows {
 
 /// Which piece.
 #[derive(Debug, Clone, Copy)]
-pub struct Piece<'a> {
+pub struct PageRequest<'a> {
     /// The name after which it begins; an empty one for the first.
     pub after: &'a str,
     /// How many packages it has at most.
@@ -75,7 +75,7 @@ pub struct Piece<'a> {
 pub async fn find_trash(
     db: &Db,
     access: &DatasetAccess<ViewFiles>,
-    piece: Piece<'_>,
+    piece: PageRequest<'_>,
 ) -> Result<Option<TrashRows>, Error> {
     let (workspace, node_id) = (access.workspace(), access.dataset_node_id().as_str());
     let params: [Param<'_>; 5] = [
@@ -93,7 +93,7 @@ pub async fn find_trash_in(
     db: &Db,
     access: &DatasetAccess<ViewFiles>,
     folder: &PackageNodeId,
-    piece: Piece<'_>,
+    piece: PageRequest<'_>,
 ) -> Result<Option<TrashRows>, Error> {
     let (workspace, node_id) = (access.workspace(), access.dataset_node_id().as_str());
     let params: [Param<'_>; 6] = [

@@ -4,16 +4,16 @@
 use tokio_postgres::{Row, types::Type};
 
 use crate::usage::{Gained, Node};
-use database::{Error, Param, Tx};
+use database::{Error, Param, Transaction};
 use packages::{
     id::{DatasetKey, PackageId, WorkspaceId},
-    package::State,
+    package::PackageState,
 };
 
 /// These folders and the folders above them, as far as they are live, locked against being deleted: a deletion that comes now
 /// waits, and then sees what has come back beneath.
 pub(crate) async fn lock_live_above(
-    tx: &Tx<'_>,
+    tx: &Transaction<'_>,
     workspace: WorkspaceId,
     folders: &[i32],
 ) -> Result<Vec<Node>, Error> {
@@ -37,7 +37,7 @@ pub(crate) async fn lock_live_above(
 
 /// What is live beneath these folders already, by way of nothing but live packages, with the bytes of its source files.
 pub(crate) async fn list_live_beneath(
-    tx: &Tx<'_>,
+    tx: &Transaction<'_>,
     workspace: WorkspaceId,
     folders: &[i32],
 ) -> Result<Vec<Node>, Error> {
@@ -61,8 +61,9 @@ pub(crate) async fn list_live_beneath(
     query_nodes(tx, &sql, folders).await
 }
 
-async fn query_nodes(tx: &Tx<'_>, sql: &str, folders: &[i32]) -> Result<Vec<Node>, Error> {
-    let params: [Param<'_>; 2] = [(&folders, Type::INT4_ARRAY), (&&State::NOT_LIVE[..], Type::TEXT_ARRAY)];
+async fn query_nodes(tx: &Transaction<'_>, sql: &str, folders: &[i32]) -> Result<Vec<Node>, Error> {
+    let params: [Param<'_>; 2] =
+        [(&folders, Type::INT4_ARRAY), (&&PackageState::NOT_LIVE[..], Type::TEXT_ARRAY)];
     let node = |row: &Row| {
         Ok(Node {
             id: PackageId(row.try_get(0)?),
@@ -76,7 +77,7 @@ async fn query_nodes(tx: &Tx<'_>, sql: &str, folders: &[i32]) -> Result<Vec<Node
 /// Sets the counters of what came back, and adds to those of the live folders above, of the dataset and of the workspace,
 /// in this order, as the platform does: whoever else counts waits, and never in a circle. The counts that are never below
 /// zero make the order.
-pub(crate) async fn add_usage(tx: &Tx<'_>, key: DatasetKey, gained: &Gained) -> Result<(), Error> {
+pub(crate) async fn add_usage(tx: &Transaction<'_>, key: DatasetKey, gained: &Gained) -> Result<(), Error> {
     let workspace = key.workspace;
     let sql = format!(
         r#"WITH own AS (

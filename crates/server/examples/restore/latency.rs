@@ -8,7 +8,7 @@ use std::{
 
 use axum::body::Body;
 use local::workspace::{Dataset, Package, Shape};
-use restore::{Restorer, queue::Queue};
+use restore::{Restorer, queue::WorkerQueue};
 use server::worker::WorkerThread;
 use tokio::{
     runtime::Runtime,
@@ -51,7 +51,7 @@ pub(crate) async fn report(mut app: TestApp, shape: Shape, files: usize) {
     print("nothing else goes on", idle.stop());
 
     let wake = Arc::new(Notify::new());
-    app.app.queue = Queue::Local(Arc::clone(&wake));
+    app.app.queue = WorkerQueue::Local(Arc::clone(&wake));
     app.router = router(&app.app);
     let restorer = Restorer { db: app.separate_db(4), ..app.restorer.clone() };
     let _workers = WorkerThread::start(restorer, wake, Duration::from_hours(24)).unwrap();

@@ -11,11 +11,11 @@ use std::{
 
 use api::{App, Cdn, ProxyPolicy, Realm};
 use authorize::Authorizer;
-use aws::{Clock, Http};
+use aws::{Clock, HttpClient};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use axum::{Router, body::Body, middleware::from_fn_with_state};
 use bytes::Bytes;
-use database::{Database, Db, Password, Tls};
+use database::{Db, Password, PoolConfig, Tls};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
@@ -28,7 +28,7 @@ use local::{
     workspace::{Dataset, NewPackage, Package, User, Workspace},
 };
 use packages::{asset::AssetPath, id::PackageId};
-use restore::{RestoreLimits, Restorer, changelog::Changelog, deletions::DeletionRecords, queue::Queue};
+use restore::{RestoreLimits, Restorer, changelog::Changelog, deletions::DeleteRecords, queue::WorkerQueue};
 use serde_json::Value;
 use server::authentication::authenticate;
 use signing::s3::{Bucket, Region};
@@ -36,7 +36,7 @@ use signing::{
     cloudfront::{Hash, KeyPairId, PrivateKey, Signer, Verifier},
     s3::CustomEndpoint,
 };
-use storage::{Objects, Settings};
+use storage::{ObjectStore, StorageConfig};
 use tempfile::TempDir;
 use tokio_postgres::config::Host;
 use tower::ServiceExt;
@@ -141,7 +141,7 @@ impl TestApp {
             db: app.db.clone(),
             objects: app.objects.clone(),
             changelog: Changelog::file(dir.path().join("changelog.jsonl")),
-            deletions: DeletionRecords::None,
+            deletions: DeleteRecords::None,
             clock: Clock::System,
             limits: RestoreLimits {
                 retry_delays: [Duration::from_millis(10); 2],
@@ -300,29 +300,29 @@ fn app((s3, edge): (&S3Server, &Edge), signer: Signer, db: Db) -> App {
     let endpoint = CustomEndpoint::parse(&s3.endpoint()).unwrap();
     let keys = local::s3::Credentials::local();
     let credentials = Credentials::new(keys.access_key, keys.secret_key, None, None, "test");
-    let settings = Settings {
+    let settings = StorageConfig {
         endpoint: Some(endpoint.clone()),
         region: Region::new("us-east-1").unwrap(),
         credentials: SharedCredentialsProvider::new(credentials),
     };
     App {
         db,
-        objects: Objects::new(settings, Http::new().unwrap()),
+        objects: ObjectStore::new(settings, HttpClient::new().unwrap()),
         viewer_assets: Bucket::new(ASSETS).unwrap(),
         cdn: Cdn::new(&edge.endpoint(), signer),
         proxy: ProxyPolicy::new(vec![Bucket::new(ASSETS).unwrap()], Some(endpoint)),
-        queue: Queue::Local(Arc::default()),
+        queue: WorkerQueue::Local(Arc::default()),
         clock: Clock::System,
         realm: Realm::new("example.org").unwrap(),
     }
 }
 
 /// The database of a URL, as a host is told of it.
-pub(crate) fn database(url: &str) -> Database {
+pub(crate) fn database(url: &str) -> PoolConfig {
     let config: tokio_postgres::Config = url.parse().unwrap();
     let Host::Tcp(host) = &config.get_hosts()[0] else { panic!("TCP") };
     let password = String::from_utf8(config.get_password().unwrap_or_default().to_vec()).unwrap();
-    Database {
+    PoolConfig {
         host: host.clone(),
         port: config.get_ports().first().copied().unwrap_or(5432),
         user: config.get_user().unwrap().to_owned(),

@@ -1,12 +1,14 @@
 //! A restore through AWS's own services: ordered and carried out by two users who may do what Terraform lets the two
 //! functions do, and nothing else.
 
-use aws::Sqs;
+use aws::SqsQueue;
 use local::{
     aws::{Account, Resources},
     workspace::Package,
 };
-use restore::{self, Message, Restorer, changelog::Changelog, deletions::DeletionRecords, queue::Queue};
+use restore::{
+    self, RestoreMessage, Restorer, changelog::Changelog, deletions::DeleteRecords, queue::WorkerQueue,
+};
 use serde_json::{Value, json};
 use signing::s3::Bucket;
 
@@ -18,9 +20,9 @@ struct Cloud {
     root: Account,
     bucket: String,
     table: String,
-    orders: Sqs,
-    jobs: Sqs,
-    worker_records: DeletionRecords,
+    orders: SqsQueue,
+    jobs: SqsQueue,
+    worker_records: DeleteRecords,
 }
 
 impl Cloud {
@@ -47,12 +49,13 @@ impl Cloud {
         let mut app = TestApp::start().await;
         app.app.objects = service.objects().unwrap();
         app.app.viewer_assets = Bucket::new(bucket.as_str()).unwrap();
-        app.app.queue = Queue::Sqs(Sqs { service: service.sqs().unwrap(), url: orders.url.clone() });
+        app.app.queue =
+            WorkerQueue::Sqs(SqsQueue { service: service.sqs().unwrap(), url: orders.url.clone() });
         app.router = router(&app.app);
         app.restorer = Restorer {
             objects: worker.objects().unwrap(),
-            changelog: Changelog::Sqs(Sqs { service: worker.sqs().unwrap(), url: jobs.url.clone() }),
-            deletions: DeletionRecords::dynamodb(worker.dynamodb().unwrap(), table.clone()),
+            changelog: Changelog::Sqs(SqsQueue { service: worker.sqs().unwrap(), url: jobs.url.clone() }),
+            deletions: DeleteRecords::dynamodb(worker.dynamodb().unwrap(), table.clone()),
             ..app.restorer
         };
         let worker_records = app.restorer.deletions.clone();
@@ -88,7 +91,7 @@ impl Cloud {
         }
     }
 
-    async fn received(&self, queue: &Sqs) -> Vec<Value> {
+    async fn received(&self, queue: &SqsQueue) -> Vec<Value> {
         let messages = self.root.drain_queue(queue).await.unwrap();
         messages
             .iter()
@@ -122,7 +125,7 @@ async fn a_folder_comes_back_through_sqs_s3_and_dynamodb() {
     assert_eq!(answer.json()["success"], json!([folder.node_id]));
     let orders = cloud.received(&cloud.orders).await;
     assert_eq!(orders.len(), 1);
-    let message: Message = serde_json::from_value(orders[0].clone()).unwrap();
+    let message: RestoreMessage = serde_json::from_value(orders[0].clone()).unwrap();
     assert_eq!(message.package.id, folder.id);
     let outcome = app.work().await;
     assert_eq!((outcome.restored, outcome.failed), (31, 0));
@@ -156,9 +159,9 @@ async fn what_sqs_does_not_take_is_on_record_all_the_same() {
     let file = cloud.file(None, "file").await;
     cloud.trash(&file, std::slice::from_ref(&file)).await;
     let jobs = cloud.jobs.url.clone();
-    let Queue::Sqs(sqs) = &cloud.app.app.queue else { unreachable!() };
+    let WorkerQueue::Sqs(sqs) = &cloud.app.app.queue else { unreachable!() };
     // The service may not send to the changelog's queue.
-    cloud.app.app.queue = Queue::Sqs(Sqs { url: jobs, ..sqs.clone() });
+    cloud.app.app.queue = WorkerQueue::Sqs(SqsQueue { url: jobs, ..sqs.clone() });
     cloud.app.router = router(&cloud.app.app);
     let answer = cloud.app.order(&cloud.app.token("editor").await, &[&file.node_id]).await.json();
     assert_eq!(answer["success"], json!([file.node_id]));
@@ -171,10 +174,9 @@ async fn a_package_is_back_even_if_its_record_is_not_to_be_removed() {
     let mut cloud = Cloud::start().await;
     let file = cloud.file(None, "file").await;
     cloud.trash(&file, std::slice::from_ref(&file)).await;
-    let DeletionRecords::DynamoDb(_) = &cloud.app.restorer.deletions else { unreachable!() };
+    let DeleteRecords::DynamoDb(_) = &cloud.app.restorer.deletions else { unreachable!() };
     let service = cloud.root.function("service", Resources::default()).await.unwrap();
-    cloud.app.restorer.deletions =
-        DeletionRecords::dynamodb(service.dynamodb().unwrap(), cloud.table.clone());
+    cloud.app.restorer.deletions = DeleteRecords::dynamodb(service.dynamodb().unwrap(), cloud.table.clone());
     cloud.app.order(&cloud.app.token("editor").await, &[&file.node_id]).await;
     assert_eq!(cloud.app.work().await.restored, 1);
     assert_eq!(cloud.app.row(file.id).await.0, "READY");

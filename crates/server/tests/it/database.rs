@@ -18,7 +18,7 @@ use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider, future},
 };
-use database::{Database, Db, Error, Login, Password, Tls};
+use database::{Db, Error, IamLogin, Password, PoolConfig, Tls};
 use local::postgres::{Durability, Postgres, PostgresConfig, shared_for_tests};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use signing::s3::Region;
@@ -129,18 +129,18 @@ impl Server {
         client
     }
 
-    fn database(&self, ca_file: Option<&Path>) -> Database {
+    fn database(&self, ca_file: Option<&Path>) -> PoolConfig {
         database(&self.postgres.url(), Tls::Verified { extra_ca_file: ca_file.map(Path::to_owned) })
     }
 }
 
 /// The database of a URL, as `localhost`.
-fn database(url: &str, tls: Tls) -> Database {
-    Database { host: "localhost".to_owned(), tls, connections: 2, clock: NOW, ..app::database(url) }
+fn database(url: &str, tls: Tls) -> PoolConfig {
+    PoolConfig { host: "localhost".to_owned(), tls, connections: 2, clock: NOW, ..app::database(url) }
 }
 
-async fn refusal(database: Database) -> String {
-    Db::connect(database).unwrap().ping().await.unwrap_err().to_string()
+async fn refusal(database: PoolConfig) -> String {
+    check_tables(&Db::connect(database).unwrap()).await.unwrap_err().to_string()
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn every_connection_shows_a_token_of_its_own() {
     let (mut database, asked) = (server.database(Some(&server.ca_file())), Rotating::default());
     "iam_service".clone_into(&mut database.user);
     let region = Region::new("us-east-1").unwrap();
-    let login = Login {
+    let login = IamLogin {
         host: database.host.clone(),
         port: database.port,
         user: database.user.clone(),
@@ -244,7 +244,7 @@ async fn without_credentials_there_is_no_connection() {
     let mut database = server.database(Some(&server.ca_file()));
     let region = Region::new("us-east-1").unwrap();
     database.password = Password::Iam { region, credentials: SharedCredentialsProvider::new(Nobody) };
-    let refused = Db::connect(database).unwrap().ping().await.unwrap_err();
+    let refused = check_tables(&Db::connect(database).unwrap()).await.unwrap_err();
     assert!(matches!(refused, Error::Unreachable(_)), "{refused}");
 }
 

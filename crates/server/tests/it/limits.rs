@@ -6,8 +6,8 @@ use std::time::Duration;
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use database::{self, Db, Password};
 use futures_util::future::join_all;
-use hosting::Builder;
-use hosting::config::{self, Endpoints, Platform};
+use hosting::HostBuilder;
+use hosting::config::{self, EndpointsConfig, PlatformConfig};
 use local::{testing, workspace::Package};
 use restore::RestoreError;
 use signing::s3::Region;
@@ -136,17 +136,17 @@ async fn a_restore_that_waits_too_long_stops_and_is_done_by_the_next_try() {
 }
 
 /// What a host is told of the test database.
-async fn platform(connections: usize) -> Platform {
+async fn platform(connections: usize) -> PlatformConfig {
     let db = database(testing::database().await);
     let Password::Fixed(password) = db.password else { panic!("fixed") };
-    Platform {
+    PlatformConfig {
         env: "test".to_owned(),
         region: Region::new("us-east-1").unwrap(),
         log: "info".to_owned(),
         xray: None,
         credentials: None,
-        endpoints: Endpoints::default(),
-        database: config::Database {
+        endpoints: EndpointsConfig::default(),
+        database: config::DatabaseConfig {
             host: db.host,
             port: db.port,
             user: db.user,
@@ -163,9 +163,9 @@ async fn platform(connections: usize) -> Platform {
 async fn restores_that_wait_leave_links_their_connections() {
     let (mut app, package, token) = service(1, Duration::from_mins(1)).await;
     let credentials = SharedCredentialsProvider::new(Credentials::new("AKID", "secret", None, None, "test"));
-    let builder = Builder::new(platform(1).await, credentials).unwrap();
+    let builder = HostBuilder::new(platform(1).await, credentials).unwrap();
     app.through(builder.db().await.unwrap());
-    let config = config::Restore {
+    let config = config::RestoreConfig {
         platform: platform(1).await,
         queue: None,
         changelog: None,

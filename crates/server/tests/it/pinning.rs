@@ -7,7 +7,7 @@
 mod recorder;
 
 use axum::body::Body;
-use database::{Database, Db, Password};
+use database::{Db, Password, PoolConfig};
 use recorder::{Recorder, Said};
 use restore::db::check_tables;
 
@@ -88,10 +88,10 @@ fn pinning(said: &[Said]) -> Vec<String> {
 }
 
 /// The test database by way of a recorder: as a database with a password, which is how it is reached on AWS too.
-async fn recorded() -> (Recorder, Database) {
+async fn recorded() -> (Recorder, PoolConfig) {
     let database = database(local::testing::database().await);
     let recorder = Recorder::start(format!("{}:{}", database.host, database.port)).await;
-    let database = Database { host: "127.0.0.1".to_owned(), port: recorder.port, ..database };
+    let database = PoolConfig { host: "127.0.0.1".to_owned(), port: recorder.port, ..database };
     (recorder, database)
 }
 
@@ -237,7 +237,7 @@ async fn restore_all(app: &TestApp) {
 async fn a_statement_that_cannot_be_cancelled_holds_up_nobody_else() {
     let (recorder, database) = recorded().await;
     let mut app = TestApp::start().await;
-    app.through(Db::connect(Database { connections: 1, ..database }).unwrap());
+    app.through(Db::connect(PoolConfig { connections: 1, ..database }).unwrap());
     let (package, token) = (app.file(None, "a", b"-").await, app.token("viewer").await);
     let lock = limits::lock(&app).await;
     limits::hang_up(&app, &package, &token).await;

@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeSet, pin::pin};
 
-use aws::{Http, JsonService, Settings, Sqs};
+use aws::{ClientConfig, HttpClient, JsonClient, SqsQueue};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use local::{faults::Failure, workspace::Package};
-use restore::{self, Message, Outcome, Progressed, RestoreError, db::queue::LEASE_TIME, queue::Queue};
+use restore::{
+    self, RestoreError, RestoreMessage, RunOutcome, RunStatus, db::queue::LEASE_TIME, queue::WorkerQueue,
+};
 use serde_json::json;
 use signing::s3::Region;
 
@@ -86,7 +88,7 @@ async fn a_worker_that_lost_its_lease_changes_nothing_that_the_next_one_did() {
         app.run().await
     };
     let (stuck, next) = tokio::join!(app.run(), next);
-    let restored = |outcome: Result<Outcome, RestoreError>| match outcome {
+    let restored = |outcome: Result<RunOutcome, RestoreError>| match outcome {
         Ok(outcome) => outcome.restored,
         Err(RestoreError::LeaseLost) => 0,
         Err(error) => panic!("{error}"),
@@ -151,7 +153,7 @@ async fn a_message_takes_up_only_what_is_restoring_without_an_order() {
     app.trash(&deleted).await;
     app.trash(&stray).await;
     app.workspace.set_state(&stray, "RESTORING").await.unwrap();
-    let message = |package: &Package| -> Message {
+    let message = |package: &Package| -> RestoreMessage {
         serde_json::from_value(json!({
             "orgId": app.workspace.id, "datasetId": app.dataset.id, "userId": "N:user:7",
             "package": {"id": package.id, "nodeId": package.node_id, "name": "renamed", "parentId": null, "type": 10},
@@ -230,7 +232,7 @@ async fn when_the_last_attempt_has_failed_nothing_is_left_in_limbo() {
     let packages = ordered(&app).await;
     app.faults.fail("ListObjectVersions", 1000, Failure::InternalError);
     let first = app.run().await.unwrap();
-    assert!(matches!(first.progressed, Progressed::Continues(_)), "{first:?}");
+    assert!(matches!(first.progressed, RunStatus::Continues(_)), "{first:?}");
     let outcome = app.work().await;
     assert_eq!(outcome.failed, 6, "each file by itself; the folders have no bytes");
     let viewer = app.token("viewer").await;
@@ -257,8 +259,10 @@ async fn an_order_is_on_record_even_if_no_worker_can_be_woken() {
     let mut app = TestApp::start().await;
     let package = app.file(None, "a", b"-").await;
     app.trash(&package).await;
-    app.app.queue =
-        Queue::Sqs(Sqs { service: unreachable_sqs(), url: "http://127.0.0.1:1/1/orders".to_owned() });
+    app.app.queue = WorkerQueue::Sqs(SqsQueue {
+        service: unreachable_sqs(),
+        url: "http://127.0.0.1:1/1/orders".to_owned(),
+    });
     app.at(aws::Clock::System);
     let answer = app.order(&app.token("editor").await, &[&package.node_id]).await.json();
     assert_eq!(answer["success"], json!([package.node_id]));
@@ -266,15 +270,15 @@ async fn an_order_is_on_record_even_if_no_worker_can_be_woken() {
     assert_eq!(app.row(package.id).await.0, "READY");
 }
 
-fn unreachable_sqs() -> JsonService {
+fn unreachable_sqs() -> JsonClient {
     let credentials = Credentials::new("AKID", "key", None, None, "test");
-    let settings = Settings {
+    let settings = ClientConfig {
         region: Region::new("us-east-1").unwrap(),
         credentials: SharedCredentialsProvider::new(credentials),
         endpoint: Some("http://127.0.0.1:1".to_owned()),
         clock: aws::Clock::System,
     };
-    JsonService::sqs(&settings, Http::new().unwrap()).unwrap()
+    JsonClient::sqs(&settings, HttpClient::new().unwrap()).unwrap()
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use aws::{Error, Http, JsonService};
+use aws::{Error, HttpClient, JsonClient};
 use aws_credential_types::Credentials;
 use local::aws::{
     Account,
@@ -12,7 +12,7 @@ use packages::links::Location;
 use serde_json::json;
 use signing::s3::Bucket;
 use signing::s3::CustomEndpoint;
-use storage::{Objects, ProbeError, Settings};
+use storage::{ObjectStore, ProbeError, StorageConfig};
 
 fn says(status: u16, body: &str) -> Scene {
     Scene::Says(status, body.to_owned())
@@ -20,7 +20,7 @@ fn says(status: u16, body: &str) -> Scene {
 
 async fn call(scenes: Vec<Scene>) -> (Result<serde_json::Value, Error>, usize) {
     let server = Scripted::start(scenes).await.unwrap();
-    let service = JsonService::ssm(&server.settings().unwrap(), Http::new().unwrap()).unwrap();
+    let service = JsonClient::ssm(&server.settings().unwrap(), HttpClient::new().unwrap()).unwrap();
     let answer = service.call("GetParameter", &json!({"Name": "secret-name"})).await;
     (answer, server.asked().len())
 }
@@ -28,16 +28,16 @@ async fn call(scenes: Vec<Scene>) -> (Result<serde_json::Value, Error>, usize) {
 #[tokio::test]
 async fn a_call_is_a_signed_post_of_the_documented_form() {
     let server = Scripted::start([says(200, "{}"), says(200, "{}"), says(200, "{}")]).await.unwrap();
-    let (settings, http) = (server.settings().unwrap(), Http::new().unwrap());
+    let (settings, http) = (server.settings().unwrap(), HttpClient::new().unwrap());
     let services = [
-        (JsonService::sqs(&settings, http.clone()), "sqs", "AmazonSQS.X", "application/x-amz-json-1.0"),
+        (JsonClient::sqs(&settings, http.clone()), "sqs", "AmazonSQS.X", "application/x-amz-json-1.0"),
         (
-            JsonService::dynamodb(&settings, http.clone()),
+            JsonClient::dynamodb(&settings, http.clone()),
             "dynamodb",
             "DynamoDB_20120810.X",
             "application/x-amz-json-1.0",
         ),
-        (JsonService::ssm(&settings, http), "ssm", "AmazonSSM.X", "application/x-amz-json-1.1"),
+        (JsonClient::ssm(&settings, http), "ssm", "AmazonSSM.X", "application/x-amz-json-1.1"),
     ];
     for (index, (service, name, target, content_type)) in services.into_iter().enumerate() {
         service.unwrap().call("X", &json!({"a": [1, "ü"]})).await.unwrap();
@@ -89,8 +89,8 @@ async fn a_kept_connection_that_breaks_is_no_reason_not_to_know_an_object() {
     .unwrap();
     let aws = server.settings().unwrap();
     let endpoint = aws.endpoint.map(|url| CustomEndpoint::parse(&url).unwrap());
-    let settings = Settings { endpoint, region: aws.region, credentials: aws.credentials };
-    let objects = Objects::new(settings, Http::new().unwrap());
+    let settings = StorageConfig { endpoint, region: aws.region, credentials: aws.credentials };
+    let objects = ObjectStore::new(settings, HttpClient::new().unwrap());
     let bucket = Bucket::new("bucket").unwrap();
     let location = Location { bucket, key: "key".to_owned(), version: None };
     for length in [3, 4] {
@@ -115,7 +115,7 @@ async fn nobody_there_is_said_after_three_tries() {
     drop(server);
     // The port is free again only when the listener's task has ended.
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    let service = JsonService::sqs(&settings, Http::new().unwrap()).unwrap();
+    let service = JsonClient::sqs(&settings, HttpClient::new().unwrap()).unwrap();
     let begun = Instant::now();
     let answer = service.call("SendMessage", &json!({})).await;
     assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
@@ -126,8 +126,8 @@ async fn nobody_there_is_said_after_three_tries() {
 async fn an_endpoint_that_is_no_url_is_said_at_once() {
     let server = Scripted::start([]).await.unwrap();
     for endpoint in ["localhost", "http://", "not a url"] {
-        let settings = aws::Settings { endpoint: Some(endpoint.into()), ..server.settings().unwrap() };
-        let error = JsonService::sqs(&settings, Http::new().unwrap()).unwrap_err();
+        let settings = aws::ClientConfig { endpoint: Some(endpoint.into()), ..server.settings().unwrap() };
+        let error = JsonClient::sqs(&settings, HttpClient::new().unwrap()).unwrap_err();
         assert!(error.contains(endpoint), "{error}");
     }
 }

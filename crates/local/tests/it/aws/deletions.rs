@@ -1,12 +1,12 @@
 //! Records of deleted packages in DynamoDB.
 
-use aws::{Error, Http, JsonService};
+use aws::{Error, HttpClient, JsonClient};
 use local::aws::{
     Account, Resources,
     scripted::{Scene, Scripted},
 };
 use packages::id::PackageNodeId;
-use restore::deletions::DeletionRecords;
+use restore::deletions::DeleteRecords;
 use serde_json::{Value, json};
 
 use super::unique;
@@ -31,11 +31,11 @@ fn record(package: &PackageNodeId) -> Value {
 }
 
 /// A table, and its records as the restore function sees them.
-async fn table(root: &Account, sort: Option<&str>) -> (String, DeletionRecords) {
+async fn table(root: &Account, sort: Option<&str>) -> (String, DeleteRecords) {
     let name = unique("records");
     root.create_table(&name, sort).await.unwrap();
     let worker = root.function("restore", Resources { table: &name, ..Resources::default() }).await.unwrap();
-    let records = DeletionRecords::dynamodb(worker.dynamodb().unwrap(), name.clone());
+    let records = DeleteRecords::dynamodb(worker.dynamodb().unwrap(), name.clone());
     (name, records)
 }
 
@@ -92,19 +92,19 @@ async fn more_than_one_answer_can_hold_is_asked_for_again() {
 #[tokio::test]
 async fn a_table_that_is_not_there_or_not_ours_is_an_error() {
     let root = Account::root().unwrap();
-    let records = DeletionRecords::dynamodb(root.dynamodb().unwrap(), unique("none"));
+    let records = DeleteRecords::dynamodb(root.dynamodb().unwrap(), unique("none"));
     let error = records.remove(&ids(0..1)).await.unwrap_err();
     assert!(error.is("ResourceNotFoundException"), "{error}");
-    assert_eq!(DeletionRecords::None.remove(&ids(0..1)).await, Ok(0));
+    assert_eq!(DeleteRecords::None.remove(&ids(0..1)).await, Ok(0));
 }
 
-async fn scripted(scenes: Vec<(u16, Value)>) -> (Scripted, DeletionRecords) {
+async fn scripted(scenes: Vec<(u16, Value)>) -> (Scripted, DeleteRecords) {
     let schema = json!({"Table": {"KeySchema": [{"AttributeName": "NodeId", "KeyType": "HASH"}]}});
     let scenes = [(200, schema)].into_iter().chain(scenes);
     let scenes = scenes.map(|(status, body)| Scene::Says(status, body.to_string()));
     let server = Scripted::start(scenes).await.unwrap();
-    let service = JsonService::dynamodb(&server.settings().unwrap(), Http::new().unwrap()).unwrap();
-    (server, DeletionRecords::dynamodb(service, "T".into()))
+    let service = JsonClient::dynamodb(&server.settings().unwrap(), HttpClient::new().unwrap()).unwrap();
+    (server, DeleteRecords::dynamodb(service, "T".into()))
 }
 
 fn key(number: usize) -> Value {

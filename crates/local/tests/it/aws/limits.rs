@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws::{CallLimits, Clock, Error, Http, JsonService, Settings};
+use aws::{CallLimits, ClientConfig, Clock, Error, HttpClient, JsonClient};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use local::full_socket::FullSocket;
 use serde_json::json;
@@ -19,13 +19,13 @@ const LIMITS: CallLimits = CallLimits {
 };
 
 async fn call(address: SocketAddr) -> (Error, Duration) {
-    let settings = Settings {
+    let settings = ClientConfig {
         region: Region::new("us-east-1").unwrap(),
         credentials: SharedCredentialsProvider::new(Credentials::new("AKID", "key", None, None, "test")),
         endpoint: Some(format!("http://{address}")),
         clock: Clock::System,
     };
-    let service = JsonService::ssm(&settings, Http::new().unwrap()).unwrap().with_limits(LIMITS);
+    let service = JsonClient::ssm(&settings, HttpClient::new().unwrap()).unwrap().with_limits(LIMITS);
     let begun = Instant::now();
     let error = service.call("GetParameter", &json!({"Name": "secret-name"})).await.unwrap_err();
     (error, begun.elapsed())

@@ -2,34 +2,34 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use aws::{Http, JsonService, Sqs, trace};
+use aws::{HttpClient, JsonClient, SqsQueue, trace};
 use local::aws::{
     Account, Resources,
     scripted::{Scene, Scripted},
 };
 use packages::id::{DatasetId, DatasetKey, PackageId, PackageNodeId, WorkspaceId};
 use restore::{
-    Message, Package,
+    MessagePackage, RestoreMessage,
     changelog::{Changelog, Event, build_messages},
-    queue::Queue,
+    queue::WorkerQueue,
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::unique;
 
-fn message(id: i32, name: &str) -> Message {
-    let package = Package {
+fn message(id: i32, name: &str) -> RestoreMessage {
+    let package = MessagePackage {
         id: PackageId(id),
         node_id: PackageNodeId::parse(&format!("N:package:{id}")).unwrap(),
         name: name.to_owned(),
         parent_id: None,
         kind: 10,
     };
-    Message { workspace: WorkspaceId(2), dataset: DatasetId(41), user: "N:user:7".into(), package }
+    RestoreMessage { workspace: WorkspaceId(2), dataset: DatasetId(41), user: "N:user:7".into(), package }
 }
 
-fn bodies(messages: &[Message]) -> Vec<String> {
+fn bodies(messages: &[RestoreMessage]) -> Vec<String> {
     messages.iter().map(|message| serde_json::to_string(message).unwrap()).collect()
 }
 
@@ -44,14 +44,15 @@ async fn messages_arrive_once_each() {
     let queue = root.create_queue(&name, json!({})).await.unwrap();
     let service =
         root.function("service", Resources { orders: &name, ..Resources::default() }).await.unwrap();
-    let sender = Sqs { service: service.sqs().unwrap(), url: queue.url.clone() };
+    let sender = SqsQueue { service: service.sqs().unwrap(), url: queue.url.clone() };
 
-    let messages: Vec<Message> = (1..=25).map(|id| message(id, "東 \u{ffff}\u{1}<&>")).collect();
+    let messages: Vec<RestoreMessage> = (1..=25).map(|id| message(id, "東 \u{ffff}\u{1}<&>")).collect();
     assert!(sender.send(&bodies(&messages)).await.is_empty());
 
     let received = root.drain_queue(&queue).await.unwrap();
     assert_eq!(received.len(), 25);
-    let bodies: Vec<Message> = received.iter().map(|m| serde_json::from_value(body(m)).unwrap()).collect();
+    let bodies: Vec<RestoreMessage> =
+        received.iter().map(|m| serde_json::from_value(body(m)).unwrap()).collect();
     let ids: BTreeSet<PackageId> = bodies.iter().map(|message| message.package.id).collect();
     assert_eq!(ids.len(), 25);
     assert!(bodies.iter().all(|body| messages.contains(body)));
@@ -61,21 +62,21 @@ async fn messages_arrive_once_each() {
 async fn what_a_queue_does_not_take_is_said() {
     let root = Account::root().unwrap();
     let queue = root.create_queue(&unique("small"), json!({"MaximumMessageSize": "1024"})).await.unwrap();
-    let messages: Vec<Message> =
+    let messages: Vec<RestoreMessage> =
         (1..=12).map(|id| message(id, &"x".repeat(if id == 5 { 2000 } else { 10 }))).collect();
     assert_eq!(queue.send(&bodies(&messages)).await, [4]);
     assert_eq!(root.drain_queue(&queue).await.unwrap().len(), 11);
 
-    let nowhere = Sqs { url: format!("{}-not", queue.url), ..queue };
+    let nowhere = SqsQueue { url: format!("{}-not", queue.url), ..queue };
     assert_eq!(nowhere.send(&bodies(&messages)).await.len(), 12);
-    assert!(!Queue::Sqs(nowhere).wake(&messages[0], Duration::ZERO).await);
+    assert!(!WorkerQueue::Sqs(nowhere).wake(&messages[0], Duration::ZERO).await);
 }
 
-async fn scripted(scenes: impl IntoIterator<Item = Value>) -> (Scripted, Sqs) {
+async fn scripted(scenes: impl IntoIterator<Item = Value>) -> (Scripted, SqsQueue) {
     let scenes = scenes.into_iter().map(|body| Scene::Says(200, body.to_string()));
     let server = Scripted::start(scenes).await.unwrap();
-    let service = JsonService::sqs(&server.settings().unwrap(), Http::new().unwrap()).unwrap();
-    (server, Sqs { service, url: "https://queue".into() })
+    let service = JsonClient::sqs(&server.settings().unwrap(), HttpClient::new().unwrap()).unwrap();
+    (server, SqsQueue { service, url: "https://queue".into() })
 }
 
 /// The ids that a batch was about.
@@ -142,7 +143,7 @@ async fn a_large_folder_is_told_in_several_messages() {
     let name = unique("jobs");
     let queue = root.create_queue(&name, json!({"MaximumMessageSize": "262144"})).await.unwrap();
     let worker = root.function("restore", Resources { jobs: &name, ..Resources::default() }).await.unwrap();
-    let changelog = Changelog::Sqs(Sqs { service: worker.sqs().unwrap(), url: queue.url.clone() });
+    let changelog = Changelog::Sqs(SqsQueue { service: worker.sqs().unwrap(), url: queue.url.clone() });
     let events: Vec<Event> = (0..3000).map(event).collect();
     let messages = build_messages(KEY, "N:user:7", &events, OffsetDateTime::UNIX_EPOCH).unwrap();
     let messages: Vec<String> = messages.into_iter().map(|message| message.body).collect();
@@ -165,7 +166,7 @@ async fn a_large_folder_is_told_in_several_messages() {
 async fn a_delayed_message_says_so() {
     let (server, queue) =
         scripted([json!({"Successful": [{"Id": "0"}]}), json!({"Successful": [{"Id": "0"}]})]).await;
-    let sender = Queue::Sqs(queue);
+    let sender = WorkerQueue::Sqs(queue);
     assert!(sender.wake(&message(1, "x"), Duration::ZERO).await);
     assert!(sender.wake(&message(1, "x"), Duration::from_hours(1)).await);
     let asked = server.asked();

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use aws::{Http, JsonService};
+use aws::{HttpClient, JsonClient};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use local::aws::{
     Account, Resources,
     scripted::{Scene, Scripted},
 };
 use signing::cloudfront::{Hash, KeyPairId, PrivateKey};
-use signing_keys::{KeyMatch, KeySource, Rotation, SecretError, TrustedKey};
+use signing_keys::{KeyMatch, KeyRotation, KeySource, SigningKeyError, TrustedKey};
 
 use super::unique;
 
@@ -53,14 +53,14 @@ async fn a_parameter_that_is_not_there_is_named_by_its_variable() {
     let root = Account::root().unwrap();
     let (name, source) = source(&root).await;
     let error = source.load().await.unwrap_err();
-    assert!(matches!(error, SecretError::NoParameter));
+    assert!(matches!(error, SigningKeyError::NoParameter));
     let text = error.to_string();
     assert!(text.contains("CLOUDFRONT_PRIVATE_KEY_SSM_PARAM") && !text.contains(&name), "{text}");
 
     root.put_parameter(&name, "SecureString", "dummy").await.unwrap();
     let error = source.load().await.unwrap_err();
     assert!(
-        matches!(error, SecretError::Key(_)) && !format!("{error:?}{error}").contains("dummy"),
+        matches!(error, SigningKeyError::Key(_)) && !format!("{error:?}{error}").contains("dummy"),
         "{error}"
     );
 }
@@ -72,7 +72,7 @@ async fn another_services_parameter_is_refused() {
     let (other, _) = source(&root).await;
     put(&root, &other, None).await;
     let error = KeySource::Ssm { service, name: other }.load().await.unwrap_err();
-    assert!(matches!(&error, SecretError::Ssm(error) if error.is("AccessDeniedException")), "{error}");
+    assert!(matches!(&error, SigningKeyError::Ssm(error) if error.is("AccessDeniedException")), "{error}");
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn a_new_value_is_taken_over_if_it_brings_its_id() {
     let (name, source) = source(&root).await;
     put(&root, &name, None).await;
     let id = KeyPairId::new("KFROMENVIRONMENT").unwrap();
-    let rotation = Rotation::new(source, Some(trusted(&id)), Hash::Sha256, Duration::from_mins(5));
+    let rotation = KeyRotation::new(source, Some(trusted(&id)), Hash::Sha256, Duration::from_mins(5));
     assert_eq!(*rotation.load_first().await.unwrap().key_pair_id(), id);
     assert!(rotation.reload().await.is_none());
     put(&root, &name, None).await;
@@ -114,10 +114,10 @@ async fn the_key_in_use_stays_while_ssm_is_away() {
     let key = PrivateKey::generate_p256().unwrap().to_pkcs8_pem().unwrap();
     let parameter = serde_json::json!({"Parameter": {"Value": *key, "LastModifiedDate": 1.5e9}}).to_string();
     let server = Scripted::start([Scene::Says(200, parameter)]).await.unwrap();
-    let service = JsonService::ssm(&server.settings().unwrap(), Http::new().unwrap()).unwrap();
+    let service = JsonClient::ssm(&server.settings().unwrap(), HttpClient::new().unwrap()).unwrap();
     let source = KeySource::Ssm { service, name: "key".into() };
     let id = KeyPairId::new("K1").unwrap();
-    let rotation = Rotation::new(source, Some(trusted(&id)), Hash::Sha256, Duration::from_mins(5));
+    let rotation = KeyRotation::new(source, Some(trusted(&id)), Hash::Sha256, Duration::from_mins(5));
     rotation.load_first().await.unwrap();
     let (_, asked) = server.asked().remove(0);
     assert_eq!(asked, serde_json::json!({"Name": "key", "WithDecryption": true}));

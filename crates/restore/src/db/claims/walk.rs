@@ -3,10 +3,10 @@
 use tokio_postgres::{Row, types::Type};
 
 use crate::db::claims::counted_failures;
-use database::{Error, Param, Tx};
+use database::{Error, Param, Transaction};
 use packages::{
     id::{DatasetKey, PackageId, WorkspaceId},
-    package::State,
+    package::PackageState,
 };
 
 /// What became of an order when its packages were to be claimed.
@@ -15,7 +15,7 @@ pub(crate) struct ClaimedOrder {
     /// The ordered package.
     pub(crate) id: PackageId,
     /// Its state.
-    pub(crate) state: State,
+    pub(crate) state: PackageState,
     /// Whether the folders above it lead to the dataset's top; in a circle of parents they do not.
     pub(crate) has_top: bool,
 }
@@ -157,7 +157,7 @@ fn with_changes() -> String {
 /// Claims what the orders of a dataset hold that have not been claimed for yet: each ordered package and all that lies in
 /// the trash beneath it. A package belongs to the nearest ordered package above it, also when another order had it before.
 /// One statement, whatever the size.
-pub(crate) async fn claim_trees(tx: &Tx<'_>, key: DatasetKey) -> Result<Vec<ClaimedOrder>, Error> {
+pub(crate) async fn claim_trees(tx: &Transaction<'_>, key: DatasetKey) -> Result<Vec<ClaimedOrder>, Error> {
     let (trees, claims, changes) = (with_trees(key.workspace), with_claims(key.workspace), with_changes());
     let sql = format!(
         "{trees}{claims}{changes}, updated AS (
@@ -177,17 +177,21 @@ pub(crate) async fn claim_trees(tx: &Tx<'_>, key: DatasetKey) -> Result<Vec<Clai
     let params: [Param<'_>; 3] = [
         (&key.workspace.0, Type::INT4),
         (&key.dataset.0, Type::INT4),
-        (&&State::NOT_LIVE[..], Type::TEXT_ARRAY),
+        (&&PackageState::NOT_LIVE[..], Type::TEXT_ARRAY),
     ];
     let order = |row: &Row| {
-        let state = State::parse(row.try_get(1)?);
+        let state = PackageState::parse(row.try_get(1)?);
         Ok(ClaimedOrder { id: PackageId(row.try_get(0)?), state, has_top: row.try_get(2)? })
     };
     tx.query(&sql, &params).await?.iter().map(order).collect()
 }
 
 /// Claims the deleted folders above a dataset's claims, which come back with the first package beneath them.
-pub(crate) async fn claim_ancestors(tx: &Tx<'_>, key: DatasetKey, orders: &[i32]) -> Result<(), Error> {
+pub(crate) async fn claim_ancestors(
+    tx: &Transaction<'_>,
+    key: DatasetKey,
+    orders: &[i32],
+) -> Result<(), Error> {
     let workspace = key.workspace;
     let sql = format!(
         r#"WITH RECURSIVE up AS (

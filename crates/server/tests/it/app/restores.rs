@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use local::workspace::Package;
 use packages::id::{DatasetKey, PackageNodeId};
-use restore::{self, Outcome, Progressed, RestoreError};
+use restore::{self, RestoreError, RunOutcome, RunStatus};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -31,33 +31,33 @@ impl TestApp {
     }
 
     /// A worker's turn at this test's dataset.
-    pub(crate) async fn run(&self) -> Result<Outcome, RestoreError> {
+    pub(crate) async fn run(&self) -> Result<RunOutcome, RestoreError> {
         let until = Instant::now() + Duration::from_mins(1);
         loop {
             let outcome = restore::run(&self.restorer, self.key(), until, None).await?;
             // What failed before has to wait.
-            let Progressed::PutOff(delay) = outcome.progressed else { return Ok(outcome) };
+            let RunStatus::PutOff(delay) = outcome.progressed else { return Ok(outcome) };
             tokio::time::sleep(delay).await;
         }
     }
 
     /// Carries out all that is ordered.
-    pub(crate) async fn work(&self) -> Outcome {
-        let mut total = Outcome { restored: 0, failed: 0, progressed: Progressed::Finished };
+    pub(crate) async fn work(&self) -> RunOutcome {
+        let mut total = RunOutcome { restored: 0, failed: 0, progressed: RunStatus::Finished };
         loop {
             let outcome = self.run().await.unwrap();
             total.restored += outcome.restored;
             total.failed += outcome.failed;
             match outcome.progressed {
-                Progressed::Continues(delay) | Progressed::PutOff(delay) => tokio::time::sleep(delay).await,
-                Progressed::Finished => return total,
-                Progressed::Elsewhere => panic!("two workers in a test of one"),
+                RunStatus::Continues(delay) | RunStatus::PutOff(delay) => tokio::time::sleep(delay).await,
+                RunStatus::Finished => return total,
+                RunStatus::Elsewhere => panic!("two workers in a test of one"),
             }
         }
     }
 
     /// Does something while a worker waits for S3 to remove delete markers, and lets the worker go on to its end.
-    pub(crate) async fn work_during_undelete(&self, meanwhile: impl Future<Output = ()>) -> Outcome {
+    pub(crate) async fn work_during_undelete(&self, meanwhile: impl Future<Output = ()>) -> RunOutcome {
         self.faults.reset();
         self.faults.hold("DeleteObjects");
         let meanwhile = async {
@@ -93,7 +93,7 @@ impl TestApp {
     }
 
     /// Orders a package as an editor, and carries the order out.
-    pub(crate) async fn restore(&self, package: &Package) -> Outcome {
+    pub(crate) async fn restore(&self, package: &Package) -> RunOutcome {
         let answer = self.order(&self.token("editor").await, &[&package.node_id]).await;
         assert_eq!(answer.json()["success"], json!([package.node_id]));
         self.work().await
