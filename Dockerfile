@@ -12,7 +12,7 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked --package server && \
+    cargo build --release --locked --package server --no-default-features && \
     cp target/release/packages-service /usr/local/bin/
 
 # glibc, libgcc and the public certificate authorities; no shell, no package manager.

@@ -1,5 +1,10 @@
 //! `packages-service dev`: the service and all that it needs, in one process beside Postgres.
 
+mod environment;
+mod stack_file;
+pub(crate) mod token;
+mod welcome;
+
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use api::{App, ProxyPolicy};
@@ -20,12 +25,8 @@ use tokio::{net::TcpListener, sync::Notify};
 use server::{authentication::authenticate, metrics, serve, worker::WorkerThread};
 use telemetry::{Format, Host, Telemetry};
 
-use crate::{
-    StateDirOption, environment, say,
-    stack_file::{self, StackFile},
-    stop::stop,
-    token, welcome,
-};
+use self::stack_file::StackFile;
+use crate::{StateDirOption, say, stop::stop};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {

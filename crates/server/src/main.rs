@@ -1,16 +1,13 @@
 //! `packages-service`: the service on one machine, and small helpers for those who run it.
 
+#[cfg(feature = "dev")]
 mod dev;
 mod doctor;
-mod environment;
 mod openapi;
-mod stack_file;
 mod standalone;
 mod stop;
-mod token;
-mod welcome;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -25,13 +22,15 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run the service with all that it needs: Postgres, S3, an edge, an identity provider and demo data
+    #[cfg(feature = "dev")]
     Dev(dev::Options),
     /// Run the service for a platform that is there already; the README has the variables
     Serve(standalone::Options),
     /// Check what `serve` is told by its variables against what is there; nothing is changed
     Doctor(doctor::Options),
     /// Print a fresh token for one of the demo's users
-    Token(token::Options),
+    #[cfg(feature = "dev")]
+    Token(dev::token::Options),
     /// Print the SQL of the tables that the service adds to the platform's
     Schema,
     /// Print the API's description as OpenAPI
@@ -39,11 +38,12 @@ enum Command {
 }
 
 /// Where the local stack lives.
+#[cfg(feature = "dev")]
 #[derive(clap::Args)]
 struct StateDirOption {
     /// The directory that holds the local stack's state
     #[arg(long, value_name = "DIR", default_value = ".local")]
-    state_dir: PathBuf,
+    state_dir: std::path::PathBuf,
 }
 
 fn main() -> ExitCode {
@@ -62,10 +62,12 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> std::io::Result<()> {
     match command {
+        #[cfg(feature = "dev")]
         Command::Dev(options) => dev::run(options),
         Command::Doctor(options) => doctor::run(&options).map(drop),
         Command::Serve(options) => standalone::run(&options),
-        Command::Token(options) => token::run(&options),
+        #[cfg(feature = "dev")]
+        Command::Token(options) => dev::token::run(&options),
         Command::Schema => {
             say(restore::SCHEMA.trim_end());
             Ok(())

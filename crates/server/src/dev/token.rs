@@ -5,7 +5,7 @@ use std::io;
 use aws::Clock;
 use local::tokens::Issuer;
 
-use crate::{StateDirOption, say, stack_file::StackFile};
+use crate::{StateDirOption, dev::stack_file::StackFile, say};
 
 /// How long a token is good for, in seconds: a day's work.
 pub(crate) const LIFE: u64 = 24 * 3600;

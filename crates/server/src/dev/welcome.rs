@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{say, stack_file::StackFile};
+use crate::{dev::stack_file::StackFile, say};
 
 /// Prints it. `state` is absolute, so that the lines work in any terminal.
 pub(crate) fn print(file: &StackFile, state: &Path) {
@@ -41,7 +41,7 @@ Ctrl-C stops everything; the next start goes on where this one ended, with --fre
         edge = file.edge,
         s3 = file.s3.endpoint,
         database = file.database_url,
-        stack = state.join(crate::stack_file::NAME).display(),
+        stack = state.join(crate::dev::stack_file::NAME).display(),
     ));
 }
 
