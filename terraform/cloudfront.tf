@@ -87,7 +87,7 @@ data "aws_cloudfront_origin_request_policy" "cors" {
 
 resource "aws_cloudfront_response_headers_policy" "viewer_assets" {
   name    = "${local.global_prefix}-viewer-assets"
-  comment = "Which pages may read, and what they see"
+  comment = "CORS and security headers of viewer assets"
 
   cors_config {
     access_control_allow_credentials = false
