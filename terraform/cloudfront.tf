@@ -174,7 +174,7 @@ resource "aws_cloudfront_distribution" "viewer_assets" {
     }
   }
 
-  # Somebody may be uploading a missing asset: cache the 404 only briefly.
+  # An upload of a missing asset may be in progress: cache the 404 only briefly.
   custom_error_response {
     error_code            = 404
     error_caching_min_ttl = 5
