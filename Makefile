@@ -3,47 +3,47 @@
 
 STATE ?= .local
 ARGS ?=
-# What scripts are told: make package ARCH=arm64, make publish BUCKET=my-artifacts TAG=v1.
+# Variables for the scripts: make package ARCH=arm64, make publish BUCKET=my-artifacts TAG=v1.
 export ARCH BUCKET TAG ZIG
 
-help: ## Say what there is
+help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install what is missing: PostgreSQL, and the tests' stand-in for AWS
+setup: ## Install PostgreSQL and the tests' stand-in for AWS, if they are missing
 	@scripts/setup
 
-run: ## Start the service and all that it needs (ARGS="--port 9000 --fresh")
+run: ## Start the service with everything that it needs (ARGS="--port 9000 --fresh")
 	@scripts/setup postgres
 	cargo run --locked --package server -- dev --state-dir "$(STATE)" $(ARGS)
 
-test: setup ## Run all tests, and call the running service as its OpenAPI document says
+test: setup ## Run all tests, and compare the running service with its OpenAPI document
 	cargo test --workspace --locked
 	scripts/schemathesis
 
 test-ci: ## Run all tests on Docker's Postgres, MinIO and DynamoDB
 	@scripts/test-ci
 
-local-services: ## Start those three, and say how tests are told to use them
+local-services: ## Start these three, and print the variables that make tests use them
 	@scripts/local-services up && echo && scripts/local-services env
 
-lint: ## Run the whole gate, as CI does
+lint: ## Run all checks, as CI does
 	.ci/run
 
-bench: setup ## Print what functions, signatures and restores cost
+bench: setup ## Measure functions, signatures and restores
 	cargo build --release --locked --package lambda
 	cargo run --release --locked --package lambda --example figures
 	cargo run --release --locked --package signing --example rates
 	cargo run --release --locked --package server --example restore
 
-openapi: ## Write the OpenAPI documents that the handlers describe
+openapi: ## Generate the OpenAPI documents from the handlers
 	@scripts/openapi
 
 package: ## Zip the Lambda functions (ARCH=x86_64 or arm64, TAG=v1, ZIG=1 on a system newer than Amazon Linux 2023)
 	@scripts/package
 
-publish: ## Upload them to S3 (BUCKET=my-artifacts, and as for package)
+publish: ## Package the functions and upload them to S3 (BUCKET=my-artifacts, and the variables of package)
 	@scripts/publish
 
-clean: ## Remove what was built, and the local state
+clean: ## Remove build outputs, tools and the local state
 	cargo clean
 	rm -rf .local .tools

@@ -1,4 +1,4 @@
-"""Lets made-up requests get past the door: what is well formed becomes something that exists."""
+"""Replaces well-formed ids in generated requests with ids that exist, so that requests get past the first checks."""
 
 import json
 import os
@@ -15,8 +15,8 @@ DATASET = STACK["demo"]["dataset_node_id"]
 PACKAGES = [id for id in STACK["demo"].values() if re.match("N:(package|collection):", str(id))]
 
 
-def presigned():
-    """A link to a viewer asset: its bucket is one that /proxy/s3 lets through."""
+def fetch_presigned_url():
+    """Fetches a presigned URL of a viewer asset. /proxy/s3 allows its bucket."""
     query = {"dataset_id": DATASET, "package_id": STACK["demo"]["spikes"], "path": "spikes.parquet", "redirect": "false"}
     request = urllib.request.Request(f"{STACK['api']}/presign/s3?{urllib.parse.urlencode(query)}")
     request.add_header("Authorization", f"Bearer {os.environ['TOKEN']}")
@@ -24,14 +24,14 @@ def presigned():
         return json.load(response)["presigned_url"]
 
 
-PRESIGNED = presigned()
+PRESIGNED_URL = fetch_presigned_url()
 
-# A `next` as GET /trash makes them: after the name "a". No schema can describe what it takes and refuse the rest.
+# A valid `cursor` for GET /trash: after the name "a". A schema cannot describe which cursors are valid.
 CURSOR = "MWE"
 
 
-def existing(id):
-    """A node id of the demo for one that is well formed, the same one for the same text; anything else as it is."""
+def replace_node_id(id):
+    """Replaces a well-formed node id with one of the demo, always the same for the same text. Other values stay as they are."""
     if not isinstance(id, str):
         return id
     if re.fullmatch("N:dataset:[A-Za-z0-9-]+", id):
@@ -44,10 +44,10 @@ def existing(id):
 @schemathesis.hook
 def before_call(context, case, kwargs):
     if case.query:
-        case.query = {name: existing(value) for name, value in case.query.items()}
+        case.query = {name: replace_node_id(value) for name, value in case.query.items()}
         if "presigned_url" in case.query and case.meta and case.meta.generation.mode.is_positive:
-            case.query["presigned_url"] = PRESIGNED
+            case.query["presigned_url"] = PRESIGNED_URL
         if "cursor" in case.query and case.meta and case.meta.generation.mode.is_positive:
             case.query["cursor"] = CURSOR
     if isinstance(case.body, dict) and isinstance(case.body.get("nodeIds"), list):
-        case.body["nodeIds"] = [existing(id) for id in case.body["nodeIds"]]
+        case.body["nodeIds"] = [replace_node_id(id) for id in case.body["nodeIds"]]

@@ -1,13 +1,13 @@
-# What somebody should look at, and when. docs/operations.md says what to do about each.
+# The alarms. docs/operations.md says what to do about each.
 
 locals {
   minute = 60
 
-  # An alarm can only tell topics of its own region.
+  # An alarm can only notify topics of its own region.
   topics_here   = [for arn in var.alarm_topic_arns : arn if split(":", arn)[3] == local.region]
   topics_of_cdn = [for arn in var.alarm_topic_arns : arn if split(":", arn)[3] == "us-east-1"]
 
-  # What an alarm has unless it says otherwise.
+  # Defaults; each alarm overrides what differs.
   alarm_defaults = {
     namespace  = local.prefix
     dimensions = {}
@@ -18,23 +18,23 @@ locals {
     periods    = 1
     datapoints = 1
     percentile = null
-    # Nothing counted, nothing wrong: at night there may be no requests.
+    # No data is not an error: at night there may be no requests.
     missing = "notBreaching"
   }
 
   function_alarms = merge([
     for function in local.functions : {
       "${function}-errors" = {
-        description = "The ${function} function ended with an error, or did not end in time"
+        description = "The ${function} function ended with an error or reached its timeout"
         namespace   = "AWS/Lambda"
         metric      = "Errors"
         dimensions  = { FunctionName = local.function_names[function] }
-        # One that passes is retried or seen by its caller; several in a quarter of an hour do not pass.
+        # A single error is retried, or its caller sees it. Several within a quarter of an hour need attention.
         periods    = 3
         datapoints = 2
       }
       "${function}-throttles" = {
-        description = "Calls of the ${function} function found no instance: its reserved concurrency, or the account's, is used up"
+        description = "Calls of the ${function} function were throttled: its reserved concurrency, or the account's concurrency, is used up"
         namespace   = "AWS/Lambda"
         metric      = "Throttles"
         dimensions  = { FunctionName = local.function_names[function] }
@@ -46,7 +46,7 @@ locals {
 
   queue_alarms = {
     dead-letters = {
-      description = "Restore orders failed three times. The packages are in the trash again, or nobody knows"
+      description = "Restore orders failed three times. Their packages are back in the trash, unless the function could not record that"
       namespace   = "AWS/SQS"
       metric      = "ApproximateNumberOfMessagesVisible"
       dimensions  = { QueueName = aws_sqs_queue.dead_letters.name }
@@ -60,7 +60,7 @@ locals {
       statistic   = "Maximum"
     }
     restore-backlog = {
-      description = "The oldest restore order waits for longer than one restore may take"
+      description = "The oldest restore order has waited longer than one restore may take"
       namespace   = "AWS/SQS"
       metric      = "ApproximateAgeOfOldestMessage"
       dimensions  = { QueueName = aws_sqs_queue.restore.name }
@@ -75,7 +75,7 @@ locals {
 
   api_alarms = {
     gateway-5xx = {
-      description = "More than five answers in five minutes, twice, said that the service is at fault"
+      description = "More than five responses with status 5xx within five minutes, twice in a quarter of an hour"
       namespace   = "AWS/ApiGateway"
       metric      = "5xx"
       dimensions  = { ApiId = aws_apigatewayv2_api.packages.id }
@@ -84,7 +84,7 @@ locals {
       datapoints  = 2
     }
     gateway-latency = {
-      description = "One answer in a hundred takes longer than two seconds"
+      description = "One response in a hundred takes longer than two seconds"
       namespace   = "AWS/ApiGateway"
       metric      = "Latency"
       dimensions  = { ApiId = aws_apigatewayv2_api.packages.id }
@@ -97,7 +97,7 @@ locals {
 
   authorizer_alarms = {
     authorizer-latency = {
-      description = "One authorization in a hundred takes longer than a second: the database, or Cognito, is slow"
+      description = "One authorization in a hundred takes longer than a second: the database or Cognito is slow"
       namespace   = "AWS/Lambda"
       metric      = "Duration"
       dimensions  = { FunctionName = "${local.prefix}-authorizer" }
@@ -110,20 +110,20 @@ locals {
 
   own_alarms = {
     restores-given-up = {
-      description = "Restores were given up; their packages are back in the trash, each with a reason"
+      description = "Restores were given up. Their packages are back in the trash, each with a reason"
       metric      = aws_cloudwatch_log_metric_filter.restores_given_up.metric_transformation[0].name
     }
     signing-key-age = {
-      description = "The key that signs links to viewer assets is older than 90 days: run terraform/replace-cloudfront-keys.sh"
+      description = "The key that signs links to viewer assets is older than 90 days. Run terraform/replace-cloudfront-keys.sh"
       metric      = aws_cloudwatch_log_metric_filter.signing_key_age.metric_transformation[0].name
       statistic   = "Maximum"
       threshold   = 90 * local.day
       period      = 60 * local.minute
-      # Nobody renews a key by not using it.
+      # Without requests the key is not younger: keep the alarm's state.
       missing = "ignore"
     }
     signing-key-mismatch = {
-      description = "The private key does not belong to the public key that CloudFront trusts: links to viewer assets are answered with 403. Run terraform/replace-cloudfront-keys.sh"
+      description = "The private key does not belong to the public key that CloudFront trusts. CloudFront answers links to viewer assets with 403. Run terraform/replace-cloudfront-keys.sh"
       metric      = aws_cloudwatch_log_metric_filter.signing_key_mismatch.metric_transformation[0].name
       statistic   = "Maximum"
     }
@@ -159,12 +159,12 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
   tags          = var.tags
 }
 
-# Of what the CDN refuses, nothing else tells: not the service, which gave the links out, nor its log. CloudFront's metrics
-# are in us-east-1, wherever the rest is, and an alarm must be where its metric is.
+# Only this alarm reports requests that the CDN refuses: the service just hands the links out. CloudFront's metrics are always
+# in us-east-1, and an alarm must be in the region of its metric.
 resource "aws_cloudwatch_metric_alarm" "cdn" {
   region            = "us-east-1"
   alarm_name        = "${local.global_prefix}-cdn-4xx"
-  alarm_description = "The CDN refuses or misses more than ${var.cdn_4xx_percent} in a hundred requests: links that are signed with a key that it does not trust, or assets that are not there"
+  alarm_description = "The CDN answers more than ${var.cdn_4xx_percent} % of the requests with 4xx. Either links are signed with a key that it does not trust, or assets are missing"
 
   comparison_operator = "GreaterThanThreshold"
   threshold           = var.cdn_4xx_percent
@@ -174,7 +174,7 @@ resource "aws_cloudwatch_metric_alarm" "cdn" {
 
   metric_query {
     id          = "refused"
-    label       = "Refused or missing in a hundred"
+    label       = "4xx responses (%)"
     expression  = "IF(requests >= 20, rate, 0)"
     return_data = true
   }
@@ -199,8 +199,8 @@ resource "aws_cloudwatch_metric_alarm" "cdn" {
   tags          = var.tags
 }
 
-# The program's own metrics have one namespace in an environment, which may have this module twice. These two are taken
-# from the logs of this one's functions instead, so that a key of one does not raise the alarm of the other.
+# All installations in an environment share one namespace of program metrics. These three metrics come from the logs of this
+# installation's functions instead, so the key of one installation does not raise the alarm of another.
 resource "aws_cloudwatch_log_metric_filter" "restores_given_up" {
   name           = "${local.prefix}-restores-given-up"
   log_group_name = aws_cloudwatch_log_group.function["restore"].name

@@ -1,29 +1,29 @@
-# The CDN in front of the viewer assets: signed links only, and the bucket only by its own signature.
+# The CDN in front of the viewer assets. It accepts only signed links, and signs its own requests to the bucket.
 
 locals {
   cdn_domain = var.cdn_domain == null ? aws_cloudfront_distribution.viewer_assets.domain_name : var.cdn_domain.name
 
-  # Readers of ranges cannot work without these, and pages see only what is exposed.
+  # Clients that read ranges need these headers, and a page sees only exposed headers.
   exposed_headers = ["Content-Length", "Content-Type", "Content-Range", "Content-Encoding", "ETag", "Last-Modified", "Accept-Ranges"]
 
   day = 24 * 3600
 
-  # How long an edge keeps what S3 gives no lifetime for. Parquet is not compressed on its way: its readers ask for
-  # ranges, and count on the length of the whole.
+  # How long an edge caches objects that have no lifetime in S3. The CDN does not compress Parquet: its readers request ranges
+  # and rely on the length of the whole file.
   caches = {
     parquet = { default_ttl = 30 * local.day, compress = false, comment = "Parquet: 30 days" }
     other   = { default_ttl = local.day, compress = true, comment = "All but Parquet: 24 hours" }
   }
 
-  # Patterns tell upper from lower case.
+  # Patterns are case-sensitive.
   parquet_patterns = ["*.parquet", "*.PARQUET"]
 
-  # Log sources, and what the bucket's policy says of them, are named before they are there.
+  # A name and not a reference: the bucket's policy names the log source before it exists.
   cdn_log_source = "${local.global_prefix}-cdn"
 }
 
-# The key of the first apply. The keys after it are made and put to use by replace-cloudfront-keys.sh: were they made
-# here, changing one would take the old one away while links that it signed are still out.
+# The key of the first apply. replace-cloudfront-keys.sh makes and activates all later keys. If Terraform made them, a change
+# would remove the old key while links that it signed are still valid.
 resource "aws_cloudfront_public_key" "first" {
   name        = "${local.global_prefix}-first"
   comment     = "Viewer assets of ${local.prefix}, the key of the first apply"
@@ -39,14 +39,14 @@ resource "aws_cloudfront_key_group" "viewer_assets" {
   comment = "Who may sign links to viewer assets of ${local.prefix}"
   items   = [aws_cloudfront_public_key.first.id]
 
-  # replace-cloudfront-keys.sh adds and removes keys. An apply must not undo it.
+  # replace-cloudfront-keys.sh adds and removes keys. An apply must not undo that.
   lifecycle {
     ignore_changes = [items]
   }
 }
 
 resource "aws_cloudfront_origin_access_control" "viewer_assets" {
-  # Its name may have 64 characters, which is why it says no more.
+  # At most 64 characters, so the name has no suffix.
   name                              = local.global_prefix
   description                       = "The CDN's own signature on requests to the bucket"
   origin_access_control_origin_type = "s3"
@@ -63,7 +63,7 @@ resource "aws_cloudfront_cache_policy" "viewer_assets" {
   default_ttl = each.value.default_ttl
   max_ttl     = 365 * local.day
 
-  # Nothing of the request but its path: signatures must not split the cache.
+  # Only the path is part of the cache key: signatures must not split the cache.
   parameters_in_cache_key_and_forwarded_to_origin {
     enable_accept_encoding_gzip   = each.value.compress
     enable_accept_encoding_brotli = each.value.compress
@@ -80,14 +80,14 @@ resource "aws_cloudfront_cache_policy" "viewer_assets" {
   }
 }
 
-# S3 answers a preflight only if it is told the page's origin; AWS's own policy passes on just that.
+# S3 answers a preflight only if it gets the page's origin. AWS's managed policy forwards just the CORS headers.
 data "aws_cloudfront_origin_request_policy" "cors" {
   name = "Managed-CORS-S3Origin"
 }
 
 resource "aws_cloudfront_response_headers_policy" "viewer_assets" {
   name    = "${local.global_prefix}-viewer-assets"
-  comment = "Which pages may read, and what they see"
+  comment = "CORS and security headers of viewer assets"
 
   cors_config {
     access_control_allow_credentials = false
@@ -111,7 +111,7 @@ resource "aws_cloudfront_response_headers_policy" "viewer_assets" {
   security_headers_config {
     strict_transport_security {
       access_control_max_age_sec = 365 * local.day
-      # Promises for a whole domain are its owner's to make, and AWS's is not ours.
+      # Only the owner of a domain may set these for all its subdomains. cloudfront.net is AWS's.
       include_subdomains = var.cdn_domain != null
       preload            = var.cdn_domain != null
       override           = true
@@ -120,7 +120,7 @@ resource "aws_cloudfront_response_headers_policy" "viewer_assets" {
       override = true
     }
     referrer_policy {
-      # A link is a secret: pages that were opened by one must not tell it to others.
+      # A link is a secret: a page that was opened with one must not send it to other sites.
       referrer_policy = "no-referrer"
       override        = true
     }
@@ -136,7 +136,7 @@ resource "aws_cloudfront_distribution" "viewer_assets" {
   web_acl_id      = var.cdn_web_acl_arn
   aliases         = var.cdn_domain == null ? [] : [var.cdn_domain.name]
 
-  # There is none of this name. Without a root object, a request for / would be a request for the bucket's listing.
+  # No object has this name. Without a root object, a request for / would ask the bucket for its listing.
   default_root_object = "nothing-at-the-root"
 
   origin {
@@ -174,7 +174,7 @@ resource "aws_cloudfront_distribution" "viewer_assets" {
     }
   }
 
-  # A missing asset may be on its way: do not remember for long that it was not there.
+  # An upload of a missing asset may be in progress: cache the 404 only briefly.
   custom_error_response {
     error_code            = 404
     error_caching_min_ttl = 5
@@ -186,7 +186,7 @@ resource "aws_cloudfront_distribution" "viewer_assets" {
     }
   }
 
-  # CloudFront's own certificate comes with whatever TLS it comes with; a minimum can be set for one's own only.
+  # With CloudFront's own certificate the TLS version cannot be set. A minimum needs your own certificate.
   viewer_certificate {
     cloudfront_default_certificate = var.cdn_domain == null
     acm_certificate_arn            = try(var.cdn_domain.certificate_arn, null)
@@ -197,8 +197,8 @@ resource "aws_cloudfront_distribution" "viewer_assets" {
   tags = var.tags
 }
 
-# Access logs by CloudWatch's delivery, and not the older way, which cannot leave the query out: there it is the link's
-# signature. CloudFront's logs are sent from us-east-1, wherever the bucket is.
+# CloudWatch delivers the access logs. CloudFront's older logging cannot leave out the query, which has the link's signature.
+# CloudFront's logs always come from us-east-1, wherever the bucket is.
 resource "aws_cloudwatch_log_delivery_source" "cdn" {
   count = var.access_log_bucket == null ? 0 : 1
 

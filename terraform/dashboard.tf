@@ -1,4 +1,4 @@
-# One page: what is asked, how it goes, what waits.
+# One page with requests, latency, errors and queues.
 
 locals {
   # Rows of three. A metric is [namespace, name, dimension, value, ..., options], as in a dashboard's JSON.
@@ -8,11 +8,11 @@ locals {
       ["AWS/ApiGateway", "4xx", "ApiId", aws_apigatewayv2_api.packages.id, { stat = "Sum" }],
       ["AWS/ApiGateway", "5xx", "ApiId", aws_apigatewayv2_api.packages.id, { stat = "Sum" }],
     ] },
-    { title = "How long an answer takes (ms)", metrics = [
+    { title = "Latency of the gateway (ms)", metrics = [
       for stat in ["p50", "p90", "p99"] :
       ["AWS/ApiGateway", "Latency", "ApiId", aws_apigatewayv2_api.packages.id, { stat = stat, label = stat }]
     ] },
-    { title = "How long a function takes, p99 (ms)", metrics = [
+    { title = "Duration of the functions, p99 (ms)", metrics = [
       for function in local.functions :
       ["AWS/Lambda", "Duration", "FunctionName", local.function_names[function], { stat = "p99", label = function }]
     ] },
@@ -20,7 +20,7 @@ locals {
       for function in local.functions :
       ["AWS/Lambda", "Errors", "FunctionName", local.function_names[function], { stat = "Sum", label = function }]
     ] },
-    { title = "Instances at once", metrics = [
+    { title = "Concurrent executions", metrics = [
       for function in local.functions :
       ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", local.function_names[function], { stat = "Maximum", label = function }]
     ] },
@@ -28,7 +28,7 @@ locals {
       for function in local.functions :
       ["AWS/Lambda", "Throttles", "FunctionName", local.function_names[function], { stat = "Sum", label = function }]
     ] },
-    { title = "Orders that wait, and dead letters", metrics = [
+    { title = "Restore orders: waiting, in work, dead letters", metrics = [
       ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.restore.name, { stat = "Maximum", label = "waiting" }],
       ["AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName", aws_sqs_queue.restore.name, { stat = "Maximum", label = "being restored" }],
       ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.dead_letters.name, { stat = "Maximum", label = "dead" }],
@@ -36,11 +36,11 @@ locals {
     { title = "Age of the oldest order (s)", metrics = [
       ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", aws_sqs_queue.restore.name, { stat = "Maximum", label = "age" }],
     ] },
-    { title = "Given up, and the signing key's age (s)", metrics = [
+    { title = "Restores given up, and age of the signing key (s)", metrics = [
       [local.prefix, "RestoresGivenUp", { stat = "Sum" }],
       [local.prefix, "SigningKeyAge", { stat = "Maximum", yAxis = "right" }],
     ] },
-    { title = "The CDN: requests, and refused or missing (%)", region = "us-east-1", metrics = [
+    { title = "CDN: requests, and 4xx responses (%)", region = "us-east-1", metrics = [
       ["AWS/CloudFront", "Requests", "DistributionId", aws_cloudfront_distribution.viewer_assets.id, "Region", "Global", { stat = "Sum" }],
       ["AWS/CloudFront", "4xxErrorRate", "DistributionId", aws_cloudfront_distribution.viewer_assets.id, "Region", "Global", { stat = "Average", yAxis = "right" }],
     ] },
@@ -73,7 +73,7 @@ resource "aws_cloudwatch_dashboard" "packages" {
         width  = 24
         height = 6
         properties = {
-          title  = "The program's own metrics, of the whole environment: links, refusals, restores"
+          title  = "Metrics of the program, for the whole environment: links, refusals, restores"
           region = local.region
           period = 300
           view   = "timeSeries"

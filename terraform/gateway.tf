@@ -1,10 +1,10 @@
-# The gateway: an HTTP API whose routes and authorizer are those of packages-service.yml, which the program writes from
-# its own types.
+# The gateway: an HTTP API. Its routes and authorizer come from packages-service.yml, which the program generates from its
+# own types.
 
 locals {
   openapi_file = "${path.module}/packages-service.yml"
 
-  # The document as it is, with nothing filled in: what its routes are must be known before there is any function.
+  # The document with placeholders. Terraform must know the routes before any function exists.
   openapi = yamldecode(templatefile(local.openapi_file, {
     service_lambda_invoke_arn = "not-yet"
     authorizer_invoke_arn     = "not-yet"
@@ -25,7 +25,7 @@ locals {
     "content-encoding", "location", "x-request-id", "retry-after", "www-authenticate",
   ]
 
-  # Routes that anybody may call. A preflight is answered by the gateway itself, before any route.
+  # Routes without a token. The gateway itself answers preflights, before any route.
   public_routes = toset(flatten([
     for path, methods in local.openapi.paths : [
       for method, operation in methods : "${upper(method)} ${path}"
@@ -40,7 +40,7 @@ resource "aws_apigatewayv2_api" "packages" {
   protocol_type    = "HTTP"
   fail_on_warnings = var.fail_on_warnings
 
-  # With a domain of its own the API has one address, and not a second one past the domain's protections.
+  # With a custom domain, switch AWS's address off. It would bypass the domain's protections.
   disable_execute_api_endpoint = var.api_domain != null
 
   body = jsonencode(merge(
@@ -49,13 +49,13 @@ resource "aws_apigatewayv2_api" "packages" {
       authorizer_invoke_arn     = local.authorizer_invoke_arn
       authorizer_cache_seconds  = var.authorizer_cache_seconds
     })),
-    # Here, too: an import sets what the document does not say back to what it is by default.
+    # Repeated here: an import resets every setting that the document leaves out to its default.
     { servers = [{ url = "/", x-amazon-apigateway-endpoint-configuration = { disableExecuteApiEndpoint = var.api_domain != null } }] },
   ))
 
-  # CORS is said here and nowhere else: API Gateway answers preflights by itself, before any route and its authorizer,
-  # and puts its own headers in place of a function's. In names of headers a * does not cover Authorization (WHATWG
-  # Fetch, "CORS protocol"), so they are listed, as in crates/api/src/cors.rs.
+  # CORS is configured only here: API Gateway answers preflights itself, before any route and its authorizer, and replaces a
+  # function's CORS headers with its own. For header names a * does not include Authorization (WHATWG Fetch, "CORS protocol"),
+  # so they are listed, as in crates/api/src/cors.rs.
   cors_configuration {
     allow_origins     = var.cors_origins
     allow_methods     = ["GET", "HEAD", "POST", "OPTIONS"]
@@ -73,13 +73,13 @@ resource "aws_apigatewayv2_stage" "default" {
   name        = "$default"
   auto_deploy = true
 
-  # No metrics by route, which cost extra: the program's own have them.
+  # No metrics by route: they cost extra, and the program's own metrics have the route.
   default_route_settings {
     throttling_rate_limit  = var.throttling.rate
     throttling_burst_limit = var.throttling.burst
   }
 
-  # Settings of a route replace the default ones as a whole.
+  # The settings of a route replace all default settings.
   dynamic "route_settings" {
     for_each = local.public_routes
 
@@ -90,7 +90,7 @@ resource "aws_apigatewayv2_stage" "default" {
     }
   }
 
-  # The route and not the path, and no query: /proxy/s3's holds a signed link, which opens what it names.
+  # The log has the route, but no path and no query: the query of /proxy/s3 is a signed link that works.
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.gateway.arn
     format = jsonencode({
@@ -116,8 +116,8 @@ resource "aws_apigatewayv2_stage" "default" {
   tags = var.tags
 }
 
-# Beneath /aws/vendedlogs/ logs may be delivered without a line for each group in the account's one resource policy, which
-# is full after some dozen (Amazon CloudWatch Logs User Guide, "Log group resource policy size limit considerations").
+# Log groups whose names begin with /aws/vendedlogs/ need no entry in the account's resource policy, which has room for some
+# dozen entries only (Amazon CloudWatch Logs User Guide, "Log group resource policy size limit considerations").
 resource "aws_cloudwatch_log_group" "gateway" {
   name              = "/aws/vendedlogs/${var.environment}/${var.service_name}/gateway"
   retention_in_days = var.log_retention_days
@@ -144,7 +144,7 @@ resource "aws_lambda_permission" "gateway_calls_service" {
   source_arn = "${aws_apigatewayv2_api.packages.execution_arn}/*/*"
 }
 
-# A shared one's owner gives this permission: output authorizer_source_arn is what it must name.
+# The owner of a shared authorizer grants this permission, with the output authorizer_source_arn.
 resource "aws_lambda_permission" "gateway_calls_authorizer" {
   count = local.own_authorizer ? 1 : 0
 
@@ -153,6 +153,6 @@ resource "aws_lambda_permission" "gateway_calls_authorizer" {
   function_name = aws_lambda_function.function["authorizer"].function_name
   qualifier     = aws_lambda_alias.live["authorizer"].name
   principal     = "apigateway.amazonaws.com"
-  # The authorizers get their ids when the document is imported.
+  # The authorizers get their ids at the import of the document.
   source_arn = "${aws_apigatewayv2_api.packages.execution_arn}/authorizers/*"
 }

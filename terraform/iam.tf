@@ -1,11 +1,11 @@
-# A role for each function, made here or given. What it may do for the sake of the service is in policies/{function}.json.tftpl, which the
-# program's own tests run under, too: a permission that is forgotten fails there first. What every function needs to run
-# is in policies/runtime.json.tftpl.
+# One role per function, made here or given. policies/{function}.json.tftpl has the permissions for the service's work. The
+# program's own tests run with these policies, so a missing permission fails there first. policies/runtime.json.tftpl has what
+# every function needs to run.
 #
-# Two of its statements are for all resources, since AWS knows none for them: X-Ray's (Service Authorization Reference,
-# "Actions, resources, and condition keys for AWS X-Ray") and the network interfaces that Lambda makes in the VPC in the
-# role's name (AWS Lambda Developer Guide, "Giving Lambda functions access to resources in an Amazon VPC"). The latter
-# are denied to the function's own code, as that page advises.
+# Two of its statements are for all resources, because AWS defines no resource for their actions: X-Ray (Service Authorization
+# Reference, "Actions, resources, and condition keys for AWS X-Ray") and the network interfaces that Lambda makes in the VPC with
+# the function's role (AWS Lambda Developer Guide, "Giving Lambda functions access to resources in an Amazon VPC"). The function's
+# own code is denied the network interfaces, as that page advises.
 
 locals {
   database_user     = coalesce(var.database_user, "${var.environment}_rds_proxy_user")
@@ -22,8 +22,8 @@ locals {
     for function in local.functions : function => local.make_roles ? aws_iam_role.function[function].name : reverse(split("/", var.function_role_arns[function]))[0]
   }
 
-  # The key that the parameter has, and the one that it is to have: it changes when replace-cloudfront-keys.sh writes the
-  # parameter, and the service must be able to read it before and after.
+  # The parameter's present KMS key and its next one. replace-cloudfront-keys.sh changes the key when it writes the parameter, and
+  # the service must be able to read the parameter before and after that.
   parameter_kms_key_arns = sort(distinct([
     for arn in compact([aws_ssm_parameter.private_key.key_id, var.parameter_kms_key_arn]) : arn if startswith(arn, "arn:")
   ]))
@@ -62,7 +62,7 @@ locals {
     })
   }
 
-  # A statement about nothing is not allowed: without a table, for instance, the one about the table goes.
+  # IAM refuses a statement without resources. Without a table, for example, drop the table's statement.
   policies = {
     for function, document in local.policy_documents : function => jsonencode(merge(jsondecode(document), {
       Statement = [for statement in jsondecode(document).Statement : statement if length(flatten([statement.Resource])) > 0]
@@ -73,7 +73,7 @@ locals {
 resource "aws_iam_role" "function" {
   for_each = local.make_roles ? local.functions : toset([])
 
-  # Roles are global: an installation in a second region has its own.
+  # Role names are global: an installation in a second region needs its own.
   name                 = "${local.function_names[each.key]}-${local.region}"
   description          = "The Lambda function ${local.function_names[each.key]}"
   permissions_boundary = var.permissions_boundary_arn
@@ -89,8 +89,8 @@ resource "aws_iam_role" "function" {
 
   tags = var.tags
 
-  # Another name is another role, and the grants that others gave the old one are lost. A name is unknown, and counts as
-  # another, where the region is: under `depends_on` for the module, for instance.
+  # A new name would replace the role, and lose what other accounts granted to the old one. With `depends_on` on the module, for
+  # example, the region is unknown while planning, and the name then counts as new.
   lifecycle {
     ignore_changes = [name]
   }

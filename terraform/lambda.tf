@@ -1,7 +1,7 @@
-# The three functions: one program each, in Lambda's plainest runtime.
+# The three functions: one program each, on the runtime provided.al2023.
 
 locals {
-  # Seconds. A gateway waits 30 at most; a restore has all that Lambda gives.
+  # Seconds. The gateway waits 30 at most. 900 is Lambda's maximum.
   timeouts = { service = 30, authorizer = 10, restore = 900 }
 
   common_environment = {
@@ -11,11 +11,11 @@ locals {
     POSTGRES_USER      = local.database_user
     PENNSIEVE_DB       = var.database_name
     LOG_LEVEL          = var.log_level
-    # One file of roots. Without this, start-up reads a directory of some hundreds.
+    # One file with all root certificates. Without this variable, the start reads a directory of some hundreds.
     SSL_CERT_FILE = "/etc/pki/tls/certs/ca-bundle.crt"
   }
 
-  # What the README says that each reads. `none` says that there is none; an empty one would be a mistake.
+  # The variables that each function reads, as in the README. `none` means that there is none; an empty value is an error.
   environments = {
     service = {
       PENNSIEVE_DOMAIN                 = var.platform_domain
@@ -53,10 +53,10 @@ resource "aws_lambda_function" "function" {
   handler       = "bootstrap"
   architectures = [var.lambda_architecture]
   s3_bucket     = var.lambda_bucket
-  # A tag names one build for ever, so a new key is a new program.
+  # A tag never changes its build, so a new program has a new key.
   s3_key = "packages-service/${each.key}-${var.lambda_version}.zip"
 
-  # Each release, and each change of its settings, is a version that callers can be led back to.
+  # Each release, and each change of settings, is a version. The alias can go back to it.
   publish = true
 
   timeout                        = local.timeouts[each.key]
@@ -76,7 +76,7 @@ resource "aws_lambda_function" "function" {
     log_format       = "JSON"
     log_group        = aws_cloudwatch_log_group.function[each.key].name
     system_log_level = "INFO"
-    # LOG_LEVEL says what is logged. Lambda's own filter would cut off below INFO.
+    # LOG_LEVEL decides what is logged. Lambda's own filter would drop everything below INFO.
     application_log_level = "TRACE"
   }
 
@@ -86,16 +86,16 @@ resource "aws_lambda_function" "function" {
 
   tags = var.tags
 
-  # A function that runs before its role may log or have a network interface fails in ways that are hard to read.
+  # Before its role may write logs and use network interfaces, a function fails without a readable error.
   depends_on = [aws_iam_role_policy.runtime, aws_iam_role_policy.own]
 }
 
-# What callers call. Going back is this alias alone, and takes a second: nothing is uploaded and nothing is built.
+# All callers use this alias. To go back, change only the alias: that takes a second, without a build or an upload.
 resource "aws_lambda_alias" "live" {
   for_each = local.functions
 
   name             = "live"
-  description      = "What callers get"
+  description      = "The version that callers get"
   function_name    = aws_lambda_function.function[each.key].function_name
   function_version = lookup(var.rollout.stay_at, each.key, aws_lambda_function.function[each.key].version)
 
@@ -108,7 +108,7 @@ resource "aws_lambda_alias" "live" {
   }
 }
 
-# Before the functions: else Lambda makes them itself, without an end to what is kept.
+# Made before the functions. Otherwise Lambda makes the log groups itself, and keeps the logs for ever.
 resource "aws_cloudwatch_log_group" "function" {
   for_each = local.functions
 
@@ -118,8 +118,8 @@ resource "aws_cloudwatch_log_group" "function" {
   tags              = var.tags
 }
 
-# API Gateway and SQS call synchronously, and have their own ways with failures. What is called asynchronously, by hand
-# for instance, and fails, is kept here with the reason, and an alarm tells. The alias has settings of its own.
+# API Gateway and SQS call synchronously and handle failures themselves. A failed asynchronous call, by hand for example, goes to
+# this queue with its reason, and raises an alarm. The alias needs its own settings.
 resource "aws_lambda_function_event_invoke_config" "function" {
   for_each = merge([for function in local.functions : {
     (function)           = { function = function, qualifier = null }
@@ -138,16 +138,16 @@ resource "aws_lambda_function_event_invoke_config" "function" {
   }
 }
 
-# One message at a time. A worker makes a folder of 50,000 files whole within one message; were there ten, the nine behind
-# a large one would run out of time, and be delivered again, for nothing.
+# One message at a time. A worker can restore a folder of 50,000 files for one message. With ten messages, the nine after such a
+# folder would reach the timeout and be delivered again.
 resource "aws_lambda_event_source_mapping" "restore" {
   function_name           = aws_lambda_alias.live["restore"].arn
   event_source_arn        = aws_sqs_queue.restore.arn
   batch_size              = 1
   function_response_types = ["ReportBatchItemFailures"]
 
-  # No more at once than there may be instances: a message that finds none counts as delivered, and three such
-  # deliveries would send it to the dead letters without a try.
+  # Not more than the reserved concurrency: a throttled message counts as delivered, and three deliveries would move it to the dead
+  # letters without one attempt.
   scaling_config {
     maximum_concurrency = var.reserved_concurrency.restore == -1 ? 5 : min(1000, var.reserved_concurrency.restore)
   }

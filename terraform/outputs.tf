@@ -1,5 +1,5 @@
 output "api_url" {
-  description = "Where the API answers: the custom domain's URL, else AWS's. Beneath it are /presign/s3 and the others."
+  description = "Base URL of the API: the custom domain's, else AWS's. Append /presign/s3 and the other paths."
   value       = var.api_domain == null ? aws_apigatewayv2_api.packages.api_endpoint : "https://${var.api_domain.name}/${var.api_domain.path}"
 }
 
@@ -24,7 +24,7 @@ output "role_arns" {
 }
 
 output "role_names" {
-  description = "Names of the functions' roles, to give them policies beside those of the module."
+  description = "Names of the functions' roles, to attach your own policies."
   value       = local.role_names
 }
 
@@ -39,12 +39,12 @@ output "live_versions" {
 }
 
 output "authorizer_source_arn" {
-  description = "What a shared authorizer's owner lets call it: the source ARN of its permission for apigateway.amazonaws.com."
+  description = "Source ARN for the permission that the owner of a shared authorizer grants to apigateway.amazonaws.com."
   value       = "${aws_apigatewayv2_api.packages.execution_arn}/authorizers/*"
 }
 
 output "cdn_log_source_arn" {
-  description = "ARN of the source of CloudFront's access logs, for the policy of the bucket that they go to. It is known before the source is made."
+  description = "ARN of the source of CloudFront's access logs, for the policy of the log bucket. Known before the source is made."
   value       = "arn:${local.partition}:logs:us-east-1:${local.account}:delivery-source:${local.cdn_log_source}"
 }
 
@@ -79,17 +79,17 @@ output "cloudfront_distribution_arn" {
 }
 
 output "cloudfront_distribution_domain" {
-  description = "Domain of signed links: your own, else AWS's. Your own needs a DNS record that points to AWS's."
+  description = "Domain of signed links: your own, else AWS's. Your own domain needs a DNS record that points to AWS's."
   value       = local.cdn_domain
 }
 
 output "cloudfront_distribution_aws_domain" {
-  description = "Domain that AWS gave the distribution."
+  description = "Domain that AWS assigned to the distribution."
   value       = aws_cloudfront_distribution.viewer_assets.domain_name
 }
 
 output "cloudfront_key_group_id" {
-  description = "Id of the key group, which says whose signatures count."
+  description = "Id of the key group: the keys whose signatures CloudFront accepts."
   value       = aws_cloudfront_key_group.viewer_assets.id
 }
 
@@ -99,7 +99,7 @@ output "cloudfront_private_key_parameter" {
 }
 
 output "cloudfront_key_id_parameter" {
-  description = "Name of the SSM parameter with CloudFront's id for the key in use."
+  description = "Name of the SSM parameter with CloudFront's id of the key in use."
   value       = aws_ssm_parameter.key_id.name
 }
 
@@ -122,7 +122,7 @@ output "key_replacement" {
 }
 
 output "dashboard_url" {
-  description = "The dashboard."
+  description = "URL of the dashboard."
   value       = "https://${local.region}.${local.console}/cloudwatch/home?region=${local.region}#dashboards/dashboard/${aws_cloudwatch_dashboard.packages.dashboard_name}"
 }
 

@@ -1,5 +1,5 @@
-# The viewer-assets bucket. Nobody reads it but CloudFront and the service's role; whatever writes the assets has rights of
-# its own. There is no blanket refusal: it would shut out the service's own presigned links, and Terraform.
+# The viewer-assets bucket. Only CloudFront and the service's role read it. The programs that write assets have their own
+# permissions. The policy does not deny everyone else: that would also block the service's presigned links, and Terraform.
 
 resource "aws_s3_bucket" "viewer_assets" {
   bucket        = var.viewer_assets_bucket
@@ -64,7 +64,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "viewer_assets" {
       noncurrent_days = 30
     }
 
-    # A marker with nothing left beneath it.
+    # A delete marker without older versions.
     expiration {
       expired_object_delete_marker = true
     }
@@ -77,9 +77,9 @@ resource "aws_s3_bucket_lifecycle_configuration" "viewer_assets" {
   depends_on = [aws_s3_bucket_versioning.viewer_assets]
 }
 
-# For presigned links to the bucket itself; what comes by way of CloudFront gets CloudFront's headers. Any origin, since a
-# page that is redirected here by the API comes with the origin `null` (WHATWG Fetch, "HTTP-redirect fetch"). What opens an
-# object is its link, which a page has to have, and never a cookie.
+# For presigned links to the bucket itself; responses through CloudFront get CloudFront's headers. Any origin is allowed, because
+# a page that the API redirects here has the origin `null` (WHATWG Fetch, "HTTP-redirect fetch"). Access needs the link, never a
+# cookie.
 resource "aws_s3_bucket_cors_configuration" "viewer_assets" {
   bucket = aws_s3_bucket.viewer_assets.id
 
@@ -115,8 +115,8 @@ resource "aws_s3_bucket_policy" "viewer_assets" {
         Condition = { StringEquals = { "aws:SourceArn" = aws_cloudfront_distribution.viewer_assets.arn } }
       },
       {
-        # So that what is not there is 404 and not 403: to a reader of chunked arrays the first is an empty chunk, the
-        # second an error. A listing cannot be asked for: the distribution passes no query on, and has a root object.
+        # With this permission S3 answers 404 instead of 403 for a missing object. To a reader of chunked arrays 404 is an empty
+        # chunk, and 403 an error. Viewers cannot list the bucket: the distribution forwards no query, and has a root object.
         Sid       = "CloudFrontTellsMissingFromForbidden"
         Effect    = "Allow"
         Principal = { Service = "cloudfront.amazonaws.com" }
@@ -130,7 +130,7 @@ resource "aws_s3_bucket_policy" "viewer_assets" {
   depends_on = [aws_s3_bucket_public_access_block.viewer_assets]
 }
 
-# Off unless asked for: S3 writes whole request lines, and a presigned link in one opens what it names for an hour.
+# Off by default: S3 logs whole request lines, and a presigned link in one works for up to an hour.
 resource "aws_s3_bucket_logging" "viewer_assets" {
   count = var.viewer_assets_access_log ? 1 : 0
 

@@ -1,10 +1,10 @@
-# What no message wakes a worker for: orders whose message was lost, restores that wait for their time, announcements that
-# could not be delivered; and, once a day, a look through all workspaces. Two of the same at once do no harm.
+# Work that no message announces: orders whose message was lost, restores that wait for a retry, announcements that could not be
+# delivered. Once a day also maintenance in all workspaces. Two runs at once do no harm.
 
 locals {
   schedules = {
-    resume   = { expression = "rate(5 minutes)", description = "Goes on with restores that nothing woke a worker for" }
-    maintain = { expression = "rate(1 day)", description = "Puts back what is being restored without an order" }
+    resume   = { expression = "rate(5 minutes)", description = "Continues restores that no message announced" }
+    maintain = { expression = "rate(1 day)", description = "Puts packages that are RESTORING without an order back into the trash" }
   }
 }
 
@@ -24,7 +24,7 @@ resource "aws_cloudwatch_event_target" "restore" {
   arn   = aws_lambda_alias.live["restore"].arn
   input = jsonencode({ task = each.key })
 
-  # The next schedule does the same.
+  # No retry: the next run does the same work.
   retry_policy {
     maximum_event_age_in_seconds = 300
     maximum_retry_attempts       = 0

@@ -1,4 +1,4 @@
-# The queue of restore orders, the orders that failed, and asynchronous calls that failed.
+# The queues: restore orders, failed orders, failed asynchronous calls.
 
 locals {
   queues = {
@@ -14,11 +14,11 @@ locals {
 resource "aws_sqs_queue" "restore" {
   name = "${local.prefix}-restore"
 
-  # Six times what the function may take: Lambda's advice for queues that feed functions (AWS Lambda Developer Guide,
+  # Six times the function's timeout, as AWS advises for a queue that triggers a function (AWS Lambda Developer Guide,
   # "Creating and configuring an Amazon SQS event source mapping").
   visibility_timeout_seconds = 6 * local.timeouts.restore
 
-  # Outlives three deliveries and a night without a database; dead letters keep their age, so theirs is longer.
+  # Enough for three deliveries and a night without a database. Dead letters keep their age, so their retention is longer.
   message_retention_seconds = 4 * 24 * 3600
   receive_wait_time_seconds = 20
   sqs_managed_sse_enabled   = true
@@ -56,7 +56,7 @@ resource "aws_sqs_queue" "failed_invocations" {
   tags                      = var.tags
 }
 
-# Who may use the queues is said by the roles; this only refuses what is not encrypted on its way.
+# The roles grant access to the queues. This policy only denies unencrypted connections.
 resource "aws_sqs_queue_policy" "tls_only" {
   for_each = local.queues
 

@@ -1,25 +1,25 @@
 # ---------------------------------------------------------------------------------------------------- names
 
 variable "environment" {
-  description = "Name of the environment, such as dev or prod. It begins the name of everything that is made."
+  description = "Name of the environment, such as dev or prod. All names begin with it."
   type        = string
 
   validation {
-    # SSM keeps names of parameters that begin with aws and ssm for itself.
+    # SSM reserves parameter names that begin with aws or ssm.
     condition     = can(regex("^[a-z][a-z0-9-]{0,14}$", var.environment)) && !can(regex("^(aws|ssm)", var.environment))
-    error_message = "An environment is named by up to 15 lower-case letters, digits and hyphens, and not aws.. or ssm.."
+    error_message = "environment must have 1 to 15 lower-case letters, digits and hyphens, begin with a letter, and not begin with aws or ssm."
   }
 }
 
 variable "service_name" {
-  description = "Name of the service, after the environment's in every name."
+  description = "Name of the service. It follows the environment in all names."
   type        = string
   default     = "packages-service"
 
   validation {
-    # The longest name that is made of it is a role's, "{environment}-{service}-authorizer-ap-southeast-2": at most 64.
+    # The longest name with it is a role's, "{environment}-{service}-authorizer-ap-southeast-2". IAM allows 64 characters.
     condition     = can(regex("^[a-z][a-z0-9-]{0,21}$", var.service_name))
-    error_message = "A service is named by up to 22 lower-case letters, digits and hyphens."
+    error_message = "service_name must have 1 to 22 lower-case letters, digits and hyphens, and begin with a letter."
   }
 }
 
@@ -29,7 +29,7 @@ variable "platform_domain" {
 }
 
 variable "tags" {
-  description = "Tags of everything that can have some."
+  description = "Tags for all resources that can have tags."
   type        = map(string)
   default     = {}
 }
@@ -37,86 +37,86 @@ variable "tags" {
 # -------------------------------------------------------------------------------------------------- release
 
 variable "lambda_bucket" {
-  description = "Bucket, in this region, that `make publish` puts the functions' zips into."
+  description = "Bucket in this region with the functions' zip files from `make publish`."
   type        = string
 }
 
 variable "lambda_version" {
-  description = "Which release to run: the tag that `make publish` printed."
+  description = "The release to run: the tag that `make publish` printed."
   type        = string
 
   validation {
     condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9._-]*$", var.lambda_version))
-    error_message = "A release's tag is made of letters, digits, '.', '_' and '-'."
+    error_message = "lambda_version must have only letters, digits, '.', '_' and '-', and begin with a letter or a digit."
   }
 }
 
 variable "rollout" {
-  description = "How callers get to a new release: at once, if nothing is set. stay_at names, by function, the published version that callers stay at; of them new_percent in a hundred are sent to the newest version all the same. Output function_versions tells the numbers."
+  description = "How callers move to a new release. By default all move at once. stay_at has, for each function, the published version that callers keep. new_percent percent of their calls still go to the newest version. The output function_versions has the numbers."
   type        = object({ stay_at = optional(map(string), {}), new_percent = optional(number, 0) })
   default     = {}
 
   validation {
     condition     = alltrue([for name, version in var.rollout.stay_at : contains(["service", "restore", "authorizer"], name) && can(regex("^[0-9]+$", version))])
-    error_message = "stay_at is by function, service, restore or authorizer, and a version is a number."
+    error_message = "stay_at must have the keys service, restore or authorizer, and version numbers as values."
   }
 
   validation {
     condition     = var.rollout.new_percent >= 0 && var.rollout.new_percent < 100
-    error_message = "A percentage, less than 100: to send all to the new version, leave stay_at out."
+    error_message = "new_percent must be at least 0 and less than 100. To send all calls to the new version, leave stay_at out."
   }
 }
 
 variable "lambda_architecture" {
-  description = "What the release was built for: x86_64 or arm64."
+  description = "Architecture of the release: x86_64 or arm64."
   type        = string
   default     = "x86_64"
 
   validation {
     condition     = contains(["x86_64", "arm64"], var.lambda_architecture)
-    error_message = "Lambda has the architectures x86_64 and arm64."
+    error_message = "lambda_architecture must be x86_64 or arm64."
   }
 }
 
 # ------------------------------------------------------------------------------------- network and database
 
 variable "subnet_ids" {
-  description = "Private subnets of the functions, at least two, each in another availability zone. From there they must reach the database, S3, SQS, SSM, DynamoDB, and Cognito's public keys: by NAT, or by VPC endpoints where AWS has them."
+  description = "Private subnets for the functions, at least two, each in another availability zone. From there the functions must reach the database, S3, SQS, SSM, DynamoDB and Cognito's public keys, by NAT or by VPC endpoints where AWS has them."
   type        = list(string)
 
   validation {
     condition     = length(distinct(var.subnet_ids)) >= 2
-    error_message = "The database is in a VPC, so the functions are, too: name two subnets, in two availability zones."
+    error_message = "subnet_ids must name at least two subnets, in two availability zones: the functions must be in the database's VPC."
   }
 }
 
 variable "security_group_ids" {
-  description = "Security groups of the functions. The database's must let them in."
+  description = "Security groups of the functions. The database's security group must allow them."
   type        = list(string)
 
   validation {
     condition     = length(var.security_group_ids) > 0
-    error_message = "Name at least one security group."
+    error_message = "security_group_ids must name at least one security group."
   }
 }
 
 variable "rds_proxy_endpoint" {
-  description = "Host, or host:port, of the RDS proxy."
+  description = "Host or host:port of the RDS proxy."
   type        = string
 }
 
 variable "rds_proxy_resource_id" {
-  description = "Id of the RDS proxy as IAM knows it: the last part of its ARN, prx-..."
+  description = "Resource id of the RDS proxy: the last part of its ARN, prx-..."
   type        = string
 
   validation {
     condition     = can(regex("^(prx|db|cluster)-[A-Za-z0-9]+$", var.rds_proxy_resource_id))
-    error_message = "It looks like prx-0123456789abcdef0: the last part of the proxy's ARN, and not its name."
+    error_message = "rds_proxy_resource_id must be the last part of the proxy's ARN, such as prx-0123456789abcdef0, not its name."
   }
 }
 
 variable "database_user" {
-  description = "Database role that connects with IAM tokens; {environment}_rds_proxy_user if not set."
+  description = "Database role that connects with IAM tokens. Default: {environment}_rds_proxy_user."
   type        = string
   default     = null
 }
@@ -130,184 +130,184 @@ variable "database_name" {
 # ------------------------------------------------------------------------------------------- identity
 
 variable "user_pool" {
-  description = "Cognito user pool of people, and our client in it. Not needed with a shared authorizer."
+  description = "Cognito user pool of people, and the service's client in it. Not needed with a shared authorizer."
   type        = object({ id = string, client_id = string })
   default     = null
 
   validation {
     condition     = var.user_pool != null || var.shared_authorizer_arn != null
-    error_message = "The authorizer has to know the pool of people."
+    error_message = "user_pool must be set, unless shared_authorizer_arn is."
   }
 }
 
 variable "token_pool" {
-  description = "Cognito user pool of API keys, and our client in it. Not needed with a shared authorizer."
+  description = "Cognito user pool of API keys, and the service's client in it. Not needed with a shared authorizer."
   type        = object({ id = string, client_id = string })
   default     = null
 
   validation {
     condition     = var.token_pool != null || var.shared_authorizer_arn != null
-    error_message = "The authorizer has to know the pool of API keys."
+    error_message = "token_pool must be set, unless shared_authorizer_arn is."
   }
 }
 
 variable "shared_authorizer_arn" {
-  description = "ARN of a Lambda function that authorizes instead of ours, which is then not made. It answers as the platform's own does; its owner lets the gateway call it, as terraform/README.md says."
+  description = "ARN of a Lambda function that authorizes instead of the module's authorizer, which is then not made. It must respond like the platform's own authorizer. Its owner must allow the gateway to call it (terraform/README.md)."
   type        = string
   default     = null
 
   validation {
     condition     = var.shared_authorizer_arn == null || can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_$-]+)?$", var.shared_authorizer_arn))
-    error_message = "It is the ARN of a Lambda function, perhaps with a version or an alias at its end."
+    error_message = "shared_authorizer_arn must be the ARN of a Lambda function, with or without a version or an alias at its end."
   }
 }
 
 variable "authorizer_cache_seconds" {
-  description = "How long API Gateway remembers the authorizer's answer for a token and a dataset. A role that is taken away still works that long; 0 asks at every request. It holds for a shared authorizer, too."
+  description = "How long API Gateway caches the authorizer's response for a token and a dataset. A role that was taken away works that long. 0 calls the authorizer at every request. It applies to a shared authorizer too."
   type        = number
   default     = 60
 
   validation {
     condition     = var.authorizer_cache_seconds >= 0 && var.authorizer_cache_seconds <= 3600
-    error_message = "API Gateway caches for 0 to 3600 seconds."
+    error_message = "authorizer_cache_seconds must be 0 to 3600."
   }
 }
 
 # ---------------------------------------------------------------------------------------------------- files
 
 variable "storage_buckets" {
-  description = "Names of the buckets whose files the service links to and whose deleted files it brings back. Buckets of other accounts must admit the functions' roles themselves."
+  description = "Names of the buckets with files that the service links to and restores. The policies of other accounts' buckets must allow the functions' roles."
   type        = list(string)
 
   validation {
     condition     = length(var.storage_buckets) > 0 && !anytrue([for name in var.storage_buckets : strcontains(name, "*")])
-    error_message = "Name each bucket: patterns would let the functions into buckets that are not there yet."
+    error_message = "storage_buckets must name each bucket, and at least one. A pattern would give the functions access to buckets that do not exist yet."
   }
 }
 
 variable "read_only_buckets" {
-  description = "Names of further buckets whose files the service only links to, such as those of published data."
+  description = "Names of more buckets with files that the service only links to, such as published data."
   type        = list(string)
   default     = []
 
   validation {
     condition     = !anytrue([for name in var.read_only_buckets : strcontains(name, "*")])
-    error_message = "Name each bucket: patterns would let the functions into buckets that are not there yet."
+    error_message = "read_only_buckets must name each bucket. A pattern would give the functions access to buckets that do not exist yet."
   }
 }
 
 variable "bucket_kms_key_arns" {
-  description = "KMS keys of those buckets that are encrypted with a customer managed key."
+  description = "Customer managed KMS keys of these buckets, if they have any."
   type        = list(string)
   default     = []
 }
 
 variable "proxy_allowed_buckets" {
-  description = "Buckets that /proxy/s3 lets through, which needs no token; the viewer-assets bucket only, if not set."
+  description = "Buckets that /proxy/s3 redirects to, without a token. Default: only the viewer-assets bucket."
   type        = list(string)
   default     = null
 
   validation {
     condition     = try(length(var.proxy_allowed_buckets) > 0, true)
-    error_message = "Name a bucket, or leave it out: no list at all means the viewer-assets bucket."
+    error_message = "proxy_allowed_buckets must name at least one bucket. Leave it out to allow only the viewer-assets bucket."
   }
 }
 
 variable "viewer_assets_bucket" {
-  description = "Name of the bucket to make for viewer assets. S3's names are global. The endings -use1 and -afs1 say that a bucket is in us-east-1 or af-south-1."
+  description = "Name of the bucket to make for viewer assets. Bucket names are global. The endings -use1 and -afs1 mean that a bucket is in us-east-1 or af-south-1."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.viewer_assets_bucket))
-    error_message = "3 to 63 lower-case letters, digits and hyphens: a dot would break TLS to the bucket."
+    error_message = "viewer_assets_bucket must have 3 to 63 lower-case letters, digits and hyphens. A dot would break TLS to the bucket."
   }
 }
 
 variable "viewer_assets_force_destroy" {
-  description = "Whether `terraform destroy` deletes the viewer assets, too, all versions. Off, it stops at a bucket that is not empty."
+  description = "Whether `terraform destroy` also deletes all versions of the viewer assets. If false, it stops at a bucket that is not empty."
   type        = bool
   default     = false
 }
 
 variable "access_log_bucket" {
-  description = "Bucket, in this region, for CloudFront's access logs, which hold no signatures; none are kept if not set. Its policy must let delivery.logs.amazonaws.com write, as in examples/complete/access-logs.tf."
+  description = "Bucket in this region for CloudFront's access logs, which contain no signatures. If not set, there are no access logs. Its policy must allow delivery.logs.amazonaws.com to write, as in examples/complete/access-logs.tf."
   type        = string
   default     = null
 }
 
 variable "viewer_assets_access_log" {
-  description = "Whether the viewer-assets bucket writes an access log there, too. S3 writes whole request lines: presigned links are in it as long as they work, an hour. The policy must let logging.s3.amazonaws.com write."
+  description = "Whether the viewer-assets bucket writes an access log to access_log_bucket. S3 logs whole request lines, with presigned links that work for up to an hour. The policy of the log bucket must allow logging.s3.amazonaws.com to write."
   type        = bool
   default     = false
 
   validation {
     condition     = !var.viewer_assets_access_log || var.access_log_bucket != null
-    error_message = "Name the bucket that the log goes to: access_log_bucket."
+    error_message = "viewer_assets_access_log needs access_log_bucket, the bucket for the log."
   }
 }
 
 # --------------------------------------------------------------------------------------------------- browsers
 
 variable "cors_origins" {
-  description = "Origins whose pages may call the API and read viewer assets from the CDN, such as https://app.example.org; [\"*\"] for all."
+  description = "Origins of the pages that may call the API and read viewer assets from the CDN, such as https://app.example.org. [\"*\"] allows all."
   type        = list(string)
 
   validation {
     condition = length(var.cors_origins) > 0 && (var.cors_origins == tolist(["*"]) || alltrue([
       for origin in var.cors_origins : can(regex("^(https://[a-z0-9.-]+|http://localhost)(:[0-9]+)?$", origin))
     ]))
-    error_message = "An origin is https:// and a host, or http://localhost, without a path; or the list is [\"*\"]."
+    error_message = "cors_origins must be [\"*\"], or a list of origins without a path: https:// and a host, or http://localhost."
   }
 }
 
 variable "api_domain" {
-  description = "Custom domain of API Gateway, which exists, and the path beneath it. Without one the API has the address that AWS gives it."
+  description = "Existing custom domain of API Gateway, and the path for the API. Default: the address that AWS assigns."
   type        = object({ name = string, path = optional(string, "packages") })
   default     = null
 }
 
 variable "cdn_domain" {
-  description = "Domain of the CDN and the certificate for it, of ACM in us-east-1. Without one it has the address that AWS gives it, and AWS's certificate, which admits old TLS."
+  description = "Domain of the CDN, and its ACM certificate in us-east-1. Default: the address that AWS assigns, with AWS's certificate, which allows old TLS versions."
   type        = object({ name = string, certificate_arn = string })
   default     = null
 }
 
 variable "cdn_price_class" {
-  description = "Where the CDN has edges: PriceClass_100 is North America, Europe and Israel."
+  description = "Price class of the CDN, which decides where it has edges. PriceClass_100 is North America, Europe and Israel."
   type        = string
   default     = "PriceClass_100"
 
   validation {
     condition     = contains(["PriceClass_100", "PriceClass_200", "PriceClass_All"], var.cdn_price_class)
-    error_message = "CloudFront has PriceClass_100, PriceClass_200 and PriceClass_All."
+    error_message = "cdn_price_class must be PriceClass_100, PriceClass_200 or PriceClass_All."
   }
 }
 
 variable "cdn_web_acl_arn" {
-  description = "A web ACL (WAF) for the CDN, if there is one."
+  description = "ARN of a web ACL (WAF) for the CDN; optional."
   type        = string
   default     = null
 }
 
 # ----------------------------------------------------------------------------------------------- signing keys
 #
-# Without a pair of its own, the first apply uses two keys that do not belong together, in ssm.tf: CloudFront trusts a key
-# whose private half nobody has, and the service signs with another. All is made and starts, and no link opens anything
-# until ./replace-cloudfront-keys.sh has run, as the README says. Until then every plan and apply warns.
+# Without your own pair, the first apply uses two placeholder keys that do not belong together (ssm.tf). The private half
+# of the key that CloudFront trusts is unknown, and the service signs with another key. Everything is made and starts, but no link to
+# viewer assets works until ./replace-cloudfront-keys.sh has run (README). Until then every plan and apply warns.
 
 variable "cloudfront_public_key_pem" {
-  description = "Public key of the first apply, PEM: RSA-2048 or P-256. Later ones are replace-cloudfront-keys.sh's. If not set, one whose private half nobody has."
+  description = "Public key for the first apply, in PEM: RSA-2048 or P-256. Later keys come from replace-cloudfront-keys.sh. Default: a placeholder whose private half is unknown."
   type        = string
   default     = null
 
   validation {
     condition     = startswith(trimspace(coalesce(var.cloudfront_public_key_pem, "-----BEGIN PUBLIC KEY-----")), "-----BEGIN PUBLIC KEY-----")
-    error_message = "It is PEM and begins with -----BEGIN PUBLIC KEY-----."
+    error_message = "cloudfront_public_key_pem must be PEM that begins with -----BEGIN PUBLIC KEY-----."
   }
 }
 
 variable "cloudfront_private_key_base64" {
-  description = "Private key of the first apply: base64 of its PEM. It is written to SSM once; neither a plan nor the state holds it. If not set, one that opens nothing."
+  description = "Private key for the first apply: base64 of its PEM. Terraform writes it to SSM once. No plan and no state has it. Default: a placeholder that CloudFront does not trust."
   type        = string
   sensitive   = true
   ephemeral   = true
@@ -315,28 +315,28 @@ variable "cloudfront_private_key_base64" {
 
   validation {
     condition     = var.cloudfront_private_key_base64 == null || strcontains(try(base64decode(var.cloudfront_private_key_base64), ""), "PRIVATE KEY-----")
-    error_message = "It is base64 of a private key's PEM: the content of private_key_base64.txt."
+    error_message = "cloudfront_private_key_base64 must be base64 of a private key's PEM: the content of private_key_base64.txt."
   }
 }
 
 variable "cloudfront_hash_algorithm" {
-  description = "What links are signed over: SHA256, or SHA1 for verifiers that know no better."
+  description = "Hash algorithm of link signatures: SHA256, or SHA1 for verifiers that do not support SHA256."
   type        = string
   default     = "SHA256"
 
   validation {
     condition     = contains(["SHA256", "SHA1"], var.cloudfront_hash_algorithm)
-    error_message = "CloudFront verifies SHA256 and SHA1."
+    error_message = "cloudfront_hash_algorithm must be SHA256 or SHA1."
   }
 }
 
 variable "parameter_kms_key_arn" {
-  description = "KMS key of the SSM parameter with the private key; AWS's own (alias/aws/ssm) if not set. Whoever applies, or replaces keys, must be allowed to encrypt and decrypt with it. Changed later, it counts from the next replacement of the signing keys on; until then the service may use both."
+  description = "KMS key of the SSM parameter with the private key. Default: AWS's own key (alias/aws/ssm). Terraform and replace-cloudfront-keys.sh need permission to encrypt and decrypt with it. A later change takes effect at the next replacement of the signing keys. Until then the service may use both KMS keys."
   type        = string
   default     = null
 
   validation {
     condition     = var.parameter_kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:", var.parameter_kms_key_arn))
-    error_message = "It is a key's ARN: roles are granted the use of keys and not of aliases."
+    error_message = "parameter_kms_key_arn must be the ARN of a key, not of an alias: roles get permissions for keys."
   }
 }

@@ -7,7 +7,7 @@ run "complete" {
     source = "./examples/complete"
   }
 
-  # Beside those of the module.
+  # The example's own variables, in addition to the module's.
   variables {
     vpc_id                     = "vpc-0123456789abcdef0"
     database_security_group_id = "sg-0123456789abcdef0"
@@ -18,27 +18,27 @@ run "complete" {
 
   assert {
     condition     = output.cloudfront_distribution_domain == "d111111abcdef8.cloudfront.net" && output.cloudfront_key_group_id == "key-group"
-    error_message = "The example makes the module and hands its outputs on."
+    error_message = "The example must make the module and return its outputs."
   }
 
   assert {
     condition     = aws_s3_bucket_public_access_block.access_logs.block_public_policy && aws_s3_bucket_public_access_block.access_logs.restrict_public_buckets
-    error_message = "Logs are not public."
+    error_message = "The log bucket must not be public."
   }
 
-  # Else AWS adds a statement of its own, and every later plan takes it away.
+  # Otherwise AWS adds its own statement, and every later plan removes it.
   assert {
     condition = contains(
       flatten([for statement in jsondecode(aws_s3_bucket_policy.access_logs.policy).Statement : try(statement.Condition.ArnLike["aws:SourceArn"], [])]),
       "arn:aws:logs:us-east-1:111122223333:delivery-source:dev-packages-service-us-east-1-cdn",
     )
-    error_message = "The CDN's logs are let in by the name that the module gives their source."
+    error_message = "The bucket policy must allow the CDN's log source by the name that the module gives it."
   }
 }
 
-# What changes beside the module must not make unknown what the module knows: here the log bucket's policy changes. Were the
-# region unknown then, every role would be made anew, and the grants that others gave the old ones be lost.
-run "a_change_beside_the_module_is_none_in_it" {
+# A change outside the module must not make the module's data sources unknown. Here the log bucket's policy changes. If the region
+# became unknown, every role would be replaced, and would lose what other accounts granted to it.
+run "a_change_outside_does_not_change_the_module" {
   command = plan
 
   module {
@@ -59,7 +59,7 @@ run "a_change_beside_the_module_is_none_in_it" {
 
   assert {
     condition     = strcontains(aws_s3_bucket_policy.access_logs.policy, "444455556666")
-    error_message = "Nothing changes beside the module, so this test says nothing."
+    error_message = "The policy outside the module must change, or this test proves nothing."
   }
 
   assert {
@@ -68,7 +68,7 @@ run "a_change_beside_the_module_is_none_in_it" {
   }
 }
 
-run "depending" {
+run "with_depends_on" {
   module {
     source = "./tests/depending"
   }
@@ -78,8 +78,8 @@ run "depending" {
   }
 }
 
-# With `depends_on` the region is unknown; the roles have the names that they got when they were made.
-run "roles_stay_under_depends_on" {
+# With `depends_on` the region is unknown while planning. The roles must keep their names.
+run "roles_stay_with_depends_on" {
   command = plan
 
   module {
@@ -91,7 +91,7 @@ run "roles_stay_under_depends_on" {
   }
 
   assert {
-    condition     = output.role_names == run.depending.role_names
-    error_message = "A role would be made anew."
+    condition     = output.role_names == run.with_depends_on.role_names
+    error_message = "A role would be replaced."
   }
 }

@@ -13,17 +13,17 @@ run "functions" {
       function.vpc_config[0].subnet_ids == toset(["subnet-1", "subnet-2"]),
       function.reserved_concurrent_executions > 0,
     ])])
-    error_message = "Every function is a bootstrap on Amazon Linux 2023 in the VPC, traced, with JSON logs and a limit."
+    error_message = "Every function must run `bootstrap` on Amazon Linux 2023 in the VPC, with traces, JSON logs and reserved concurrency."
   }
 
   assert {
     condition     = { for name, function in aws_lambda_function.function : name => function.timeout } == { authorizer = 10, restore = 900, service = 30 }
-    error_message = "Timeouts: service 30 s, authorizer 10 s, restore 900 s."
+    error_message = "Timeouts must be: service 30 s, authorizer 10 s, restore 900 s."
   }
 
   assert {
     condition     = { for name, function in aws_lambda_function.function : name => function.memory_size } == { authorizer = 256, restore = 1024, service = 256 }
-    error_message = "Memory: service and authorizer 256 MB, restore 1024 MB."
+    error_message = "Memory must be: service and authorizer 256 MB, restore 1024 MB."
   }
 
   assert {
@@ -35,14 +35,14 @@ run "functions" {
     condition = alltrue([for name, function in aws_lambda_function.function :
       aws_cloudwatch_log_group.function[name].name == "/aws/lambda/${function.function_name}" && aws_cloudwatch_log_group.function[name].retention_in_days == 30
     ])
-    error_message = "Every function has a log group of its own, and logs end."
+    error_message = "Every function must have its own log group with a retention period."
   }
 
   assert {
     condition = { for name, target in aws_cloudwatch_event_target.restore : name => target.input } == {
       resume = "{\"task\":\"resume\"}", maintain = "{\"task\":\"maintain\"}"
     } && alltrue([for target in values(aws_cloudwatch_event_target.restore) : target.arn == aws_lambda_alias.live["restore"].arn])
-    error_message = "Schedules wake the restore function with the tasks that it knows."
+    error_message = "Schedules must call the restore function with the tasks that it knows."
   }
 
   assert {
@@ -52,22 +52,22 @@ run "functions" {
 
   assert {
     condition     = alltrue([for config in values(aws_lambda_function_event_invoke_config.function) : config.destination_config[0].on_failure[0].destination == aws_sqs_queue.failed_invocations.arn])
-    error_message = "Failed asynchronous calls are kept."
+    error_message = "Failed asynchronous calls must go to the queue."
   }
 
   assert {
     condition     = toset([for config in values(aws_lambda_function_event_invoke_config.function) : coalesce(config.qualifier, "itself")]) == toset(["itself", "live"]) && length(aws_lambda_function_event_invoke_config.function) == 6
-    error_message = "They are kept whether the alias was called or the function itself."
+    error_message = "Failed calls must go to the queue for the alias and for the function itself."
   }
 
-  # A reference to a function and not to its alias would be a second way in, that no rollout and no way back counts for.
+  # A caller of the function instead of its alias would ignore `rollout`.
   assert {
     condition = alltrue([
       aws_lambda_event_source_mapping.restore.function_name == aws_lambda_alias.live["restore"].arn,
       aws_lambda_permission.gateway_calls_service.qualifier == "live",
       one(aws_lambda_permission.gateway_calls_authorizer).qualifier == "live",
     ])
-    error_message = "Everybody calls the alias."
+    error_message = "All callers must use the alias."
   }
 }
 
@@ -77,7 +77,7 @@ run "a_release_is_live_at_once" {
       for name, alias in aws_lambda_alias.live :
       alias.function_version == "7" && length(alias.routing_config) == 0 && aws_lambda_function.function[name].publish
     ])
-    error_message = "The alias is at the newest version unless told otherwise."
+    error_message = "By default the alias must be at the newest version."
   }
 }
 
@@ -88,27 +88,27 @@ run "a_release_comes_gradually" {
 
   assert {
     condition     = aws_lambda_alias.live["service"].function_version == "6" && one(aws_lambda_alias.live["service"].routing_config).additional_version_weights == tomap({ "7" = 0.1 })
-    error_message = "One in ten gets the new version."
+    error_message = "One call in ten must go to the new version."
   }
 
   assert {
     condition     = aws_lambda_alias.live["restore"].function_version == "7" && length(aws_lambda_alias.live["restore"].routing_config) == 0
-    error_message = "The others are not concerned."
+    error_message = "The other functions must not change."
   }
 }
 
-run "the_way_back" {
+run "goes_back_to_earlier_versions" {
   variables {
     rollout = { stay_at = { service = "6", authorizer = "5", restore = "6" } }
   }
 
   assert {
     condition     = output.live_versions == { service = "6", authorizer = "5", restore = "6" } && alltrue([for alias in values(aws_lambda_alias.live) : length(alias.routing_config) == 0])
-    error_message = "All callers are back at the versions before, and at nothing else."
+    error_message = "All callers must get the earlier versions only."
   }
 }
 
-run "a_version_is_a_number" {
+run "rejects_versions_that_are_not_numbers" {
   command = plan
 
   variables {
@@ -121,7 +121,7 @@ run "a_version_is_a_number" {
 run "the_key_id_follows_the_key" {
   assert {
     condition     = aws_lambda_function.function["service"].environment[0].variables["CLOUDFRONT_KEY_ID"] == aws_ssm_parameter.key_id.insecure_value && aws_ssm_parameter.key_id.insecure_value == "K1FIRST"
-    error_message = "The service is told the id that replace-cloudfront-keys.sh keeps beside the key."
+    error_message = "CLOUDFRONT_KEY_ID must be the id that replace-cloudfront-keys.sh stores in the parameter."
   }
 }
 
@@ -137,17 +137,17 @@ run "a_shared_authorizer" {
       for scheme in values(yamldecode(aws_apigatewayv2_api.packages.body).components.securitySchemes) :
       scheme["x-amazon-apigateway-authorizer"].authorizerUri == "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:444455556666:function:platform-authorizer:live/invocations"
     ])
-    error_message = "The gateway asks the shared one."
+    error_message = "The gateway must call the shared authorizer."
   }
 
   assert {
     condition     = toset(keys(aws_lambda_function.function)) == toset(["restore", "service"]) && length(aws_lambda_permission.gateway_calls_authorizer) == 0
-    error_message = "There is no authorizer of ours, and its owner says who may call the other."
+    error_message = "The module must make no authorizer, and no permission for the shared one."
   }
 
   assert {
     condition     = !anytrue([for name in keys(aws_cloudwatch_metric_alarm.alarm) : startswith(name, "authorizer")])
-    error_message = "Nothing watches what is not there."
+    error_message = "There must be no alarm for an authorizer that the module does not make."
   }
 }
 
@@ -190,22 +190,22 @@ run "environments" {
 
   assert {
     condition     = alltrue(flatten([for function in values(aws_lambda_function.function) : [for value in values(function.environment[0].variables) : try(length(value), 0) > 0]]))
-    error_message = "A variable is empty: the function would refuse to start."
+    error_message = "A variable is empty. The function would not start."
   }
 
   assert {
     condition     = aws_lambda_function.function["service"].environment[0].variables["PROXY_ALLOWED_BUCKETS"] == "example-dev-package-assets-use1"
-    error_message = "/proxy/s3 lets only the viewer-assets bucket through, unless told otherwise."
+    error_message = "By default /proxy/s3 must allow only the viewer-assets bucket."
   }
 
   assert {
     condition     = aws_lambda_function.function["service"].environment[0].variables["CLOUDFRONT_PRIVATE_KEY_SSM_PARAM"] == "/dev/packages-service/cloudfront/private-key"
-    error_message = "The private key's parameter has the documented name."
+    error_message = "The private key's parameter must have the documented name."
   }
 
   assert {
     condition     = aws_lambda_function.function["authorizer"].environment[0].variables["POSTGRES_USER"] == "dev_rds_proxy_user"
-    error_message = "The database role is the platform's, unless told otherwise."
+    error_message = "By default the database role must be the platform's."
   }
 }
 
@@ -218,12 +218,12 @@ run "without_table_and_changelog" {
 
   assert {
     condition     = aws_lambda_function.function["restore"].environment[0].variables["DELETE_RECORD_DYNAMODB_TABLE_NAME"] == "none" && aws_lambda_function.function["restore"].environment[0].variables["JOBS_QUEUE_ID"] == "none"
-    error_message = "The worker must be told that there is none."
+    error_message = "Without a table and a changelog, the variables must be `none`."
   }
 
   assert {
     condition     = !strcontains(aws_iam_role_policy.own["restore"].policy, "dynamodb") && !strcontains(aws_iam_role_policy.own["restore"].policy, "TellTheChangelog")
-    error_message = "Nothing is allowed on what there is not."
+    error_message = "The policy must not have statements for missing resources."
   }
 }
 
@@ -234,11 +234,11 @@ run "arm" {
 
   assert {
     condition     = alltrue([for function in values(aws_lambda_function.function) : function.architectures == tolist(["arm64"])])
-    error_message = "arm64 is for all functions."
+    error_message = "All functions must be arm64."
   }
 }
 
-run "no_other_architecture" {
+run "rejects_other_architectures" {
   command = plan
 
   variables {
@@ -251,12 +251,12 @@ run "no_other_architecture" {
 run "queue" {
   assert {
     condition     = aws_sqs_queue.restore.visibility_timeout_seconds >= 6 * aws_lambda_function.function["restore"].timeout
-    error_message = "A message must stay hidden for six times as long as the worker may take."
+    error_message = "The visibility timeout must be six times the function's timeout."
   }
 
   assert {
     condition     = jsondecode(aws_sqs_queue.restore.redrive_policy) == { deadLetterTargetArn = aws_sqs_queue.dead_letters.arn, maxReceiveCount = 3 }
-    error_message = "After three deliveries an order is a dead letter."
+    error_message = "After three deliveries an order must be a dead letter."
   }
 
   assert {
@@ -270,12 +270,12 @@ run "queue" {
       aws_lambda_event_source_mapping.restore.function_response_types == toset(["ReportBatchItemFailures"]),
       aws_lambda_event_source_mapping.restore.scaling_config[0].maximum_concurrency <= aws_lambda_function.function["restore"].reserved_concurrent_executions,
     ])
-    error_message = "One order at a time, and no more of them at once than there are workers."
+    error_message = "Each call must get one order, and no more calls may run at once than the reserved concurrency allows."
   }
 
   assert {
     condition     = alltrue([for queue in [aws_sqs_queue.restore, aws_sqs_queue.dead_letters, aws_sqs_queue.failed_invocations] : queue.sqs_managed_sse_enabled])
-    error_message = "Queues are encrypted."
+    error_message = "Queues must be encrypted."
   }
 }
 
@@ -294,26 +294,26 @@ run "alarms" {
       aws_cloudwatch_metric_alarm.cdn.region == "us-east-1",
       alltrue([for query in aws_cloudwatch_metric_alarm.cdn.metric_query : alltrue([for metric in query.metric : metric.dimensions == tomap({ DistributionId = "E1MOCK", Region = "Global" })])]),
     ])
-    error_message = "The CDN's alarm is where CloudFront's metrics are, with their dimensions."
+    error_message = "The CDN's alarm must be in CloudFront's region for metrics, with their dimensions."
   }
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.alarm["dead-letters"].threshold == 0 && aws_cloudwatch_metric_alarm.alarm["dead-letters"].dimensions.QueueName == "dev-packages-service-restore-dead-letters"
-    error_message = "The first dead letter is told."
+    error_message = "The alarm must start at the first dead letter."
   }
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.alarm["signing-key-age"].threshold == 7776000 && aws_cloudwatch_metric_alarm.alarm["signing-key-age"].treat_missing_data == "ignore"
-    error_message = "A signing key is old after 90 days, also at night."
+    error_message = "The alarm must start at 90 days, and keep its state without data."
   }
 
   assert {
     condition     = alltrue([for alarm in values(aws_cloudwatch_metric_alarm.alarm) : alarm.alarm_actions == toset(var.alarm_topic_arns) && alarm.ok_actions == toset(var.alarm_topic_arns)])
-    error_message = "Every alarm tells the topics when it begins and when it ends."
+    error_message = "Every alarm must notify the topics when it starts and when it ends."
   }
 }
 
-run "alarms_tell_topics_of_their_own_region" {
+run "alarms_notify_topics_of_their_own_region" {
   variables {
     alarm_topic_arns = ["arn:aws:sns:us-east-1:111122223333:ops", "arn:aws:sns:eu-west-1:111122223333:ops"]
   }
@@ -325,11 +325,11 @@ run "alarms_tell_topics_of_their_own_region" {
 
   assert {
     condition     = alltrue([for alarm in values(aws_cloudwatch_metric_alarm.alarm) : alarm.alarm_actions == toset(["arn:aws:sns:eu-west-1:111122223333:ops"])])
-    error_message = "CloudWatch refuses an alarm that tells another region's topic."
+    error_message = "An alarm must name only topics of its own region, or CloudWatch refuses it."
   }
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.cdn.alarm_actions == toset(["arn:aws:sns:us-east-1:111122223333:ops"]) && aws_cloudwatch_metric_alarm.cdn.ok_actions == toset(["arn:aws:sns:us-east-1:111122223333:ops"])
-    error_message = "The CDN's alarm is in us-east-1."
+    error_message = "The CDN's alarm must name only topics in us-east-1."
   }
 }

@@ -3,7 +3,7 @@ mock_provider "aws" {
 }
 
 run "routes" {
-  # Every operation of the document: its method and path, and the schemes that guard it.
+  # Every operation of the document, with its method, path and security schemes.
   assert {
     condition = alltrue([
       for route in flatten([
@@ -13,7 +13,7 @@ run "routes" {
         ]
       ]) : route.guarded != (startswith(route.path, "/proxy/") || contains(["/health", "/ready"], route.path))
     ])
-    error_message = "Every route but /proxy, /health and /ready has an authorizer, and those have none."
+    error_message = "Every route except /proxy, /health and /ready must have an authorizer; these must have none."
   }
 
   assert {
@@ -25,7 +25,7 @@ run "routes" {
 
   assert {
     condition     = length(try(yamldecode(aws_apigatewayv2_api.packages.body).security, [])) == 0
-    error_message = "Security that holds for all operations would hold for preflights, too."
+    error_message = "Security at the top level would also apply to preflights."
   }
 
   assert {
@@ -35,7 +35,7 @@ run "routes" {
         for path, methods in yamldecode(aws_apigatewayv2_api.packages.body).paths : [for method in keys(methods) : "${upper(method)} ${path}"]
       ]), needed)
     ])
-    error_message = "A promised route is missing."
+    error_message = "A documented route is missing."
   }
 
   assert {
@@ -57,7 +57,7 @@ run "routes" {
         integration.uri == aws_lambda_alias.live["service"].invoke_arn,
       ])
     ])
-    error_message = "The integration is not the service function, called by payload 2.0."
+    error_message = "The integration must be the service function, with payload format 2.0."
   }
 }
 
@@ -70,17 +70,17 @@ run "authorizer" {
         scheme["x-amazon-apigateway-authorizer"].authorizerPayloadFormatVersion == "2.0",
         tonumber(scheme["x-amazon-apigateway-authorizer"].authorizerResultTtlInSeconds) == 60,
         scheme["x-amazon-apigateway-authorizer"].authorizerUri == aws_lambda_alias.live["authorizer"].invoke_arn,
-        # What the cache is keyed by: an answer for one dataset must not serve another.
+        # The cache key. The response for one dataset must not be used for another.
         strcontains(scheme["x-amazon-apigateway-authorizer"].identitySource, "$request.header.Authorization"),
         strcontains(scheme["x-amazon-apigateway-authorizer"].identitySource, "$request.querystring.dataset_id"),
       ])
     ])
-    error_message = "The authorizer is asked by token and dataset, and its answers are kept for 60 seconds."
+    error_message = "The authorizer's responses must be cached by token and dataset, for 60 seconds."
   }
 
   assert {
     condition     = one(aws_lambda_permission.gateway_calls_authorizer).source_arn == "arn:aws:execute-api:us-east-1:111122223333:a1b2c3d4e5/authorizers/*"
-    error_message = "Only this API's authorizers call the function."
+    error_message = "Only this API's authorizers may call the function."
   }
 }
 
@@ -91,23 +91,23 @@ run "cors" {
       one(aws_apigatewayv2_api.packages.cors_configuration).allow_methods == toset(["GET", "HEAD", "POST", "OPTIONS"]),
       one(aws_apigatewayv2_api.packages.cors_configuration).allow_credentials == false,
     ])
-    error_message = "The given origins, HEAD too, and no cookies."
+    error_message = "CORS must allow the given origins, HEAD too, and no cookies."
   }
 
   assert {
     condition     = length(setsubtract(["authorization", "range", "content-type"], one(aws_apigatewayv2_api.packages.cors_configuration).allow_headers)) == 0
-    error_message = "Pages send a token, a range and JSON."
+    error_message = "CORS must allow pages to send a token, a range and JSON."
   }
 
   assert {
     condition     = length(setsubtract(["content-range", "content-length", "etag", "accept-ranges", "location"], one(aws_apigatewayv2_api.packages.cors_configuration).expose_headers)) == 0
-    error_message = "Pages see what readers of ranges need."
+    error_message = "CORS must expose the headers that range readers need."
   }
 
-  # The provider takes away what an import says of CORS, so two places would be one too many.
+  # The provider removes CORS settings that came from an import, so they must not be in the document too.
   assert {
     condition     = !can(yamldecode(aws_apigatewayv2_api.packages.body)["x-amazon-apigateway-cors"])
-    error_message = "The document says something of CORS, too."
+    error_message = "The document must not configure CORS."
   }
 }
 
@@ -118,7 +118,7 @@ run "throttling" {
 
   assert {
     condition     = aws_apigatewayv2_stage.default.default_route_settings[0].throttling_rate_limit == 500
-    error_message = "The API has a limit."
+    error_message = "The API must have a rate limit."
   }
 
   assert {
@@ -126,19 +126,19 @@ run "throttling" {
       for route in ["GET /proxy/s3", "HEAD /proxy/s3"] :
       contains([for settings in aws_apigatewayv2_stage.default.route_settings : settings.route_key if settings.throttling_rate_limit == 7], route)
     ])
-    error_message = "What anybody may call has a lower limit."
+    error_message = "Public routes must have a lower limit."
   }
 }
 
 run "access_log" {
   assert {
     condition     = !can(regex("path|query|headers", lower(aws_apigatewayv2_stage.default.access_log_settings[0].format)))
-    error_message = "The log holds neither paths nor queries: /proxy/s3's is a signed link."
+    error_message = "The access log must contain no paths and no queries: the query of /proxy/s3 is a signed link."
   }
 
   assert {
     condition     = strcontains(aws_apigatewayv2_stage.default.access_log_settings[0].format, "$context.routeKey")
-    error_message = "The log names the route."
+    error_message = "The access log must contain the route."
   }
 }
 
@@ -149,30 +149,30 @@ run "own_domain" {
 
   assert {
     condition     = one(aws_apigatewayv2_api_mapping.packages).api_mapping_key == "packages" && aws_apigatewayv2_api.packages.disable_execute_api_endpoint && output.api_url == "https://api.example.org/packages"
-    error_message = "The API is beneath /packages of its domain, and nowhere else."
+    error_message = "The API must be at /packages of its domain, and at no other address."
   }
 
-  # What an import does not say is as it is by default afterwards: switched on.
+  # An import resets settings that the document leaves out. The default of this one is switched on.
   assert {
     condition     = [for server in yamldecode(aws_apigatewayv2_api.packages.body).servers : server["x-amazon-apigateway-endpoint-configuration"].disableExecuteApiEndpoint] == [true]
-    error_message = "The import switches AWS's own address on again."
+    error_message = "The import would switch AWS's own address on again."
   }
 }
 
-run "without_a_domain_awss_address_stays" {
+run "without_a_domain_the_aws_address_stays" {
   assert {
     condition     = [for server in yamldecode(aws_apigatewayv2_api.packages.body).servers : server["x-amazon-apigateway-endpoint-configuration"].disableExecuteApiEndpoint] == [false] && aws_apigatewayv2_api.packages.fail_on_warnings
-    error_message = "It is the only address there is; and a warning stops the import unless told otherwise."
+    error_message = "Without a domain, AWS's address must stay on. By default a warning must stop the import."
   }
 }
 
-run "warnings_can_be_passed_over" {
+run "warnings_can_be_ignored" {
   variables {
     fail_on_warnings = false
   }
 
   assert {
     condition     = aws_apigatewayv2_api.packages.fail_on_warnings == false
-    error_message = "An apply must be possible on the day that API Gateway has a new warning."
+    error_message = "fail_on_warnings = false must reach the API."
   }
 }

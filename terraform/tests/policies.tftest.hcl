@@ -2,8 +2,8 @@ mock_provider "aws" {
   source = "./tests/aws"
 }
 
-run "nothing_is_wider_than_it_must_be" {
-  # AWS knows no resource for these two: X-Ray's actions, and the network interfaces that Lambda makes.
+run "no_policy_has_a_needless_wildcard" {
+  # AWS defines no resource for these two: X-Ray's actions, and the network interfaces that Lambda makes.
   assert {
     condition = alltrue(flatten([
       for policy in concat(values(aws_iam_role_policy.own), values(aws_iam_role_policy.runtime)) : [
@@ -12,10 +12,10 @@ run "nothing_is_wider_than_it_must_be" {
         if statement.Effect == "Allow" && !contains(["SendTraces", "LambdaAttachesItToTheNetwork"], statement.Sid)
       ]
     ]))
-    error_message = "A statement is about all resources."
+    error_message = "A statement is for all resources."
   }
 
-  # What may stand at an end: the objects of one bucket, the streams of one log group.
+  # A wildcard may only stand at the end: for the objects of one bucket, or the streams of one log group.
   assert {
     condition = alltrue(flatten([
       for policy in concat(values(aws_iam_role_policy.own), values(aws_iam_role_policy.runtime)) : [
@@ -25,7 +25,7 @@ run "nothing_is_wider_than_it_must_be" {
         ]
       ]
     ]))
-    error_message = "A resource has a wildcard where a name is possible."
+    error_message = "A resource has a wildcard, but could be named."
   }
 
   assert {
@@ -46,11 +46,11 @@ run "nothing_is_wider_than_it_must_be" {
         can(statement.Condition) if anytrue([for action in flatten([statement.Action]) : startswith(action, "kms:")])
       ]
     ]))
-    error_message = "A key is for one service's use, and a condition must say so."
+    error_message = "Each statement for a KMS key needs a condition that names one AWS service."
   }
 }
 
-run "each_role_can_do_its_work_and_no_more" {
+run "each_role_has_exactly_its_permissions" {
   assert {
     condition = sort(distinct(flatten([for statement in jsondecode(aws_iam_role_policy.own["service"].policy).Statement : statement.Action]))) == sort([
       "kms:Decrypt", "rds-db:connect", "s3:GetLifecycleConfiguration", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket",
@@ -70,7 +70,7 @@ run "each_role_can_do_its_work_and_no_more" {
 
   assert {
     condition     = flatten([for statement in jsondecode(aws_iam_role_policy.own["authorizer"].policy).Statement : statement.Action]) == ["rds-db:connect"]
-    error_message = "The authorizer only connects to the database."
+    error_message = "The authorizer may only connect to the database."
   }
 
   assert {
@@ -78,19 +78,19 @@ run "each_role_can_do_its_work_and_no_more" {
       [for statement in jsondecode(policy.policy).Statement : statement.Resource if statement.Action == "rds-db:connect"],
       "arn:aws:rds-db:us-east-1:111122223333:dbuser:prx-0123456789abcdef0/dev_rds_proxy_user",
     )])
-    error_message = "A function connects as one role to one database."
+    error_message = "Each function may connect only as one role to one database."
   }
 
   assert {
     condition = toset([for statement in jsondecode(aws_iam_role_policy.own["restore"].policy).Statement : statement.Resource if statement.Sid == "RemoveDeleteMarkers"][0]) == toset([
       "arn:aws:s3:::example-dev-storage-use1/*", "arn:aws:s3:::example-dev-storage-afs1/*",
     ])
-    error_message = "The worker deletes markers in the storage buckets: not viewer assets, not published data."
+    error_message = "The worker may delete markers only in the storage buckets, not in viewer assets or published data."
   }
 
   assert {
     condition     = alltrue([for role in values(aws_iam_role.function) : jsondecode(role.assume_role_policy).Statement[0].Principal == { Service = "lambda.amazonaws.com" }])
-    error_message = "Only Lambda takes the roles."
+    error_message = "Only Lambda may assume the roles."
   }
 }
 
@@ -104,12 +104,12 @@ run "only_encrypted_connections" {
         if can(statement.Condition.Bool)
       ])
     ])
-    error_message = "The bucket and every queue refuse what comes without TLS."
+    error_message = "The bucket and every queue must refuse connections without TLS."
   }
 
   assert {
     condition     = keys(aws_sqs_queue_policy.tls_only) == ["dead_letters", "failed_invocations", "restore"]
-    error_message = "Every queue has the policy."
+    error_message = "Every queue must have the policy."
   }
 }
 
@@ -120,11 +120,11 @@ run "boundary" {
 
   assert {
     condition     = alltrue([for role in values(aws_iam_role.function) : role.permissions_boundary == "arn:aws:iam::111122223333:policy/boundary"])
-    error_message = "Every role has the boundary."
+    error_message = "Every role must have the boundary."
   }
 }
 
-run "roles_that_are_there_already" {
+run "existing_roles" {
   variables {
     function_role_arns = {
       service    = "arn:aws:iam::111122223333:role/path/given-service"
@@ -140,7 +140,7 @@ run "roles_that_are_there_already" {
       alltrue([for name, policy in aws_iam_role_policy.own : policy.role == "given-${name}"]),
       alltrue([for name, policy in aws_iam_role_policy.runtime : policy.role == "given-${name}"]),
     ])
-    error_message = "Given roles are used, and get the policies; none is made."
+    error_message = "The module must use the given roles, attach the policies, and make no role."
   }
 }
 
@@ -154,8 +154,8 @@ run "an_authorizer_needs_a_role" {
   expect_failures = [var.function_role_arns]
 }
 
-# The parameter was made with another key by the runs above, and an apply leaves it there.
-run "the_key_moves_and_the_grant_with_it" {
+# The runs above made the parameter with another KMS key, and an apply does not change it.
+run "the_role_may_use_the_old_and_the_new_kms_key" {
   variables {
     parameter_kms_key_arn = "arn:aws:kms:us-east-1:111122223333:key/new"
   }
@@ -164,7 +164,7 @@ run "the_key_moves_and_the_grant_with_it" {
     condition = toset(flatten([
       for statement in jsondecode(aws_iam_role_policy.own["service"].policy).Statement : statement.Resource if statement.Sid == "DecryptTheSigningKey"
     ])) == toset(["arn:aws:kms:us-east-1:111122223333:key/parameters", "arn:aws:kms:us-east-1:111122223333:key/new"])
-    error_message = "The service must be able to read the key before and after it is written anew."
+    error_message = "The service must be able to read the parameter before and after it is written with the new KMS key."
   }
 
   expect_failures = [check.parameter_has_its_kms_key]

@@ -28,7 +28,7 @@ changelog_queue = {
 cors_origins     = ["https://app.example.org"]
 alarm_topic_arns = ["arn:aws:sns:us-east-1:111122223333:ops"]
 
-# A pair that is not the default one, so that nothing warns.
+# Not the placeholder, so that nothing warns.
 cloudfront_public_key_pem = <<PEM
 -----BEGIN PUBLIC KEY-----
 MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE84LtkjnWsUSJLr86dZ9uq9Z0lH54
@@ -36,5 +36,5 @@ zZwI3sMFL6944URldOovr4FrfYkLg0FeBd7bkByxaAnxvd6GcHw3yvlFMg==
 -----END PUBLIC KEY-----
 PEM
 
-# No key. Terraform's tests do not apply an ephemeral variable that is left at its default.
+# Not a real key. It must be set: Terraform's tests do not apply an ephemeral variable that has its default.
 cloudfront_private_key_base64 = "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCm9ubHktdGhlLXRlc3RzLWtub3ctdGhpcwotLS0tLUVORCBQUklWQVRFIEtFWS0tLS0tCg=="

@@ -2,7 +2,7 @@ mock_provider "aws" {
   source = "./tests/aws"
 }
 
-run "the_first_keys_open_nothing_and_warn" {
+run "placeholder_keys_warn" {
   command = plan
 
   variables {
@@ -12,7 +12,7 @@ run "the_first_keys_open_nothing_and_warn" {
   expect_failures = [check.links_open]
 }
 
-run "patterns_are_no_buckets" {
+run "rejects_patterns_as_bucket_names" {
   command = plan
 
   variables {
@@ -23,7 +23,7 @@ run "patterns_are_no_buckets" {
   expect_failures = [var.storage_buckets, var.read_only_buckets]
 }
 
-run "origins_are_origins" {
+run "rejects_invalid_origins" {
   command = plan
 
   variables {
@@ -33,7 +33,7 @@ run "origins_are_origins" {
   expect_failures = [var.cors_origins]
 }
 
-run "the_database_is_in_a_vpc" {
+run "needs_two_subnets_and_a_security_group" {
   command = plan
 
   variables {
@@ -44,7 +44,7 @@ run "the_database_is_in_a_vpc" {
   expect_failures = [var.subnet_ids, var.security_group_ids]
 }
 
-run "a_proxy_is_named_by_its_id" {
+run "rejects_the_name_of_a_proxy" {
   command = plan
 
   variables {
@@ -54,7 +54,7 @@ run "a_proxy_is_named_by_its_id" {
   expect_failures = [var.rds_proxy_resource_id]
 }
 
-run "two_restores_at_least" {
+run "rejects_less_than_two_restores" {
   command = plan
 
   variables {
@@ -73,11 +73,11 @@ run "a_new_account_can_reserve_nothing" {
 
   assert {
     condition     = aws_lambda_event_source_mapping.restore.scaling_config[0].maximum_concurrency == 5
-    error_message = "Restores have a limit all the same."
+    error_message = "Without reserved concurrency, restores must still have a limit."
   }
 }
 
-run "a_private_key_is_base64_of_pem" {
+run "rejects_an_invalid_private_key" {
   command = plan
 
   variables {
@@ -87,7 +87,7 @@ run "a_private_key_is_base64_of_pem" {
   expect_failures = [var.cloudfront_private_key_base64]
 }
 
-run "names_fit_into_aws" {
+run "rejects_names_that_are_too_long_or_reserved" {
   command = plan
 
   variables {
@@ -117,7 +117,7 @@ run "the_longest_names_fit" {
   }
 }
 
-run "an_empty_list_of_buckets_is_a_mistake" {
+run "rejects_an_empty_list_of_buckets" {
   command = plan
 
   variables {
@@ -127,7 +127,7 @@ run "an_empty_list_of_buckets_is_a_mistake" {
   expect_failures = [var.proxy_allowed_buckets]
 }
 
-run "logs_with_signed_links_need_a_bucket" {
+run "the_access_log_needs_a_bucket" {
   command = plan
 
   variables {
@@ -137,7 +137,7 @@ run "logs_with_signed_links_need_a_bucket" {
   expect_failures = [var.viewer_assets_access_log]
 }
 
-run "roles_are_granted_keys" {
+run "rejects_a_kms_alias" {
   command = plan
 
   variables {

@@ -11,28 +11,28 @@ run "bucket" {
       aws_s3_bucket_public_access_block.viewer_assets.restrict_public_buckets,
       aws_s3_bucket_ownership_controls.viewer_assets.rule[0].object_ownership == "BucketOwnerEnforced",
     ])
-    error_message = "The bucket is not public, whatever somebody does to an object."
+    error_message = "The bucket must not be public, and no object can be made public."
   }
 
-  # Allowed is CloudFront, and of that one distribution.
+  # Only CloudFront is allowed, and only one distribution.
   assert {
     condition = alltrue([
       for statement in jsondecode(aws_s3_bucket_policy.viewer_assets.policy).Statement :
       statement.Principal == { Service = "cloudfront.amazonaws.com" } && statement.Condition.StringEquals["aws:SourceArn"] == aws_cloudfront_distribution.viewer_assets.arn
       if statement.Effect == "Allow"
     ])
-    error_message = "Somebody else than the distribution is let in."
+    error_message = "Only the distribution may have access."
   }
 
-  # The service's own presigned links come neither from CloudFront nor from an administrator.
+  # The service's presigned links come neither from CloudFront nor from an administrator, so a wider deny would block them.
   assert {
     condition     = [for statement in jsondecode(aws_s3_bucket_policy.viewer_assets.policy).Statement : keys(statement.Condition) if statement.Effect == "Deny"] == [["Bool"]]
-    error_message = "Nothing is refused but what comes without TLS."
+    error_message = "The policy may deny only connections without TLS."
   }
 
   assert {
     condition     = aws_s3_bucket_versioning.viewer_assets.versioning_configuration[0].status == "Enabled"
-    error_message = "The bucket keeps versions."
+    error_message = "The bucket must keep versions."
   }
 
   assert {
@@ -42,19 +42,19 @@ run "bucket" {
       one(flatten([for rule in aws_s3_bucket_lifecycle_configuration.viewer_assets.rule : [for move in rule.transition : "${move.days} ${move.storage_class}"]])) == "0 INTELLIGENT_TIERING",
       alltrue([for rule in aws_s3_bucket_lifecycle_configuration.viewer_assets.rule : rule.status == "Enabled"]),
     ])
-    error_message = "Old versions end after 30 days, unfinished uploads after 7; the rest is tiered at once."
+    error_message = "Old versions must end after 30 days, unfinished uploads after 7. All objects must move to Intelligent-Tiering at once."
   }
 
   assert {
     condition     = one(flatten([for rule in aws_s3_bucket_server_side_encryption_configuration.viewer_assets.rule : [for default in rule.apply_server_side_encryption_by_default : default.sse_algorithm]])) == "AES256"
-    error_message = "Objects are encrypted with AES256."
+    error_message = "Objects must be encrypted with AES256."
   }
 
   assert {
     condition = alltrue([for rule in aws_s3_bucket_cors_configuration.viewer_assets.cors_rule :
       rule.allowed_methods == toset(["GET", "HEAD"]) && rule.allowed_origins == toset(["*"])
     ])
-    error_message = "A page that the API redirected has no origin any more, and may read all the same, and only read."
+    error_message = "Any origin may read, because a redirected page has the origin null. No origin may write."
   }
 }
 
@@ -64,12 +64,12 @@ run "distribution" {
       for behaviour in concat(aws_cloudfront_distribution.viewer_assets.default_cache_behavior, aws_cloudfront_distribution.viewer_assets.ordered_cache_behavior) :
       behaviour.trusted_key_groups == tolist([aws_cloudfront_key_group.viewer_assets.id]) && behaviour.viewer_protocol_policy == "https-only"
     ])
-    error_message = "A path can be read without a signed link, or without TLS."
+    error_message = "Every path must need a signed link and TLS."
   }
 
   assert {
     condition     = aws_cloudfront_cache_policy.viewer_assets["parquet"].default_ttl == 2592000 && aws_cloudfront_cache_policy.viewer_assets["other"].default_ttl == 86400
-    error_message = "Parquet is kept for 30 days, all else for 24 hours."
+    error_message = "Parquet must be cached for 30 days, all else for 24 hours."
   }
 
   assert {
@@ -78,7 +78,7 @@ run "distribution" {
       alltrue([for behaviour in aws_cloudfront_distribution.viewer_assets.ordered_cache_behavior : behaviour.cache_policy_id == aws_cloudfront_cache_policy.viewer_assets["parquet"].id && behaviour.compress == false]),
       one(aws_cloudfront_distribution.viewer_assets.default_cache_behavior).cache_policy_id == aws_cloudfront_cache_policy.viewer_assets["other"].id,
     ])
-    error_message = "The lifetimes are those of their paths."
+    error_message = "Each path pattern must have its cache policy."
   }
 
   assert {
@@ -86,7 +86,7 @@ run "distribution" {
       for part in policy.parameters_in_cache_key_and_forwarded_to_origin :
       part.query_strings_config[0].query_string_behavior == "none" && part.cookies_config[0].cookie_behavior == "none" && part.headers_config[0].header_behavior == "none"
     ])])
-    error_message = "A signature must not split the cache, and nothing may ask for a listing."
+    error_message = "A signature must not split the cache, and no request may reach the bucket's listing."
   }
 
   assert {
@@ -97,26 +97,26 @@ run "distribution" {
       aws_cloudfront_origin_access_control.viewer_assets.signing_protocol == "sigv4",
       one(aws_cloudfront_distribution.viewer_assets.origin).origin_access_control_id == aws_cloudfront_origin_access_control.viewer_assets.id,
     ])
-    error_message = "The distribution is not as it should be."
+    error_message = "The distribution's price class, root object, or access to its origin is wrong."
   }
 
   assert {
     condition = alltrue([for name in ["Content-Range", "Content-Length", "ETag", "Accept-Ranges"] : contains(
       aws_cloudfront_response_headers_policy.viewer_assets.cors_config[0].access_control_expose_headers[0].items, name
     )])
-    error_message = "Readers of ranges need to see these headers."
+    error_message = "The CDN must expose the headers that range readers need."
   }
 
   assert {
     condition     = aws_cloudfront_response_headers_policy.viewer_assets.security_headers_config[0].strict_transport_security[0].access_control_max_age_sec >= 31536000
-    error_message = "Browsers are told to use TLS for a year."
+    error_message = "Browsers must use TLS for a year."
   }
 
   assert {
     condition = alltrue([for header in aws_cloudfront_response_headers_policy.viewer_assets.security_headers_config[0].strict_transport_security :
       header.preload == false && header.include_subdomains == false
     ])
-    error_message = "AWS's domain is not ours to promise anything for."
+    error_message = "The header must not cover subdomains of AWS's domain."
   }
 }
 
@@ -133,14 +133,14 @@ run "own_domain" {
       output.cloudfront_distribution_domain == "cdn.example.org",
       aws_cloudfront_response_headers_policy.viewer_assets.security_headers_config[0].strict_transport_security[0].preload,
     ])
-    error_message = "With a domain of one's own, links name it and old TLS is refused."
+    error_message = "With a custom domain, links must use it, and old TLS versions must be refused."
   }
 }
 
-run "no_access_logs_unless_asked" {
+run "no_access_logs_by_default" {
   assert {
     condition     = length(aws_s3_bucket_logging.viewer_assets) == 0 && length(aws_cloudwatch_log_delivery.cdn) == 0
-    error_message = "There is no bucket for them."
+    error_message = "Without a log bucket there must be no access logs."
   }
 }
 
@@ -151,12 +151,12 @@ run "access_logs_without_signatures" {
 
   assert {
     condition     = length(aws_s3_bucket_logging.viewer_assets) == 0 && length(aws_cloudwatch_log_delivery.cdn) == 1
-    error_message = "The CDN tells the bucket. S3, which writes signed links, does not unless asked for."
+    error_message = "The CDN must write access logs. S3 must not by default, because its logs contain signed links."
   }
 
   assert {
     condition     = !anytrue([for field in one(aws_cloudwatch_log_delivery.cdn).record_fields : contains(["cs-uri-query", "cs(Cookie)", "cs(Referer)"], field)])
-    error_message = "A signed link is a secret and must not be logged."
+    error_message = "The log must not contain signed links."
   }
 }
 
@@ -170,11 +170,11 @@ run "signing_keys" {
       output.cloudfront_key_group_id == aws_cloudfront_key_group.viewer_assets.id,
       aws_cloudfront_key_group.viewer_assets.items == toset([aws_cloudfront_public_key.first.id]),
     ])
-    error_message = "The keys are where the documentation says."
+    error_message = "The keys must have the documented names."
   }
 }
 
-run "access_logs_with_signatures_if_asked_for" {
+run "access_logs_with_signatures_on_request" {
   variables {
     access_log_bucket        = "example-logs"
     viewer_assets_access_log = true
@@ -182,11 +182,11 @@ run "access_logs_with_signatures_if_asked_for" {
 
   assert {
     condition     = one(aws_s3_bucket_logging.viewer_assets).target_bucket == "example-logs"
-    error_message = "Whoever wants S3's log gets it."
+    error_message = "viewer_assets_access_log must switch S3's access log on."
   }
 }
 
-# Names that are an account's, wherever they are made: in a second region they must be others, and fit.
+# Names that are unique in the account must differ in a second region, and must not be too long.
 run "a_second_region_in_the_same_account" {
   variables {
     environment       = "fifteen-letters"
@@ -213,7 +213,7 @@ run "a_second_region_in_the_same_account" {
       ],
       [for policy in values(aws_cloudfront_cache_policy.viewer_assets) : policy.name],
     ) : strcontains(name, "ap-southeast-2")])
-    error_message = "A name is taken by the first region."
+    error_message = "A name is already taken by the first region."
   }
 
   assert {

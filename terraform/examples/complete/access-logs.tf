@@ -1,8 +1,8 @@
-# CloudFront's access logs, kept for 90 days. Those of the viewer-assets bucket itself, which hold signed links, may go here,
-# too: viewer_assets_access_log of the module.
+# CloudFront's access logs, kept for 90 days. The module's viewer_assets_access_log also sends the log of the viewer-assets bucket
+# here, which contains signed links.
 
 resource "aws_s3_bucket" "access_logs" {
-  # checkov:skip=CKV_AWS_18: logs of who writes logs would have no end
+  # checkov:skip=CKV_AWS_18: a log bucket with an access log of its own would need a further log bucket
   # checkov:skip=CKV_AWS_21: logs are written once and never changed
   bucket        = var.access_log_bucket
   force_destroy = var.force_destroy
@@ -45,7 +45,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "access_logs" {
 }
 
 resource "aws_s3_bucket_policy" "access_logs" {
-  # Known before the bucket is made, unlike its id: the module counts by whether there is a name.
+  # The name, not the id: it is known before the bucket is made, and the module uses it in `count`.
   bucket = aws_s3_bucket.access_logs.bucket
 
   policy = jsonencode({
@@ -68,8 +68,8 @@ resource "aws_s3_bucket_policy" "access_logs" {
         Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
       },
       {
-        # Word for word what AWS adds where it does not find it, and the next plan would take away again (Amazon CloudWatch
-        # Logs User Guide, "Logs sent to Amazon S3").
+        # Exactly the statement that AWS adds if it is missing. The next plan would then remove AWS's again (Amazon CloudWatch Logs
+        # User Guide, "Logs sent to Amazon S3").
         Sid       = "AWSLogDeliveryWrite1"
         Effect    = "Allow"
         Principal = { Service = "delivery.logs.amazonaws.com" }

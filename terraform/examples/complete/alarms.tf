@@ -1,8 +1,8 @@
-# With a key: the bootstrap stack's, since a deploy role that makes keys would have to be let at their policies. AWS's own key
-# for SNS does not do: CloudWatch cannot use it.
+# Encrypted with the bootstrap stack's key. A deploy role that made keys would also control their policies. AWS's own key for SNS
+# does not work, because CloudWatch cannot use it.
 
 resource "aws_sns_topic" "alarms" {
-  # checkov:skip=CKV_AWS_26: encrypted where there is a key; what an alarm says is the name of a metric and a number
+  # checkov:skip=CKV_AWS_26: encrypted if there is a key; an alarm contains only the name of a metric and a number
   name              = "${var.environment}-packages-service-alarms"
   kms_master_key_id = var.alarm_kms_key_arn
 }

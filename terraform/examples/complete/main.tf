@@ -1,5 +1,5 @@
-# One environment: the module, and beside it what a platform would bring along: a security group, a topic that alarms go
-# to, a bucket for access logs. Copy it, and set source to a release's tag.
+# One environment: the module, and what a platform usually has: a security group, a topic for alarms, a bucket for access logs.
+# Copy it, and set source to a release's tag.
 
 data "aws_caller_identity" "current" {}
 
@@ -31,8 +31,8 @@ module "packages_service" {
 
   viewer_assets_force_destroy = var.force_destroy
 
-  # From the policy and not from the bucket: logs can be delivered only where they are let in. With `depends_on` for the
-  # module, whatever changes here would make all that the module reads of AWS unknown, and what is named after it anew.
+  # From the policy, not from the bucket: the delivery of logs needs the policy first. Do not use `depends_on` on the module instead:
+  # each change here would make the module's data sources unknown, and replace the resources that are named after them.
   access_log_bucket   = aws_s3_bucket_policy.access_logs.bucket
   delete_record_table = var.delete_record_table
   changelog_queue     = var.changelog_queue

@@ -1,8 +1,8 @@
-# The functions call, and are never called over the network. The database's security group must let this one in:
-# output function_security_group_id.
+# The functions only open connections; they accept none. The database's security group must allow this group (output
+# function_security_group_id).
 
 resource "aws_security_group" "functions" {
-  # checkov:skip=CKV2_AWS_5: the functions have it, which checkov does not see through the module
+  # checkov:skip=CKV2_AWS_5: the functions use it, but checkov does not look into the module
   name        = "${var.environment}-packages-service"
   description = "The functions of packages-service"
   vpc_id      = var.vpc_id

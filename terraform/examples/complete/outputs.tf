@@ -1,5 +1,5 @@
 output "api_url" {
-  description = "Where the API answers."
+  description = "Base URL of the API."
   value       = module.packages_service.api_url
 }
 
@@ -24,12 +24,12 @@ output "restore_queue_url" {
 }
 
 output "dead_letter_queue_url" {
-  description = "URL of the queue of orders that failed."
+  description = "URL of the queue of orders that failed three times."
   value       = module.packages_service.dead_letter_queue_url
 }
 
 output "function_versions" {
-  description = "The newest version of each function, and output live_versions what callers get."
+  description = "The newest published version of each function."
   value       = module.packages_service.function_versions
 }
 
@@ -44,11 +44,11 @@ output "role_arns" {
 }
 
 output "function_security_group_id" {
-  description = "The security group that the database's must let in on port 5432."
+  description = "Security group that the database's security group must allow on port 5432."
   value       = aws_security_group.functions.id
 }
 
 output "dashboard_url" {
-  description = "The dashboard."
+  description = "URL of the dashboard."
   value       = module.packages_service.dashboard_url
 }

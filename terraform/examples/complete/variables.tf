@@ -15,13 +15,13 @@ variable "platform_domain" {
 }
 
 variable "function_role_arns" {
-  description = "Output FunctionRoleArns of infrastructure/bootstrap.yml. If not set, roles are made, which the deploy role may not."
+  description = "Output FunctionRoleArns of infrastructure/bootstrap.yml. If not set, Terraform makes the roles, which the deploy role may not do."
   type        = object({ service = string, restore = string, authorizer = optional(string) })
   default     = null
 }
 
 variable "alarm_kms_key_arn" {
-  description = "Output AlarmKeyArn of infrastructure/bootstrap.yml: what the topic of alarms is encrypted with. If not set, it is not."
+  description = "Output AlarmKeyArn of infrastructure/bootstrap.yml: the KMS key of the alarms' topic. If not set, the topic is not encrypted."
   type        = string
   default     = null
 }
@@ -43,7 +43,7 @@ variable "lambda_architecture" {
 }
 
 variable "rollout" {
-  description = "How callers get to a new release; at once, if not set. The module and terraform/README.md say more."
+  description = "How callers move to a new release. By default all move at once. See the module's variable and terraform/README.md."
   type        = object({ stay_at = optional(map(string), {}), new_percent = optional(number, 0) })
   default     = {}
 }
@@ -54,7 +54,7 @@ variable "vpc_id" {
 }
 
 variable "subnet_ids" {
-  description = "Private subnets in it, two or more, each in another zone, that reach AWS's services by NAT or by VPC endpoints."
+  description = "Private subnets in the VPC, two or more, each in another zone. They must reach AWS's services by NAT or by VPC endpoints."
   type        = list(string)
 }
 
@@ -69,27 +69,27 @@ variable "rds_proxy_endpoint" {
 }
 
 variable "rds_proxy_resource_id" {
-  description = "The last part of the RDS proxy's ARN, prx-..."
+  description = "Resource id of the RDS proxy: the last part of its ARN, prx-..."
   type        = string
 }
 
 variable "user_pool" {
-  description = "Cognito user pool of people, and our client in it."
+  description = "Cognito user pool of people, and the service's client in it."
   type        = object({ id = string, client_id = string })
 }
 
 variable "token_pool" {
-  description = "Cognito user pool of API keys, and our client in it."
+  description = "Cognito user pool of API keys, and the service's client in it."
   type        = object({ id = string, client_id = string })
 }
 
 variable "storage_buckets" {
-  description = "Buckets whose files are linked to and restored."
+  description = "Buckets with files that the service links to and restores."
   type        = list(string)
 }
 
 variable "read_only_buckets" {
-  description = "Buckets whose files are only linked to."
+  description = "Buckets with files that the service only links to."
   type        = list(string)
   default     = []
 }
@@ -105,30 +105,30 @@ variable "access_log_bucket" {
 }
 
 variable "force_destroy" {
-  description = "Whether `terraform destroy` deletes what is in these two buckets. Off, it stops at one that is not empty."
+  description = "Whether `terraform destroy` deletes the contents of these two buckets. If false, it stops at a bucket that is not empty."
   type        = bool
   default     = false
 }
 
 variable "delete_record_table" {
-  description = "DynamoDB table of what was deleted, if there is one."
+  description = "DynamoDB table of delete records; optional."
   type        = string
   default     = null
 }
 
 variable "changelog_queue" {
-  description = "SQS queue of the platform's changelog, if there is one."
+  description = "SQS queue of the platform's changelog; optional."
   type        = object({ url = string, arn = string, kms_key_arn = optional(string) })
   default     = null
 }
 
 variable "cors_origins" {
-  description = "Origins whose pages may call the API and read viewer assets."
+  description = "Origins of the pages that may call the API and read viewer assets."
   type        = list(string)
 }
 
 variable "api_domain" {
-  description = "Custom domain of API Gateway, and the path beneath it."
+  description = "Custom domain of API Gateway, and the path for the API."
   type        = object({ name = string, path = optional(string, "packages") })
   default     = null
 }
@@ -140,37 +140,37 @@ variable "cdn_domain" {
 }
 
 variable "cdn_web_acl_arn" {
-  description = "A web ACL (WAF) for the CDN, of the scope CLOUDFRONT, in us-east-1, if there is one."
+  description = "ARN of a web ACL (WAF) for the CDN, with the scope CLOUDFRONT, in us-east-1; optional."
   type        = string
   default     = null
 }
 
 variable "reserved_concurrency" {
-  description = "Instances of each function at most; -1 reserves nothing, as a new account must."
+  description = "Maximum number of instances of each function. -1 reserves nothing, as a new account requires."
   type        = object({ service = optional(number, 100), authorizer = optional(number, 50), restore = optional(number, 5) })
   default     = {}
 }
 
 variable "throttling" {
-  description = "Requests per second, and burst: of the API as a whole, and of each route that needs no token."
+  description = "Limits of API Gateway, in requests per second and burst: for the whole API, and for each route that needs no token."
   type        = object({ rate = optional(number, 1000), burst = optional(number, 2000), public_rate = optional(number, 100), public_burst = optional(number, 200) })
   default     = {}
 }
 
 variable "alarm_emails" {
-  description = "Addresses that are told of alarms. Each must confirm once."
+  description = "Mail addresses to notify of alarms. Each must confirm once."
   type        = list(string)
   default     = []
 }
 
 variable "cloudfront_public_key_pem" {
-  description = "Public key of the first apply; one whose private half nobody has, if not set. The module says more."
+  description = "Public key for the first apply. Default: a placeholder. See the module's variable."
   type        = string
   default     = null
 }
 
 variable "cloudfront_private_key_base64" {
-  description = "Its private key: base64 of PEM. By the environment, TF_VAR_cloudfront_private_key_base64: an argument is seen by others, a file is left behind."
+  description = "Its private key: base64 of PEM. Set it in the environment, as TF_VAR_cloudfront_private_key_base64: other users can see arguments, and a file would remain."
   type        = string
   default     = null
   sensitive   = true

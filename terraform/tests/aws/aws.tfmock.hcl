@@ -1,4 +1,4 @@
-# What AWS would say, where a test reads it: the rest is made up by Terraform.
+# AWS's values that a test reads. Terraform invents all others.
 
 mock_data "aws_caller_identity" {
   defaults = { account_id = "111122223333" }

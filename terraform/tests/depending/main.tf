@@ -1,4 +1,4 @@
-# The module by somebody who wrote `depends_on`, as ../example.tftest.hcl plans it: whatever changes beside it, its roles stay.
+# The module with `depends_on`, for ../example.tftest.hcl: its roles must stay when something outside it changes.
 
 terraform {
   required_providers {
