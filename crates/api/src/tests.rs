@@ -15,7 +15,7 @@ use packages::{
 };
 use serde_json::{Value, json};
 use signing::{
-    cloudfront::{Hash, KeyPairId, PrivateKey, Signer},
+    cloudfront::{HashAlgorithm, KeyPairId, PrivateKey, Signer},
     s3::{Credentials as Keys, Endpoint, Method as Signed, PresignRequest, Presigner},
 };
 use telemetry::logs::{self, Json};
@@ -42,7 +42,7 @@ pub(crate) fn app() -> App {
         credentials: SharedCredentialsProvider::new(credentials),
     };
     let key = PrivateKey::generate_p256().unwrap();
-    let signer = Signer::new(KeyPairId::new("K2JCJMDEHXQW5F").unwrap(), key, Hash::Sha256);
+    let signer = Signer::new(KeyPairId::new("K2JCJMDEHXQW5F").unwrap(), key, HashAlgorithm::Sha256);
     App {
         db: unreachable_db(),
         objects: Objects::new(settings, Http::new().unwrap()),

@@ -20,7 +20,7 @@ use packages::{
     secrets::{KeySource, Rotation},
 };
 use serde_json::{Value, json};
-use signing::cloudfront::{Hash, PrivateKey};
+use signing::cloudfront::{HashAlgorithm, PrivateKey};
 use tokio::net::TcpListener;
 
 use crate::{function::recorded, stand::Stand};
@@ -40,7 +40,7 @@ async fn service(stand: &mut Stand, source: KeySource) -> Service {
     let (cdn, _) = builder.cdn(&config.cdn).await.unwrap();
     Service::new(
         builder.app(config, db, cdn, queue).unwrap(),
-        Rotation::new(source, None, Hash::Sha256, Duration::ZERO),
+        Rotation::new(source, None, HashAlgorithm::Sha256, Duration::ZERO),
     )
 }
 

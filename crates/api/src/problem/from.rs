@@ -1,7 +1,7 @@
 //! Which problem an error of the domain is.
 
 use packages::{access::Refusal, asset::InvalidAssetPath, db, links::NoLink, objects::PresignError};
-use signing::{cloudfront::SignError, s3::InvalidPresignedUrl};
+use signing::{cloudfront::SignError, s3::PresignedUrlError};
 
 use super::{Kind, Problem};
 
@@ -52,8 +52,8 @@ impl From<Refusal> for Problem {
     }
 }
 
-impl From<InvalidPresignedUrl> for Problem {
-    fn from(error: InvalidPresignedUrl) -> Self {
+impl From<PresignedUrlError> for Problem {
+    fn from(error: PresignedUrlError) -> Self {
         Self::invalid(format!("invalid presigned URL: {error}"))
     }
 }

@@ -63,7 +63,7 @@ impl Objects {
     /// Presigns one method on one object, from `now` (seconds since the Unix epoch) for an hour.
     pub async fn presign(&self, location: &Location, method: Method, now: u64) -> Result<Link, PresignError> {
         let credentials = self.credentials.get(now).await.map_err(PresignError::Credentials)?;
-        let expires_at = credentials.link_expiry(now, LIFE);
+        let expires_at = credentials.effective_expiry(now, LIFE);
         let version = location.version.as_deref().map(|version| [("versionId", version)]);
         let request = PresignRequest {
             method,

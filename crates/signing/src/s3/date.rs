@@ -1,4 +1,4 @@
-//! `X-Amz-Date`: `20261123T193000Z`, always UTC.
+//! The format of `X-Amz-Date`: `20261123T193000Z`, always UTC.
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_moments() {
+    fn formats_and_parses_known_times() {
         for (unix, text) in [
             (0, "19700101T000000Z"),
             (951_782_400, "20000229T000000Z"),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_that_do_not_exist_are_refused() {
+    fn rejects_times_that_do_not_exist() {
         for text in [
             "",
             "20261123",
@@ -161,7 +161,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parsing_undoes_writing(unix in 0..=LAST) {
+        fn parse_inverts_format(unix in 0..=LAST) {
             let date = AmzDate::from_unix(unix).unwrap();
             prop_assert_eq!(AmzDate::parse(date.as_str()), Some(date));
         }
