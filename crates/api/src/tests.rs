@@ -18,7 +18,7 @@ use signing::{
     cloudfront::{HashAlgorithm, KeyPairId, PrivateKey, Signer},
     s3::{Credentials as Keys, Endpoint, Method as Signed, PresignRequest, Presigner},
 };
-use telemetry::logs::{self, Json};
+use telemetry::logs::{self, JsonLayer};
 use tower::ServiceExt;
 use tracing::{Dispatch, subscriber::NoSubscriber};
 use tracing_subscriber::{Layer, Registry, layer::SubscriberExt};
@@ -272,7 +272,8 @@ impl Log {
     fn capture(&self) -> (tracing::subscriber::DefaultGuard, Dispatch) {
         let deaf = Dispatch::new(NoSubscriber::default());
         let log = self.clone();
-        let json = Json::new(move || log.clone(), &Arc::default()).with_filter(logs::filter("trace"));
+        let filter = logs::log_filter("trace", &["api", "audit", "packages"]);
+        let json = JsonLayer::new(move || log.clone(), &Arc::default()).with_filter(filter);
         (tracing::subscriber::set_default(Registry::default().with(json)), deaf)
     }
 

@@ -4,6 +4,8 @@
 //! ([`packages::config`]) and build the same things from them, here. What is left to each is where its requests and
 //! messages come from.
 
+mod catalog;
+
 use std::{fmt, time::Duration};
 
 use api::{App, Cdn, ProxyPolicy, Realm};
@@ -22,6 +24,8 @@ use packages::{
     restore::{RestoreLimits, Restorer},
     secrets::{KeySource, Rotation},
 };
+
+pub use catalog::telemetry_catalog;
 
 /// How long the start waits for the database. Lambda gives a start ten seconds in all.
 const CONNECT: Duration = Duration::from_secs(4);

@@ -116,11 +116,12 @@ impl Rotation {
         let Some(current) = current.as_ref() else { return };
         // Only where there is something to tell: in Lambda each request has a line of metrics.
         if current.found == KeyMatch::Mismatched {
-            metrics::gauge!("signing_key_mismatch").set(1.0);
+            metrics::gauge!(metric_names::SIGNING_KEY_MISMATCH.name).set(1.0);
         }
         if let Some(changed_at) = current.changed_at {
             #[expect(clippy::cast_precision_loss, reason = "seconds, of some years at most")]
-            metrics::gauge!("signing_key_age_seconds").set(now.saturating_sub(changed_at) as f64);
+            metrics::gauge!(metric_names::SIGNING_KEY_AGE_SECONDS.name)
+                .set(now.saturating_sub(changed_at) as f64);
         }
     }
 }
