@@ -31,30 +31,21 @@ pub enum KeyAlgorithm {
 }
 
 /// Why a key was rejected. No variant and no text holds any part of the key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// There is no complete PEM block with a key.
+    #[error("no complete PEM block with a key was found")]
     InvalidPem,
     /// The key is encrypted with a passphrase.
+    #[error("the key is encrypted; store it without a passphrase")]
     Encrypted,
     /// The key is neither RSA with 2,048 bits nor ECDSA on P-256, or it is damaged.
+    #[error("the key is neither RSA with 2048 bits nor ECDSA P-256, or it is damaged")]
     Unsupported,
     /// The cryptographic library failed, for example because it is out of memory.
+    #[error("the cryptographic library failed")]
     CryptoFailure,
 }
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::InvalidPem => "no complete PEM block with a key was found",
-            Self::Encrypted => "the key is encrypted; store it without a passphrase",
-            Self::Unsupported => "the key is neither RSA with 2048 bits nor ECDSA P-256, or it is damaged",
-            Self::CryptoFailure => "the cryptographic library failed",
-        })
-    }
-}
-
-impl std::error::Error for KeyError {}
 
 /// A signer's private key. It cannot be printed.
 pub struct PrivateKey {

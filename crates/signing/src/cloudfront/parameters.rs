@@ -84,16 +84,9 @@ impl FromStr for KeyPairId {
 }
 
 /// The text is not a valid key pair id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid key pair id: expected 1 to 64 ASCII letters and digits")]
 pub struct ParseKeyPairIdError;
-
-impl fmt::Display for ParseKeyPairIdError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key pair id is 1 to 64 ASCII letters and digits")
-    }
-}
-
-impl std::error::Error for ParseKeyPairIdError {}
 
 /// The hash algorithm of a signature.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -138,16 +131,9 @@ impl FromStr for HashAlgorithm {
 }
 
 /// The text is not the name of a hash algorithm that CloudFront supports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid hash algorithm: expected SHA256 or SHA1")]
 pub struct ParseHashAlgorithmError;
-
-impl fmt::Display for ParseHashAlgorithmError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the hash is SHA256 or SHA1")
-    }
-}
-
-impl std::error::Error for ParseHashAlgorithmError {}
 
 #[cfg(test)]
 mod tests {

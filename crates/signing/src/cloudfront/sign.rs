@@ -1,48 +1,31 @@
 //! Signing URLs and cookies.
 
-use std::fmt;
-
 use super::encoding;
 use super::key::{KeyError, PrivateKey};
 use super::parameters::{HashAlgorithm, KeyPairId, Parameter, ParameterLocation};
 use super::policy::{self, CustomPolicy};
 
 /// Why a link was not signed. These are links that CloudFront would refuse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignError {
     /// The URL or resource is not percent-encoded ASCII (RFC 3986), is not `http(s)://…`, or has a fragment.
+    #[error("the URL is not an absolute, percent-encoded http(s) URL without a fragment")]
     InvalidUrl,
     /// The URL already has a signing parameter.
+    #[error("the URL already has a signing parameter")]
     ReservedParameter,
     /// The URL ends in `?` or `&`. The CDN drops such an empty parameter, so the signature would not match.
+    #[error("the URL ends in an empty query parameter")]
     EmptyParameter,
     /// The URL does not match the policy's resource.
+    #[error("the URL does not match the policy's resource")]
     UrlOutsidePolicy,
     /// The IP range is not IPv4 in CIDR notation.
+    #[error("the IP range is not IPv4 in CIDR notation")]
     InvalidIpRange,
-    /// The cryptographic library failed.
-    Failed,
-}
-
-impl fmt::Display for SignError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::InvalidUrl => "the URL is not an absolute, percent-encoded http(s) URL without a fragment",
-            Self::ReservedParameter => "the URL already has a signing parameter",
-            Self::EmptyParameter => "the URL ends in an empty query parameter",
-            Self::UrlOutsidePolicy => "the URL does not fit the policy's resource",
-            Self::InvalidIpRange => "the address range is not IPv4 in CIDR notation",
-            Self::Failed => "the cryptographic library failed",
-        })
-    }
-}
-
-impl std::error::Error for SignError {}
-
-impl From<KeyError> for SignError {
-    fn from(_: KeyError) -> Self {
-        Self::Failed
-    }
+    /// The key could not sign.
+    #[error(transparent)]
+    Key(#[from] KeyError),
 }
 
 /// Signs URLs and cookies with one key.

@@ -1,7 +1,6 @@
 //! Verifying signed URLs and cookies, as CloudFront documents it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::IpAddr;
 
 use super::encoding;
@@ -27,57 +26,48 @@ pub struct VerifiedSignature {
 }
 
 /// Why a signature is rejected. CloudFront answers all of these with 403.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
     /// There is no signing parameter. The caller may look for cookies next.
+    #[error("the request is not signed")]
     NotSigned,
     /// A required parameter is missing.
+    #[error("{0} is missing")]
     MissingParameter(&'static str),
     /// A parameter is given more than once.
+    #[error("{0} is given more than once")]
     DuplicateParameter(&'static str),
     /// Both `Expires` and `Policy` are given.
+    #[error("both Expires and Policy are given")]
     ExpiresAndPolicy,
     /// The value of a parameter is malformed.
+    #[error("{0} is malformed")]
     MalformedParameter(&'static str),
     /// No trusted key has this id.
+    #[error("the key is not trusted")]
     UnknownKey,
     /// `Hash-Algorithm` is given and is not `SHA256`.
+    #[error("the hash algorithm is not SHA256")]
     UnsupportedHashAlgorithm,
     /// The signature does not match key and policy.
+    #[error("the signature does not match")]
     SignatureMismatch,
     /// The policy is signed, but is not one statement with the conditions that CloudFront supports.
+    #[error("the policy is not valid")]
     InvalidPolicy,
     /// The URL does not match the policy's resource.
+    #[error("the URL does not match the policy's resource")]
     ResourceMismatch,
     /// The policy has not started.
+    #[error("the policy has not started")]
     NotYetValid,
     /// The policy has expired.
+    #[error("the policy has expired")]
     Expired,
     /// The client's address is outside the policy's IP range.
+    #[error("the client is outside the policy's IP range")]
     ClientAddressMismatch,
 }
-
-impl fmt::Display for VerifyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotSigned => f.write_str("the request is not signed"),
-            Self::MissingParameter(name) => write!(f, "{name} is missing"),
-            Self::DuplicateParameter(name) => write!(f, "{name} is given more than once"),
-            Self::ExpiresAndPolicy => f.write_str("both Expires and Policy are given"),
-            Self::MalformedParameter(name) => write!(f, "{name} is malformed"),
-            Self::UnknownKey => f.write_str("the key is not trusted"),
-            Self::UnsupportedHashAlgorithm => f.write_str("the hash algorithm is not SHA256"),
-            Self::SignatureMismatch => f.write_str("the signature does not match"),
-            Self::InvalidPolicy => f.write_str("the policy is not valid"),
-            Self::ResourceMismatch => f.write_str("the URL does not match the policy's resource"),
-            Self::NotYetValid => f.write_str("the policy has not started"),
-            Self::Expired => f.write_str("the policy has expired"),
-            Self::ClientAddressMismatch => f.write_str("the client is outside the policy's IP range"),
-        }
-    }
-}
-
-impl std::error::Error for VerifyError {}
 
 impl FromIterator<(KeyPairId, PublicKey)> for Verifier {
     fn from_iter<I: IntoIterator<Item = (KeyPairId, PublicKey)>>(keys: I) -> Self {

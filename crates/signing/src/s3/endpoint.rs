@@ -77,16 +77,9 @@ impl FromStr for CustomEndpoint {
 }
 
 /// The text is not a valid endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid endpoint: expected a URL such as http://127.0.0.1:9000, without a path")]
 pub struct ParseEndpointError;
-
-impl fmt::Display for ParseEndpointError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an endpoint looks like http://127.0.0.1:9000, without a path")
-    }
-}
-
-impl std::error::Error for ParseEndpointError {}
 
 /// The URL of an object, without the query.
 pub(super) struct ObjectUrl {

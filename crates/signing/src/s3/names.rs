@@ -81,28 +81,14 @@ fn looks_like_ipv4(name: &str) -> bool {
 }
 
 /// The text is not a valid AWS region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid region: expected a name such as us-east-1")]
 pub struct ParseRegionError;
 
-impl fmt::Display for ParseRegionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a region looks like us-east-1")
-    }
-}
-
-impl std::error::Error for ParseRegionError {}
-
 /// The text is not a valid bucket name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid bucket name: expected 3 to 63 lower-case letters, digits, dots and hyphens")]
 pub struct ParseBucketError;
-
-impl fmt::Display for ParseBucketError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a bucket's name is 3 to 63 lower-case letters, digits, dots and hyphens")
-    }
-}
-
-impl std::error::Error for ParseBucketError {}
 
 impl fmt::Display for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -28,33 +28,24 @@ pub struct PresignRequest<'a> {
 }
 
 /// Why a link was not made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PresignError {
     /// The key is empty or longer than 1,024 bytes.
+    #[error("a key must have 1 to 1024 bytes")]
     InvalidKey,
     /// The lifetime is not 1 to 604,800 seconds.
+    #[error("the lifetime of a presigned URL must be 1 to 604800 seconds")]
     InvalidExpiresIn,
     /// The time is after the year 9999.
+    #[error("the time is after the year 9999")]
     InvalidTime,
     /// A further query parameter has a name that is reserved for the signature.
+    #[error("a query parameter begins with X-Amz-")]
     ReservedParameter,
     /// The credentials have expired, so S3 would refuse the link.
+    #[error("the credentials have expired")]
     CredentialsExpired,
 }
-
-impl fmt::Display for PresignError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::InvalidKey => "a key must have 1 to 1024 bytes",
-            Self::InvalidExpiresIn => "the lifetime of a presigned URL must be 1 to 604800 seconds",
-            Self::InvalidTime => "the time is after the year 9999",
-            Self::ReservedParameter => "a query parameter begins with X-Amz-",
-            Self::CredentialsExpired => "the credentials have expired",
-        })
-    }
-}
-
-impl std::error::Error for PresignError {}
 
 /// Makes presigned URLs for one endpoint, and caches signing keys. Threads can share one.
 #[derive(Default)]
