@@ -12,7 +12,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use packages::{access::Claims, id::DatasetNodeId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use telemetry::Trace;
+use telemetry::TraceContext;
 use tracing::{Instrument, field::Empty};
 
 use crate::event::or_default;
@@ -55,7 +55,7 @@ impl Answer {
 
 /// Decides one event. An error decides nothing.
 pub async fn handle(authorizer: &Authorizer, event: LambdaEvent<Value>) -> Result<Answer, Error> {
-    let trace = Trace::begin(event.context.xray_trace_id.as_deref());
+    let trace = TraceContext::from_header(event.context.xray_trace_id.as_deref());
     let event: Event = serde_json::from_value(event.payload).unwrap_or_default();
     let span = tracing::error_span!(
         target: "trace.root", "authorize", request_id = event.request_context.request_id, dataset = Empty,
@@ -93,7 +93,7 @@ async fn decide(authorizer: &Authorizer, token: &str, dataset: &DatasetNodeId) -
 
 /// Counts and logs why; the gateway is told only that.
 fn deny(reason: &'static str, why: impl fmt::Display) -> Answer {
-    metrics::counter!("refusals_total", "reason" => reason).increment(1);
+    metrics::counter!(metric_names::REFUSALS_TOTAL.name, "reason" => reason).increment(1);
     tracing::info!(reason = %why, "denied");
     Answer { is_authorized: false, context: json!({}) }
 }

@@ -9,7 +9,7 @@ use hosting::config::PlatformConfig;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde_json::Value;
-use telemetry::{Options, Telemetry};
+use telemetry::{Telemetry, TelemetryConfig};
 use tokio::{sync::OnceCell, time::timeout};
 use tracing::Instrument;
 
@@ -37,12 +37,13 @@ pub fn run(start: impl AsyncFnOnce() -> Result<(), Error>) -> ExitCode {
 /// Sets up logs, metrics and traces.
 #[must_use]
 pub fn telemetry(service: &'static str, platform: &PlatformConfig) -> Telemetry {
-    telemetry::init(Options {
+    telemetry::init(TelemetryConfig {
         filter: &platform.log,
         service,
         environment: &platform.env,
         host: telemetry::Host::Lambda,
-        xray: platform.xray.as_deref(),
+        xray_daemon: platform.xray.as_deref(),
+        catalog: &hosting::telemetry_catalog(),
     })
 }
 
@@ -77,7 +78,7 @@ pub async fn poll<S, A: Serialize>(
             Box::pin(handle(state, event)).await.map(Answer::Event)
         };
         let answer = AssertUnwindSafe(answer.instrument(span)).catch_unwind().await;
-        telemetry.flush();
+        telemetry.flush_metrics();
         // The panic hook has said where; the message may hold anything, so it is not repeated.
         answer.unwrap_or_else(|_| Err("a panic".into())).map_err(|error| diagnostic(&error))
     };

@@ -24,7 +24,7 @@ use restore::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use telemetry::{Trace, trace::Kind};
+use telemetry::{SegmentKind, TraceContext};
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field::Empty};
 
@@ -132,9 +132,9 @@ pub async fn handle(worker: &Worker, event: LambdaEvent<Value>) -> Result<BatchR
     let event: Event =
         serde_json::from_value(event.payload).map_err(|_| "the event is neither of SQS nor of a schedule")?;
     let failed = stream::iter(event.records).filter_map(async |record| {
-        let trace = Trace::begin(record.attributes.trace.as_deref());
+        let trace = TraceContext::from_header(record.attributes.trace.as_deref());
         let work = process_record(worker, &record, deadline).instrument(span(&record, &trace));
-        let done = trace::scope(Some(trace.header()), work).await;
+        let done = trace::scope(Some(trace.to_header()), work).await;
         (!done).then_some(Failure { item_identifier: record.message_id })
     });
     Ok(BatchResponse { batch_item_failures: failed.collect().await })
@@ -168,9 +168,9 @@ async fn run_task(worker: &Worker, task: Task, deadline: Deadline) -> Result<(),
 
 /// A segment of its own in the trace of whoever ordered, and no part of the invocation's: that has a batch of orders.
 /// Whatever is logged for the message has these fields.
-fn span(record: &Record, trace: &Trace) -> Span {
+fn span(record: &Record, trace: &TraceContext) -> Span {
     tracing::error_span!(
-        target: "trace.root", "restore", kind = Kind::Segment.name(), message_id = record.message_id,
+        target: "trace.root", "restore", kind = SegmentKind::Segment.as_str(), message_id = record.message_id,
         attempt = record.attempt(), workspace = Empty, dataset = Empty, package = Empty,
         trace_id = trace.trace_id(), parent_id = trace.parent_id(), segment_id = trace.segment_id(),
     )

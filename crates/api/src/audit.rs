@@ -45,7 +45,7 @@ pub(crate) fn link<P>(access: &DatasetAccess<P>, package: &PackageNodeId, what: 
         user = %access.user(), workspace = access.workspace().0, dataset = %access.dataset_node_id(),
         %package, what = what.name(), expires_at, "link issued",
     );
-    metrics::counter!("links_issued_total", &what.labels()).increment(1);
+    metrics::counter!(metric_names::LINKS_ISSUED_TOTAL.name, &what.labels()).increment(1);
 }
 
 /// A package was ordered back from the trash.
@@ -68,5 +68,5 @@ pub(crate) fn refused(claims: &Claims, asked: &DatasetNodeId, refusal: AccessErr
 
 /// A request was refused, by the name of the problem that it is answered with.
 pub(crate) fn refusal(reason: &'static str) {
-    metrics::counter!("refusals_total", "reason" => reason).increment(1);
+    metrics::counter!(metric_names::REFUSALS_TOTAL.name, "reason" => reason).increment(1);
 }

@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 use packages::{access::ViewFiles, asset::AssetPath, links::find_viewer_asset};
 use serde::Serialize;
-use signing::encode_key;
+use signing::percent::encode_path;
 use utoipa::ToSchema;
 
 use crate::{
@@ -56,9 +56,9 @@ pub(crate) async fn get(
     let path = AssetPath::parse(path)?;
     let asset = find_viewer_asset(&app.db, &access, &package, (&app.viewer_assets, &path)).await?;
     let expires_at = app.clock.now() + LIFE;
-    let url = format!("{}/{}", app.cdn.origin(), encode_key(&asset.key));
+    let url = format!("{}/{}", app.cdn.origin(), encode_path(&asset.key));
     let signer = app.cdn.signer();
-    let signed_url = signer.sign_canned(&url, expires_at)?;
+    let signed_url = signer.sign_canned_url(&url, expires_at)?;
     audit::link(&access, &package, Given::CdnAsset(signer.key_pair_id()), expires_at);
     Ok(Json(Answer { signed_url, expires_at }))
 }

@@ -14,7 +14,7 @@ use axum::{
 use database::count_statements;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, StatusCode, header};
-use telemetry::{Trace, trace};
+use telemetry::{TraceContext, trace};
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field::Empty};
 
@@ -38,7 +38,9 @@ where
 
 async fn around(challenge: HeaderValue, request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers());
-    let trace = Trace::begin(request.headers().get(trace::HEADER).and_then(|header| header.to_str().ok()));
+    let trace = TraceContext::from_header(
+        request.headers().get(trace::TRACE_HEADER).and_then(|header| header.to_str().ok()),
+    );
     let mut line = Line::begin(span(&id, &trace), &request);
     let span = line.span.clone();
     let work = async {
@@ -52,11 +54,11 @@ async fn around(challenge: HeaderValue, request: Request, next: Next) -> Respons
         line.status = Some(response.status());
         response
     };
-    aws::trace::scope(Some(trace.header()), work).instrument(span).await
+    aws::trace::scope(Some(trace.to_header()), work).instrument(span).await
 }
 
 /// The request's span. Whatever is logged or traced for it has these fields.
-fn span(id: &RequestId, trace: &Trace) -> Span {
+fn span(id: &RequestId, trace: &TraceContext) -> Span {
     // Not an info span: that would be left out, and the ids with it, where only errors are logged.
     tracing::error_span!(
         target: "trace.root", "request",
@@ -123,9 +125,10 @@ impl Line {
     fn count(&self) {
         let route = self.route().to_owned();
         let status = self.status.map_or_else(|| "none".to_owned(), |status| status.as_u16().to_string());
-        metrics::histogram!("request_seconds", "route" => route.clone()).record(self.begun.elapsed());
-        metrics::counter!("statements_total").increment(self.statements.unwrap_or_default());
-        metrics::counter!("requests_total", "route" => route, "method" => self.method, "status" => status)
+        metrics::histogram!(metric_names::REQUEST_SECONDS.name, "route" => route.clone())
+            .record(self.begun.elapsed());
+        metrics::counter!(metric_names::STATEMENTS_TOTAL.name).increment(self.statements.unwrap_or_default());
+        metrics::counter!(metric_names::REQUESTS_TOTAL.name, "route" => route, "method" => self.method, "status" => status)
             .increment(1);
     }
 }
@@ -155,7 +158,7 @@ mod tests {
     use axum::{body::Body, routing::get};
     use http::HeaderMap;
     use storage::ObjectHead;
-    use telemetry::emf::Emf;
+    use telemetry::emf::EmfRecorder;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::{TcpListener, TcpStream},
@@ -245,7 +248,7 @@ mod tests {
 
     #[tokio::test]
     async fn requests_are_counted_by_route_and_never_by_what_the_client_wrote() {
-        let emf = Emf::new("test", "dev");
+        let emf = EmfRecorder::new("test", "dev");
         let guard = metrics::set_default_local_recorder(&emf);
         let handler = get(async || Problem::forbidden("no"));
         let router = wrapped(Router::new().route("/{name}", handler).fallback(async || Problem::no_route()));

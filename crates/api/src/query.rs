@@ -148,7 +148,7 @@ fn is_plain(name: &str) -> bool {
 }
 
 fn decode(text: &str) -> Result<String, InvalidQuery> {
-    let decoded = signing::decode_bytes(&text.replace('+', " ")).ok_or(InvalidQuery::Escape)?;
+    let decoded = signing::percent::decode(&text.replace('+', " ")).ok_or(InvalidQuery::Escape)?;
     if decoded.contains(&0) {
         return Err(InvalidQuery::Nul);
     }

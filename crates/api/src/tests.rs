@@ -12,11 +12,11 @@ use packages::access::Claims;
 use serde_json::{Value, json};
 use signing::s3::{Bucket, Region};
 use signing::{
-    cloudfront::{Hash, KeyPairId, PrivateKey, Signer},
+    cloudfront::{HashAlgorithm, KeyPairId, PrivateKey, Signer},
     s3::{Credentials as Keys, Endpoint, Method as Signed, PresignRequest, Presigner},
 };
 use storage::{ObjectStore, StorageConfig};
-use telemetry::logs::{self, Json};
+use telemetry::logs::{self, JsonLayer};
 use tower::ServiceExt;
 use tracing::{Dispatch, subscriber::NoSubscriber};
 use tracing_subscriber::{Layer, Registry, layer::SubscriberExt};
@@ -40,7 +40,7 @@ pub(crate) fn app() -> App {
         credentials: SharedCredentialsProvider::new(credentials),
     };
     let key = PrivateKey::generate_p256().unwrap();
-    let signer = Signer::new(KeyPairId::new("K2JCJMDEHXQW5F").unwrap(), key, Hash::Sha256);
+    let signer = Signer::new(KeyPairId::new("K2JCJMDEHXQW5F").unwrap(), key, HashAlgorithm::Sha256);
     App {
         db: unreachable_db(),
         objects: ObjectStore::new(settings, HttpClient::new().unwrap()),
@@ -270,7 +270,8 @@ impl Log {
     fn capture(&self) -> (tracing::subscriber::DefaultGuard, Dispatch) {
         let deaf = Dispatch::new(NoSubscriber::default());
         let log = self.clone();
-        let json = Json::new(move || log.clone(), &Arc::default()).with_filter(logs::filter("trace"));
+        let filter = logs::log_filter("trace", &["api", "audit", "packages"]);
+        let json = JsonLayer::new(move || log.clone(), &Arc::default()).with_filter(filter);
         (tracing::subscriber::set_default(Registry::default().with(json)), deaf)
     }
 

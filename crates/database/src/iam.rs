@@ -31,7 +31,7 @@ impl IamLogin {
     /// The password for a connection that is made within 15 minutes from `now`. An error does not tell the credentials.
     pub fn token(&self, credentials: &Credentials, now: SystemTime) -> Result<Zeroizing<String>, String> {
         let failed = |error: &dyn std::error::Error| format!("a login to RDS cannot be signed: {error}");
-        let user = signing::encode(&self.user);
+        let user = signing::percent::encode(&self.user);
         let url = format!("https://{}:{}/?Action=connect&DBUser={user}", self.host, self.port);
         let identity = credentials.clone().into();
         let mut settings = SigningSettings::default();

@@ -13,7 +13,7 @@ use std::{path::PathBuf, time::Duration};
 
 use aws_credential_types::Credentials;
 use signing::{
-    cloudfront::{Hash, KeyPairId, PublicKey},
+    cloudfront::{HashAlgorithm, KeyPairId, PublicKey},
     s3::{Bucket, CustomEndpoint, Region},
 };
 use zeroize::Zeroizing;
@@ -114,7 +114,7 @@ pub struct CdnConfig {
     /// Where the private key is.
     pub key: KeyLocation,
     /// What links are signed over.
-    pub hash: Hash,
+    pub hash: HashAlgorithm,
 }
 
 impl CdnConfig {

@@ -4,6 +4,8 @@
 //! ([`crate::config`]) and build the same things from them, here. What is left to each is where its requests and
 //! messages come from.
 
+mod catalog;
+
 use restore::db::check_tables;
 use signing_keys::{KeyRotation, KeySource};
 use std::{fmt, time::Duration};
@@ -18,6 +20,8 @@ use config::{KeyLocation, PlatformConfig};
 use database::{Db, Password, PoolConfig, Tls};
 use restore::{RestoreLimits, Restorer, changelog::Changelog, deletions::DeleteRecords, queue::WorkerQueue};
 use storage::{self, ObjectStore};
+
+pub use catalog::telemetry_catalog;
 
 /// How long the start waits for the database. Lambda gives a start ten seconds in all.
 const CONNECT: Duration = Duration::from_secs(4);

@@ -19,7 +19,7 @@ use aws::Clock;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use s3s::Body;
-use signing::cloudfront::{Refused, Verifier};
+use signing::cloudfront::{Verifier, VerifyError};
 
 use crate::cors;
 use crate::listen::{Client, Reply, Server};
@@ -97,16 +97,18 @@ async fn respond(config: &EdgeConfig, request: &Request<Incoming>) -> Response<B
 }
 
 /// Looks for a signature in the query and, if there is not even a part of one, in the cookies.
-fn verify(config: &EdgeConfig, request: &Request<Incoming>) -> Result<(), Refused> {
+fn verify(config: &EdgeConfig, request: &Request<Incoming>) -> Result<(), VerifyError> {
     let headers = request.headers();
-    let host =
-        headers.get(header::HOST).and_then(|host| host.to_str().ok()).ok_or(Refused::Malformed("Host"))?;
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .ok_or(VerifyError::MalformedParameter("Host"))?;
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
     let url = format!("http://{host}{target}");
     let client = request.extensions().get::<Client>().map(|Client(address)| address.ip().to_canonical());
     let now = config.clock.now();
-    let verified = match config.verifier.verify(&url, now, client) {
-        Err(Refused::NotSigned) => config.verifier.verify_cookies(&url, &cookies(headers), now, client),
+    let verified = match config.verifier.verify_url(&url, now, client) {
+        Err(VerifyError::NotSigned) => config.verifier.verify_cookies(&url, &cookies(headers), now, client),
         in_query => in_query,
     };
     verified.map(|_| ())
@@ -118,13 +120,15 @@ fn cookies(headers: &HeaderMap) -> Vec<(&str, &str)> {
     lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('=')).collect()
 }
 
-fn refusal(refused: Refused) -> Response<Body> {
+fn refusal(refused: VerifyError) -> Response<Body> {
     let (code, message) = match refused {
-        Refused::NotSigned | Refused::Missing("Key-Pair-Id") => {
+        VerifyError::NotSigned | VerifyError::MissingParameter("Key-Pair-Id") => {
             ("MissingKey", "Missing Key-Pair-Id query parameter or cookie value")
         }
-        Refused::UnknownKey => ("InvalidKey", "Unknown Key"),
-        Refused::InvalidPolicy | Refused::Malformed("Policy") => ("MalformedPolicy", "Malformed Policy"),
+        VerifyError::UnknownKey => ("InvalidKey", "Unknown Key"),
+        VerifyError::InvalidPolicy | VerifyError::MalformedParameter("Policy") => {
+            ("MalformedPolicy", "Malformed Policy")
+        }
         _ => ("AccessDenied", "Access denied"),
     };
     answer::error(StatusCode::FORBIDDEN, code, message)

@@ -95,7 +95,8 @@ pub async fn deliver(restorer: &Restorer, workspace: Option<WorkspaceId>) -> Res
         let done = deliver_entries(restorer, &entries).await?;
         delivered += done;
         if done < entries.len() {
-            metrics::counter!("restore_deliveries_failed_total").increment((entries.len() - done) as u64);
+            metrics::counter!(metric_names::RESTORE_DELIVERIES_FAILED_TOTAL.name)
+                .increment((entries.len() - done) as u64);
             return Ok(delivered);
         }
     }

@@ -38,7 +38,7 @@ pub async fn maintain(restorer: &Restorer, stray_max_age: Duration) -> Result<Ma
             }
         }
     }
-    metrics::counter!("restore_strays_total").increment(maintained.released);
+    metrics::counter!(metric_names::RESTORE_STRAYS_TOTAL.name).increment(maintained.released);
     Ok(maintained)
 }
 

@@ -134,7 +134,7 @@ pub async fn adopt(db: &Db, message: &RestoreMessage) -> Result<(), database::Er
     if crate::db::orders::adopt(db, message).await? {
         let (workspace, dataset, package) = (message.workspace.0, message.dataset.0, message.package.id.0);
         tracing::warn!(workspace, dataset, package, "taking up a package that is RESTORING without an order");
-        metrics::counter!("restores_adopted_total").increment(1);
+        metrics::counter!(metric_names::RESTORES_ADOPTED_TOTAL.name).increment(1);
     }
     Ok(())
 }

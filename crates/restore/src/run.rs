@@ -111,7 +111,7 @@ pub async fn run_leased(
     match &ended {
         Ok(outcome) => count_run(outcome),
         Err(error) => {
-            metrics::counter!("restores_total", "outcome" => "stopped").increment(1);
+            metrics::counter!(metric_names::RESTORES_TOTAL.name, "outcome" => "stopped").increment(1);
             stop(restorer, lease, error, restored.load(Relaxed) > 0).await;
         }
     }
@@ -155,11 +155,11 @@ async fn keep_lease(db: &Db, lease: Lease) {
 
 fn count_run(outcome: &RunOutcome) {
     if outcome.progressed == RunStatus::Finished {
-        metrics::counter!("restores_total", "outcome" => "finished").increment(1);
+        metrics::counter!(metric_names::RESTORES_TOTAL.name, "outcome" => "finished").increment(1);
     }
-    metrics::counter!("restore_failed_packages_total").increment(outcome.failed as u64);
+    metrics::counter!(metric_names::RESTORE_FAILED_PACKAGES_TOTAL.name).increment(outcome.failed as u64);
     #[expect(clippy::cast_precision_loss, reason = "packages of one dataset")]
-    metrics::histogram!("restored_packages").record(outcome.restored as f64);
+    metrics::histogram!(metric_names::RESTORED_PACKAGES.name).record(outcome.restored as f64);
 }
 
 /// Puts on record that a run failed. What passes by itself does not count as an attempt, nor does a run that got on.
@@ -187,7 +187,7 @@ async fn give_up(db: &Db, key: DatasetKey) -> Result<(), database::Error> {
     let tx = session.begin().await?;
     let packages = give_up_orders(&tx, key, RUN_FAILED).await?;
     tx.commit().await?;
-    metrics::counter!("restores_given_up_total").increment(1);
+    metrics::counter!(metric_names::RESTORES_GIVEN_UP_TOTAL.name).increment(1);
     let (workspace, dataset) = (key.workspace.0, key.dataset.0);
     tracing::error!(workspace, dataset, packages, "restore given up: the packages are in the trash again");
     Ok(())

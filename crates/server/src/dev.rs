@@ -23,7 +23,7 @@ use signing::s3::Bucket;
 use tokio::{net::TcpListener, sync::Notify};
 
 use server::{authentication::authenticate, metrics, serve, worker::WorkerThread};
-use telemetry::{Format, Host, Telemetry};
+use telemetry::{Host, LogFormat, Telemetry, TelemetryConfig};
 
 use self::stack_file::StackFile;
 use crate::{StateDirOption, say, stop::stop};
@@ -60,12 +60,13 @@ pub(crate) struct Options {
 
 /// Runs until it is told to stop.
 pub(crate) fn run(options: Options) -> io::Result<()> {
-    let telemetry = telemetry::init(telemetry::Options {
+    let telemetry = telemetry::init(TelemetryConfig {
         filter: &options.log,
         service: "packages-service",
         environment: "local",
-        host: Host::Server(Format::Text),
-        xray: None,
+        host: Host::Server(LogFormat::Text),
+        xray_daemon: None,
+        catalog: &hosting::telemetry_catalog(),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(dev(options, telemetry))

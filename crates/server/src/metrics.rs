@@ -9,6 +9,6 @@ use telemetry::{Telemetry, prometheus};
 /// The one route.
 pub fn route(telemetry: Telemetry) -> Router {
     let telemetry = Arc::new(telemetry);
-    let render = async move || ([(CONTENT_TYPE, prometheus::CONTENT_TYPE)], telemetry.render());
+    let render = async move || ([(CONTENT_TYPE, prometheus::CONTENT_TYPE)], telemetry.render_metrics());
     Router::new().route("/metrics", get(render))
 }

@@ -12,7 +12,7 @@ use hosting::HostBuilder;
 use hosting::config::{self, PlatformConfig};
 use restore::queue::WorkerQueue;
 use server::{authentication::authenticate, metrics, serve, worker::WorkerThread};
-use telemetry::{Format, Host, Telemetry};
+use telemetry::{Host, LogFormat, Telemetry, TelemetryConfig};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 
 use crate::stop::stop;
@@ -34,13 +34,14 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> io::Result<()> {
     let config = config::ServerConfig::read(&hosting::variable).map_err(io::Error::other)?;
     let platform = &config.service.platform;
-    let format = if options.plain_log { Format::Text } else { Format::Json };
-    let telemetry = telemetry::init(telemetry::Options {
+    let format = if options.plain_log { LogFormat::Text } else { LogFormat::Json };
+    let telemetry = telemetry::init(TelemetryConfig {
         filter: &platform.log,
         service: "packages-service",
         environment: &platform.env,
         host: Host::Server(format),
-        xray: platform.xray.as_deref(),
+        xray_daemon: platform.xray.as_deref(),
+        catalog: &hosting::telemetry_catalog(),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(run_service(options.listen, config, telemetry))

@@ -107,9 +107,9 @@ async fn deliver_and_measure(restorer: Restorer) -> Result<(), String> {
     let entries = count_entries(&restorer.db).await.map_err(|error| error.to_string())?;
     #[expect(clippy::cast_precision_loss, reason = "counts of rows")]
     {
-        metrics::gauge!("restore_queue_datasets").set(datasets as f64);
-        metrics::gauge!("restore_running_datasets").set(running as f64);
-        metrics::gauge!("restore_outbox_entries").set(entries as f64);
+        metrics::gauge!(metric_names::RESTORE_QUEUE_DATASETS.name).set(datasets as f64);
+        metrics::gauge!(metric_names::RESTORE_RUNNING_DATASETS.name).set(running as f64);
+        metrics::gauge!(metric_names::RESTORE_OUTBOX_ENTRIES.name).set(entries as f64);
     }
     Ok(())
 }

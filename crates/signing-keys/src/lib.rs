@@ -6,7 +6,7 @@ mod rotation;
 use std::{fmt, io, path::PathBuf, time::UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use signing::cloudfront::{KeyError, KeyPairId, PrivateKey, parameter_text};
+use signing::cloudfront::{KeyError, KeyPairId, PrivateKey, decode_pem_parameter};
 use zeroize::Zeroizing;
 
 pub use identity::{KeyMatch, TrustedKey, is_published};
@@ -140,7 +140,7 @@ async fn file(path: &std::path::Path) -> io::Result<Found> {
 
 /// Reads PEM, or a PEM file in base64, with or without an id before the key.
 fn parse(value: &str) -> Result<SigningKey, SigningKeyError> {
-    let text = parameter_text(value)?;
+    let text = decode_pem_parameter(value)?;
     let before = text.split("-----BEGIN ").next().unwrap_or_default();
     let id = before.lines().find_map(|line| line.trim().strip_prefix(ID_LINE));
     let id = id.map(|id| KeyPairId::new(id.trim())).transpose().map_err(|_| SigningKeyError::InvalidId)?;

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use signing::cloudfront::{Hash, KeyPairId, PublicKey, Signer};
+use signing::cloudfront::{HashAlgorithm, KeyPairId, PublicKey, Signer};
 
 use crate::{KeyMatch, KeySource, SigningKey, SigningKeyError, TrustedKey, is_published};
 
@@ -18,7 +18,7 @@ pub struct KeyRotation {
     source: KeySource,
     /// From the environment, for a key that does not bring its id.
     trusted: Option<TrustedKey>,
-    hash: Hash,
+    hash: HashAlgorithm,
     interval: Duration,
     /// When it was looked last, in seconds since the Unix epoch; 0 before the first request.
     looked_at: AtomicU64,
@@ -38,7 +38,12 @@ impl KeyRotation {
     /// `trusted` is what the environment names: for the key that is there at the start, and for others only where it is
     /// known that they belong to it.
     #[must_use]
-    pub fn new(source: KeySource, trusted: Option<TrustedKey>, hash: Hash, interval: Duration) -> Self {
+    pub fn new(
+        source: KeySource,
+        trusted: Option<TrustedKey>,
+        hash: HashAlgorithm,
+        interval: Duration,
+    ) -> Self {
         Self { source, trusted, hash, interval, looked_at: AtomicU64::new(0), current: Mutex::new(None) }
     }
 
@@ -111,11 +116,12 @@ impl KeyRotation {
         let Some(current) = current.as_ref() else { return };
         // Only where there is something to tell: in Lambda each request has a line of metrics.
         if current.found == KeyMatch::Mismatched {
-            metrics::gauge!("signing_key_mismatch").set(1.0);
+            metrics::gauge!(metric_names::SIGNING_KEY_MISMATCH.name).set(1.0);
         }
         if let Some(changed_at) = current.changed_at {
             #[expect(clippy::cast_precision_loss, reason = "seconds, of some years at most")]
-            metrics::gauge!("signing_key_age_seconds").set(now.saturating_sub(changed_at) as f64);
+            metrics::gauge!(metric_names::SIGNING_KEY_AGE_SECONDS.name)
+                .set(now.saturating_sub(changed_at) as f64);
         }
     }
 }
@@ -138,7 +144,12 @@ mod tests {
 
     fn rotation(path: &Path, id: Option<&str>) -> KeyRotation {
         let trusted = id.map(|id| TrustedKey { id: KeyPairId::new(id).unwrap(), public_key: None });
-        KeyRotation::new(KeySource::File(path.to_owned()), trusted, Hash::Sha256, Duration::from_mins(5))
+        KeyRotation::new(
+            KeySource::File(path.to_owned()),
+            trusted,
+            HashAlgorithm::Sha256,
+            Duration::from_mins(5),
+        )
     }
 
     #[tokio::test]
@@ -181,7 +192,7 @@ mod tests {
         let public_key = Some(write(&right, None).public_key().unwrap());
         let trusted = TrustedKey { id: KeyPairId::new("KENV").unwrap(), public_key };
         let source = KeySource::File(path.clone());
-        let rotation = KeyRotation::new(source, Some(trusted), Hash::Sha256, Duration::from_mins(5));
+        let rotation = KeyRotation::new(source, Some(trusted), HashAlgorithm::Sha256, Duration::from_mins(5));
         assert_eq!(rotation.load_first().await.unwrap().key_pair_id().as_str(), "KENV");
         let found = || rotation.current.lock().unwrap().as_ref().unwrap().found;
         assert_eq!(found(), KeyMatch::Mismatched);

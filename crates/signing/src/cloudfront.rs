@@ -1,11 +1,11 @@
-//! CloudFront signed URLs and signed cookies: the signer's side and the CDN's side.
+//! CloudFront signed URLs and signed cookies: signing, and verifying as the CDN does.
 //!
 //! The rules are those of the *Amazon CloudFront Developer Guide*, "Serve private content with signed URLs and
-//! signed cookies". A policy is a line of JSON that names a resource and conditions; the signature covers exactly
-//! its bytes. With a *canned* policy the line is not sent, since the CDN can rebuild it from the URL and the
-//! expiry; a *custom* policy travels with the link and may hold wildcards, a start and an address range.
+//! signed cookies". A policy is a line of JSON that names a resource and conditions. The signature covers exactly
+//! its bytes. A *canned* policy is not sent: the CDN rebuilds it from the URL and the expiry. A *custom* policy is
+//! sent with the link and may hold wildcards, a start time and an IP range.
 //!
-//! CloudFront assumes SHA-1 unless the link announces `Hash-Algorithm=SHA256`, for ECDSA keys too.
+//! CloudFront assumes SHA-1 unless the link has `Hash-Algorithm=SHA256`, for ECDSA keys too.
 
 mod encoding;
 mod key;
@@ -17,8 +17,8 @@ mod sign;
 mod verify;
 mod wildcard;
 
-pub use key::{KeyAlgorithm, KeyError, PrivateKey, PublicKey, parameter_text};
-pub use parameters::{Hash, InvalidHash, InvalidKeyPairId, KeyPairId};
+pub use key::{KeyAlgorithm, KeyError, PrivateKey, PublicKey, decode_pem_parameter};
+pub use parameters::{HashAlgorithm, KeyPairId, ParseHashAlgorithmError, ParseKeyPairIdError};
 pub use policy::CustomPolicy;
 pub use sign::{SignError, Signer};
-pub use verify::{Refused, Verified, Verifier};
+pub use verify::{VerifiedSignature, Verifier, VerifyError};

@@ -1,33 +1,33 @@
-//! Links that expire: CloudFront signed URLs and cookies, and S3 presigned URLs.
+//! CloudFront signed URLs and cookies, and S3 presigned URLs.
 //!
-//! Everything here is a pure function of its arguments. Nothing reads a clock, the environment or the network,
-//! so the time is always a parameter, in Unix seconds, and every result can be tested with a frozen clock.
+//! Every function is pure: nothing reads a clock, the environment or the network. The time is always a parameter, in
+//! Unix seconds, so that tests can freeze it.
 //!
-//! | module | makes | reads |
+//! | module | signs | parses and verifies |
 //! | --- | --- | --- |
-//! | [`cloudfront`] | signed URLs and cookies, canned and custom policies, RSA-2048 and ECDSA P-256 | the same, as the CDN does |
-//! | [`s3`] | `SigV4` query-signed `GET` and `HEAD` links | such a link from a stranger, strictly |
+//! | [`cloudfront`] | URLs and cookies, canned and custom policies, RSA-2048 and ECDSA P-256 | the same, as the CDN does |
+//! | [`s3`] | `GET` and `HEAD` URLs, by `SigV4` in the query | untrusted presigned URLs, strictly, without the secret |
 //!
 //! # CloudFront
 //!
 //! ```
-//! use signing::cloudfront::{CustomPolicy, Hash, KeyPairId, PrivateKey, Signer, Verifier};
+//! use signing::cloudfront::{CustomPolicy, HashAlgorithm, KeyPairId, PrivateKey, Signer, Verifier};
 //!
 //! let id = KeyPairId::new("K2JCJMDEHXQW5F")?;
 //! let key = PrivateKey::generate_p256()?;
 //! let verifier = Verifier::new().with_key(id.clone(), key.public_key()?);
-//! let signer = Signer::new(id, key, Hash::Sha256);
+//! let signer = Signer::new(id, key, HashAlgorithm::Sha256);
 //!
 //! // One object, until a given second.
-//! let url = signer.sign_canned("https://d111111abcdef8.cloudfront.net/image.jpg", 1_767_290_400)?;
-//! assert_eq!(verifier.verify(&url, 1_767_290_399, None)?.expires_at, 1_767_290_400);
-//! assert!(verifier.verify(&url, 1_767_290_400, None).is_err());
+//! let url = signer.sign_canned_url("https://d111111abcdef8.cloudfront.net/image.jpg", 1_767_290_400)?;
+//! assert_eq!(verifier.verify_url(&url, 1_767_290_399, None)?.expires_at, 1_767_290_400);
+//! assert!(verifier.verify_url(&url, 1_767_290_400, None).is_err());
 //!
-//! // Everything beneath a folder: the slash before the star keeps the neighbour `P456` out.
+//! // Every object below a folder. The slash before the star excludes the sibling `P456`.
 //! let policy = CustomPolicy::new("https://d111111abcdef8.cloudfront.net/P45/*", 1_767_290_400)?;
-//! let query = signer.custom_query(&policy)?;
+//! let query = signer.sign_custom_query(&policy)?;
 //! let chunk = format!("https://d111111abcdef8.cloudfront.net/P45/0/0/0?{query}");
-//! assert!(verifier.verify(&chunk, 1_767_290_000, None).is_ok());
+//! assert!(verifier.verify_url(&chunk, 1_767_290_000, None).is_ok());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -52,7 +52,7 @@
 //! let url = presigner.presign(&request, &credentials, now)?;
 //! assert!(url.starts_with("https://examplebucket.s3.us-east-1.amazonaws.com/photos/cat%201.jpg?"));
 //!
-//! // What a proxy does with a link that somebody hands in.
+//! // A proxy parses the link that a client sends.
 //! let parsed = PresignedUrl::parse(&url, now, None)?;
 //! assert_eq!((parsed.bucket(), parsed.key(), parsed.expires_at()), (&bucket, "photos/cat 1.jpg", now + 3600));
 //! assert_eq!(parsed.location(), url);
@@ -60,7 +60,5 @@
 //! ```
 
 pub mod cloudfront;
-mod percent;
+pub mod percent;
 pub mod s3;
-
-pub use percent::{decode_bytes, encode, encode_key};

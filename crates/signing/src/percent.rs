@@ -1,20 +1,20 @@
-//! Percent-encoding as `SigV4` wants it (RFC 3986, section 2.3): only unreserved characters stay as they are.
+//! Percent-encoding as `SigV4` requires it (RFC 3986, section 2.3): only unreserved characters stay literal.
 
-/// What stays literal besides the unreserved characters.
+/// The characters that stay literal besides the unreserved ones.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Keep {
-    /// Nothing: a query name or value.
-    Nothing,
-    /// The slash: a path of several segments.
-    Slash,
+pub(crate) enum EncodeSet {
+    /// None: for a query name or value.
+    Component,
+    /// The slash: for a path of several segments.
+    Path,
 }
 
-/// Appends `text` to `out`, encoded with upper-case hex.
-pub(crate) fn encode_into(out: &mut String, text: &str, keep: Keep) {
+/// Appends `text` to `out`, encoded with upper-case hex digits.
+pub(crate) fn encode_into(out: &mut String, text: &str, set: EncodeSet) {
     const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-    // Almost every key and value is already safe: copy whole runs, not characters.
+    // Almost every key and value is already safe, so whole runs are copied instead of single characters.
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| !is_literal(byte, keep)) {
+    while let Some(at) = rest.bytes().position(|byte| !is_literal(byte, set)) {
         let (safe, tail) = split_before(rest, at);
         out.push_str(safe);
         // A multi-byte character is encoded as a whole, so that `rest` stays on a character boundary.
@@ -30,54 +30,55 @@ pub(crate) fn encode_into(out: &mut String, text: &str, keep: Keep) {
     out.push_str(rest);
 }
 
-/// An object's key as the path of a URL, without a slash in front: each segment encoded once.
+/// Encodes an object key as the path of a URL, without a leading slash. Slashes stay, each segment is encoded once.
 #[must_use]
-pub fn encode_key(key: &str) -> String {
+pub fn encode_path(key: &str) -> String {
     let mut out = String::with_capacity(key.len() + key.len() / 4);
-    encode_into(&mut out, key, Keep::Slash);
+    encode_into(&mut out, key, EncodeSet::Path);
     out
 }
 
-/// A query's name or value: everything encoded but unreserved characters.
+/// Encodes a query name or value. Only unreserved characters stay literal.
 #[must_use]
 pub fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 4);
-    encode_into(&mut out, text, Keep::Nothing);
+    encode_into(&mut out, text, EncodeSet::Component);
     out
 }
 
-/// Decodes `%XX` escapes. `None` for a broken escape or for bytes that are not UTF-8.
-pub(crate) fn decode(text: &str) -> Option<String> {
-    String::from_utf8(decode_bytes(text)?).ok()
+/// Decodes `%XX` escapes. `None` if an escape is broken or the result is not UTF-8.
+pub(crate) fn decode_utf8(text: &str) -> Option<String> {
+    String::from_utf8(decode(text)?).ok()
 }
 
-/// Decodes `%XX` escapes (RFC 3986, section 2.1), which may stand for any bytes. `None` for a broken escape: a percent
-/// sign without two hexadecimal digits.
+/// Decodes `%XX` escapes to bytes (RFC 3986, section 2.1), which need not be UTF-8. `None` if an escape is broken: a
+/// percent sign without two hexadecimal digits. A plus sign stays a plus sign.
 #[must_use]
-pub fn decode_bytes(text: &str) -> Option<Vec<u8>> {
+pub fn decode(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
-            b'%' => hex_value(rest.next()?)? << 4 | hex_value(rest.next()?)?,
+            b'%' => parse_hex_digit(rest.next()?)? << 4 | parse_hex_digit(rest.next()?)?,
             other => other,
         });
     }
     Some(bytes)
 }
 
-/// RFC 3986's unreserved characters, and what `keep` adds.
-fn is_literal(byte: u8, keep: Keep) -> bool {
+/// Whether `byte` is one of RFC 3986's unreserved characters, or one that `set` adds.
+fn is_literal(byte: u8, set: EncodeSet) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'-' | b'_' | b'.' | b'~')
-        || (byte == b'/' && keep == Keep::Slash)
+        || (byte == b'/' && set == EncodeSet::Path)
 }
 
 fn split_before(text: &str, at: usize) -> (&str, &str) {
     text.split_at_checked(at).unwrap_or((text, ""))
 }
 
-pub(crate) fn hex_value(digit: u8) -> Option<u8> {
+// `to_digit` takes no sign, unlike `u8::from_str_radix`, which would read `%+1`.
+fn parse_hex_digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
@@ -88,32 +89,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_keeps_its_slashes_and_nothing_else_that_is_reserved() {
-        let path = encode_key("naïve café/~a-b_c.d/100% +(1)*");
+    fn encodes_everything_reserved_but_slashes_of_a_path() {
+        let path = encode_path("naïve café/~a-b_c.d/100% +(1)*");
         assert_eq!(path, "na%C3%AFve%20caf%C3%A9/~a-b_c.d/100%25%20%2B%281%29%2A");
         assert_eq!(encode("a/b"), "a%2Fb");
     }
 
     #[test]
-    fn broken_escapes_and_bytes_that_are_not_utf8_are_refused() {
+    fn rejects_broken_escapes_and_invalid_utf8() {
         for text in ["%", "%2", "%zz", "%+1", "a%2", "%FF", "%C3"] {
-            assert_eq!(decode(text), None, "{text}");
+            assert_eq!(decode_utf8(text), None, "{text}");
         }
-        assert_eq!(decode("%c3%A9%2f").as_deref(), Some("é/"));
+        assert_eq!(decode_utf8("%c3%A9%2f").as_deref(), Some("é/"));
     }
 
     proptest! {
         #[test]
-        fn a_path_has_nothing_that_means_something_in_a_url(key in any::<String>()) {
-            let path = encode_key(&key);
+        fn an_encoded_path_has_no_reserved_characters(key in any::<String>()) {
+            let path = encode_path(&key);
             prop_assert!(path.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~/%".contains(&b)));
         }
 
         #[test]
-        fn decoding_undoes_encoding(text in any::<String>()) {
+        fn decode_inverts_encode(text in any::<String>()) {
             let encoded = encode(&text);
             prop_assert!(encoded.is_ascii());
-            prop_assert_eq!(decode(&encoded), Some(text));
+            prop_assert_eq!(decode_utf8(&encoded), Some(text));
         }
     }
 }

@@ -69,7 +69,7 @@ impl ObjectStore {
         now: u64,
     ) -> Result<PresignedLink, PresignError> {
         let credentials = self.credentials.get(now).await.map_err(PresignError::Credentials)?;
-        let expires_at = credentials.link_expiry(now, LIFE);
+        let expires_at = credentials.effective_expiry(now, LIFE);
         let version = location.version.as_deref().map(|version| [("versionId", version)]);
         let request = PresignRequest {
             method,

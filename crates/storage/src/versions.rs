@@ -256,7 +256,7 @@ impl<'a> Walk<'a> {
 
 /// A key as a listing spells it, percent-encoded as in a form: `+` is a blank. One that is not so is left as it is.
 pub(super) fn decoded(key: &str) -> String {
-    let bytes = signing::decode_bytes(&key.replace('+', " "));
+    let bytes = signing::percent::decode(&key.replace('+', " "));
     bytes.map_or_else(|| key.to_owned(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -1,15 +1,12 @@
-//! What time it is, as an argument.
+//! The time as an injected function, so that tests can set it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Tells the time since the Unix epoch.
+/// Returns the time since the Unix epoch.
 pub(crate) type Clock = fn() -> Duration;
 
-/// The system's clock.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place of this crate that asks the system for the time"
-)]
-pub(crate) fn system() -> Duration {
+/// The system clock.
+#[expect(clippy::disallowed_methods, reason = "the one place of this crate that reads the system clock")]
+pub(crate) fn system_clock() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

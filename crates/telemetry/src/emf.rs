@@ -1,7 +1,7 @@
-//! Metrics in AWS: lines of JSON on standard output, from which CloudWatch takes them (Amazon CloudWatch User Guide,
-//! "Specification: Embedded metric format").
+//! Metrics in Lambda: lines of JSON on standard output, which CloudWatch turns into metrics (Amazon CloudWatch User
+//! Guide, "Specification: Embedded metric format").
 //!
-//! Every combination of labels is a metric of its own, with a price: labels must have few values.
+//! Every combination of label values is a separate metric with its own price. Labels must have few values.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,44 +18,41 @@ use metrics::{
 };
 use serde_json::{Map, Value, json};
 
-/// What the namespace of our metrics in CloudWatch begins with; the environment's name follows.
-const NAMESPACE: &str = "PackagesService";
+/// The specification's limits: a directive has at most 100 metrics, and a metric at most 100 values.
+const MAX_PER_LINE: usize = 100;
 
-/// A directive has at most so many metrics, and a metric at most so many values.
-const MOST: usize = 100;
+/// The maximum number of histogram values that are kept between two flushes.
+const MAX_HISTOGRAM_VALUES: usize = 10_000;
 
-/// What is kept of a histogram that nobody asks for.
-const KEPT: usize = 10_000;
-
-/// A recorder that keeps what was counted since the last [`flush`](Self::flush). Copies share it.
+/// A recorder that collects metrics until the next [`flush`](Self::flush). Clones share their values.
 #[derive(Clone)]
-pub struct Emf {
+pub struct EmfRecorder {
     service: &'static str,
     namespace: Arc<str>,
-    cells: Arc<Mutex<HashMap<Key, Arc<Cell>>>>,
+    cells: Arc<Mutex<HashMap<Key, Arc<MetricCell>>>>,
+    units: Arc<Mutex<HashMap<String, Unit>>>,
 }
 
-impl fmt::Debug for Emf {
+impl fmt::Debug for EmfRecorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Emf").field("service", &self.service).finish_non_exhaustive()
+        f.debug_struct("EmfRecorder").field("service", &self.service).finish_non_exhaustive()
     }
 }
 
-impl Emf {
-    /// Nothing is counted yet. The namespace is `PackagesService/{environment}`, since an account may have several. The
-    /// service's name is a member of each line, and no dimension.
+impl EmfRecorder {
+    /// An empty recorder for a namespace in CloudWatch. The service's name is a member of each line, not a dimension.
     #[must_use]
-    pub fn new(service: &'static str, environment: &str) -> Self {
-        Self { service, namespace: format!("{NAMESPACE}/{environment}").into(), cells: Arc::default() }
+    pub fn new(service: &'static str, namespace: &str) -> Self {
+        Self { service, namespace: namespace.into(), cells: Arc::default(), units: Arc::default() }
     }
 
-    /// Writes one line for each set of dimensions that has news, or several if it has more than a line may hold.
-    /// Counters tell what was added, gauges their last value if they were set, histograms all values.
+    /// Writes one line per set of dimensions with new values, or several if the values exceed the limits of a line.
+    /// A counter writes its increase, a gauge its last value if it was set, a histogram all values.
     pub fn flush(&self, out: &mut impl Write, now: Duration) -> io::Result<()> {
         let mut lines = Vec::new();
-        for (dimensions, metrics) in self.take() {
-            for part in parts(metrics) {
-                serde_json::to_writer(&mut lines, &self.line(&dimensions, &part, now))?;
+        for (dimensions, metrics) in self.take_values() {
+            for part in split_to_limits(metrics) {
+                serde_json::to_writer(&mut lines, &self.build_line(&dimensions, &part, now))?;
                 lines.push(b'\n');
             }
         }
@@ -63,10 +60,10 @@ impl Emf {
         out.flush()
     }
 
-    fn take(&self) -> BTreeMap<Dimensions, Vec<Values>> {
-        let mut sets: BTreeMap<Dimensions, Vec<Values>> = BTreeMap::new();
+    fn take_values(&self) -> BTreeMap<Dimensions, Vec<MetricValues>> {
+        let mut sets: BTreeMap<Dimensions, Vec<MetricValues>> = BTreeMap::new();
         for (key, cell) in lock(&self.cells).iter() {
-            let values = cell.take();
+            let values = cell.take_values();
             if !values.is_empty() {
                 sets.entry(dimensions(key)).or_default().push((key.name().to_owned(), values));
             }
@@ -74,11 +71,11 @@ impl Emf {
         sets
     }
 
-    fn line(&self, dimensions: &Dimensions, metrics: &[Values], now: Duration) -> Value {
+    fn build_line(&self, dimensions: &Dimensions, metrics: &[MetricValues], now: Duration) -> Value {
         let mut line = Map::new();
         let names: Vec<&str> = dimensions.keys().map(String::as_str).collect();
         let definitions: Vec<Value> =
-            metrics.iter().map(|(name, _)| json!({ "Name": name, "Unit": unit(name) })).collect();
+            metrics.iter().map(|(name, _)| json!({ "Name": name, "Unit": self.unit_name(name) })).collect();
         let directive =
             json!({ "Namespace": &*self.namespace, "Dimensions": [names], "Metrics": definitions });
         let timestamp = u64::try_from(now.as_millis()).unwrap_or_default();
@@ -94,18 +91,33 @@ impl Emf {
         line.into()
     }
 
-    fn cell(&self, key: &Key) -> Arc<Cell> {
+    /// CloudWatch's name of the metric's unit. A metric without a description counts something.
+    fn unit_name(&self, name: &str) -> &'static str {
+        match lock(&self.units).get(name) {
+            Some(Unit::Seconds) => "Seconds",
+            Some(Unit::Bytes) => "Bytes",
+            _ => "Count",
+        }
+    }
+
+    fn cell(&self, key: &Key) -> Arc<MetricCell> {
         Arc::clone(lock(&self.cells).entry(key.clone()).or_default())
+    }
+
+    fn set_unit(&self, name: &KeyName, unit: Option<Unit>) {
+        if let Some(unit) = unit {
+            lock(&self.units).insert(name.as_str().to_owned(), unit);
+        }
     }
 }
 
-/// Labels by name: the dimensions that metrics share.
+/// Label names and values, which are CloudWatch's dimensions.
 type Dimensions = BTreeMap<String, String>;
 
 /// A metric's name and its values.
-type Values = (String, Vec<f64>);
+type MetricValues = (String, Vec<f64>);
 
-/// A dimension's value has 1 to 1,024 characters.
+/// The dimensions of a key. CloudWatch requires 1 to 1,024 characters in a dimension's value.
 fn dimensions(key: &Key) -> Dimensions {
     let value = |text: &str| match text.trim() {
         "" => "none".to_owned(),
@@ -114,108 +126,108 @@ fn dimensions(key: &Key) -> Dimensions {
     key.labels().map(|label| (label.key().to_owned(), value(label.value()))).collect()
 }
 
-/// Cuts a set's metrics up, so that no part has too many of them or too many values of one.
-fn parts(mut metrics: Vec<Values>) -> Vec<Vec<Values>> {
+/// Splits the metrics of one set of dimensions, so that no part exceeds the limits of a line.
+fn split_to_limits(mut metrics: Vec<MetricValues>) -> Vec<Vec<MetricValues>> {
     metrics.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-    let mut pieces: Vec<(usize, Values)> = Vec::new();
+    let mut chunks: Vec<(usize, MetricValues)> = Vec::new();
     for (name, values) in metrics {
-        pieces.extend(values.chunks(MOST).map(|some| (name.clone(), some.to_vec())).enumerate());
+        chunks.extend(values.chunks(MAX_PER_LINE).map(|some| (name.clone(), some.to_vec())).enumerate());
     }
-    pieces.sort_by_key(|(round, _)| *round);
-    let rounds = pieces.chunk_by(|(one, _), (other, _)| one == other);
+    // A line can hold a metric only once, so the second chunk of each metric goes to a second line, and so on.
+    chunks.sort_by_key(|(round, _)| *round);
+    let rounds = chunks.chunk_by(|(one, _), (other, _)| one == other);
     rounds
-        .flat_map(|round| round.chunks(MOST))
+        .flat_map(|round| round.chunks(MAX_PER_LINE))
         .map(|part| part.iter().map(|(_, values)| values.clone()).collect())
         .collect()
 }
 
-/// By the convention of Prometheus that a name ends with its unit. What has none counts something.
-fn unit(name: &str) -> &'static str {
-    match name.rsplit('_').next() {
-        Some("seconds") => "Seconds",
-        Some("bytes") => "Bytes",
-        _ => "Count",
-    }
-}
-
-/// One metric, of whichever kind.
+/// The values of one metric of any kind.
 #[derive(Default)]
-struct Cell(Mutex<State>);
+struct MetricCell(Mutex<MetricState>);
 
 #[derive(Default)]
-struct State {
-    /// What a counter has counted, and how much of it has been told.
-    counted: u64,
-    told: u64,
-    /// A gauge's value, and whether it was set since it was told.
-    value: f64,
-    is_set: bool,
+struct MetricState {
+    /// A counter's total, and the part of it that has been flushed.
+    total: u64,
+    flushed: u64,
+    /// A gauge's value, and whether it was set since the last flush.
+    gauge: f64,
+    is_gauge_set: bool,
     observed: Vec<f64>,
 }
 
-impl Cell {
-    fn take(&self) -> Vec<f64> {
+impl MetricCell {
+    fn take_values(&self) -> Vec<f64> {
         let mut state = lock(&self.0);
         let mut values = mem::take(&mut state.observed);
-        let news = state.counted - state.told;
-        state.told = state.counted;
-        if news > 0 {
-            #[expect(clippy::cast_precision_loss, reason = "nobody counts to 2^53 between two flushes")]
-            values.push(news as f64);
+        let increase = state.total - state.flushed;
+        state.flushed = state.total;
+        if increase > 0 {
+            #[expect(clippy::cast_precision_loss, reason = "no counter reaches 2^53 between two flushes")]
+            values.push(increase as f64);
         }
-        if mem::take(&mut state.is_set) {
-            values.push(state.value);
+        if mem::take(&mut state.is_gauge_set) {
+            values.push(state.gauge);
         }
-        // CloudWatch takes no infinity, and JSON has none.
+        // CloudWatch rejects infinity and NaN, and JSON cannot express them.
         values.retain(|value| value.is_finite());
         values
     }
 
-    fn set(&self, change: impl FnOnce(f64) -> f64) {
+    fn update_gauge(&self, change: impl FnOnce(f64) -> f64) {
         let mut state = lock(&self.0);
-        state.value = change(state.value);
-        state.is_set = true;
+        state.gauge = change(state.gauge);
+        state.is_gauge_set = true;
     }
 }
 
-impl CounterFn for Cell {
+impl CounterFn for MetricCell {
     fn increment(&self, value: u64) {
-        lock(&self.0).counted += value;
+        lock(&self.0).total += value;
     }
 
     fn absolute(&self, value: u64) {
         let mut state = lock(&self.0);
-        state.counted = state.counted.max(value);
+        state.total = state.total.max(value);
     }
 }
 
-impl GaugeFn for Cell {
+impl GaugeFn for MetricCell {
     fn increment(&self, value: f64) {
-        self.set(|old| old + value);
+        self.update_gauge(|old| old + value);
     }
 
     fn decrement(&self, value: f64) {
-        self.set(|old| old - value);
+        self.update_gauge(|old| old - value);
     }
 
     fn set(&self, value: f64) {
-        self.set(|_| value);
+        self.update_gauge(|_| value);
     }
 }
 
-impl HistogramFn for Cell {
+impl HistogramFn for MetricCell {
     fn record(&self, value: f64) {
         let mut state = lock(&self.0);
-        if state.observed.len() < KEPT {
+        if state.observed.len() < MAX_HISTOGRAM_VALUES {
             state.observed.push(value);
         }
     }
 }
 
-impl Recorder for Emf {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+impl Recorder for EmfRecorder {
+    fn describe_counter(&self, name: KeyName, unit: Option<Unit>, _: SharedString) {
+        self.set_unit(&name, unit);
+    }
+
+    fn describe_gauge(&self, name: KeyName, unit: Option<Unit>, _: SharedString) {
+        self.set_unit(&name, unit);
+    }
+
+    fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, _: SharedString) {
+        self.set_unit(&name, unit);
+    }
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
         Counter::from_arc(self.cell(key))
@@ -230,7 +242,7 @@ impl Recorder for Emf {
     }
 }
 
-/// What a thread that panicked had locked is as good as before.
+/// Locks even after a panic in another thread: single assignments cannot leave a cell inconsistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -239,15 +251,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
-    fn flushed(emf: &Emf) -> Vec<Value> {
+    fn flush_to_json(emf: &EmfRecorder) -> Vec<Value> {
         let mut out = Vec::new();
         emf.flush(&mut out, Duration::from_millis(1_767_200_000_123)).unwrap();
         let text = String::from_utf8(out).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// What the specification demands of a document.
-    fn check(line: &Value) {
+    /// Checks the rules of the specification.
+    fn check_line(line: &Value) {
         assert!(line.to_string().len() <= 256 * 1024);
         assert!(line["_aws"]["Timestamp"].is_u64());
         let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
@@ -270,69 +282,71 @@ mod tests {
     }
 
     #[test]
-    fn a_set_of_dimensions_is_a_line() {
-        let emf = Emf::new("service", "dev");
+    fn writes_one_line_per_set_of_dimensions() {
+        let emf = EmfRecorder::new("service", "Shop/dev");
         metrics::with_local_recorder(&emf, || {
-            metrics::counter!("requests_total", "route" => "/a", "status" => "200").increment(2);
-            metrics::counter!("requests_total", "route" => "/a", "status" => "200").increment(1);
-            metrics::histogram!("request_seconds", "route" => "/a").record(0.25);
-            metrics::counter!("statements_total").increment(4);
-            metrics::gauge!("signing_key_age_seconds").set(60.0);
+            metrics::describe_gauge!("key_age_seconds", Unit::Seconds, "");
+            metrics::describe_histogram!("visit_seconds", Unit::Seconds, "");
+            metrics::counter!("visits_total", "route" => "/a", "status" => "200").increment(2);
+            metrics::counter!("visits_total", "route" => "/a", "status" => "200").increment(1);
+            metrics::histogram!("visit_seconds", "route" => "/a").record(0.25);
+            metrics::counter!("queries_total").increment(4);
+            metrics::gauge!("key_age_seconds").set(60.0);
         });
-        let lines = flushed(&emf);
-        lines.iter().for_each(check);
+        let lines = flush_to_json(&emf);
+        lines.iter().for_each(check_line);
         assert_eq!(
             lines[0],
             json!({
                 "_aws": {
                     "Timestamp": 1_767_200_000_123_u64,
                     "CloudWatchMetrics": [{
-                        "Namespace": "PackagesService/dev",
+                        "Namespace": "Shop/dev",
                         "Dimensions": [[]],
                         "Metrics": [
-                            { "Name": "signing_key_age_seconds", "Unit": "Seconds" },
-                            { "Name": "statements_total", "Unit": "Count" },
+                            { "Name": "key_age_seconds", "Unit": "Seconds" },
+                            { "Name": "queries_total", "Unit": "Count" },
                         ],
                     }],
                 },
                 "service": "service",
-                "signing_key_age_seconds": 60.0,
-                "statements_total": 4.0,
+                "key_age_seconds": 60.0,
+                "queries_total": 4.0,
             })
         );
-        assert_eq!(lines[1]["request_seconds"], 0.25);
-        assert_eq!((&lines[2]["requests_total"], &lines[2]["status"]), (&json!(3.0), &json!("200")));
+        assert_eq!(lines[1]["visit_seconds"], 0.25);
+        assert_eq!((&lines[2]["visits_total"], &lines[2]["status"]), (&json!(3.0), &json!("200")));
         assert_eq!(lines.len(), 3);
     }
 
     #[test]
-    fn what_was_told_is_not_told_again() {
-        let emf = Emf::new("service", "dev");
+    fn writes_only_new_values() {
+        let emf = EmfRecorder::new("service", "Shop/dev");
         metrics::with_local_recorder(&emf, || {
-            metrics::counter!("restores_total", "outcome" => "done").increment(2);
+            metrics::counter!("jobs_total", "outcome" => "done").increment(2);
             metrics::gauge!("depth").increment(2.0);
         });
-        assert_eq!(flushed(&emf).len(), 2);
-        assert!(flushed(&emf).is_empty());
+        assert_eq!(flush_to_json(&emf).len(), 2);
+        assert!(flush_to_json(&emf).is_empty());
         metrics::with_local_recorder(&emf, || {
-            metrics::counter!("restores_total", "outcome" => "done").increment(1);
+            metrics::counter!("jobs_total", "outcome" => "done").increment(1);
             metrics::gauge!("depth").decrement(0.5);
         });
-        let lines = flushed(&emf);
-        assert_eq!((&lines[0]["depth"], &lines[1]["restores_total"]), (&json!(1.5), &json!(1.0)));
+        let lines = flush_to_json(&emf);
+        assert_eq!((&lines[0]["depth"], &lines[1]["jobs_total"]), (&json!(1.5), &json!(1.0)));
     }
 
     #[test]
-    fn many_values_take_several_lines_and_none_is_lost() {
-        let emf = Emf::new("service", "dev");
+    fn splits_many_values_over_several_lines() {
+        let emf = EmfRecorder::new("service", "Shop/dev");
         metrics::with_local_recorder(&emf, || {
-            (0..250_u32).for_each(|value| metrics::histogram!("restored_packages").record(value));
-            metrics::histogram!("restored_packages").record(f64::NAN);
+            (0..250_u32).for_each(|value| metrics::histogram!("job_items").record(value));
+            metrics::histogram!("job_items").record(f64::NAN);
             (0..130).for_each(|number| metrics::counter!(format!("number_{number}_total")).increment(1));
         });
-        let lines = flushed(&emf);
-        lines.iter().for_each(check);
-        let values = lines.iter().filter_map(|line| line["restored_packages"].as_array()).flatten();
+        let lines = flush_to_json(&emf);
+        lines.iter().for_each(check_line);
+        let values = lines.iter().filter_map(|line| line["job_items"].as_array()).flatten();
         assert_eq!(values.clone().count(), 250);
         assert!((values.map(|value| value.as_f64().unwrap()).sum::<f64>() - 31_125.0).abs() < 1e-9);
         let counters = lines.iter().flat_map(|line| line.as_object().unwrap().keys());
@@ -340,19 +354,19 @@ mod tests {
     }
 
     #[test]
-    fn a_label_is_made_a_dimension_that_cloudwatch_takes() {
-        let emf = Emf::new("service", "dev");
+    fn makes_valid_dimensions_of_labels() {
+        let emf = EmfRecorder::new("service", "Shop/dev");
         metrics::with_local_recorder(&emf, || {
             metrics::counter!("a_total", "empty" => "", "long" => "x".repeat(3000)).increment(1);
         });
-        let lines = flushed(&emf);
-        check(&lines[0]);
+        let lines = flush_to_json(&emf);
+        check_line(&lines[0]);
         assert_eq!(lines[0]["empty"], "none");
     }
 
     #[test]
-    fn nothing_is_counted_twice_or_lost_between_threads() {
-        let emf = Emf::new("service", "dev");
+    fn counts_exactly_once_across_threads() {
+        let emf = EmfRecorder::new("service", "Shop/dev");
         let sum = std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
@@ -361,9 +375,9 @@ mod tests {
                     });
                 });
             }
-            (0..50).flat_map(|_| flushed(&emf)).filter_map(|line| line["n_total"].as_f64()).sum::<f64>()
+            (0..50).flat_map(|_| flush_to_json(&emf)).filter_map(|line| line["n_total"].as_f64()).sum::<f64>()
         });
-        let rest: f64 = flushed(&emf).iter().filter_map(|line| line["n_total"].as_f64()).sum();
+        let rest: f64 = flush_to_json(&emf).iter().filter_map(|line| line["n_total"].as_f64()).sum();
         assert!((sum + rest - 4000.0).abs() < 1e-9);
     }
 }

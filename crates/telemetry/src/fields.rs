@@ -8,22 +8,22 @@ use tracing::{
     span::Attributes,
 };
 
-/// Names and values, in the order in which they came; a name is there once.
+/// Names and values in the order of insertion. Names are unique.
 ///
-/// A list and not a map: there are few, and readers want to find them in the order in which they were written.
+/// A list and not a map: there are few fields, and a log line keeps their order.
 #[derive(Debug, Default)]
 pub(crate) struct Fields(Vec<(&'static str, Value)>);
 
 impl Fields {
-    /// The fields that a span begins with.
-    pub(crate) fn of(attributes: &Attributes<'_>) -> Self {
+    /// The initial fields of a span.
+    pub(crate) fn from_attributes(attributes: &Attributes<'_>) -> Self {
         let mut fields = Self::default();
         attributes.record(&mut fields);
         fields
     }
 
-    /// Adds a field, or gives one that is there another value.
-    pub(crate) fn put(&mut self, name: &'static str, value: Value) {
+    /// Adds a field, or replaces its value.
+    pub(crate) fn insert(&mut self, name: &'static str, value: Value) {
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some((_, old)) => *old = value,
             None => self.0.push((name, value)),
@@ -34,7 +34,7 @@ impl Fields {
         self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get_str(&self, name: &str) -> Option<&str> {
         self.get(name).and_then(Value::as_str)
     }
 
@@ -45,26 +45,26 @@ impl Fields {
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field.name(), format!("{value:?}").into());
+        self.insert(field.name(), format!("{value:?}").into());
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field.name(), value.into());
+        self.insert(field.name(), value.into());
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field.name(), value.into());
+        self.insert(field.name(), value.into());
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field.name(), value.into());
+        self.insert(field.name(), value.into());
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field.name(), value.into());
+        self.insert(field.name(), value.into());
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field.name(), value.into());
+        self.insert(field.name(), value.into());
     }
 }

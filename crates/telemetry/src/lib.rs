@@ -1,15 +1,18 @@
-//! What a host tells of itself: JSON logs, X-Ray traces, metrics.
+//! Telemetry of a host: JSON logs, X-Ray traces, metrics.
 //!
-//! A host calls [`init`] once; everything else uses the facades of the crates `tracing` and `metrics`. A request becomes
-//! part of a trace by a span with the target [`ROOT_TARGET`] (see [`Trace`]), a step of it by a span with the target
-//! [`STEP_TARGET`]. Nothing here can fail a request: what cannot be told is not told.
+//! A host calls [`init`] once. Everything else uses the facades of the crates `tracing` and `metrics`. A request joins a
+//! trace by a span with the target [`ROOT_SPAN_TARGET`] (see [`TraceContext`]), a step of it by a span with the target
+//! [`STEP_SPAN_TARGET`]. Telemetry never fails a request: what cannot be written is dropped.
+//!
+//! This crate knows no service. What is particular to one is in the host's [`Catalog`].
 
 mod clock;
-#[cfg(test)]
-mod cost;
 pub mod emf;
 mod fields;
 pub mod logs;
+pub mod metric;
+#[cfg(test)]
+mod overhead;
 mod panics;
 pub mod prometheus;
 pub mod trace;
@@ -25,126 +28,153 @@ use std::{
 
 use tracing_subscriber::{Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
 
-use emf::Emf;
-use logs::Json;
-use prometheus::Prometheus;
-use trace::Kind;
-use xray::Daemon;
+use emf::EmfRecorder;
+use logs::JsonLayer;
+use prometheus::PrometheusMetrics;
+use xray::{DaemonClient, SegmentConfig};
 
-pub use trace::{Trace, TraceHeader};
+pub use metric::{MetricDescription, MetricKind};
+pub use trace::{SegmentKind, TraceContext, TraceHeader};
 
-/// The target of the outermost span of a piece of work. Its level should be `ERROR`, so that it is there, and its ids
-/// with it, however little is logged.
-pub const ROOT_TARGET: &str = "trace.root";
+/// The target of the outermost span of a unit of work. Its level should be `ERROR`, so that it exists with its ids
+/// under every log filter.
+pub const ROOT_SPAN_TARGET: &str = "trace.root";
 
 /// The target of a span around one step of the work: a statement, a call to a service, a signature. Its level should be
-/// `INFO`. Such spans are for traces and not in the log.
-pub const STEP_TARGET: &str = "trace";
+/// `INFO`. Such spans are part of traces and not of the log.
+pub const STEP_SPAN_TARGET: &str = "trace";
 
-/// Where the program runs, and so what it tells to whom.
+/// Where the program runs, which decides where it writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Host {
-    /// AWS Lambda: logs and metrics are JSON lines on standard output.
+    /// AWS Lambda: logs and metrics are lines of JSON on standard output.
     Lambda,
-    /// A machine or a container: logs go to standard error, metrics are asked for.
-    Server(Format),
+    /// A machine or a container: logs go to standard error, and metrics are served on request.
+    Server(LogFormat),
 }
 
-/// How a server writes its log.
+/// The format of a server's log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// For people.
+pub enum LogFormat {
+    /// Text for people.
     Text,
-    /// For programs: one flat object a line.
+    /// One flat JSON object per line.
     Json,
 }
 
-/// What [`init`] must be told.
+/// The configuration of a process's telemetry.
 #[derive(Debug, Clone, Copy)]
-pub struct Options<'a> {
-    /// What to log, as in `info,packages=debug`; `info` if it is empty. A part that cannot be read is left out.
+pub struct TelemetryConfig<'a> {
+    /// The log filter, such as `info,api=debug`. Empty means `info`. An invalid directive is ignored.
     pub filter: &'a str,
-    /// The name of the program in traces and beside metrics.
+    /// The name of the program, in traces and beside metrics.
     pub service: &'static str,
-    /// The name of the environment, as in `dev` or `prod`, under which metrics are kept in CloudWatch.
+    /// The name of the environment, such as `dev` or `prod`. It ends the namespace of metrics in CloudWatch.
     pub environment: &'a str,
-    /// Where it runs.
+    /// Where the program runs.
     pub host: Host,
-    /// Where an X-Ray daemon listens for UDP, if one does: host and port.
-    pub xray: Option<&'a str>,
+    /// Host and UDP port of the X-Ray daemon. `None` turns traces off.
+    pub xray_daemon: Option<&'a str>,
+    /// What the service logs, traces and counts.
+    pub catalog: &'a Catalog,
 }
 
-/// What is left to do for a host: hand out its metrics.
+/// What is particular to one service: its log targets, trace annotations and metrics.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Catalog {
+    /// The first part of the metrics' namespace in CloudWatch. The environment follows after a slash.
+    pub namespace: &'static str,
+    /// The service's own crates and log targets. Events of other targets below `INFO` are never logged.
+    pub log_targets: &'static [&'static str],
+    /// The span fields that become annotations of traces. Other fields stay out of traces.
+    pub annotations: &'static [&'static str],
+    /// All metrics of the service.
+    pub metrics: Vec<MetricDescription>,
+}
+
+/// The process's telemetry. A host needs it to hand out the metrics.
 #[derive(Debug)]
 pub struct Telemetry {
-    metrics: Metrics,
-    cold: Arc<AtomicBool>,
+    metrics: MetricsBackend,
+    cold_start: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
-enum Metrics {
-    Emf(Emf),
-    Prometheus(Prometheus),
+enum MetricsBackend {
+    Emf(EmfRecorder),
+    Prometheus(PrometheusMetrics),
 }
 
 impl Telemetry {
-    /// Writes what was counted since the last time to standard output, in CloudWatch's Embedded Metric Format. To be
-    /// called at the end of each invocation in Lambda, before the function is frozen; does nothing elsewhere.
-    pub fn flush(&self) {
-        if let Metrics::Emf(emf) = &self.metrics {
-            // Nobody could be told if it fails.
-            let _ = emf.flush(&mut io::stdout().lock(), clock::system());
-            self.cold.store(false, Relaxed);
+    /// Writes the metrics since the last call to standard output, in CloudWatch's embedded metric format. A function
+    /// calls this at the end of each invocation, before Lambda freezes it. On a server this does nothing.
+    pub fn flush_metrics(&self) {
+        if let MetricsBackend::Emf(emf) = &self.metrics {
+            // Standard output is also the log, so a failure cannot be reported.
+            let _ = emf.flush(&mut io::stdout().lock(), clock::system_clock());
+            self.cold_start.store(false, Relaxed);
         }
     }
 
-    /// What was counted since the start, in Prometheus's text format ([`prometheus::CONTENT_TYPE`]); empty in Lambda.
+    /// Returns the metrics since the start in Prometheus's text format ([`prometheus::CONTENT_TYPE`]). Empty in Lambda.
     #[must_use]
-    pub fn render(&self) -> String {
+    pub fn render_metrics(&self) -> String {
         match &self.metrics {
-            Metrics::Emf(_) => String::new(),
-            Metrics::Prometheus(prometheus) => prometheus.render(),
+            MetricsBackend::Emf(_) => String::new(),
+            MetricsBackend::Prometheus(prometheus) => prometheus.render(),
         }
     }
 }
 
-/// Sets up logs, traces and metrics for this process, once. What a library or a test has set up before stays.
-pub fn init(options: Options<'_>) -> Telemetry {
-    let cold = Arc::new(AtomicBool::new(options.host == Host::Lambda));
-    let (daemon, failed) = match options.xray.map(Daemon::connect).transpose() {
+/// Sets up logs, traces and metrics of this process, once. A subscriber or recorder that is already set stays.
+pub fn init(config: TelemetryConfig<'_>) -> Telemetry {
+    let cold_start = Arc::new(AtomicBool::new(config.host == Host::Lambda));
+    let (daemon, failure) = match config.xray_daemon.map(DaemonClient::connect).transpose() {
         Ok(daemon) => (daemon, None),
         Err(error) => (None, Some(error)),
     };
-    let roots = if options.host == Host::Lambda { Kind::Subsegment } else { Kind::Segment };
-    let traces = daemon.map(|daemon| xray::layer(daemon, options.service, roots, clock::system));
-    // Ends with an error if there is a subscriber already, which then stays.
-    let _ = Registry::default().with(log(options, &cold)).with(traces).try_init();
-    panics::log();
-    if let Some(error) = failed {
-        tracing::warn!(%error, "no traces: the X-Ray daemon's address cannot be used");
+    let segments = SegmentConfig {
+        service: config.service,
+        // Lambda makes the segment of an invocation itself.
+        root_kind: if config.host == Host::Lambda { SegmentKind::Subsegment } else { SegmentKind::Segment },
+        annotations: config.catalog.annotations,
+    };
+    let traces = daemon.map(|daemon| xray::trace_layer(daemon, segments, clock::system_clock));
+    // Fails if there is a subscriber already, as in a test. That one stays.
+    let _ = Registry::default().with(log_layer(config, &cold_start)).with(traces).try_init();
+    panics::install_panic_hook();
+    if let Some(error) = failure {
+        tracing::warn!(%error, "traces are off: invalid address of the X-Ray daemon");
     }
-    Telemetry { metrics: metrics(options), cold }
+    Telemetry { metrics: install_metrics(config), cold_start }
 }
 
-fn log(options: Options<'_>, cold: &Arc<AtomicBool>) -> Box<dyn Layer<Registry> + Send + Sync> {
-    let filter = logs::filter(options.filter);
-    match options.host {
-        Host::Lambda => Json::new(io::stdout, cold).with_filter(filter).boxed(),
-        Host::Server(Format::Json) => Json::new(io::stderr, cold).with_filter(filter).boxed(),
-        Host::Server(Format::Text) => {
+fn log_layer(
+    config: TelemetryConfig<'_>,
+    cold_start: &Arc<AtomicBool>,
+) -> Box<dyn Layer<Registry> + Send + Sync> {
+    let filter = logs::log_filter(config.filter, config.catalog.log_targets);
+    match config.host {
+        Host::Lambda => JsonLayer::new(io::stdout, cold_start).with_filter(filter).boxed(),
+        Host::Server(LogFormat::Json) => JsonLayer::new(io::stderr, cold_start).with_filter(filter).boxed(),
+        Host::Server(LogFormat::Text) => {
             tracing_subscriber::fmt::layer().with_writer(io::stderr).with_filter(filter).boxed()
         }
     }
 }
 
-fn metrics(options: Options<'_>) -> Metrics {
-    match options.host {
+fn install_metrics(config: TelemetryConfig<'_>) -> MetricsBackend {
+    let metrics = &config.catalog.metrics;
+    match config.host {
         Host::Lambda => {
-            let emf = Emf::new(options.service, options.environment);
-            // As above: the first recorder stays.
-            let _ = metrics::set_global_recorder(emf.clone());
-            Metrics::Emf(emf)
+            let namespace = format!("{}/{}", config.catalog.namespace, config.environment);
+            let emf = EmfRecorder::new(config.service, &namespace);
+            // Fails if there is a recorder already, which stays.
+            if metrics::set_global_recorder(emf.clone()).is_ok() {
+                metric::describe_metrics(metrics);
+            }
+            MetricsBackend::Emf(emf)
         }
-        Host::Server(_) => Metrics::Prometheus(Prometheus::install()),
+        Host::Server(_) => MetricsBackend::Prometheus(PrometheusMetrics::install(metrics)),
     }
 }

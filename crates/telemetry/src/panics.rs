@@ -1,9 +1,9 @@
-//! A panic is one line in the log, like everything else.
+//! Panics as log events.
 
 use std::{panic, thread};
 
-/// Logs where a thread panics. Not why: the message may hold anything, also what a client sent.
-pub(crate) fn log() {
+/// Logs the location of every panic. The message is left out, because it may hold what a client sent.
+pub(crate) fn install_panic_hook() {
     panic::set_hook(Box::new(|info| {
         let location = info.location().map(ToString::to_string);
         let thread = thread::current();

@@ -1,40 +1,35 @@
-//! Metrics for a server: kept, and handed out in Prometheus's text format when somebody asks.
+//! Metrics of a server: kept in memory and served in Prometheus's text format.
 
 use std::{fmt, thread, time::Duration};
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
-/// The media type of what is handed out.
+use crate::metric::{MetricDescription, describe_metrics};
+
+/// The media type of the text format.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Upper bounds for times, in seconds: up to where API Gateway gives up.
-const SECONDS: [f64; 12] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
+/// How often observed values are sorted into buckets. Without this they would pile up if nobody scrapes.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Upper bounds for how many packages a restore brings back.
-const PACKAGES: [f64; 7] = [1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6];
-
-/// How often observed values are put into their buckets, so that they do not pile up where nobody asks.
-const TIDY: Duration = Duration::from_secs(5);
-
-/// What was counted since the start.
+/// The metrics since the start.
 #[derive(Clone)]
-pub(crate) struct Prometheus(PrometheusHandle);
+pub(crate) struct PrometheusMetrics(PrometheusHandle);
 
-impl fmt::Debug for Prometheus {
+impl fmt::Debug for PrometheusMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prometheus").finish_non_exhaustive()
+        f.debug_struct("PrometheusMetrics").finish_non_exhaustive()
     }
 }
 
-impl Prometheus {
-    /// Counts for the whole process from now on, unless something else does already.
-    pub(crate) fn install() -> Self {
-        let recorder = recorder();
+impl PrometheusMetrics {
+    /// Installs a recorder for the whole process, unless there is one already.
+    pub(crate) fn install(metrics: &[MetricDescription]) -> Self {
+        let recorder = build_recorder(metrics);
         let prometheus = Self(recorder.handle());
         if metrics::set_global_recorder(recorder).is_ok() {
-            describe();
-            prometheus.keep_tidy();
+            describe_metrics(metrics);
+            prometheus.spawn_upkeep();
         }
         prometheus
     }
@@ -43,72 +38,74 @@ impl Prometheus {
         self.0.render()
     }
 
-    /// Without the thread, which may be refused, a server that nobody asks would grow; that is no reason not to start.
-    fn keep_tidy(&self) {
+    /// Starts the upkeep thread. If the thread cannot start, memory grows between scrapes; the server still runs.
+    fn spawn_upkeep(&self) {
         let handle = self.0.clone();
-        let tidy = move || {
+        let upkeep = move || {
             loop {
-                thread::park_timeout(TIDY);
+                // Not `thread::sleep`, which clippy.toml bans because it blocks a runtime's thread.
+                thread::park_timeout(UPKEEP_INTERVAL);
                 handle.run_upkeep();
             }
         };
-        let _ = thread::Builder::new().name("metrics".to_owned()).spawn(tidy);
+        let _ = thread::Builder::new().name("metrics".to_owned()).spawn(upkeep);
     }
 }
 
-fn recorder() -> PrometheusRecorder {
-    let builder = PrometheusBuilder::new();
-    let buckets = |builder: PrometheusBuilder, name: &str, bounds: &[f64]| {
-        // An error means no bounds, and here are some.
-        builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), bounds).unwrap_or_default()
+fn build_recorder(metrics: &[MetricDescription]) -> PrometheusRecorder {
+    let with_buckets = |builder: PrometheusBuilder, metric: &MetricDescription| {
+        // The only error is an empty list, which is filtered out below.
+        builder
+            .set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), metric.buckets)
+            .unwrap_or_default()
     };
-    let builder = buckets(builder, "request_seconds", &SECONDS);
-    buckets(builder, "restored_packages", &PACKAGES).build_recorder()
-}
-
-fn describe() {
-    describe_counter!("requests_total", "Requests by route, method and status");
-    describe_histogram!("request_seconds", Unit::Seconds, "Time to the head of the answer, by route");
-    describe_counter!("statements_total", "Statements sent to Postgres for requests");
-    describe_counter!("links_issued_total", "Links by what they open and the key that signed them");
-    describe_counter!("refusals_total", "Requests that were refused, by the problem's name");
-    describe_counter!("restores_total", "Restores by outcome");
-    describe_histogram!("restored_packages", "Packages that a restore brought back");
-    describe_counter!("restore_failed_packages_total", "Packages that a restore could not bring back");
-    describe_counter!("restores_given_up_total", "Restores whose last attempt failed");
-    describe_gauge!("signing_key_age_seconds", Unit::Seconds, "Age of the key that signs links to the CDN");
-    describe_gauge!("signing_key_mismatch", "1: the CDN does not know the key that links are signed with");
+    metrics
+        .iter()
+        .filter(|metric| !metric.buckets.is_empty())
+        .fold(PrometheusBuilder::new(), with_buckets)
+        .build_recorder()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::{MetricKind, Unit};
+
+    fn metric(name: &'static str, kind: MetricKind, buckets: &'static [f64]) -> MetricDescription {
+        MetricDescription { name, kind, unit: Unit::Count, help: "For the test", buckets }
+    }
 
     #[test]
-    fn what_was_counted_is_handed_out() {
-        let recorder = recorder();
-        let prometheus = Prometheus(recorder.handle());
+    fn renders_metrics_with_descriptions_and_buckets() {
+        let metrics = [
+            metric("visits_total", MetricKind::Counter, &[]),
+            metric("visit_seconds", MetricKind::Histogram, &[0.025, 0.05]),
+            metric("pages", MetricKind::Histogram, &[1.0, 10.0, 100.0]),
+            metric("age_seconds", MetricKind::Gauge, &[]),
+        ];
+        let recorder = build_recorder(&metrics);
+        let prometheus = PrometheusMetrics(recorder.handle());
         metrics::with_local_recorder(&recorder, || {
-            describe();
-            metrics::counter!("requests_total", "route" => "/packages/health", "status" => "200")
-                .increment(3);
-            metrics::histogram!("request_seconds", "route" => "/packages/health").record(0.03);
-            metrics::histogram!("restored_packages").record(50_u32);
-            metrics::gauge!("signing_key_age_seconds").set(7);
+            describe_metrics(&metrics);
+            metrics::counter!("visits_total", "route" => "/a", "status" => "200").increment(3);
+            metrics::histogram!("visit_seconds", "route" => "/a").record(0.03);
+            metrics::histogram!("pages").record(50_u32);
+            metrics::gauge!("age_seconds").set(7);
         });
         let text = prometheus.render();
         for line in [
-            "# TYPE requests_total counter",
-            "# HELP requests_total Requests by route, method and status",
-            r#"requests_total{route="/packages/health",status="200"} 3"#,
-            r#"request_seconds_bucket{route="/packages/health",le="0.025"} 0"#,
-            r#"request_seconds_bucket{route="/packages/health",le="0.05"} 1"#,
-            r#"request_seconds_count{route="/packages/health"} 1"#,
-            r#"restored_packages_bucket{le="100"} 1"#,
-            "signing_key_age_seconds 7",
+            "# TYPE visits_total counter",
+            "# HELP visits_total For the test",
+            r#"visits_total{route="/a",status="200"} 3"#,
+            r#"visit_seconds_bucket{route="/a",le="0.025"} 0"#,
+            r#"visit_seconds_bucket{route="/a",le="0.05"} 1"#,
+            r#"visit_seconds_count{route="/a"} 1"#,
+            r#"pages_bucket{le="100"} 1"#,
+            "# TYPE age_seconds gauge",
+            "age_seconds 7",
         ] {
             assert!(text.lines().any(|known| known == line), "{line}\n{text}");
         }
-        assert_eq!(prometheus.render(), text, "asking changes nothing");
+        assert_eq!(prometheus.render(), text, "rendering changes nothing");
     }
 }

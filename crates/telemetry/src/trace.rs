@@ -1,31 +1,30 @@
-//! Which trace a piece of work belongs to (AWS X-Ray Developer Guide, "Tracing header" and "Sending trace data").
+//! The trace context of a unit of work (AWS X-Ray Developer Guide, "Tracing header" and "Sending trace data").
 
 use std::{fmt, time::Duration};
 
 use uuid::Uuid;
 
-use crate::clock;
+use crate::clock::system_clock;
 
-/// The header that carries a trace over HTTP. In SQS it is the message's system attribute `AWSTraceHeader`.
-pub const HEADER: &str = "x-amzn-trace-id";
+/// The HTTP header of a trace. In SQS it is the message's system attribute `AWSTraceHeader`.
+pub const TRACE_HEADER: &str = "x-amzn-trace-id";
 
-/// One in so many requests that come without a decision is traced.
-const ONE_IN: u128 = 20;
+/// One in this many requests is recorded, if no caller has decided.
+const SAMPLE_ONE_IN: u128 = 20;
 
 /// A tracing header: `Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceHeader {
-    /// The trace: `1-`, 8 hexadecimal digits (its start, in seconds since the Unix epoch), `-`, 24 more.
+    /// The trace id: `1-`, 8 hexadecimal digits (the start in seconds since the Unix epoch), `-`, 24 more digits.
     pub root: String,
-    /// Who called: 16 hexadecimal digits.
+    /// The segment of the caller: 16 hexadecimal digits.
     pub parent: Option<String>,
-    /// Whether the trace is recorded, if that is decided.
+    /// Whether the trace is recorded. `None` if that is not decided yet.
     pub sampled: Option<bool>,
 }
 
 impl TraceHeader {
-    /// Reads a header, which may come from anybody: nothing but hexadecimal digits is taken over. `None` if it names no
-    /// trace; a parent that is none, and members that are not known here, are left out.
+    /// Parses an untrusted header. `None` without a valid trace id. An invalid parent and unknown members are ignored.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let member = |name: &str| {
@@ -53,19 +52,19 @@ impl fmt::Display for TraceHeader {
     }
 }
 
-/// What a piece of work is in the trace that it belongs to.
+/// The kind of a unit of work in its trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// The work of a service: X-Ray knows nothing of it yet.
+pub enum SegmentKind {
+    /// The work of a service, which X-Ray does not know yet.
     Segment,
-    /// A part of what somebody else has a segment for, as Lambda has for each invocation of a function.
+    /// A part of a segment that already exists, such as Lambda's segment of an invocation.
     Subsegment,
 }
 
-impl Kind {
+impl SegmentKind {
     /// The value of a root span's field `kind`.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Segment => "segment",
             Self::Subsegment => "subsegment",
@@ -73,53 +72,53 @@ impl Kind {
     }
 }
 
-/// The place of a piece of work in a trace. Its root span takes three fields from it, and may have `kind`:
+/// The trace context of a unit of work. Its root span has three fields of it, and may have `kind`:
 ///
 /// ```
 /// # let message_header = None;
-/// use telemetry::{Trace, trace::Kind};
+/// use telemetry::{SegmentKind, TraceContext};
 ///
-/// let trace = Trace::begin(message_header);
+/// let trace = TraceContext::from_header(message_header);
 /// let span = tracing::error_span!(
-///     target: "trace.root", "restore",
+///     target: "trace.root", "job",
 ///     trace_id = trace.trace_id(), parent_id = trace.parent_id(), segment_id = trace.segment_id(),
-///     kind = Kind::Segment.name(),
+///     kind = SegmentKind::Segment.as_str(),
 /// );
 /// ```
 ///
-/// Without `kind` it is a subsegment in Lambda, a segment elsewhere; without a caller it is a segment anyhow. A segment has
-/// its span's name; one that is called `request` has the service's.
+/// Without `kind`, the root is a subsegment in Lambda and a segment elsewhere. Without a caller it is always a segment. A
+/// segment has the name of its span. A segment of a span `request` has the name of the service.
 #[derive(Debug, Clone)]
-pub struct Trace {
+pub struct TraceContext {
     id: String,
     header: TraceHeader,
 }
 
-impl Trace {
-    /// Continues the trace of a header, or begins one. Who began it has decided whether it is recorded; if nobody has,
-    /// one in twenty is.
+impl TraceContext {
+    /// Continues the trace of a header, or starts a new one. The header says whether the trace is recorded. If it does
+    /// not, one in twenty is.
     #[must_use]
-    pub fn begin(header: Option<&str>) -> Self {
+    pub fn from_header(header: Option<&str>) -> Self {
         let random = Uuid::new_v4();
         let header =
-            header.and_then(TraceHeader::parse).unwrap_or_else(|| new_trace(clock::system(), random));
-        let sampled = header.sampled.unwrap_or_else(|| random.as_u128().is_multiple_of(ONE_IN));
-        Self { id: new_id(random), header: TraceHeader { sampled: Some(sampled), ..header } }
+            header.and_then(TraceHeader::parse).unwrap_or_else(|| new_trace_header(system_clock(), random));
+        let sampled = header.sampled.unwrap_or_else(|| random.as_u128().is_multiple_of(SAMPLE_ONE_IN));
+        Self { id: new_segment_id(random), header: TraceHeader { sampled: Some(sampled), ..header } }
     }
 
-    /// The trace, recorded or not: what to look for.
+    /// The trace id, to search for. It exists even if the trace is not recorded.
     #[must_use]
     pub fn trace_id(&self) -> &str {
         &self.header.root
     }
 
-    /// Who called. `None` also if the trace is not recorded.
+    /// The id of the caller's segment. `None` if there is no caller or the trace is not recorded.
     #[must_use]
     pub fn parent_id(&self) -> Option<&str> {
         self.header.parent.as_deref().filter(|_| self.is_sampled())
     }
 
-    /// This piece of work. `None` if the trace is not recorded.
+    /// The id of this unit of work. `None` if the trace is not recorded.
     #[must_use]
     pub fn segment_id(&self) -> Option<&str> {
         self.is_sampled().then_some(&*self.id)
@@ -131,24 +130,24 @@ impl Trace {
         self.header.sampled == Some(true)
     }
 
-    /// The header for whoever is called from here.
+    /// The header for calls that this unit of work makes.
     #[must_use]
-    pub fn header(&self) -> String {
+    pub fn to_header(&self) -> String {
         TraceHeader { parent: Some(self.id.clone()), ..self.header.clone() }.to_string()
     }
 }
 
-fn new_trace(now: Duration, random: Uuid) -> TraceHeader {
+fn new_trace_header(now: Duration, random: Uuid) -> TraceHeader {
     let (_, unique) = random.as_u64_pair();
-    // 96 bits, of which a version 4 UUID has more than 90 to give.
+    // A trace id has 96 random bits. These parts of a version 4 UUID have 94.
     let unique = (u128::from(unique) << 32) | u128::from(random.as_fields().0);
     TraceHeader { root: format!("1-{:08x}-{unique:024x}", now.as_secs()), parent: None, sampled: None }
 }
 
 /// The id of a segment: 64 bits in hexadecimal digits.
-pub(crate) fn new_id(random: Uuid) -> String {
+pub(crate) fn new_segment_id(random: Uuid) -> String {
     let (high, low) = random.as_u64_pair();
-    // The few bits that are the same in all such UUIDs do not meet.
+    // The fixed bits of the two halves are at different positions, so every bit of the result is random.
     format!("{:016x}", high ^ low)
 }
 
@@ -172,7 +171,7 @@ mod tests {
     const ROOT: &str = "1-67891233-abcdef012345678912345678";
 
     #[test]
-    fn a_header_is_read_and_written() {
+    fn headers_round_trip() {
         for text in [
             format!("Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1"),
             format!("Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=0"),
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_gateways_add_is_left_out() {
+    fn ignores_unknown_members() {
         let text = format!(
             "Self=1-1-1; Parent=53995c3f42cd8ad8;Root={ROOT};Lineage=a87bd80c:1|68fd508a:5;Sampled=?"
         );
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clients_words_are_not_taken_over() {
+    fn rejects_invalid_headers() {
         for text in [
             "",
             "Root",
@@ -213,33 +212,36 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_goes_on_with_a_new_id() {
-        let trace = Trace::begin(Some(&format!("Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1")));
+    fn continues_a_trace_with_a_new_segment_id() {
+        let trace =
+            TraceContext::from_header(Some(&format!("Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1")));
         let id = trace.segment_id().unwrap();
         assert!(is_hex(id, 16));
         assert_eq!((trace.trace_id(), trace.parent_id()), (ROOT, Some("53995c3f42cd8ad8")));
-        assert_eq!(trace.header(), format!("Root={ROOT};Parent={id};Sampled=1"));
+        assert_eq!(trace.to_header(), format!("Root={ROOT};Parent={id};Sampled=1"));
     }
 
     #[test]
-    fn a_trace_that_is_not_recorded_still_has_a_name() {
-        let trace = Trace::begin(Some(&format!("Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=0")));
+    fn an_unrecorded_trace_has_a_trace_id_only() {
+        let trace =
+            TraceContext::from_header(Some(&format!("Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=0")));
         assert_eq!((trace.trace_id(), trace.parent_id(), trace.segment_id()), (ROOT, None, None));
-        assert!(trace.header().ends_with(";Sampled=0"));
+        assert!(trace.to_header().ends_with(";Sampled=0"));
     }
 
     #[test]
-    fn one_in_twenty_new_traces_is_recorded() {
-        let traces: Vec<Trace> = (0..4000).map(|_| Trace::begin(Some("hunter2"))).collect();
+    fn records_one_in_twenty_new_traces() {
+        let traces: Vec<TraceContext> =
+            (0..4000).map(|_| TraceContext::from_header(Some("hunter2"))).collect();
         assert!(traces.iter().all(|trace| is_trace_id(trace.trace_id())));
         let sampled = traces.iter().filter(|trace| trace.is_sampled()).count();
         assert!((100..300).contains(&sampled), "{sampled} of 4000");
     }
 
     #[test]
-    fn a_new_trace_says_when_it_began() {
-        let trace = new_trace(Duration::from_secs(0x6789_1233), Uuid::from_u128(0x0123_4567));
+    fn a_new_trace_id_holds_the_start_time() {
+        let trace = new_trace_header(Duration::from_secs(0x6789_1233), Uuid::from_u128(0x0123_4567));
         assert!(trace.root.starts_with("1-67891233-"), "{}", trace.root);
-        assert!(is_trace_id(&new_trace(Duration::ZERO, Uuid::nil()).root));
+        assert!(is_trace_id(&new_trace_header(Duration::ZERO, Uuid::nil()).root));
     }
 }

@@ -1,5 +1,5 @@
-//! Traces: spans become X-Ray documents, each sent to the daemon when its span ends. Why not OpenTelemetry:
-//! `docs/decisions/0005-traces-without-opentelemetry.md`.
+//! Traces: a span becomes an X-Ray document, which is sent to the daemon when the span ends.
+//! `docs/decisions/0005-traces-without-opentelemetry.md` says why this is not OpenTelemetry.
 
 mod document;
 
@@ -23,24 +23,24 @@ use tracing_subscriber::{
 use uuid::Uuid;
 
 use crate::{
-    ROOT_TARGET, STEP_TARGET,
+    ROOT_SPAN_TARGET, STEP_SPAN_TARGET,
     clock::Clock,
     fields::Fields,
-    trace::{Kind, new_id},
+    trace::{SegmentKind, new_segment_id},
 };
 
-/// What precedes each document (AWS X-Ray Developer Guide, "Sending segment documents to the X-Ray daemon").
-const HEADER: &[u8] = b"{\"format\":\"json\",\"version\":1}\n";
+/// The first line of a datagram (AWS X-Ray Developer Guide, "Sending segment documents to the X-Ray daemon").
+const DATAGRAM_HEADER: &[u8] = b"{\"format\":\"json\",\"version\":1}\n";
 
-/// The most that a datagram can carry over IPv4, which is less than the 64 kB that a document may have.
-const DATAGRAM: usize = 65_507;
+/// The maximum payload of a UDP datagram over IPv4. A document may have 64 KiB, which is slightly more.
+const MAX_DATAGRAM_BYTES: usize = 65_507;
 
-/// An X-Ray daemon. What it does not take is lost: a trace is not worth a request.
+/// A client of the X-Ray daemon. A document that cannot be sent is dropped: a trace must not fail a request.
 #[derive(Debug)]
-pub(crate) struct Daemon(UdpSocket);
+pub(crate) struct DaemonClient(UdpSocket);
 
-impl Daemon {
-    /// Nothing is sent yet, so it does not matter whether anybody listens.
+impl DaemonClient {
+    /// Connects a UDP socket. Nothing is sent yet, so this succeeds without a daemon, too.
     pub(crate) fn connect(address: &str) -> io::Result<Self> {
         let address = address.to_socket_addrs()?.next().ok_or(io::ErrorKind::NotFound)?;
         let any = match address {
@@ -49,45 +49,55 @@ impl Daemon {
         };
         let socket = UdpSocket::bind(any)?;
         socket.connect(address)?;
+        // A full socket buffer must not block the runtime's thread.
         socket.set_nonblocking(true)?;
         Ok(Self(socket))
     }
 
     fn send(&self, document: &Value) {
         let mut datagram = Vec::with_capacity(1024);
-        datagram.extend_from_slice(HEADER);
-        if serde_json::to_writer(&mut datagram, document).is_ok() && datagram.len() <= DATAGRAM {
+        datagram.extend_from_slice(DATAGRAM_HEADER);
+        if serde_json::to_writer(&mut datagram, document).is_ok() && datagram.len() <= MAX_DATAGRAM_BYTES {
             let _ = self.0.send(&datagram);
         }
     }
 }
 
-/// The layer, deaf to all but the spans of traces.
-pub(crate) fn layer<S>(
-    daemon: Daemon,
-    service: &'static str,
-    roots: Kind,
+/// How spans become segments.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SegmentConfig {
+    /// The name of the segment of a span `request`.
+    pub(crate) service: &'static str,
+    /// The kind of a root span without a field `kind`.
+    pub(crate) root_kind: SegmentKind,
+    /// The fields that become annotations.
+    pub(crate) annotations: &'static [&'static str],
+}
+
+/// The layer of traces. It sees only root spans and step spans.
+pub(crate) fn trace_layer<S>(
+    daemon: DaemonClient,
+    config: SegmentConfig,
     clock: Clock,
 ) -> impl Layer<S> + Send + Sync + 'static
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let filter = FilterFn::new(is_of_a_trace).with_max_level_hint(LevelFilter::INFO);
-    XRay { daemon, service, roots, clock }.with_filter(filter)
+    let filter = FilterFn::new(is_trace_span).with_max_level_hint(LevelFilter::INFO);
+    TraceLayer { daemon, config, clock }.with_filter(filter)
 }
 
-struct XRay {
-    daemon: Daemon,
-    service: &'static str,
-    roots: Kind,
+struct TraceLayer {
+    daemon: DaemonClient,
+    config: SegmentConfig,
     clock: Clock,
 }
 
-/// A segment or subsegment that has not ended yet, kept with its span.
-struct Open {
+/// A segment or subsegment that has not ended, stored in its span's extensions.
+struct OpenSegment {
     name: &'static str,
-    /// `None` for a step: a subsegment as well, but one of ours.
-    root: Option<Kind>,
+    /// The kind of a root. `None` for a step, which is always a subsegment.
+    root: Option<SegmentKind>,
     id: String,
     trace_id: String,
     parent_id: Option<String>,
@@ -95,52 +105,52 @@ struct Open {
     fields: Fields,
 }
 
-impl XRay {
-    /// A root belongs to the trace that its fields name. X-Ray takes no subsegment of nothing.
-    fn open_root(&self, attributes: &Attributes<'_>) -> Option<Open> {
-        let (name, fields) = (attributes.metadata().name(), Fields::of(attributes));
-        let kind = [Kind::Segment, Kind::Subsegment];
-        let asked = kind.into_iter().find(|kind| fields.text("kind") == Some(kind.name()));
-        let parent_id = fields.text("parent_id").map(str::to_owned);
-        let root = parent_id.as_ref().map_or(Kind::Segment, |_| asked.unwrap_or(self.roots));
-        Some(Open {
-            name: if root == Kind::Segment && name == "request" { self.service } else { name },
+impl TraceLayer {
+    /// Opens a root span's segment, in the trace that its fields name. X-Ray rejects a subsegment without a parent.
+    fn open_root(&self, attributes: &Attributes<'_>) -> Option<OpenSegment> {
+        let (name, fields) = (attributes.metadata().name(), Fields::from_attributes(attributes));
+        let kinds = [SegmentKind::Segment, SegmentKind::Subsegment];
+        let kind = kinds.into_iter().find(|kind| fields.get_str("kind") == Some(kind.as_str()));
+        let parent_id = fields.get_str("parent_id").map(str::to_owned);
+        let root = parent_id.as_ref().map_or(SegmentKind::Segment, |_| kind.unwrap_or(self.config.root_kind));
+        Some(OpenSegment {
+            name: if root == SegmentKind::Segment && name == "request" { self.config.service } else { name },
             root: Some(root),
-            id: fields.text("segment_id")?.to_owned(),
-            trace_id: fields.text("trace_id")?.to_owned(),
+            id: fields.get_str("segment_id")?.to_owned(),
+            trace_id: fields.get_str("trace_id")?.to_owned(),
             parent_id,
             start: (self.clock)(),
             fields,
         })
     }
 
-    /// A step belongs to the trace of the span that it is in.
-    fn open_step(&self, parent: &Open, attributes: &Attributes<'_>) -> Open {
-        Open {
+    /// Opens a step's subsegment, in the trace of its parent span.
+    fn open_step(&self, parent: &OpenSegment, attributes: &Attributes<'_>) -> OpenSegment {
+        OpenSegment {
             name: attributes.metadata().name(),
             root: None,
-            id: new_id(Uuid::new_v4()),
+            id: new_segment_id(Uuid::new_v4()),
             trace_id: parent.trace_id.clone(),
             parent_id: Some(parent.id.clone()),
             start: (self.clock)(),
-            fields: Fields::of(attributes),
+            fields: Fields::from_attributes(attributes),
         }
     }
 }
 
-impl<S> Layer<S> for XRay
+impl<S> Layer<S> for TraceLayer
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
         let Some(span) = ctx.span(id) else { return };
-        let open = if attributes.metadata().target() == ROOT_TARGET {
+        let open = if attributes.metadata().target() == ROOT_SPAN_TARGET {
             self.open_root(attributes)
         } else {
-            // Also where nothing is recorded; then this is all that is done.
+            // Without a parent segment the trace is not recorded, and nothing is opened.
             let parent = span.parent();
             let extensions = parent.as_ref().map(|parent| parent.extensions());
-            let parent = extensions.as_ref().and_then(|extensions| extensions.get::<Open>());
+            let parent = extensions.as_ref().and_then(|extensions| extensions.get::<OpenSegment>());
             parent.map(|parent| self.open_step(parent, attributes))
         };
         if let Some(open) = open {
@@ -150,21 +160,22 @@ where
 
     fn on_record(&self, id: &Id, record: &Record<'_>, ctx: Context<'_, S>) {
         let Some(span) = ctx.span(id) else { return };
-        if let Some(open) = span.extensions_mut().get_mut::<Open>() {
+        if let Some(open) = span.extensions_mut().get_mut::<OpenSegment>() {
             record.record(&mut open.fields);
         }
     }
 
     fn on_close(&self, id: Id, ctx: Context<'_, S>) {
-        let open = ctx.span(&id).and_then(|span| span.extensions_mut().remove::<Open>());
+        let open = ctx.span(&id).and_then(|span| span.extensions_mut().remove::<OpenSegment>());
         if let Some(open) = open {
-            self.daemon.send(&document::of(&open, (self.clock)()));
+            let document = document::build_document(&open, self.config.annotations, (self.clock)());
+            self.daemon.send(&document);
         }
     }
 }
 
-fn is_of_a_trace(metadata: &Metadata<'_>) -> bool {
-    metadata.is_span() && matches!(metadata.target(), ROOT_TARGET | STEP_TARGET)
+fn is_trace_span(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() && matches!(metadata.target(), ROOT_SPAN_TARGET | STEP_SPAN_TARGET)
 }
 
 #[cfg(test)]

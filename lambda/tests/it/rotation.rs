@@ -15,7 +15,7 @@ use lambda::service::Service;
 use lambda_runtime::{Context, LambdaEvent};
 use restore::queue::WorkerQueue;
 use serde_json::{Value, json};
-use signing::cloudfront::{Hash, PrivateKey};
+use signing::cloudfront::{HashAlgorithm, PrivateKey};
 use signing::s3::Region;
 use tokio::net::TcpListener;
 
@@ -37,7 +37,7 @@ async fn service(stand: &mut Stand, source: KeySource) -> Service {
     let (cdn, _) = builder.cdn(&config.cdn).await.unwrap();
     Service::new(
         builder.app(config, db, cdn, queue).unwrap(),
-        KeyRotation::new(source, None, Hash::Sha256, Duration::ZERO),
+        KeyRotation::new(source, None, HashAlgorithm::Sha256, Duration::ZERO),
     )
 }
 

@@ -1,7 +1,7 @@
 //! Which problem an error of the domain is.
 
 use packages::{access::AccessError, asset::InvalidAssetPath, links::LinkError};
-use signing::{cloudfront::SignError, s3::InvalidPresignedUrl};
+use signing::{cloudfront::SignError, s3::PresignedUrlError};
 use storage::PresignError;
 
 use super::{Kind, Problem};
@@ -57,8 +57,8 @@ impl From<AccessError> for Problem {
     }
 }
 
-impl From<InvalidPresignedUrl> for Problem {
-    fn from(error: InvalidPresignedUrl) -> Self {
+impl From<PresignedUrlError> for Problem {
+    fn from(error: PresignedUrlError) -> Self {
         Self::invalid(format!("invalid presigned URL: {error}"))
     }
 }

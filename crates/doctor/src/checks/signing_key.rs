@@ -9,8 +9,8 @@ use hosting::config;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use signing::{
-    cloudfront::{Hash, KeyAlgorithm, KeyPairId, Signer},
-    encode_key,
+    cloudfront::{HashAlgorithm, KeyAlgorithm, KeyPairId, Signer},
+    percent::encode_path,
 };
 use tokio::time::timeout;
 
@@ -51,14 +51,14 @@ pub(crate) async fn check_key(
     (checks, Some(Signer::new(id, key.key, config.hash)))
 }
 
-fn check_kind(key: &SigningKey, hash: Hash, is_published: bool) -> Check {
+fn check_kind(key: &SigningKey, hash: HashAlgorithm, is_published: bool) -> Check {
     let kind = match key.key.algorithm() {
         KeyAlgorithm::Rsa2048 => "RSA with 2048 bits",
         KeyAlgorithm::EcdsaP256 => "ECDSA on P-256",
     };
     let hash = match hash {
-        Hash::Sha256 => "SHA-256",
-        Hash::Sha1 => "SHA-1",
+        HashAlgorithm::Sha256 => "SHA-256",
+        HashAlgorithm::Sha1 => "SHA-1",
     };
     let found = format!("{kind}, links are signed over {hash}");
     if is_published {
@@ -106,8 +106,8 @@ pub(crate) async fn check_link(
     (key, now): (&str, u64),
 ) -> Check {
     let name = "a signed link";
-    let url = format!("{origin}/{}", encode_key(key));
-    let signed = match signer.sign_canned(&url, now + LINK_LIFE) {
+    let url = format!("{origin}/{}", encode_path(key));
+    let signed = match signer.sign_canned_url(&url, now + LINK_LIFE) {
         Ok(signed) => signed,
         Err(error) => return Check::failure(name, error.to_string(), "replace the key"),
     };

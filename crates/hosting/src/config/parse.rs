@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Uri;
 use signing::{
-    cloudfront::{Hash, PublicKey, parameter_text},
+    cloudfront::{HashAlgorithm, PublicKey, decode_pem_parameter},
     s3::Bucket,
 };
 
@@ -25,17 +25,17 @@ pub(super) fn origin(domain: &str) -> Option<String> {
     fits.then(|| format!("{scheme}://{host}"))
 }
 
-pub(super) fn hash(name: &str) -> Option<Hash> {
+pub(super) fn hash(name: &str) -> Option<HashAlgorithm> {
     match name {
-        "SHA256" => Some(Hash::Sha256),
-        "SHA1" => Some(Hash::Sha1),
+        "SHA256" => Some(HashAlgorithm::Sha256),
+        "SHA1" => Some(HashAlgorithm::Sha1),
         _ => None,
     }
 }
 
 /// PEM, or a PEM file in base64.
 pub(super) fn public_key(text: &str) -> Option<PublicKey> {
-    PublicKey::from_pem(&parameter_text(text).ok()?).ok()
+    PublicKey::from_pem(&decode_pem_parameter(text).ok()?).ok()
 }
 
 pub(super) fn ssl_mode(mode: &str) -> Option<bool> {

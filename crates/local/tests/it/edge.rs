@@ -6,7 +6,7 @@ use aws::Clock;
 use http::Method;
 use local::edge::{Edge, EdgeConfig};
 use local::s3::{Attributes, S3};
-use signing::cloudfront::{CustomPolicy, Hash, KeyPairId, PrivateKey, Signer, Verifier};
+use signing::cloudfront::{CustomPolicy, HashAlgorithm, KeyPairId, PrivateKey, Signer, Verifier};
 use tempfile::TempDir;
 
 use super::s3::{Answer, get, head, send};
@@ -37,7 +37,7 @@ impl Fixture {
             clock: Clock::At(NOW),
         };
         let edge = Edge::start(config).await.unwrap();
-        Self { store, signer: Signer::new(id, key, Hash::Sha256), edge, _dir: dir }
+        Self { store, signer: Signer::new(id, key, HashAlgorithm::Sha256), edge, _dir: dir }
     }
 
     fn put(&self, key: &str, body: &'static str) {
@@ -50,7 +50,7 @@ impl Fixture {
 
     /// A link that lives a minute.
     fn signed(&self, path: &str) -> String {
-        self.signer.sign_canned(&self.url(path), NOW + 60).unwrap()
+        self.signer.sign_canned_url(&self.url(path), NOW + 60).unwrap()
     }
 
     fn policy(&self, path: &str) -> CustomPolicy {
@@ -86,7 +86,7 @@ async fn a_custom_policy_opens_a_folder() {
     let cdn = Fixture::start().await;
     cdn.put("zarr/0/0", "chunk");
     cdn.put("other", "secret");
-    let query = cdn.signer.custom_query(&cdn.policy("/zarr/*")).unwrap();
+    let query = cdn.signer.sign_custom_query(&cdn.policy("/zarr/*")).unwrap();
     let answer = get(&cdn.url(&format!("/zarr/0/0?{query}")), &[]).await;
     assert_eq!((answer.status.as_u16(), answer.text()), (200, "chunk"));
     // A missing chunk is a hole in the array, not a refusal.
@@ -105,11 +105,11 @@ async fn cookies_open_what_their_policy_says() {
         let pairs: Vec<_> = cookies.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
         format!("theme=dark; {}", pairs.join("; "))
     };
-    let cookies = line(cdn.signer.custom_cookies(&cdn.policy("/zarr/*")).unwrap());
+    let cookies = line(cdn.signer.sign_custom_cookies(&cdn.policy("/zarr/*")).unwrap());
     let answer = get(&cdn.url("/zarr/0/0?plain=1"), &[("cookie", &cookies)]).await;
     assert_eq!((answer.status.as_u16(), answer.text()), (200, "chunk"));
     assert_refused(&get(&cdn.url("/one"), &[("cookie", &cookies)]).await, "AccessDenied");
-    let cookies = line(cdn.signer.canned_cookies(&cdn.url("/one"), NOW + 60).unwrap());
+    let cookies = line(cdn.signer.sign_canned_cookies(&cdn.url("/one"), NOW + 60).unwrap());
     assert_eq!(get(&cdn.url("/one"), &[("cookie", &cookies)]).await.text(), "file");
 }
 
@@ -119,16 +119,31 @@ async fn nothing_is_served_unsigned_or_late() {
     cdn.put("k", "hello");
     assert_refused(&get(&cdn.url("/k"), &[]).await, "MissingKey");
     assert_refused(&get(&cdn.url("/none"), &[("cookie", "theme=dark")]).await, "MissingKey");
-    let late = cdn.signer.sign_canned(&cdn.url("/k"), NOW - 1).unwrap();
+    let late = cdn.signer.sign_canned_url(&cdn.url("/k"), NOW - 1).unwrap();
     assert_refused(&get(&late, &[]).await, "AccessDenied");
-    let early = cdn.policy("/k").starts_at(NOW + 30);
-    assert_refused(&get(&cdn.signer.sign_custom(&cdn.url("/k"), &early).unwrap(), &[]).await, "AccessDenied");
-    let stranger =
-        Signer::new(KeyPairId::new("KOTHER").unwrap(), PrivateKey::generate_p256().unwrap(), Hash::Sha256);
-    assert_refused(&get(&stranger.sign_canned(&cdn.url("/k"), NOW + 60).unwrap(), &[]).await, "InvalidKey");
-    let forger =
-        Signer::new(KeyPairId::new("KLOCAL").unwrap(), PrivateKey::generate_p256().unwrap(), Hash::Sha256);
-    assert_refused(&get(&forger.sign_canned(&cdn.url("/k"), NOW + 60).unwrap(), &[]).await, "AccessDenied");
+    let early = cdn.policy("/k").with_start(NOW + 30);
+    assert_refused(
+        &get(&cdn.signer.sign_custom_url(&cdn.url("/k"), &early).unwrap(), &[]).await,
+        "AccessDenied",
+    );
+    let stranger = Signer::new(
+        KeyPairId::new("KOTHER").unwrap(),
+        PrivateKey::generate_p256().unwrap(),
+        HashAlgorithm::Sha256,
+    );
+    assert_refused(
+        &get(&stranger.sign_canned_url(&cdn.url("/k"), NOW + 60).unwrap(), &[]).await,
+        "InvalidKey",
+    );
+    let forger = Signer::new(
+        KeyPairId::new("KLOCAL").unwrap(),
+        PrivateKey::generate_p256().unwrap(),
+        HashAlgorithm::Sha256,
+    );
+    assert_refused(
+        &get(&forger.sign_canned_url(&cdn.url("/k"), NOW + 60).unwrap(), &[]).await,
+        "AccessDenied",
+    );
     let refused = head(&cdn.url("/k"), &[]).await;
     assert_eq!((refused.status.as_u16(), refused.body.len()), (403, 0));
 }
@@ -138,8 +153,8 @@ async fn a_policy_can_name_the_client() {
     let cdn = Fixture::start().await;
     cdn.put("k", "hello");
     for (address, status) in [("127.0.0.0/8", 200), ("192.0.2.0/24", 403)] {
-        let policy = cdn.policy("/k").ip_address(address).unwrap();
-        let url = cdn.signer.sign_custom(&cdn.url("/k"), &policy).unwrap();
+        let policy = cdn.policy("/k").with_ip_range(address).unwrap();
+        let url = cdn.signer.sign_custom_url(&cdn.url("/k"), &policy).unwrap();
         assert_eq!(get(&url, &[]).await.status, status, "{address}");
     }
 }

@@ -33,7 +33,7 @@ use serde_json::Value;
 use server::authentication::authenticate;
 use signing::s3::{Bucket, Region};
 use signing::{
-    cloudfront::{Hash, KeyPairId, PrivateKey, Signer, Verifier},
+    cloudfront::{HashAlgorithm, KeyPairId, PrivateKey, Signer, Verifier},
     s3::CustomEndpoint,
 };
 use storage::{ObjectStore, StorageConfig};
@@ -93,7 +93,7 @@ impl Answer {
 }
 
 /// Signers of links with a key each, and the edge's view of them.
-pub(crate) fn signer(key: PrivateKey, hash: Hash) -> (Signer, Verifier) {
+pub(crate) fn signer(key: PrivateKey, hash: HashAlgorithm) -> (Signer, Verifier) {
     let id = KeyPairId::new("KTEST0000001").unwrap();
     let verifier = Verifier::new().with_key(id.clone(), key.public_key().unwrap());
     (Signer::new(id, key, hash), verifier)
@@ -101,20 +101,20 @@ pub(crate) fn signer(key: PrivateKey, hash: Hash) -> (Signer, Verifier) {
 
 impl TestApp {
     pub(crate) async fn start() -> Self {
-        Self::start_with(PrivateKey::generate_p256().unwrap(), Hash::Sha256).await
+        Self::start_with(PrivateKey::generate_p256().unwrap(), HashAlgorithm::Sha256).await
     }
 
-    pub(crate) async fn start_with(key: PrivateKey, hash: Hash) -> Self {
+    pub(crate) async fn start_with(key: PrivateKey, hash: HashAlgorithm) -> Self {
         Self::start_in(testing::database().await, key, hash).await
     }
 
     /// With a database that no other test is in.
     pub(crate) async fn start_alone() -> Self {
         let database = testing::database_of_its_own().await;
-        Self::start_in(&database, PrivateKey::generate_p256().unwrap(), Hash::Sha256).await
+        Self::start_in(&database, PrivateKey::generate_p256().unwrap(), HashAlgorithm::Sha256).await
     }
 
-    async fn start_in(database: &str, key: PrivateKey, hash: Hash) -> Self {
+    async fn start_in(database: &str, key: PrivateKey, hash: HashAlgorithm) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = S3::open(&dir.path().join("s3"), Clock::System).unwrap();
         store.create_bucket(STORAGE).unwrap();

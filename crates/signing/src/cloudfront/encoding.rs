@@ -1,11 +1,11 @@
-//! CloudFront's own base64: the standard alphabet with `+`, `=` and `/` replaced by `-`, `_` and `~`, which are
-//! safe in a query string ("Create a signature for a signed URL that uses a canned policy").
+//! CloudFront's variant of base64: the standard alphabet with `+`, `=` and `/` replaced by `-`, `_` and `~`, which
+//! are safe in a query string ("Create a signature for a signed URL that uses a canned policy").
 
 use base64::Engine as _;
 use base64::alphabet::Alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 
-// The padding is written by hand below: the engine knows `=` only.
+// The engine can pad with `=` only, so the padding is added below.
 const ENGINE: GeneralPurpose = GeneralPurpose::new(
     &match Alphabet::new("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-~") {
         Ok(alphabet) => alphabet,
@@ -14,21 +14,22 @@ const ENGINE: GeneralPurpose = GeneralPurpose::new(
     NO_PAD,
 );
 
-const PAD: char = '_';
+const PADDING: char = '_';
 
 /// Encodes `bytes`, padded to a multiple of four characters.
 pub(super) fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     ENGINE.encode_string(bytes, &mut text);
     while !text.len().is_multiple_of(4) {
-        text.push(PAD);
+        text.push(PADDING);
     }
     text
 }
 
-/// Decodes what [`encode`] wrote, and nothing else: one text for each value, so a signature has one spelling.
+/// Decodes the output of [`encode`]. Every other spelling is refused, so that a signature has exactly one.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
-    let bytes = ENGINE.decode(text.trim_end_matches(PAD)).ok()?;
+    let bytes = ENGINE.decode(text.trim_end_matches(PADDING)).ok()?;
+    // The engine ignores how many padding characters were trimmed.
     (encoded_len(bytes.len()) == text.len()).then_some(bytes)
 }
 
@@ -43,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_alphabet_is_cloudfronts() {
+    fn uses_cloudfronts_alphabet() {
         assert_eq!(encode(&[0xfb, 0xef, 0xff]), "--~~");
         assert_eq!(encode(b"a"), "YQ__");
         assert_eq!(encode(b"ab"), "YWI_");
@@ -51,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn other_spellings_are_refused() {
+    fn rejects_other_spellings() {
         for text in ["YQ", "YQ_", "YQ___", "YQ==", "YR__", "YWI", "++//", "Y Q__", "_", "____", "é"] {
             assert_eq!(decode(text), None, "{text}");
         }
@@ -59,7 +60,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn decoding_undoes_encoding(bytes in any::<Vec<u8>>()) {
+        fn decode_inverts_encode(bytes in any::<Vec<u8>>()) {
             prop_assert_eq!(decode(&encode(&bytes)), Some(bytes));
         }
     }

@@ -1,14 +1,14 @@
-//! Just enough of PEM (RFC 7468) to find one block by its label and to write one.
+//! The part of PEM (RFC 7468) that keys need: find one block by its label, write one block.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-/// The bytes of the first block whose label is one of `labels`, with that label.
+/// Returns the bytes of the first block whose label is one of `labels`, and that label.
 ///
-/// Text before, between and after the blocks is ignored: `openssl ecparam -genkey` puts the curve's parameters
-/// in a block of their own before the key.
-pub(super) fn find<'l>(text: &str, labels: &[&'l str]) -> Option<(&'l str, Zeroizing<Vec<u8>>)> {
+/// Text before, between and after the blocks is ignored.
+pub(super) fn find_block<'l>(text: &str, labels: &[&'l str]) -> Option<(&'l str, Zeroizing<Vec<u8>>)> {
+    // `openssl ecparam -genkey` writes an `EC PARAMETERS` block before the key, so the label is searched for.
     let (start, label) = labels
         .iter()
         .filter_map(|&label| Some((text.find(&format!("-----BEGIN {label}-----"))?, label)))
@@ -16,11 +16,11 @@ pub(super) fn find<'l>(text: &str, labels: &[&'l str]) -> Option<(&'l str, Zeroi
     let (_, block) = text.split_at_checked(start)?;
     let (_, body) = block.split_once(&format!("-----BEGIN {label}-----"))?;
     let (body, _) = body.split_once(&format!("-----END {label}-----"))?;
-    Some((label, decode(body)?))
+    Some((label, decode_base64(body)?))
 }
 
-/// Base64 with white space anywhere.
-pub(super) fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+/// Decodes standard base64. White space may appear anywhere.
+pub(super) fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let mut packed = Zeroizing::new(String::with_capacity(text.len()));
     packed.extend(text.chars().filter(|character| !character.is_ascii_whitespace()));
     let mut bytes = Zeroizing::new(Vec::with_capacity(packed.len()));
@@ -28,12 +28,12 @@ pub(super) fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     Some(bytes)
 }
 
-/// One block, in lines of 64 characters, ending in a line feed.
-pub(super) fn write(label: &str, der: &[u8]) -> Zeroizing<String> {
+/// Writes one block, in lines of 64 characters, ending with a line feed.
+pub(super) fn write_block(label: &str, der: &[u8]) -> Zeroizing<String> {
     let body_len = der.len().div_ceil(3) * 4;
     let mut text = Zeroizing::new(String::with_capacity(body_len + body_len / 64 + 2 * label.len() + 64));
     text.extend(["-----BEGIN ", label, "-----\n"]);
-    // 48 bytes fill a line, so padding can only come at the very end.
+    // 48 bytes fill a line, so only the last line can have padding.
     for line in der.chunks(48) {
         STANDARD.encode_string(line, &mut text);
         text.push('\n');
@@ -47,27 +47,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_found() {
+    fn finds_the_block_that_it_wrote() {
         let der: Vec<u8> = (0..=200).collect();
-        let text = write("PRIVATE KEY", &der);
+        let text = write_block("PRIVATE KEY", &der);
         assert!(text.lines().all(|line| line.len() <= 64));
-        let (label, found) = find(&text, &["EC PRIVATE KEY", "PRIVATE KEY"]).unwrap();
+        let (label, found) = find_block(&text, &["EC PRIVATE KEY", "PRIVATE KEY"]).unwrap();
         assert_eq!((label, found.as_slice()), ("PRIVATE KEY", der.as_slice()));
     }
 
     #[test]
-    fn other_blocks_are_passed_over() {
-        let text = format!("# note\r\n{}{}", *write("EC PARAMETERS", b"x"), *write("EC PRIVATE KEY", b"key"));
+    fn skips_other_blocks() {
+        let text = format!(
+            "# note\r\n{}{}",
+            *write_block("EC PARAMETERS", b"x"),
+            *write_block("EC PRIVATE KEY", b"key")
+        );
         let text = text.replace('\n', "\r\n");
-        let (label, found) = find(&text, &["PRIVATE KEY", "EC PRIVATE KEY"]).unwrap();
+        let (label, found) = find_block(&text, &["PRIVATE KEY", "EC PRIVATE KEY"]).unwrap();
         assert_eq!((label, found.as_slice()), ("EC PRIVATE KEY", b"key".as_slice()));
     }
 
     #[test]
-    fn unfinished_blocks_are_refused() {
-        assert!(find("-----BEGIN PRIVATE KEY-----\nAAAA", &["PRIVATE KEY"]).is_none());
+    fn rejects_incomplete_blocks() {
+        assert!(find_block("-----BEGIN PRIVATE KEY-----\nAAAA", &["PRIVATE KEY"]).is_none());
         assert!(
-            find("-----BEGIN PRIVATE KEY-----\n!!\n-----END PRIVATE KEY-----", &["PRIVATE KEY"]).is_none()
+            find_block("-----BEGIN PRIVATE KEY-----\n!!\n-----END PRIVATE KEY-----", &["PRIVATE KEY"])
+                .is_none()
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Policies: the line of JSON that a signature covers, byte for byte.
+//! Policies: the line of JSON that a signature covers byte for byte.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
@@ -8,13 +8,13 @@ use serde::Deserialize;
 use super::sign::SignError;
 use super::wildcard;
 
-/// The policy of a canned link, which the CDN rebuilds from the URL ("Create a policy statement for a signed URL
-/// that uses a canned policy"). No spaces: the signature covers these very bytes.
-pub(super) fn canned(resource: &str, expires_at: u64) -> String {
-    json(resource, expires_at, None, None)
+/// The JSON of a canned policy, which the CDN rebuilds from the URL ("Create a policy statement for a signed URL that
+/// uses a canned policy"). It has no spaces, because the signature covers exactly these bytes.
+pub(super) fn canned_policy_json(resource: &str, expires_at: u64) -> String {
+    policy_json(resource, expires_at, None, None)
 }
 
-/// A policy that travels with its link or in a cookie and opens every URL that fits its resource.
+/// A policy that is sent with its link or in a cookie. It allows every URL that matches its resource.
 ///
 /// Times are in Unix seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,37 +22,37 @@ pub struct CustomPolicy {
     resource: String,
     expires_at: u64,
     starts_at: Option<u64>,
-    sources: Option<Ipv4Range>,
+    ip_range: Option<Ipv4Range>,
 }
 
 impl CustomPolicy {
-    /// A policy for `resource`, which ends at `expires_at`.
+    /// A policy for `resource` that ends at `expires_at`.
     ///
-    /// In the resource `*` stands for any characters, also none, and `?` for exactly one. **End a prefix with a
-    /// slash**: `…/P45*` opens `…/P456/secret` too, `…/P45/*` does not.
+    /// In the resource `*` matches zero or more characters, and `?` exactly one. **End a prefix with a slash**:
+    /// `…/P45*` also matches `…/P456/secret`, `…/P45/*` does not.
     ///
-    /// The resource must be printable ASCII without spaces, since CloudFront compares it with an encoded URL.
+    /// The resource must be printable ASCII without spaces, because CloudFront compares it with an encoded URL.
     pub fn new(resource: impl Into<String>, expires_at: u64) -> Result<Self, SignError> {
         let resource = resource.into();
         if resource.is_empty() || !resource.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(SignError::NotEncoded);
+            return Err(SignError::InvalidUrl);
         }
-        Ok(Self { resource, expires_at, starts_at: None, sources: None })
+        Ok(Self { resource, expires_at, starts_at: None, ip_range: None })
     }
 
-    /// The same, refused before `time`.
+    /// The same policy, valid only after `time`.
     #[must_use]
-    pub fn starts_at(self, time: u64) -> Self {
+    pub fn with_start(self, time: u64) -> Self {
         Self { starts_at: Some(time), ..self }
     }
 
-    /// The same, for clients from an IPv4 range only, such as `192.0.2.0/24`; an address alone means `/32`.
-    pub fn ip_address(self, range: &str) -> Result<Self, SignError> {
-        let sources = Ipv4Range::parse(range).ok_or(SignError::InvalidAddress)?;
-        Ok(Self { sources: Some(sources), ..self })
+    /// The same policy, for clients in an IPv4 range such as `192.0.2.0/24`. A single address means `/32`.
+    pub fn with_ip_range(self, range: &str) -> Result<Self, SignError> {
+        let ip_range = Ipv4Range::parse(range).ok_or(SignError::InvalidIpRange)?;
+        Ok(Self { ip_range: Some(ip_range), ..self })
     }
 
-    /// The pattern that a URL must fit.
+    /// The pattern that a URL must match.
     #[must_use]
     pub fn resource(&self) -> &str {
         &self.resource
@@ -64,16 +64,16 @@ impl CustomPolicy {
         self.expires_at
     }
 
-    /// Whether `url`, without any signing parameter, fits the resource.
+    /// Whether `url`, without signing parameters, matches the resource.
     #[must_use]
-    pub fn covers(&self, url: &str) -> bool {
+    pub fn matches_url(&self, url: &str) -> bool {
         wildcard::matches(&self.resource, url)
     }
 
     /// The line of JSON that is signed.
     #[must_use]
     pub fn to_json(&self) -> String {
-        json(&self.resource, self.expires_at, self.sources, self.starts_at)
+        policy_json(&self.resource, self.expires_at, self.ip_range, self.starts_at)
     }
 
     /// Whether `now` is at or after the end.
@@ -81,39 +81,45 @@ impl CustomPolicy {
         now >= self.expires_at
     }
 
-    /// Whether the policy has begun: `DateGreaterThan` means later than, not at.
-    pub(super) fn has_begun(&self, now: u64) -> bool {
+    /// Whether `now` is after the start. `DateGreaterThan` excludes the start itself.
+    pub(super) fn has_started(&self, now: u64) -> bool {
         self.starts_at.is_none_or(|start| now > start)
     }
 
-    /// Whether a client may come from `address`. An unknown address fits no range.
-    pub(super) fn admits(&self, address: Option<IpAddr>) -> bool {
-        let Some(range) = self.sources else { return true };
+    /// Whether a client with this address is allowed. An unknown address is in no range.
+    pub(super) fn allows_client(&self, address: Option<IpAddr>) -> bool {
+        let Some(range) = self.ip_range else { return true };
+        // A dual-stack socket reports IPv4 clients as `::ffff:a.b.c.d`.
         matches!(address.map(|ip| ip.to_canonical()), Some(IpAddr::V4(ip)) if range.contains(ip))
     }
 
-    /// Reads a policy that somebody presents. Anything but the one statement that CloudFront describes is
-    /// refused: a member we do not understand might be a condition.
+    /// Parses the policy of a request. It must be the one statement that CloudFront documents. An unknown member is
+    /// rejected, because it could be a condition.
     pub(super) fn from_json(text: &[u8]) -> Option<Self> {
-        let Document { statement: [statement] } = serde_json::from_slice(text).ok()?;
+        let PolicyDocument { statement: [statement] } = serde_json::from_slice(text).ok()?;
         let condition = statement.condition;
-        let mut policy = Self::new(statement.resource, condition.ends.time).ok()?;
-        policy.starts_at = condition.starts.map(|starts| starts.time);
-        match condition.sources {
-            Some(sources) => policy.ip_address(&sources.range).ok(),
+        let mut policy = Self::new(statement.resource, condition.end.time).ok()?;
+        policy.starts_at = condition.start.map(|start| start.time);
+        match condition.ip_address {
+            Some(address) => policy.with_ip_range(&address.range).ok(),
             None => Some(policy),
         }
     }
 }
 
-/// Writes a policy in the order in which AWS's own tools write it.
-fn json(resource: &str, expires_at: u64, sources: Option<Ipv4Range>, starts_at: Option<u64>) -> String {
+/// Writes a policy with its members in the order of AWS's tools, so that signatures can be compared with theirs.
+fn policy_json(
+    resource: &str,
+    expires_at: u64,
+    ip_range: Option<Ipv4Range>,
+    starts_at: Option<u64>,
+) -> String {
     let mut out = String::with_capacity(resource.len() + 192);
     out.push_str(r#"{"Statement":[{"Resource":""#);
-    escape_into(&mut out, resource);
+    escape_json_into(&mut out, resource);
     // Writing to a `String` cannot fail.
     let _ = write!(out, r#"","Condition":{{"DateLessThan":{{"AWS:EpochTime":{expires_at}}}"#);
-    if let Some(Ipv4Range { address, bits }) = sources {
+    if let Some(Ipv4Range { address, bits }) = ip_range {
         let _ = write!(out, r#","IpAddress":{{"AWS:SourceIp":"{address}/{bits}"}}"#);
     }
     if let Some(time) = starts_at {
@@ -123,8 +129,8 @@ fn json(resource: &str, expires_at: u64, sources: Option<Ipv4Range>, starts_at: 
     out
 }
 
-/// JSON's mandatory escapes and no others (RFC 8259, section 7): `&`, `<` and `>` stay as they are.
-fn escape_into(out: &mut String, text: &str) {
+/// Appends `text` with JSON's mandatory escapes only (RFC 8259, section 7): `&`, `<` and `>` stay literal.
+fn escape_json_into(out: &mut String, text: &str) {
     for character in text.chars() {
         match character {
             '"' | '\\' => out.extend(['\\', character]),
@@ -146,12 +152,14 @@ struct Ipv4Range {
 impl Ipv4Range {
     fn parse(text: &str) -> Option<Self> {
         let (address, bits) = text.split_once('/').unwrap_or((text, "32"));
-        let plain = matches!(bits.len(), 1..=2) && bits.bytes().all(|byte| byte.is_ascii_digit());
-        let bits = bits.parse().ok().filter(|&bits: &u32| plain && bits <= 32)?;
+        // `parse` alone would accept `+8` and `008`.
+        let is_plain = matches!(bits.len(), 1..=2) && bits.bytes().all(|byte| byte.is_ascii_digit());
+        let bits = bits.parse().ok().filter(|&bits: &u32| is_plain && bits <= 32)?;
         Some(Self { address: address.parse().ok()?, bits })
     }
 
     fn contains(self, address: Ipv4Addr) -> bool {
+        // A shift by 32 overflows: `/0` has no mask.
         let mask = u32::MAX.checked_shl(32 - self.bits).unwrap_or(0);
         u32::from(self.address) & mask == u32::from(address) & mask
     }
@@ -159,7 +167,7 @@ impl Ipv4Range {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
+struct PolicyDocument {
     #[serde(rename = "Statement")]
     statement: [Statement; 1],
 }
@@ -177,23 +185,23 @@ struct Statement {
 #[serde(deny_unknown_fields)]
 struct Condition {
     #[serde(rename = "DateLessThan")]
-    ends: Epoch,
+    end: EpochTime,
     #[serde(rename = "DateGreaterThan")]
-    starts: Option<Epoch>,
+    start: Option<EpochTime>,
     #[serde(rename = "IpAddress")]
-    sources: Option<Sources>,
+    ip_address: Option<IpAddress>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Epoch {
+struct EpochTime {
     #[serde(rename = "AWS:EpochTime")]
     time: u64,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Sources {
+struct IpAddress {
     #[serde(rename = "AWS:SourceIp")]
     range: String,
 }
@@ -207,23 +215,23 @@ mod tests {
     }
 
     #[test]
-    fn a_canned_policy_escapes_what_json_must() {
+    fn escapes_only_what_json_requires() {
         assert_eq!(
-            canned("https://h/\"\\\n&<>", 5),
+            canned_policy_json("https://h/\"\\\n&<>", 5),
             r#"{"Statement":[{"Resource":"https://h/\"\\\u000a&<>","Condition":{"DateLessThan":{"AWS:EpochTime":5}}}]}"#
         );
     }
 
     #[test]
-    fn a_policy_survives_json() {
-        let full = policy().starts_at(7).ip_address("10.0.0.0/8").unwrap();
+    fn json_round_trips() {
+        let full = policy().with_start(7).with_ip_range("10.0.0.0/8").unwrap();
         for policy in [policy(), full] {
             assert_eq!(CustomPolicy::from_json(policy.to_json().as_bytes()), Some(policy));
         }
     }
 
     #[test]
-    fn anything_but_the_one_statement_is_refused() {
+    fn rejects_anything_but_one_statement() {
         let good = policy().to_json();
         for (from, to) in [
             ("}}]}", "}}],\"Version\":1}"),
@@ -246,30 +254,33 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_excluded_and_so_is_the_start() {
-        let policy = policy().starts_at(50);
+    fn excludes_start_and_end() {
+        let policy = policy().with_start(50);
         assert!(!policy.has_ended(99) && policy.has_ended(100));
-        assert!(!policy.has_begun(50) && policy.has_begun(51));
+        assert!(!policy.has_started(50) && policy.has_started(51));
     }
 
     #[test]
-    fn addresses() {
-        let admits =
-            |range: &str, ip: &str| policy().ip_address(range).unwrap().admits(Some(ip.parse().unwrap()));
-        assert!(admits("192.0.2.10", "192.0.2.10") && !admits("192.0.2.10", "192.0.2.11"));
-        assert!(admits("192.0.2.0/24", "192.0.2.255") && !admits("192.0.2.0/24", "192.0.3.0"));
-        assert!(admits("0.0.0.0/0", "203.0.113.9") && admits("10.0.0.0/8", "::ffff:10.1.2.3"));
-        assert!(!admits("0.0.0.0/0", "2001:db8::1"));
-        assert!(policy().admits(None) && !policy().ip_address("0.0.0.0/0").unwrap().admits(None));
+    fn checks_client_addresses() {
+        let allows = |range: &str, ip: &str| {
+            policy().with_ip_range(range).unwrap().allows_client(Some(ip.parse().unwrap()))
+        };
+        assert!(allows("192.0.2.10", "192.0.2.10") && !allows("192.0.2.10", "192.0.2.11"));
+        assert!(allows("192.0.2.0/24", "192.0.2.255") && !allows("192.0.2.0/24", "192.0.3.0"));
+        assert!(allows("0.0.0.0/0", "203.0.113.9") && allows("10.0.0.0/8", "::ffff:10.1.2.3"));
+        assert!(!allows("0.0.0.0/0", "2001:db8::1"));
+        assert!(
+            policy().allows_client(None) && !policy().with_ip_range("0.0.0.0/0").unwrap().allows_client(None)
+        );
         for range in ["", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "10.0.0/8", "::/0", "a", "1.2.3.4/8/8"] {
-            assert_eq!(policy().ip_address(range), Err(SignError::InvalidAddress), "{range}");
+            assert_eq!(policy().with_ip_range(range), Err(SignError::InvalidIpRange), "{range}");
         }
     }
 
     #[test]
-    fn resources_must_be_encoded() {
+    fn rejects_resources_that_are_not_encoded() {
         for resource in ["", "https://h/a b", "https://h/é", "https://h/\n"] {
-            assert_eq!(CustomPolicy::new(resource, 1), Err(SignError::NotEncoded), "{resource}");
+            assert_eq!(CustomPolicy::new(resource, 1), Err(SignError::InvalidUrl), "{resource}");
         }
     }
 }

@@ -1,191 +1,187 @@
-//! The signer's side.
-
-use std::fmt;
+//! Signing URLs and cookies.
 
 use super::encoding;
 use super::key::{KeyError, PrivateKey};
-use super::parameters::{Carrier, Hash, KeyPairId, Parameter};
+use super::parameters::{HashAlgorithm, KeyPairId, Parameter, ParameterLocation};
 use super::policy::{self, CustomPolicy};
 
-/// Why a link was not signed. A signed link that CloudFront refuses helps nobody, so these are found early.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a link was not signed. These are links that CloudFront would refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignError {
-    /// A URL or resource is not percent-encoded ASCII (RFC 3986), is not `http(s)://…`, or has a fragment.
-    NotEncoded,
-    /// The URL already has a parameter that signing adds.
+    /// The URL or resource is not percent-encoded ASCII (RFC 3986), is not `http(s)://…`, or has a fragment.
+    #[error("the URL is not an absolute, percent-encoded http(s) URL without a fragment")]
+    InvalidUrl,
+    /// The URL already has a signing parameter.
+    #[error("the URL already has a signing parameter")]
     ReservedParameter,
-    /// The URL ends in an empty parameter, `?` or `&`, which the CDN would not see again.
+    /// The URL ends in `?` or `&`. The CDN drops such an empty parameter, so the signature would not match.
+    #[error("the URL ends in an empty query parameter")]
     EmptyParameter,
-    /// The URL does not fit the policy's resource.
-    OutsidePolicy,
-    /// The address range is not IPv4 in CIDR notation.
-    InvalidAddress,
-    /// The cryptographic library failed.
-    Failed,
+    /// The URL does not match the policy's resource.
+    #[error("the URL does not match the policy's resource")]
+    UrlOutsidePolicy,
+    /// The IP range is not IPv4 in CIDR notation.
+    #[error("the IP range is not IPv4 in CIDR notation")]
+    InvalidIpRange,
+    /// The key could not sign.
+    #[error(transparent)]
+    Key(#[from] KeyError),
 }
 
-impl fmt::Display for SignError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotEncoded => "the URL is not an absolute, percent-encoded http(s) URL without a fragment",
-            Self::ReservedParameter => "the URL already has a signing parameter",
-            Self::EmptyParameter => "the URL ends in an empty query parameter",
-            Self::OutsidePolicy => "the URL does not fit the policy's resource",
-            Self::InvalidAddress => "the address range is not IPv4 in CIDR notation",
-            Self::Failed => "the cryptographic library failed",
-        })
-    }
-}
-
-impl std::error::Error for SignError {}
-
-impl From<KeyError> for SignError {
-    fn from(_: KeyError) -> Self {
-        Self::Failed
-    }
-}
-
-/// Signs links with one key.
+/// Signs URLs and cookies with one key.
 #[derive(Debug)]
 pub struct Signer {
     id: KeyPairId,
     key: PrivateKey,
-    hash: Hash,
+    hash: HashAlgorithm,
 }
 
-/// The parameters of one signature, in the order in which a link carries them.
-type Parameters = Vec<(Parameter, String)>;
+/// The parameters of one signature, in the order that AWS's tools write.
+type SignedParameters = Vec<(Parameter, String)>;
 
 impl Signer {
-    /// A signer whose links name `id`, which must be CloudFront's id for the public half of `key`.
+    /// A signer whose links have the key pair id `id`: CloudFront's id of the public key of `key`.
     #[must_use]
-    pub fn new(id: KeyPairId, key: PrivateKey, hash: Hash) -> Self {
+    pub fn new(id: KeyPairId, key: PrivateKey, hash: HashAlgorithm) -> Self {
         Self { id, key, hash }
     }
 
-    /// The id which the links name.
+    /// The key pair id in the links.
     #[must_use]
     pub fn key_pair_id(&self) -> &KeyPairId {
         &self.id
     }
 
-    /// The hash which the signatures use.
+    /// The hash algorithm of the signatures.
     #[must_use]
-    pub fn hash(&self) -> Hash {
+    pub fn hash(&self) -> HashAlgorithm {
         self.hash
     }
 
-    /// The key.
+    /// The private key.
     #[must_use]
     pub fn private_key(&self) -> &PrivateKey {
         &self.key
     }
 
-    /// A link to exactly `url`, until `expires_at` in Unix seconds.
+    /// Signs `url` with a canned policy: exactly this URL, until `expires_at` in Unix seconds.
     ///
-    /// `url` must be absolute and percent-encoded as the client will send it. A star in it is just a star.
-    pub fn sign_canned(&self, url: &str, expires_at: u64) -> Result<String, SignError> {
-        check_signable(url)?;
-        Ok(with_query(url, &to_query(&self.canned(url, expires_at)?)))
+    /// `url` must be absolute and percent-encoded as the client sends it. A star in it matches only a star.
+    pub fn sign_canned_url(&self, url: &str, expires_at: u64) -> Result<String, SignError> {
+        check_url(url)?;
+        Ok(append_query(url, &format_query(&self.canned_parameters(url, expires_at)?)))
     }
 
-    /// A link to `url` under `policy`, whose resource it must fit.
-    pub fn sign_custom(&self, url: &str, policy: &CustomPolicy) -> Result<String, SignError> {
-        check_signable(url)?;
-        if !policy.covers(url) {
-            return Err(SignError::OutsidePolicy);
+    /// Signs `url` with a custom policy. The URL must match the policy's resource.
+    pub fn sign_custom_url(&self, url: &str, policy: &CustomPolicy) -> Result<String, SignError> {
+        check_url(url)?;
+        if !policy.matches_url(url) {
+            return Err(SignError::UrlOutsidePolicy);
         }
-        Ok(with_query(url, &self.custom_query(policy)?))
+        Ok(append_query(url, &self.sign_custom_query(policy)?))
     }
 
-    /// The query of a custom policy alone, to be appended to any URL that fits the policy's resource:
-    /// `Policy=…&Signature=…&Key-Pair-Id=…` and the hash. Viewers copy it from a base URL to every chunk.
-    pub fn custom_query(&self, policy: &CustomPolicy) -> Result<String, SignError> {
-        Ok(to_query(&self.custom(policy)?))
+    /// Signs a custom policy and returns the query alone: `Policy=…&Signature=…&Key-Pair-Id=…`, and `Hash-Algorithm` if
+    /// needed. It can be appended to any URL that matches the policy's resource. Viewers copy it from a base URL to
+    /// every chunk.
+    pub fn sign_custom_query(&self, policy: &CustomPolicy) -> Result<String, SignError> {
+        Ok(format_query(&self.custom_parameters(policy)?))
     }
 
-    /// Names and values of the cookies that open exactly `url`, until `expires_at` in Unix seconds.
-    pub fn canned_cookies(
+    /// Signs `url` with a canned policy and returns names and values of cookies. They are valid for exactly this URL,
+    /// until `expires_at` in Unix seconds.
+    pub fn sign_canned_cookies(
         &self,
         url: &str,
         expires_at: u64,
     ) -> Result<Vec<(&'static str, String)>, SignError> {
-        check_signable(url)?;
-        Ok(to_cookies(self.canned(url, expires_at)?))
+        check_url(url)?;
+        Ok(format_cookies(self.canned_parameters(url, expires_at)?))
     }
 
-    /// Names and values of the cookies that open everything that fits `policy`'s resource.
+    /// Signs a custom policy and returns names and values of cookies. They are valid for every URL that matches the
+    /// policy's resource.
     ///
-    /// Domain, path, `Secure` and `HttpOnly` are for the caller to set, as narrow as the policy.
-    pub fn custom_cookies(&self, policy: &CustomPolicy) -> Result<Vec<(&'static str, String)>, SignError> {
-        Ok(to_cookies(self.custom(policy)?))
+    /// The caller sets domain, path, `Secure` and `HttpOnly`, as narrow as the policy.
+    pub fn sign_custom_cookies(
+        &self,
+        policy: &CustomPolicy,
+    ) -> Result<Vec<(&'static str, String)>, SignError> {
+        Ok(format_cookies(self.custom_parameters(policy)?))
     }
 
-    fn canned(&self, url: &str, expires_at: u64) -> Result<Parameters, SignError> {
+    fn canned_parameters(&self, url: &str, expires_at: u64) -> Result<SignedParameters, SignError> {
         let condition = (Parameter::Expires, expires_at.to_string());
-        self.parameters(condition, &policy::canned(url, expires_at))
+        self.build_parameters(condition, &policy::canned_policy_json(url, expires_at))
     }
 
-    fn custom(&self, policy: &CustomPolicy) -> Result<Parameters, SignError> {
+    fn custom_parameters(&self, policy: &CustomPolicy) -> Result<SignedParameters, SignError> {
         let json = policy.to_json();
-        self.parameters((Parameter::Policy, encoding::encode(json.as_bytes())), &json)
+        self.build_parameters((Parameter::Policy, encoding::encode(json.as_bytes())), &json)
     }
 
-    fn parameters(&self, condition: (Parameter, String), policy: &str) -> Result<Parameters, SignError> {
+    fn build_parameters(
+        &self,
+        condition: (Parameter, String),
+        policy: &str,
+    ) -> Result<SignedParameters, SignError> {
         let signature = self.key.sign(self.hash, policy.as_bytes())?;
         let mut parameters = vec![
             condition,
             (Parameter::Signature, encoding::encode(&signature)),
             (Parameter::KeyPairId, self.id.to_string()),
         ];
-        if let Some(name) = self.hash.announcement() {
+        if let Some(name) = self.hash.parameter_value() {
             parameters.push((Parameter::HashAlgorithm, name.to_owned()));
         }
         Ok(parameters)
     }
 }
 
-/// Every value is made of characters that a query may hold.
-fn to_query(parameters: &Parameters) -> String {
+// No value needs percent-encoding: they hold digits, letters and CloudFront's base64.
+fn format_query(parameters: &SignedParameters) -> String {
     let mut query = String::with_capacity(1024);
     for (parameter, value) in parameters {
         let separator = if query.is_empty() { "" } else { "&" };
-        query.extend([separator, parameter.name(Carrier::Query), "=", value]);
+        query.extend([separator, parameter.name(ParameterLocation::Query), "=", value]);
     }
     query
 }
 
-fn to_cookies(parameters: Parameters) -> Vec<(&'static str, String)> {
-    parameters.into_iter().map(|(parameter, value)| (parameter.name(Carrier::Cookies), value)).collect()
+fn format_cookies(parameters: SignedParameters) -> Vec<(&'static str, String)> {
+    parameters
+        .into_iter()
+        .map(|(parameter, value)| (parameter.name(ParameterLocation::Cookies), value))
+        .collect()
 }
 
-fn with_query(url: &str, query: &str) -> String {
+fn append_query(url: &str, query: &str) -> String {
     let separator = if url.contains('?') { '&' } else { '?' };
     format!("{url}{separator}{query}")
 }
 
-/// Refuses what would not reach the CDN as it was signed, or would be ambiguous there.
-fn check_signable(url: &str) -> Result<(), SignError> {
+/// Rejects a URL that would not reach the CDN as it was signed, or that the CDN could read in two ways.
+fn check_url(url: &str) -> Result<(), SignError> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    if rest.is_none_or(str::is_empty) || !is_encoded(url) {
-        return Err(SignError::NotEncoded);
+    if rest.is_none_or(str::is_empty) || !is_percent_encoded(url) {
+        return Err(SignError::InvalidUrl);
     }
     if url.ends_with(['?', '&']) {
         return Err(SignError::EmptyParameter);
     }
     let query = url.split_once('?').map_or("", |(_, query)| query);
-    if query.split('&').any(|piece| Parameter::of_piece(piece).is_some()) {
+    if query.split('&').any(|pair| Parameter::from_query_pair(pair).is_some()) {
         return Err(SignError::ReservedParameter);
     }
     Ok(())
 }
 
-/// Whether `url` has only RFC 3986's characters, complete escapes, and no fragment, which no client sends.
-fn is_encoded(url: &str) -> bool {
+/// Whether `url` has only RFC 3986's characters and complete escapes. A fragment is rejected: no client sends it.
+fn is_percent_encoded(url: &str) -> bool {
     const RESERVED: &[u8] = b":/?[]@!$&'()*+,;=-._~%";
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || RESERVED.contains(&byte);
-    let complete = |escape: &str| matches!(escape.as_bytes(), [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
-    url.bytes().all(allowed) && url.split('%').skip(1).all(complete)
+    let is_complete = |escape: &str| matches!(escape.as_bytes(), [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
+    url.bytes().all(allowed) && url.split('%').skip(1).all(is_complete)
 }
 
 #[cfg(test)]
@@ -193,21 +189,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_that_would_not_arrive_as_signed_are_refused() {
+    fn rejects_urls_that_change_before_the_cdn_sees_them() {
         for (url, error) in [
-            ("", SignError::NotEncoded),
-            ("https://", SignError::NotEncoded),
-            ("ftp://h/a", SignError::NotEncoded),
-            ("//h/a", SignError::NotEncoded),
-            ("https://h/café", SignError::NotEncoded),
-            ("https://h/a b", SignError::NotEncoded),
-            ("https://h/a\"b", SignError::NotEncoded),
-            ("https://h/a\\b", SignError::NotEncoded),
-            ("https://h/a#b", SignError::NotEncoded),
-            ("https://h/a%", SignError::NotEncoded),
-            ("https://h/a%2", SignError::NotEncoded),
-            ("https://h/a%2g", SignError::NotEncoded),
-            ("https://h/a\r\nb", SignError::NotEncoded),
+            ("", SignError::InvalidUrl),
+            ("https://", SignError::InvalidUrl),
+            ("ftp://h/a", SignError::InvalidUrl),
+            ("//h/a", SignError::InvalidUrl),
+            ("https://h/café", SignError::InvalidUrl),
+            ("https://h/a b", SignError::InvalidUrl),
+            ("https://h/a\"b", SignError::InvalidUrl),
+            ("https://h/a\\b", SignError::InvalidUrl),
+            ("https://h/a#b", SignError::InvalidUrl),
+            ("https://h/a%", SignError::InvalidUrl),
+            ("https://h/a%2", SignError::InvalidUrl),
+            ("https://h/a%2g", SignError::InvalidUrl),
+            ("https://h/a\r\nb", SignError::InvalidUrl),
             ("https://h/a?", SignError::EmptyParameter),
             ("https://h/a?b=1&", SignError::EmptyParameter),
             ("https://h/a?Expires=1", SignError::ReservedParameter),
@@ -216,10 +212,10 @@ mod tests {
             ("https://h/a?Key-Pair-Id=K", SignError::ReservedParameter),
             ("https://h/a?Hash-Algorithm=SHA256", SignError::ReservedParameter),
         ] {
-            assert_eq!(check_signable(url), Err(error), "{url}");
+            assert_eq!(check_url(url), Err(error), "{url}");
         }
         for url in ["https://h", "http://h:80/", "https://h/a+b(c)!*'?x=[1]&expires=2&t=1&t=1"] {
-            assert_eq!(check_signable(url), Ok(()), "{url}");
+            assert_eq!(check_url(url), Ok(()), "{url}");
         }
     }
 }

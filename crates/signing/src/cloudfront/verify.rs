@@ -1,83 +1,73 @@
-//! The CDN's side: decides about a link or a request with cookies as CloudFront documents it.
+//! Verifying signed URLs and cookies, as CloudFront documents it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::IpAddr;
 
 use super::encoding;
 use super::key::PublicKey;
-use super::parameters::{Carrier, Hash, KeyPairId, Parameter};
+use super::parameters::{HashAlgorithm, KeyPairId, Parameter, ParameterLocation};
 use super::policy::{self, CustomPolicy};
 
-/// Checks links against a group of trusted keys.
+/// Verifies links against a group of trusted keys.
 #[derive(Clone, Debug, Default)]
 pub struct Verifier {
     keys: BTreeMap<KeyPairId, PublicKey>,
 }
 
-/// A link that is good now.
+/// A signature that is valid now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified {
-    /// Whose signature it is.
+pub struct VerifiedSignature {
+    /// The id of the key that signed.
     pub key_pair_id: KeyPairId,
-    /// When the link ends, in Unix seconds.
+    /// The end of the link, in Unix seconds.
     pub expires_at: u64,
-    /// The hash that was used.
-    pub hash: Hash,
+    /// The hash algorithm of the signature.
+    pub hash: HashAlgorithm,
 }
 
-/// Why a link is refused. CloudFront answers all of these with 403.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// There is no signing parameter at all: a caller may look for cookies next.
+/// Why a signature is rejected. CloudFront answers all of these with 403.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// There is no signing parameter. The caller may look for cookies next.
+    #[error("the request is not signed")]
     NotSigned,
-    /// This parameter is missing.
-    Missing(&'static str),
-    /// This parameter appears twice.
-    Duplicate(&'static str),
+    /// A required parameter is missing.
+    #[error("{0} is missing")]
+    MissingParameter(&'static str),
+    /// A parameter is given more than once.
+    #[error("{0} is given more than once")]
+    DuplicateParameter(&'static str),
     /// Both `Expires` and `Policy` are given.
-    BothPolicies,
-    /// This parameter's value cannot be read.
-    Malformed(&'static str),
-    /// No key has this id.
+    #[error("both Expires and Policy are given")]
+    ExpiresAndPolicy,
+    /// The value of a parameter is malformed.
+    #[error("{0} is malformed")]
+    MalformedParameter(&'static str),
+    /// No trusted key has this id.
+    #[error("the key is not trusted")]
     UnknownKey,
-    /// `Hash-Algorithm` is given and not `SHA256`.
-    UnknownHash,
-    /// The signature is not this key's over this policy.
-    BadSignature,
-    /// The policy is signed, but is not one statement with the conditions that CloudFront knows.
+    /// `Hash-Algorithm` is given and is not `SHA256`.
+    #[error("the hash algorithm is not SHA256")]
+    UnsupportedHashAlgorithm,
+    /// The signature does not match key and policy.
+    #[error("the signature does not match")]
+    SignatureMismatch,
+    /// The policy is signed, but is not one statement with the conditions that CloudFront supports.
+    #[error("the policy is not valid")]
     InvalidPolicy,
-    /// The URL does not fit the policy's resource.
-    OtherResource,
-    /// The policy has not begun.
+    /// The URL does not match the policy's resource.
+    #[error("the URL does not match the policy's resource")]
+    ResourceMismatch,
+    /// The policy has not started.
+    #[error("the policy has not started")]
     NotYetValid,
-    /// The policy has ended.
+    /// The policy has expired.
+    #[error("the policy has expired")]
     Expired,
-    /// The client's address is outside the policy's range.
-    OtherAddress,
+    /// The client's address is outside the policy's IP range.
+    #[error("the client is outside the policy's IP range")]
+    ClientAddressMismatch,
 }
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotSigned => f.write_str("there is no signature"),
-            Self::Missing(name) => write!(f, "{name} is missing"),
-            Self::Duplicate(name) => write!(f, "{name} is given twice"),
-            Self::BothPolicies => f.write_str("there is both an expiry and a policy"),
-            Self::Malformed(name) => write!(f, "{name} cannot be read"),
-            Self::UnknownKey => f.write_str("the key is not trusted"),
-            Self::UnknownHash => f.write_str("the hash algorithm is not SHA256"),
-            Self::BadSignature => f.write_str("the signature does not match"),
-            Self::InvalidPolicy => f.write_str("the policy cannot be read"),
-            Self::OtherResource => f.write_str("the policy is for another resource"),
-            Self::NotYetValid => f.write_str("the policy has not begun"),
-            Self::Expired => f.write_str("the policy has ended"),
-            Self::OtherAddress => f.write_str("the policy is for other addresses"),
-        }
-    }
-}
-
-impl std::error::Error for Refused {}
 
 impl FromIterator<(KeyPairId, PublicKey)> for Verifier {
     fn from_iter<I: IntoIterator<Item = (KeyPairId, PublicKey)>>(keys: I) -> Self {
@@ -86,190 +76,209 @@ impl FromIterator<(KeyPairId, PublicKey)> for Verifier {
 }
 
 impl Verifier {
-    /// A verifier that trusts nobody yet.
+    /// A verifier without trusted keys.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same, also trusting `key` under `id`. During a rotation both the old and the new key are trusted.
+    /// The same verifier, which also trusts `key` under `id`. During a rotation it trusts the old and the new key.
     #[must_use]
     pub fn with_key(mut self, id: KeyPairId, key: PublicKey) -> Self {
         self.keys.insert(id, key);
         self
     }
 
-    /// Decides about a signed URL: absolute, as the client sent it.
+    /// Verifies a signed URL: absolute, as the client sent it.
     ///
-    /// `now` is in Unix seconds. An unknown `client_ip` fits no policy that names an address range.
-    pub fn verify(&self, url: &str, now: u64, client_ip: Option<IpAddr>) -> Result<Verified, Refused> {
-        let (resource, presented) = split(url);
-        self.decide(&resource, &presented, now, client_ip)
+    /// `now` is in Unix seconds. An unknown `client_ip` fails a policy with an IP range.
+    pub fn verify_url(
+        &self,
+        url: &str,
+        now: u64,
+        client_ip: Option<IpAddr>,
+    ) -> Result<VerifiedSignature, VerifyError> {
+        let (resource, parameters) = split_url(url);
+        self.verify_parameters(&resource, &parameters, now, client_ip)
     }
 
-    /// Decides about a request with signed cookies, given as names and values; other cookies are ignored.
+    /// Verifies a request with signed cookies, given as names and values. Other cookies are ignored.
     ///
-    /// CloudFront prefers a signed URL, so ask [`verify`](Self::verify) first and come here on
-    /// [`Refused::NotSigned`]. Here too, signing parameters are not part of the resource.
+    /// CloudFront prefers a signed URL, so call [`verify_url`](Self::verify_url) first and this function on
+    /// [`VerifyError::NotSigned`]. Signing parameters in the URL are not part of the resource.
     pub fn verify_cookies(
         &self,
         url: &str,
         cookies: &[(&str, &str)],
         now: u64,
         client_ip: Option<IpAddr>,
-    ) -> Result<Verified, Refused> {
-        let known = |&(name, value)| Some((Parameter::of_name(name, Carrier::Cookies)?, value));
-        let values = cookies.iter().filter_map(known).collect();
-        let presented = Presented { carrier: Carrier::Cookies, values };
-        self.decide(&split(url).0, &presented, now, client_ip)
+    ) -> Result<VerifiedSignature, VerifyError> {
+        let parse = |&(name, value)| Some((Parameter::from_name(name, ParameterLocation::Cookies)?, value));
+        let values = cookies.iter().filter_map(parse).collect();
+        let parameters = SignatureParameters { location: ParameterLocation::Cookies, values };
+        self.verify_parameters(&split_url(url).0, &parameters, now, client_ip)
     }
 
-    fn decide(
+    fn verify_parameters(
         &self,
         resource: &str,
-        presented: &Presented<'_>,
+        parameters: &SignatureParameters<'_>,
         now: u64,
         client_ip: Option<IpAddr>,
-    ) -> Result<Verified, Refused> {
-        let claim = Claim::read(presented)?;
-        let (id, key) = self.keys.get_key_value(&claim.key_pair_id).ok_or(Refused::UnknownKey)?;
-        let policy_text = match &claim.terms {
-            Terms::Canned { expires_at } => policy::canned(resource, *expires_at).into_bytes(),
-            Terms::Custom { policy } => policy.clone(),
+    ) -> Result<VerifiedSignature, VerifyError> {
+        let unverified = UnverifiedSignature::parse(parameters)?;
+        let (id, key) = self.keys.get_key_value(&unverified.key_pair_id).ok_or(VerifyError::UnknownKey)?;
+        let policy_text = match &unverified.policy {
+            PolicySource::Canned { expires_at } => {
+                policy::canned_policy_json(resource, *expires_at).into_bytes()
+            }
+            PolicySource::Custom { policy } => policy.clone(),
         };
-        if !key.verify(claim.hash, &policy_text, &claim.signature) {
-            return Err(Refused::BadSignature);
+        if !key.verify(unverified.hash, &policy_text, &unverified.signature) {
+            return Err(VerifyError::SignatureMismatch);
         }
-        // Only now is the policy worth reading: it is what a trusted key signed.
-        let expires_at = match claim.terms {
-            Terms::Canned { expires_at } if now >= expires_at => return Err(Refused::Expired),
-            Terms::Canned { expires_at } => expires_at,
-            Terms::Custom { policy } => check_custom(&policy, resource, now, client_ip)?,
+        // The policy is parsed only after a trusted key's signature of it has been verified.
+        let expires_at = match unverified.policy {
+            PolicySource::Canned { expires_at } if now >= expires_at => return Err(VerifyError::Expired),
+            PolicySource::Canned { expires_at } => expires_at,
+            PolicySource::Custom { policy } => check_custom_policy(&policy, resource, now, client_ip)?,
         };
-        Ok(Verified { key_pair_id: id.clone(), expires_at, hash: claim.hash })
+        Ok(VerifiedSignature { key_pair_id: id.clone(), expires_at, hash: unverified.hash })
     }
 }
 
-/// Checks the conditions of a custom policy and returns its end.
-fn check_custom(policy: &[u8], resource: &str, now: u64, client_ip: Option<IpAddr>) -> Result<u64, Refused> {
-    let policy = CustomPolicy::from_json(policy).ok_or(Refused::InvalidPolicy)?;
-    if !policy.covers(resource) {
-        Err(Refused::OtherResource)
+/// Checks the conditions of a custom policy. Returns its end.
+fn check_custom_policy(
+    policy: &[u8],
+    resource: &str,
+    now: u64,
+    client_ip: Option<IpAddr>,
+) -> Result<u64, VerifyError> {
+    let policy = CustomPolicy::from_json(policy).ok_or(VerifyError::InvalidPolicy)?;
+    if !policy.matches_url(resource) {
+        Err(VerifyError::ResourceMismatch)
     } else if policy.has_ended(now) {
-        Err(Refused::Expired)
-    } else if !policy.has_begun(now) {
-        Err(Refused::NotYetValid)
-    } else if !policy.admits(client_ip) {
-        Err(Refused::OtherAddress)
+        Err(VerifyError::Expired)
+    } else if !policy.has_started(now) {
+        Err(VerifyError::NotYetValid)
+    } else if !policy.allows_client(client_ip) {
+        Err(VerifyError::ClientAddressMismatch)
     } else {
         Ok(policy.expires_at())
     }
 }
 
-/// The signing parameters that came with a request.
-struct Presented<'a> {
-    carrier: Carrier,
+/// The signing parameters of a request.
+struct SignatureParameters<'a> {
+    location: ParameterLocation,
     values: Vec<(Parameter, &'a str)>,
 }
 
-impl<'a> Presented<'a> {
-    /// The one value of `wanted`.
-    fn find(&self, wanted: Parameter) -> Result<Option<&'a str>, Refused> {
-        let mut values = self.values.iter().filter(|(parameter, _)| *parameter == wanted);
+impl<'a> SignatureParameters<'a> {
+    /// The value of `parameter`, which may be given only once.
+    fn find(&self, parameter: Parameter) -> Result<Option<&'a str>, VerifyError> {
+        let mut values = self.values.iter().filter(|(name, _)| *name == parameter);
         match (values.next(), values.next()) {
-            (_, Some(_)) => Err(Refused::Duplicate(wanted.name(self.carrier))),
+            (_, Some(_)) => Err(VerifyError::DuplicateParameter(parameter.name(self.location))),
             (first, None) => Ok(first.map(|&(_, value)| value)),
         }
     }
 
-    fn require(&self, wanted: Parameter) -> Result<&'a str, Refused> {
-        self.find(wanted)?.ok_or(Refused::Missing(wanted.name(self.carrier)))
+    fn require(&self, parameter: Parameter) -> Result<&'a str, VerifyError> {
+        self.find(parameter)?.ok_or(VerifyError::MissingParameter(parameter.name(self.location)))
     }
 
-    fn malformed(&self, parameter: Parameter) -> Refused {
-        Refused::Malformed(parameter.name(self.carrier))
+    fn malformed_error(&self, parameter: Parameter) -> VerifyError {
+        VerifyError::MalformedParameter(parameter.name(self.location))
     }
 
-    fn decode(&self, parameter: Parameter, value: &str) -> Result<Vec<u8>, Refused> {
-        encoding::decode(value).ok_or(self.malformed(parameter))
+    fn decode(&self, parameter: Parameter, value: &str) -> Result<Vec<u8>, VerifyError> {
+        encoding::decode(value).ok_or(self.malformed_error(parameter))
     }
 }
 
-/// What a request claims, not yet believed.
-struct Claim {
-    terms: Terms,
+/// A signature that was parsed, but not verified.
+struct UnverifiedSignature {
+    policy: PolicySource,
     signature: Vec<u8>,
     key_pair_id: KeyPairId,
-    hash: Hash,
+    hash: HashAlgorithm,
 }
 
-enum Terms {
+/// The policy that the signature covers.
+enum PolicySource {
+    /// Rebuilt from the URL and `Expires`.
     Canned { expires_at: u64 },
+    /// Sent with the request.
     Custom { policy: Vec<u8> },
 }
 
-impl Claim {
-    fn read(presented: &Presented<'_>) -> Result<Self, Refused> {
-        if presented.values.is_empty() {
-            return Err(Refused::NotSigned);
+impl UnverifiedSignature {
+    fn parse(parameters: &SignatureParameters<'_>) -> Result<Self, VerifyError> {
+        if parameters.values.is_empty() {
+            return Err(VerifyError::NotSigned);
         }
-        let terms = Terms::read(presented)?;
-        let signature = presented.require(Parameter::Signature)?;
-        let key_pair_id = KeyPairId::new(presented.require(Parameter::KeyPairId)?);
+        let policy = PolicySource::parse(parameters)?;
+        let signature = parameters.require(Parameter::Signature)?;
+        let key_pair_id = KeyPairId::new(parameters.require(Parameter::KeyPairId)?);
         Ok(Self {
-            terms,
-            signature: presented.decode(Parameter::Signature, signature)?,
-            key_pair_id: key_pair_id.map_err(|_| presented.malformed(Parameter::KeyPairId))?,
-            hash: read_hash(presented)?,
+            policy,
+            signature: parameters.decode(Parameter::Signature, signature)?,
+            key_pair_id: key_pair_id.map_err(|_| parameters.malformed_error(Parameter::KeyPairId))?,
+            hash: parse_hash_algorithm(parameters)?,
         })
     }
 }
 
-impl Terms {
-    fn read(presented: &Presented<'_>) -> Result<Self, Refused> {
-        match (presented.find(Parameter::Expires)?, presented.find(Parameter::Policy)?) {
-            (Some(_), Some(_)) => Err(Refused::BothPolicies),
-            (None, None) => Err(Refused::Missing(Parameter::Expires.name(presented.carrier))),
+impl PolicySource {
+    fn parse(parameters: &SignatureParameters<'_>) -> Result<Self, VerifyError> {
+        match (parameters.find(Parameter::Expires)?, parameters.find(Parameter::Policy)?) {
+            (Some(_), Some(_)) => Err(VerifyError::ExpiresAndPolicy),
+            (None, None) => Err(VerifyError::MissingParameter(Parameter::Expires.name(parameters.location))),
             (Some(expires), None) => {
-                let expires_at = read_epoch(expires).ok_or(presented.malformed(Parameter::Expires))?;
+                let expires_at =
+                    parse_epoch(expires).ok_or(parameters.malformed_error(Parameter::Expires))?;
                 Ok(Self::Canned { expires_at })
             }
-            (None, Some(policy)) => Ok(Self::Custom { policy: presented.decode(Parameter::Policy, policy)? }),
+            (None, Some(policy)) => {
+                Ok(Self::Custom { policy: parameters.decode(Parameter::Policy, policy)? })
+            }
         }
     }
 }
 
-/// Nothing announced means SHA-1.
-fn read_hash(presented: &Presented<'_>) -> Result<Hash, Refused> {
-    match presented.find(Parameter::HashAlgorithm)? {
-        None => Ok(Hash::Sha1),
-        announced if announced == Hash::Sha256.announcement() => Ok(Hash::Sha256),
-        Some(_) => Err(Refused::UnknownHash),
+/// Without the parameter, CloudFront assumes SHA-1.
+fn parse_hash_algorithm(parameters: &SignatureParameters<'_>) -> Result<HashAlgorithm, VerifyError> {
+    match parameters.find(Parameter::HashAlgorithm)? {
+        None => Ok(HashAlgorithm::Sha1),
+        value if value == HashAlgorithm::Sha256.parameter_value() => Ok(HashAlgorithm::Sha256),
+        Some(_) => Err(VerifyError::UnsupportedHashAlgorithm),
     }
 }
 
-/// Decimal digits as a signer writes them: the policy is rebuilt from the number, so it has one spelling.
-fn read_epoch(text: &str) -> Option<u64> {
+/// Parses decimal digits without a sign or leading zeros. The policy is rebuilt from the number, so any other spelling
+/// would verify under a text that was not signed.
+fn parse_epoch(text: &str) -> Option<u64> {
     text.parse().ok().filter(|time: &u64| time.to_string() == text)
 }
 
-/// Takes the signing parameters out of a URL: the resource that is left, and what was taken.
-fn split(url: &str) -> (String, Presented<'_>) {
+/// Removes the signing parameters from a URL. Returns the resource and the removed parameters.
+fn split_url(url: &str) -> (String, SignatureParameters<'_>) {
     let (base, query) = url.split_once('?').map_or((url, None), |(base, query)| (base, Some(query)));
     let mut values = Vec::new();
     let mut resource = base.to_owned();
     let mut separator = '?';
-    for piece in query.into_iter().flat_map(|query| query.split('&')) {
-        if let Some(value) = Parameter::of_piece(piece) {
+    for pair in query.into_iter().flat_map(|query| query.split('&')) {
+        if let Some(value) = Parameter::from_query_pair(pair) {
             values.push(value);
         } else {
-            // A question mark remains only before a parameter that remains: the signer had added it.
+            // The question mark is kept only before another parameter: otherwise the signer added it.
             resource.push(separator);
-            resource.push_str(piece);
+            resource.push_str(pair);
             separator = '&';
         }
     }
-    (resource, Presented { carrier: Carrier::Query, values })
+    (resource, SignatureParameters { location: ParameterLocation::Query, values })
 }
 
 #[cfg(test)]
@@ -277,7 +286,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_resource_is_what_the_signer_had() {
+    fn restores_the_resource_that_was_signed() {
         for (url, resource) in [
             ("https://h/a", "https://h/a"),
             ("https://h/a?Expires=1&Signature=s&Key-Pair-Id=K", "https://h/a"),
@@ -286,15 +295,15 @@ mod tests {
             ("https://h/a?expires=1&XExpires=2", "https://h/a?expires=1&XExpires=2"),
             ("https://h/a?b=?&Policy=x", "https://h/a?b=?"),
         ] {
-            assert_eq!(split(url).0, resource);
+            assert_eq!(split_url(url).0, resource);
         }
     }
 
     #[test]
-    fn an_expiry_has_one_spelling() {
-        assert_eq!(read_epoch("1767290400"), Some(1_767_290_400));
+    fn parses_one_spelling_of_an_expiry() {
+        assert_eq!(parse_epoch("1767290400"), Some(1_767_290_400));
         for text in ["", "+1", "01", "-1", "1 ", "1.0", "0x1", "18446744073709551616"] {
-            assert_eq!(read_epoch(text), None, "{text}");
+            assert_eq!(parse_epoch(text), None, "{text}");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The wildcards of a custom policy's resource: `*` stands for any run of characters, also none, and `?` for
-//! exactly one ("Create a signed URL using a custom policy", *Values that you specify in the policy statement*).
+//! Wildcards in a custom policy's resource. `*` matches zero or more characters, `?` exactly one ("Create a signed
+//! URL using a custom policy", *Values that you specify in the policy statement*).
 
-/// Whether the whole of `text` fits `pattern`.
+/// Whether the whole of `text` matches `pattern`.
 ///
-/// Linear in practice and quadratic at worst: after a mismatch only the latest star takes one character more,
-/// because an earlier star can never do better.
+/// Linear in practice, quadratic in the worst case: after a mismatch only the latest star takes one more character.
+/// Retrying an earlier star cannot help.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let (mut pattern, mut text) = (pattern.as_bytes(), text.as_bytes());
     let mut retry: Option<(&[u8], &[u8])> = None;
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stars_and_question_marks() {
+    fn matches_stars_and_question_marks() {
         for (pattern, text) in [
             ("*", ""),
             ("*", "https://a/b?c"),
@@ -64,7 +64,7 @@ mod tests {
         }
     }
 
-    /// The definition, without cleverness.
+    /// The definition, by recursion.
     fn by_definition(pattern: &[u8], text: &[u8]) -> bool {
         match (pattern.split_first(), text.split_first()) {
             (None, None) => true,

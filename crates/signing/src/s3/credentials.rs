@@ -1,4 +1,4 @@
-//! Credentials, which cannot be printed and are wiped when they are dropped.
+//! Credentials. They are not printed, and are zeroed when dropped.
 
 use std::fmt;
 
@@ -6,19 +6,19 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::percent;
 
-/// What AWS gives to somebody who may sign.
+/// AWS credentials for signing.
 #[derive(Clone)]
 pub struct Credentials {
     access_key_id: String,
     secret_access_key: Zeroizing<String>,
     session_token: Option<Zeroizing<String>>,
-    /// The token as a query holds it: it is long, so it is encoded once and not for every link.
+    /// The percent-encoded token. It is long, so it is encoded once and not for every link.
     encoded_token: Option<Zeroizing<String>>,
     expires_at: Option<u64>,
 }
 
 impl Credentials {
-    /// Credentials which end at `expires_at`, in Unix seconds. Temporary ones have a session token.
+    /// Credentials that expire at `expires_at`, in Unix seconds. Temporary credentials have a session token.
     #[must_use]
     pub fn new(
         access_key_id: impl Into<String>,
@@ -35,30 +35,31 @@ impl Credentials {
         }
     }
 
-    /// The public half, which every link shows.
+    /// The access key id. It is part of every link.
     #[must_use]
     pub fn access_key_id(&self) -> &str {
         &self.access_key_id
     }
 
-    /// The session token, which every link shows too.
+    /// The session token. It is part of every link, too.
     #[must_use]
     pub fn session_token(&self) -> Option<&str> {
         self.session_token.as_ref().map(|token| token.as_str())
     }
 
-    /// When the credentials end, in Unix seconds.
+    /// The end of the credentials, in Unix seconds.
     #[must_use]
     pub fn expires_at(&self) -> Option<u64> {
         self.expires_at
     }
 
-    /// When a link made at `now` for `expires_in` seconds really ends: S3 refuses it once its credentials have
-    /// ended, however long a life it claims ("Download and upload objects with presigned URLs").
+    /// The end of a link that is made at `now` for `expires_in` seconds: its own end or that of the credentials,
+    /// whichever is earlier. S3 refuses a link whose credentials have expired ("Download and upload objects with
+    /// presigned URLs").
     #[must_use]
-    pub fn link_expiry(&self, now: u64, expires_in: u32) -> u64 {
-        let asked = now.saturating_add(u64::from(expires_in));
-        self.expires_at.map_or(asked, |end| end.min(asked))
+    pub fn effective_expiry(&self, now: u64, expires_in: u32) -> u64 {
+        let requested = now.saturating_add(u64::from(expires_in));
+        self.expires_at.map_or(requested, |end| end.min(requested))
     }
 
     pub(super) fn encoded_token(&self) -> Option<&str> {
@@ -72,7 +73,7 @@ impl Credentials {
 
 impl Drop for Credentials {
     fn drop(&mut self) {
-        // The other parts wipe themselves.
+        // The other fields are `Zeroizing`.
         self.access_key_id.zeroize();
     }
 }
@@ -91,15 +92,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_not_printed() {
+    fn debug_output_has_no_secrets() {
         let credentials = Credentials::new("AKID", "the-secret", Some("the-token".to_owned()), Some(9));
         let text = format!("{credentials:?}");
         assert!(text.contains("AKID") && !text.contains("the-"), "{text}");
     }
 
     #[test]
-    fn a_link_ends_with_its_credentials() {
-        let ending = |expires_at| Credentials::new("a", "b", None, expires_at).link_expiry(1000, 3600);
+    fn a_link_ends_no_later_than_its_credentials() {
+        let ending = |expires_at| Credentials::new("a", "b", None, expires_at).effective_expiry(1000, 3600);
         assert_eq!(ending(None), 4600);
         assert_eq!(ending(Some(9000)), 4600);
         assert_eq!(ending(Some(2000)), 2000);

@@ -1,23 +1,23 @@
-//! Where S3 is: at AWS, or at an endpoint of one's own.
+//! S3 endpoints: AWS's own, or a custom one.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::names::{Bucket, Region};
-use crate::percent::{self, Keep};
+use crate::percent::{self, EncodeSet};
 
-/// Where presigned URLs point to.
+/// The endpoint of presigned URLs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Endpoint {
-    /// AWS's regional endpoints: `{bucket}.s3.{region}.amazonaws.com`, or the bucket in the path where its name
-    /// has dots, which no certificate of AWS's covers.
+    /// AWS's regional endpoints: `{bucket}.s3.{region}.amazonaws.com`. A bucket with dots in its name is in the path,
+    /// because AWS's wildcard certificate covers one label only.
     #[default]
     Aws,
-    /// A server that speaks S3, with the bucket in the path.
+    /// An S3-compatible server, with the bucket in the path.
     Custom(CustomEndpoint),
 }
 
-/// The start of every URL of a server that speaks S3, such as `http://127.0.0.1:9000`.
+/// The base URL of an S3-compatible server, such as `http://127.0.0.1:9000`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomEndpoint {
     scheme: &'static str,
@@ -25,27 +25,28 @@ pub struct CustomEndpoint {
 }
 
 impl CustomEndpoint {
-    /// Accepts `http://` or `https://`, a lower-case host name or IPv4 address, and perhaps a port and a final
-    /// slash. The scheme's own port is left out, as clients leave it out of the `Host` which the signature covers.
-    pub fn parse(base: &str) -> Result<Self, InvalidEndpoint> {
+    /// Accepts `http://` or `https://`, a lower-case host name or IPv4 address, an optional port and an optional final
+    /// slash. The scheme's default port is removed, because clients leave it out of the `Host` header, which is signed.
+    pub fn parse(base: &str) -> Result<Self, ParseEndpointError> {
         let (scheme, default_port, rest) = match base.split_once("://") {
             Some(("http", rest)) => ("http", "80", rest),
             Some(("https", rest)) => ("https", "443", rest),
-            _ => return Err(InvalidEndpoint),
+            _ => return Err(ParseEndpointError),
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         let (host, port) = authority.split_once(':').unwrap_or((authority, default_port));
         if !is_host(host) || !is_port(port) {
-            return Err(InvalidEndpoint);
+            return Err(ParseEndpointError);
         }
         let authority = if port == default_port { host } else { authority };
         Ok(Self { scheme, authority: authority.to_owned() })
     }
 
-    /// What follows the authority in `url`, when `url` is at this very endpoint.
-    pub(super) fn strip<'u>(&self, url: &'u str) -> Option<&'u str> {
+    /// Returns the path of `url` if `url` is at exactly this endpoint.
+    pub(super) fn strip_prefix<'u>(&self, url: &'u str) -> Option<&'u str> {
         let rest =
             url.strip_prefix(self.scheme)?.strip_prefix("://")?.strip_prefix(self.authority.as_str())?;
+        // Without the slash, `:9000` would match `:90001`, and a host `h` would match `h.evil.example`.
         rest.starts_with('/').then_some(rest)
     }
 }
@@ -68,34 +69,27 @@ impl fmt::Display for CustomEndpoint {
 }
 
 impl FromStr for CustomEndpoint {
-    type Err = InvalidEndpoint;
+    type Err = ParseEndpointError;
 
     fn from_str(base: &str) -> Result<Self, Self::Err> {
         Self::parse(base)
     }
 }
 
-/// The text is not an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidEndpoint;
+/// The text is not a valid endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid endpoint: expected a URL such as http://127.0.0.1:9000, without a path")]
+pub struct ParseEndpointError;
 
-impl fmt::Display for InvalidEndpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an endpoint looks like http://127.0.0.1:9000, without a path")
-    }
-}
-
-impl std::error::Error for InvalidEndpoint {}
-
-/// Where one object is: what a URL has before its query.
-pub(super) struct Place {
+/// The URL of an object, without the query.
+pub(super) struct ObjectUrl {
     pub(super) scheme: &'static str,
     pub(super) host: String,
     pub(super) path: String,
 }
 
-impl Place {
-    pub(super) fn of(endpoint: &Endpoint, region: &Region, bucket: &Bucket, key: &str) -> Self {
+impl ObjectUrl {
+    pub(super) fn new(endpoint: &Endpoint, region: &Region, bucket: &Bucket, key: &str) -> Self {
         let mut path = String::with_capacity(bucket.as_str().len() + key.len() + 16);
         let mut host = String::with_capacity(bucket.as_str().len() + 40);
         path.push('/');
@@ -106,7 +100,7 @@ impl Place {
                 custom.scheme
             }
             Endpoint::Aws => {
-                if bucket.is_dotted() {
+                if bucket.has_dots() {
                     path.extend([bucket.as_str(), "/"]);
                 } else {
                     host.extend([bucket.as_str(), "."]);
@@ -116,7 +110,7 @@ impl Place {
                 "https"
             }
         };
-        percent::encode_into(&mut path, key, Keep::Slash);
+        percent::encode_into(&mut path, key, EncodeSet::Path);
         Self { scheme, host, path }
     }
 }
@@ -125,13 +119,13 @@ impl Place {
 mod tests {
     use super::*;
 
-    fn place(endpoint: &Endpoint, region: &str, bucket: &str) -> String {
-        let place = Place::of(endpoint, &region.parse().unwrap(), &bucket.parse().unwrap(), "a b/c");
-        format!("{}://{}{}", place.scheme, place.host, place.path)
+    fn object_url(endpoint: &Endpoint, region: &str, bucket: &str) -> String {
+        let url = ObjectUrl::new(endpoint, &region.parse().unwrap(), &bucket.parse().unwrap(), "a b/c");
+        format!("{}://{}{}", url.scheme, url.host, url.path)
     }
 
     #[test]
-    fn places() {
+    fn builds_object_urls() {
         let custom = Endpoint::Custom("http://127.0.0.1:9000/".parse().unwrap());
         for (endpoint, region, bucket, url) in [
             (&Endpoint::Aws, "eu-west-1", "good", "https://good.s3.eu-west-1.amazonaws.com/a%20b/c"),
@@ -139,12 +133,12 @@ mod tests {
             (&Endpoint::Aws, "cn-north-1", "good", "https://good.s3.cn-north-1.amazonaws.com.cn/a%20b/c"),
             (&custom, "us-east-1", "good", "http://127.0.0.1:9000/good/a%20b/c"),
         ] {
-            assert_eq!(place(endpoint, region, bucket), url);
+            assert_eq!(object_url(endpoint, region, bucket), url);
         }
     }
 
     #[test]
-    fn endpoints() {
+    fn parses_endpoints() {
         for (base, shown) in [
             ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
             ("https://s3.example.com/", "https://s3.example.com"),
@@ -174,14 +168,14 @@ mod tests {
             "http://[::1]:9000",
             "http://h h",
         ] {
-            assert_eq!(CustomEndpoint::parse(base), Err(InvalidEndpoint), "{base}");
+            assert_eq!(CustomEndpoint::parse(base), Err(ParseEndpointError), "{base}");
         }
     }
 
     #[test]
-    fn only_the_very_endpoint_is_stripped() {
+    fn strips_exactly_the_endpoint() {
         let endpoint = CustomEndpoint::parse("http://127.0.0.1:9000").unwrap();
-        assert_eq!(endpoint.strip("http://127.0.0.1:9000/b/k?q"), Some("/b/k?q"));
+        assert_eq!(endpoint.strip_prefix("http://127.0.0.1:9000/b/k?q"), Some("/b/k?q"));
         for url in [
             "http://127.0.0.1:9000",
             "http://127.0.0.1:90001/",
@@ -190,7 +184,7 @@ mod tests {
             "http://127.0.0.1/",
             "http://127.0.0.1:9000.evil.example/",
         ] {
-            assert_eq!(endpoint.strip(url), None, "{url}");
+            assert_eq!(endpoint.strip_prefix(url), None, "{url}");
         }
     }
 }

@@ -1,29 +1,29 @@
-//! The host names of S3 at AWS, exactly ("Virtual hosting of general purpose buckets", "Amazon S3 endpoints").
+//! Parsing host names of S3 at AWS ("Virtual hosting of general purpose buckets", "Amazon S3 endpoints").
 //!
-//! A host is read from its right end, where the domain is AWS's, so no name that merely contains an S3 host fits:
-//! what is left in front of the endpoint is the whole bucket, dots included.
+//! A host is parsed from its right end, which must be AWS's domain. A name that merely contains an S3 host is
+//! therefore rejected. What is left of the endpoint is the whole bucket name, dots included.
 
 use super::names::Region;
 
-/// What an S3 host name tells.
+/// A parsed S3 host name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct S3Host<'a> {
-    /// The bucket; without one it is in the path.
+    /// The bucket. `None` if the bucket is in the path.
     pub(super) bucket: Option<&'a str>,
     pub(super) region: HostRegion,
 }
 
-/// Which regions a host serves.
+/// The regions of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum HostRegion {
-    /// This one.
+    /// One region.
     Only(Region),
-    /// Any outside China: the global and the accelerated endpoint.
+    /// Any region outside China: the global endpoint and transfer acceleration.
     Global,
 }
 
 impl HostRegion {
-    pub(super) fn serves(&self, region: &Region) -> bool {
+    pub(super) fn accepts(&self, region: &Region) -> bool {
         match self {
             Self::Only(only) => only == region,
             Self::Global => !region.is_in_china(),
@@ -31,44 +31,49 @@ impl HostRegion {
     }
 }
 
-/// Reads a host name in lower case. `None` if it is not S3's.
-pub(super) fn parse(host: &str) -> Option<S3Host<'_>> {
+/// Parses a lower-case host name. `None` if it is not an S3 host.
+pub(super) fn parse_host(host: &str) -> Option<S3Host<'_>> {
     if let Some(rest) = host.strip_suffix(".amazonaws.com.cn") {
-        return regional(rest)
+        return parse_regional(rest)
             .filter(|found| matches!(&found.region, HostRegion::Only(r) if r.is_in_china()));
     }
     let rest = host.strip_suffix(".amazonaws.com")?;
-    let found = regional(rest).or_else(|| global(rest))?;
-    let elsewhere = matches!(&found.region, HostRegion::Only(region) if region.is_in_china());
-    (!elsewhere).then_some(found)
+    let found = parse_regional(rest).or_else(|| parse_global(rest))?;
+    // A host in China ends in `.cn`, which is another partition.
+    let is_in_china = matches!(&found.region, HostRegion::Only(region) if region.is_in_china());
+    (!is_in_china).then_some(found)
 }
 
-/// `[{bucket}.]s3.{region}`, `[{bucket}.]s3.dualstack.{region}` and the old `[{bucket}.]s3-{region}`.
-fn regional(rest: &str) -> Option<S3Host<'_>> {
+/// Parses `[{bucket}.]s3.{region}`, `[{bucket}.]s3.dualstack.{region}` and the legacy `[{bucket}.]s3-{region}`.
+fn parse_regional(rest: &str) -> Option<S3Host<'_>> {
     let last = rest.rsplit('.').next()?;
     if let Some(name) = last.strip_prefix("s3-") {
-        // `s3-website-us-east-1`, `s3-fips-us-gov-west-1` and their kind are other services: a region in this old
-        // form begins with two letters.
+        // `s3-website-us-east-1` and `s3-fips-us-gov-west-1` are other services. A region of this legacy form begins
+        // with two letters.
         let region = Region::new(name).ok().filter(|_| name.find('-') == Some(2))?;
-        return S3Host::at(rest, last, HostRegion::Only(region));
+        return S3Host::from_service_label(rest, last, HostRegion::Only(region));
     }
     let region = Region::new(last).ok()?;
     let service = rest.strip_suffix(last)?.strip_suffix('.')?;
     let service = service.strip_suffix(".dualstack").unwrap_or(service);
-    S3Host::at(service, "s3", HostRegion::Only(region))
+    S3Host::from_service_label(service, "s3", HostRegion::Only(region))
 }
 
-/// `[{bucket}.]s3` and `{bucket}.s3-accelerate`.
-fn global(rest: &str) -> Option<S3Host<'_>> {
-    let accelerated = S3Host::at(rest, "s3-accelerate", HostRegion::Global);
-    accelerated.filter(|host| host.bucket.is_some()).or_else(|| S3Host::at(rest, "s3", HostRegion::Global))
+/// Parses `[{bucket}.]s3` and `{bucket}.s3-accelerate`.
+fn parse_global(rest: &str) -> Option<S3Host<'_>> {
+    // Transfer acceleration needs the bucket in the host name.
+    let accelerated = S3Host::from_service_label(rest, "s3-accelerate", HostRegion::Global);
+    accelerated
+        .filter(|host| host.bucket.is_some())
+        .or_else(|| S3Host::from_service_label(rest, "s3", HostRegion::Global))
 }
 
 impl<'a> S3Host<'a> {
-    /// A host whose `name` is the label of a service, alone or after a bucket and a dot.
-    fn at(name: &'a str, service: &str, region: HostRegion) -> Option<Self> {
+    /// Parses the service's label, alone or after a bucket and a dot.
+    fn from_service_label(name: &'a str, service: &str, region: HostRegion) -> Option<Self> {
         let before = name.strip_suffix(service)?;
         let bucket = before.strip_suffix('.');
+        // `evils3` also ends in `s3`, so a dot is required.
         (before.is_empty() || bucket.is_some()).then_some(Self { bucket, region })
     }
 }
@@ -78,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_of_s3() {
+    fn parses_s3_hosts() {
         for (host, bucket, region) in [
             ("good.s3.amazonaws.com", Some("good"), None),
             ("good.s3.us-east-1.amazonaws.com", Some("good"), Some("us-east-1")),
@@ -95,7 +100,7 @@ mod tests {
             ("s3.dualstack.us-east-1.amazonaws.com", None, Some("us-east-1")),
             ("s3.cn-northwest-1.amazonaws.com.cn", None, Some("cn-northwest-1")),
         ] {
-            let found = parse(host).unwrap_or_else(|| panic!("{host}"));
+            let found = parse_host(host).unwrap_or_else(|| panic!("{host}"));
             let named = match &found.region {
                 HostRegion::Only(region) => Some(region.as_str()),
                 HostRegion::Global => None,
@@ -105,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_of_others() {
+    fn rejects_other_hosts() {
         for host in [
             "",
             "amazonaws.com",
@@ -136,12 +141,12 @@ mod tests {
             "good.s3.xn--amazonaws.com",
             "good.s3.xamazonaws.com",
         ] {
-            assert_eq!(parse(host), None, "{host}");
+            assert_eq!(parse_host(host), None, "{host}");
         }
     }
 
     #[test]
-    fn an_empty_bucket_is_left_to_the_rules_for_names() {
-        assert_eq!(parse(".s3.amazonaws.com").unwrap().bucket, Some(""));
+    fn leaves_an_empty_bucket_to_the_naming_rules() {
+        assert_eq!(parse_host(".s3.amazonaws.com").unwrap().bucket, Some(""));
     }
 }

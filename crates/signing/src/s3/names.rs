@@ -1,4 +1,4 @@
-//! Regions and buckets: both become part of a host name, so both are checked before they get there.
+//! Regions and buckets. Both become part of a host name, so both are validated first.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,11 +8,11 @@ use std::str::FromStr;
 pub struct Region(String);
 
 impl Region {
-    /// Accepts lower-case words joined by hyphens, at least two of them, and a number of one or two digits at the
-    /// end. New regions need no new version of this crate.
-    pub fn new(name: impl Into<String>) -> Result<Self, InvalidRegion> {
+    /// Accepts at least two lower-case words and a number of one or two digits, joined by hyphens. There is no list
+    /// of regions, so a new region needs no new version of this crate.
+    pub fn new(name: impl Into<String>) -> Result<Self, ParseRegionError> {
         let name = name.into();
-        if is_region(&name) { Ok(Self(name)) } else { Err(InvalidRegion) }
+        if is_region(&name) { Ok(Self(name)) } else { Err(ParseRegionError) }
     }
 
     /// The region as text.
@@ -21,7 +21,7 @@ impl Region {
         &self.0
     }
 
-    /// Whether the region is in the China partition, which has a domain of its own.
+    /// Whether the region is in the China partition, which has its own domain.
     #[must_use]
     pub(super) fn is_in_china(&self) -> bool {
         self.0.starts_with("cn-")
@@ -45,11 +45,11 @@ fn is_region(name: &str) -> bool {
 pub struct Bucket(String);
 
 impl Bucket {
-    /// Accepts 3 to 63 lower-case letters, digits, dots and hyphens that begin and end with a letter or digit,
-    /// without two dots in a row and not in the form of an IPv4 address ("Bucket naming rules").
-    pub fn new(name: impl Into<String>) -> Result<Self, InvalidBucket> {
+    /// Accepts 3 to 63 lower-case letters, digits, dots and hyphens, with a letter or digit at both ends, without two
+    /// dots in a row, and not in the form of an IPv4 address ("Bucket naming rules").
+    pub fn new(name: impl Into<String>) -> Result<Self, ParseBucketError> {
         let name = name.into();
-        if is_bucket(&name) { Ok(Self(name)) } else { Err(InvalidBucket) }
+        if is_bucket(&name) { Ok(Self(name)) } else { Err(ParseBucketError) }
     }
 
     /// The name as text.
@@ -58,8 +58,8 @@ impl Bucket {
         &self.0
     }
 
-    /// Whether the name is several host name labels, which no wildcard certificate covers.
-    pub(super) fn is_dotted(&self) -> bool {
+    /// Whether the name has several host name labels, which AWS's wildcard certificate does not cover.
+    pub(super) fn has_dots(&self) -> bool {
         self.0.contains('.')
     }
 }
@@ -72,37 +72,23 @@ fn is_bucket(name: &str) -> bool {
         && name.bytes().next_back().is_some_and(is_alphanumeric)
         && !name.contains("..")
         && name.parse::<std::net::Ipv4Addr>().is_err()
-        && !looks_like_an_address(name)
+        && !looks_like_ipv4(name)
 }
 
-/// Four groups of digits, even where a number is too large for an address.
-fn looks_like_an_address(name: &str) -> bool {
+/// Whether the name has four groups of digits, even if a number is too large for an address.
+fn looks_like_ipv4(name: &str) -> bool {
     name.split('.').count() == 4 && name.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit())
 }
 
-/// The text is not an AWS region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidRegion;
+/// The text is not a valid AWS region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid region: expected a name such as us-east-1")]
+pub struct ParseRegionError;
 
-impl fmt::Display for InvalidRegion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a region looks like us-east-1")
-    }
-}
-
-impl std::error::Error for InvalidRegion {}
-
-/// The text is not a bucket's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidBucket;
-
-impl fmt::Display for InvalidBucket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a bucket's name is 3 to 63 lower-case letters, digits, dots and hyphens")
-    }
-}
-
-impl std::error::Error for InvalidBucket {}
+/// The text is not a valid bucket name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid bucket name: expected 3 to 63 lower-case letters, digits, dots and hyphens")]
+pub struct ParseBucketError;
 
 impl fmt::Display for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -117,7 +103,7 @@ impl fmt::Display for Bucket {
 }
 
 impl FromStr for Region {
-    type Err = InvalidRegion;
+    type Err = ParseRegionError;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         Self::new(name)
@@ -125,7 +111,7 @@ impl FromStr for Region {
 }
 
 impl FromStr for Bucket {
-    type Err = InvalidBucket;
+    type Err = ParseBucketError;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         Self::new(name)
@@ -137,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn regions() {
+    fn validates_regions() {
         for name in
             ["us-east-1", "ap-southeast-2", "us-gov-west-1", "cn-north-1", "us-isob-east-1", "eu-x-12"]
         {
@@ -164,12 +150,12 @@ mod tests {
             "accelerate",
             "us-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-1",
         ] {
-            assert_eq!(Region::new(name), Err(InvalidRegion), "{name}");
+            assert_eq!(Region::new(name), Err(ParseRegionError), "{name}");
         }
     }
 
     #[test]
-    fn buckets() {
+    fn validates_buckets() {
         let longest = "b".repeat(63);
         for name in ["abc", "my.dotted.bucket", "a-b-c", "1a2", "192.168.1", "1.2.3.4.5", &longest] {
             assert!(Bucket::new(name).is_ok(), "{name}");
@@ -194,7 +180,7 @@ mod tests {
             "abc\n",
             &too_long,
         ] {
-            assert_eq!(Bucket::new(name), Err(InvalidBucket), "{name}");
+            assert_eq!(Bucket::new(name), Err(ParseBucketError), "{name}");
         }
     }
 }

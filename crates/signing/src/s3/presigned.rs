@@ -1,25 +1,25 @@
-//! Reading a presigned URL from a stranger.
+//! Parsing an untrusted presigned URL.
 
 use std::fmt;
 
-use super::LONGEST_KEY;
-use super::allowed::Query;
+use super::MAX_KEY_BYTES;
 use super::endpoint::CustomEndpoint;
 use super::host::{self, HostRegion};
-use super::invalid::InvalidPresignedUrl;
 use super::names::{Bucket, Region};
-use crate::percent::{self, Keep};
+use super::presigned_error::PresignedUrlError;
+use super::query::PresignedQuery;
+use crate::percent::{self, EncodeSet};
 
-/// The longest URL that is looked at, in bytes.
-const LONGEST_URL: usize = 8192;
+/// The maximum length of a URL, in bytes.
+const MAX_URL_BYTES: usize = 8192;
 
-/// How far S3 lets clocks differ, in seconds.
-const SKEW: u64 = 15 * 60;
+/// How far S3 allows clocks to differ, in seconds.
+const MAX_CLOCK_SKEW_SECONDS: u64 = 15 * 60;
 
 /// A complete, unexpired presigned URL to an object in S3.
 ///
-/// Whether the signature itself is right, only S3 can tell: the secret is not here. So this proves *where* a link
-/// leads and *until when* it may work, and nothing about what its holder may see.
+/// Only S3 can verify the signature, because the secret is not here. A value of this type says *where* a link leads and
+/// *until when* it may work. It does not prove that its holder may read the object.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PresignedUrl {
     bucket: Bucket,
@@ -31,29 +31,29 @@ pub struct PresignedUrl {
 }
 
 impl PresignedUrl {
-    /// Reads `url`, at `now` in Unix seconds.
+    /// Parses `url`, at `now` in Unix seconds.
     ///
-    /// The host must be one of S3's at AWS, reached by HTTPS without a port, or exactly the endpoint `custom`. The
-    /// signature must be a complete Version 4 one whose date, life, region and host agree; other parameters must be
-    /// ones that reading an object takes, and none may be given twice.
-    pub fn parse(url: &str, now: u64, custom: Option<&CustomEndpoint>) -> Result<Self, InvalidPresignedUrl> {
+    /// The URL must be HTTPS to an S3 host of AWS without a port, or be at exactly the endpoint `custom`. It must have a
+    /// complete Version 4 signature whose date, lifetime, region and host agree. Other parameters must be ones of
+    /// `GetObject` or `HeadObject`. No parameter may be given twice.
+    pub fn parse(url: &str, now: u64, custom: Option<&CustomEndpoint>) -> Result<Self, PresignedUrlError> {
         check_characters(url)?;
-        let address = Address::split(url, custom)?;
-        let Object { bucket, key, origin } = Object::locate(&address)?;
-        let query = Query::parse(address.query)?;
-        let signature = query.signature()?;
-        if !address.serves(&signature.region) {
-            return Err(InvalidPresignedUrl::OtherRegion);
+        let parts = UrlParts::split(url, custom)?;
+        let ObjectLocation { bucket, key, origin } = ObjectLocation::from_parts(&parts)?;
+        let query = PresignedQuery::parse(parts.query)?;
+        let signature = query.signature_claims()?;
+        if !parts.accepts(&signature.region) {
+            return Err(PresignedUrlError::RegionMismatch);
         }
         if signature.expires_at <= now {
-            return Err(InvalidPresignedUrl::Expired);
+            return Err(PresignedUrlError::Expired);
         }
-        if signature.signed_at > now.saturating_add(SKEW) {
-            return Err(InvalidPresignedUrl::NotYetValid);
+        if signature.signed_at > now.saturating_add(MAX_CLOCK_SKEW_SECONDS) {
+            return Err(PresignedUrlError::NotYetValid);
         }
         let mut location = origin;
-        percent::encode_into(&mut location, &key, Keep::Slash);
-        query.push_to(&mut location);
+        percent::encode_into(&mut location, &key, EncodeSet::Path);
+        query.write_to(&mut location);
         let version_id = query.get("versionId").map(str::to_owned);
         Ok(Self {
             bucket,
@@ -77,26 +77,26 @@ impl PresignedUrl {
         &self.key
     }
 
-    /// The object's version, where the link names one.
+    /// The object's version, if the link has one.
     #[must_use]
     pub fn version_id(&self) -> Option<&str> {
         self.version_id.as_deref()
     }
 
-    /// The region that the link is signed for.
+    /// The region of the signature.
     #[must_use]
     pub fn region(&self) -> &Region {
         &self.region
     }
 
-    /// When the link ends by its own account, in Unix seconds. Its credentials may end earlier.
+    /// The end of the link as it states it, in Unix seconds. Its credentials may expire earlier.
     #[must_use]
     pub fn expires_at(&self) -> u64 {
         self.expires_at
     }
 
-    /// The URL, rebuilt from what was read: nothing that was not understood can be in it. The signature still
-    /// holds, since both spellings have the same canonical form.
+    /// The URL, rebuilt from the parsed parts, so that it holds nothing that was not parsed. The signature stays valid,
+    /// because both spellings have the same canonical form.
     #[must_use]
     pub fn location(&self) -> &str {
         &self.location
@@ -104,7 +104,7 @@ impl PresignedUrl {
 }
 
 impl fmt::Debug for PresignedUrl {
-    /// Leaves out the location: whoever reads a log could use it.
+    /// Leaves out the URL: a reader of the log could use it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PresignedUrl")
             .field("bucket", &self.bucket)
@@ -114,90 +114,90 @@ impl fmt::Debug for PresignedUrl {
     }
 }
 
-/// A URL in its parts.
-struct Address<'a> {
-    /// Scheme, host and port, as given and found good.
+/// A URL, split into parts.
+struct UrlParts<'a> {
+    /// Scheme, host and port, validated.
     base: &'a str,
     /// The bucket in the host name.
     bucket: Option<&'a str>,
-    /// What the host says about regions; a custom endpoint says nothing.
+    /// The regions of the host. `None` at a custom endpoint.
     region: Option<HostRegion>,
-    /// Without the first slash.
+    /// The path without the first slash.
     path: &'a str,
     query: &'a str,
 }
 
-impl<'a> Address<'a> {
-    fn split(url: &'a str, custom: Option<&CustomEndpoint>) -> Result<Self, InvalidPresignedUrl> {
+impl<'a> UrlParts<'a> {
+    fn split(url: &'a str, custom: Option<&CustomEndpoint>) -> Result<Self, PresignedUrlError> {
         let (before_query, query) = url.split_once('?').unwrap_or((url, ""));
-        if let Some(path) = custom.and_then(|endpoint| endpoint.strip(before_query)) {
+        if let Some(path) = custom.and_then(|endpoint| endpoint.strip_prefix(before_query)) {
             let base = before_query.strip_suffix(path).unwrap_or_default();
             let path = path.strip_prefix('/').unwrap_or(path);
             return Ok(Self { base, bucket: None, region: None, path, query });
         }
-        let rest = before_query.strip_prefix("https://").ok_or(InvalidPresignedUrl::NotHttps)?;
+        let rest = before_query.strip_prefix("https://").ok_or(PresignedUrlError::NotHttps)?;
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         check_authority(host)?;
-        let found = host::parse(host).ok_or(InvalidPresignedUrl::NotS3)?;
+        let found = host::parse_host(host).ok_or(PresignedUrlError::NotS3Host)?;
         let (base, _) = url.split_at_checked("https://".len() + host.len()).unwrap_or((url, ""));
         Ok(Self { base, bucket: found.bucket, region: Some(found.region), path, query })
     }
 
-    fn serves(&self, region: &Region) -> bool {
-        self.region.as_ref().is_none_or(|host| host.serves(region))
+    fn accepts(&self, region: &Region) -> bool {
+        self.region.as_ref().is_none_or(|host| host.accepts(region))
     }
 }
 
-/// Names the usual tricks; what is left is compared with S3's hosts as a whole.
-fn check_authority(host: &str) -> Result<(), InvalidPresignedUrl> {
+/// Rejects a user name and a port with their own reasons. Everything else is compared with whole S3 hosts.
+fn check_authority(host: &str) -> Result<(), PresignedUrlError> {
     if host.contains('@') {
-        Err(InvalidPresignedUrl::UserInfo)
+        Err(PresignedUrlError::UserInfo)
     } else if host.contains(':') {
-        Err(InvalidPresignedUrl::Port)
+        Err(PresignedUrlError::Port)
     } else {
         Ok(())
     }
 }
 
-/// An object, and the part of its URL that comes before the key.
-struct Object {
+/// An object, and the part of its URL before the key.
+struct ObjectLocation {
     bucket: Bucket,
     key: String,
     origin: String,
 }
 
-impl Object {
-    fn locate(address: &Address<'_>) -> Result<Self, InvalidPresignedUrl> {
-        let in_path = || address.path.split_once('/').unwrap_or((address.path, ""));
-        let (bucket, key) = address.bucket.map_or_else(in_path, |bucket| (bucket, address.path));
-        let bucket = Bucket::new(bucket).map_err(|_| InvalidPresignedUrl::InvalidBucket)?;
-        let key = percent::decode(key).ok_or(InvalidPresignedUrl::InvalidKey)?;
-        if !(1..=LONGEST_KEY).contains(&key.len()) {
-            return Err(InvalidPresignedUrl::InvalidKey);
+impl ObjectLocation {
+    fn from_parts(parts: &UrlParts<'_>) -> Result<Self, PresignedUrlError> {
+        let in_path = || parts.path.split_once('/').unwrap_or((parts.path, ""));
+        let (bucket, key) = parts.bucket.map_or_else(in_path, |bucket| (bucket, parts.path));
+        let bucket = Bucket::new(bucket).map_err(|_| PresignedUrlError::InvalidBucket)?;
+        let key = percent::decode_utf8(key).ok_or(PresignedUrlError::InvalidKey)?;
+        if !(1..=MAX_KEY_BYTES).contains(&key.len()) {
+            return Err(PresignedUrlError::InvalidKey);
         }
-        // Encoded dots count too: clients resolve `%2e%2e` like `..` (WHATWG URL, "double-dot path segment").
+        // Encoded dots count, too: clients resolve `%2e%2e` like `..` (WHATWG URL, "double-dot path segment").
         if key.split('/').any(|segment| matches!(segment, "." | "..")) {
-            return Err(InvalidPresignedUrl::DotSegment);
+            return Err(PresignedUrlError::DotSegment);
         }
-        let mut origin = format!("{}/", address.base);
-        if address.bucket.is_none() {
+        let mut origin = format!("{}/", parts.base);
+        if parts.bucket.is_none() {
             origin.extend([bucket.as_str(), "/"]);
         }
         Ok(Self { bucket, key, origin })
     }
 }
 
-/// Refuses at once what different readers of URLs take differently.
-fn check_characters(url: &str) -> Result<(), InvalidPresignedUrl> {
+/// Rejects characters that URL parsers read in different ways.
+fn check_characters(url: &str) -> Result<(), PresignedUrlError> {
     const PUNCTUATION: &[u8] = b"-_.~%/?&=:@!$'()*,;";
-    if url.len() > LONGEST_URL {
-        return Err(InvalidPresignedUrl::TooLong);
+    if url.len() > MAX_URL_BYTES {
+        return Err(PresignedUrlError::TooLong);
     }
-    let odd = url.bytes().find(|byte| !byte.is_ascii_alphanumeric() && !PUNCTUATION.contains(byte));
-    match odd {
+    let unexpected = url.bytes().find(|byte| !byte.is_ascii_alphanumeric() && !PUNCTUATION.contains(byte));
+    match unexpected {
         None => Ok(()),
-        Some(b'#') => Err(InvalidPresignedUrl::Fragment),
-        Some(b'+') => Err(InvalidPresignedUrl::PlusSign),
-        Some(_) => Err(InvalidPresignedUrl::NotEncoded),
+        Some(b'#') => Err(PresignedUrlError::Fragment),
+        Some(b'+') => Err(PresignedUrlError::PlusSign),
+        Some(_) => Err(PresignedUrlError::NotPercentEncoded),
     }
 }

@@ -1,7 +1,7 @@
-//! Signature Version 4 for one request, with the host and the encoded path spelled out.
+//! Signature Version 4 for one request with any host and encoded path.
 //!
-//! [`Presigner::presign`](super::Presigner::presign) chooses the host itself; this is for any other form of host,
-//! and shows the canonical request when a signature does not match.
+//! [`Presigner::presign`](super::Presigner::presign) chooses the host itself. This module is for other forms of host, and
+//! shows the canonical request if a signature does not match.
 
 use super::credentials::Credentials;
 use super::date::AmzDate;
@@ -11,7 +11,7 @@ use crate::percent;
 
 pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// The methods that read an object. A signature is for one of them: a link for `GET` does not answer `HEAD`.
+/// The methods that read an object. A signature is valid for one of them: a link for `GET` fails for `HEAD`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Method {
     /// `GET`.
@@ -22,7 +22,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The method as it stands in a request line.
+    /// The method as text.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -32,33 +32,33 @@ impl Method {
     }
 }
 
-/// A request to sign. Its payload is not signed, and `host` is its only signed header.
+/// A request to sign. The payload is not signed, and `host` is the only signed header.
 #[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
+pub struct SignableRequest<'a> {
     /// The method.
     pub method: Method,
-    /// The `Host` header: a name, and a port unless it is the scheme's own.
+    /// The `Host` header: a name, and a port unless it is the scheme's default.
     pub host: &'a str,
-    /// The path, percent-encoded as S3 does it: once, upper-case, everything but `A-Za-z0-9-_.~/`.
+    /// The path, percent-encoded as S3 requires: once, with upper-case digits, everything but `A-Za-z0-9-_.~/`.
     pub path: &'a str,
     /// The bucket's region.
     pub region: &'a Region,
-    /// Further parameters, such as `versionId`, not encoded. Names that begin with `X-Amz-` are refused.
+    /// Further query parameters, such as `versionId`, not encoded. Names that begin with `X-Amz-` are rejected.
     pub query: &'a [(&'a str, &'a str)],
-    /// The life of the link in seconds, 1 to 604,800.
+    /// The lifetime of the link in seconds, 1 to 604,800.
     pub expires_in: u32,
 }
 
-/// What is hashed: the request in the one form that both sides agree on.
+/// The canonical form of a request, which is hashed.
 #[derive(Clone, Debug)]
-pub(super) struct Canonical {
+pub(super) struct CanonicalRequest {
     text: String,
     query: std::ops::Range<usize>,
 }
 
-impl Canonical {
+impl CanonicalRequest {
     pub(super) fn new(
-        request: &Request<'_>,
+        request: &SignableRequest<'_>,
         credentials: &Credentials,
         date: &AmzDate,
     ) -> Result<Self, PresignError> {
@@ -82,16 +82,18 @@ impl Canonical {
     }
 }
 
-/// Parameters in the order of their encoded names. Our own are one block in it, as no other name may begin alike.
+/// Appends all parameters, sorted by their encoded names. Those of the signature are one block, because no other name
+/// may begin with `X-Amz-`.
 fn push_query(
     out: &mut String,
-    request: &Request<'_>,
+    request: &SignableRequest<'_>,
     credentials: &Credentials,
     date: &AmzDate,
 ) -> Result<(), PresignError> {
     if request.query.iter().any(|(name, _)| name.starts_with("X-Amz-")) {
         return Err(PresignError::ReservedParameter);
     }
+    // S3 sorts the encoded names: `%` comes before every letter.
     let mut others: Vec<(String, String)> =
         request.query.iter().map(|(name, value)| (percent::encode(name), percent::encode(value))).collect();
     others.sort_unstable();
@@ -99,16 +101,21 @@ fn push_query(
     for (name, value) in before {
         out.extend([name, "=", value, "&"]);
     }
-    push_own(out, request, credentials, date);
+    push_signature_parameters(out, request, credentials, date);
     for (name, value) in after {
         out.extend(["&", name, "=", value]);
     }
     Ok(())
 }
 
-fn push_own(out: &mut String, request: &Request<'_>, credentials: &Credentials, date: &AmzDate) {
+fn push_signature_parameters(
+    out: &mut String,
+    request: &SignableRequest<'_>,
+    credentials: &Credentials,
+    date: &AmzDate,
+) {
     out.extend(["X-Amz-Algorithm=", ALGORITHM, "&X-Amz-Credential="]);
-    percent::encode_into(out, credentials.access_key_id(), percent::Keep::Nothing);
+    percent::encode_into(out, credentials.access_key_id(), percent::EncodeSet::Component);
     out.extend(["%2F", date.day(), "%2F", request.region.as_str(), "%2Fs3%2Faws4_request"]);
     out.extend(["&X-Amz-Date=", date.as_str(), "&X-Amz-Expires=", &request.expires_in.to_string()]);
     if let Some(token) = credentials.encoded_token() {
@@ -117,15 +124,15 @@ fn push_own(out: &mut String, request: &Request<'_>, credentials: &Credentials, 
     out.push_str("&X-Amz-SignedHeaders=host");
 }
 
-/// A request that was signed.
+/// A signed request.
 #[derive(Clone, Debug)]
-pub struct Signed {
-    pub(super) canonical: Canonical,
+pub struct SignedRequest {
+    pub(super) canonical: CanonicalRequest,
     pub(super) signature: [u8; 64],
 }
 
-impl Signed {
-    /// The canonical request, whose hash was signed. S3 shows its own in a `SignatureDoesNotMatch` error.
+impl SignedRequest {
+    /// The canonical request, whose hash is signed. S3 shows its own in a `SignatureDoesNotMatch` error.
     #[must_use]
     pub fn canonical_request(&self) -> &str {
         self.canonical.text()
@@ -137,9 +144,9 @@ impl Signed {
         str::from_utf8(&self.signature).unwrap_or_default()
     }
 
-    /// The URL of `request`, which must be the one that was signed, for example with the scheme `https`.
+    /// The presigned URL. `request` must be the one that was signed, and `scheme` is for example `https`.
     #[must_use]
-    pub fn url(&self, scheme: &str, request: &Request<'_>) -> String {
+    pub fn to_url(&self, scheme: &str, request: &SignableRequest<'_>) -> String {
         let (host, path, query) = (request.host, request.path, self.canonical.query());
         let mut url = String::with_capacity(scheme.len() + host.len() + path.len() + query.len() + 96);
         url.extend([scheme, "://", host, path, "?", query, "&X-Amz-Signature=", self.signature()]);

@@ -1,4 +1,4 @@
-//! Making S3 links, and reading one's own.
+//! Making presigned URLs, and parsing them again.
 
 use proptest::prelude::*;
 use signing::s3::{
@@ -13,8 +13,8 @@ pub(crate) fn credentials() -> Credentials {
     Credentials::new("ASIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", token, None)
 }
 
-/// A link to `key` in bucket `good`, for an hour from `NOW`.
-pub(crate) fn link(key: &str, query: &[(&str, &str)]) -> Result<String, PresignError> {
+/// Presigns `key` in the bucket `good`, for an hour from `NOW`.
+pub(crate) fn presign(key: &str, query: &[(&str, &str)]) -> Result<String, PresignError> {
     let (region, bucket) = (Region::new("us-east-1").unwrap(), Bucket::new("good").unwrap());
     let request = PresignRequest {
         method: Method::Get,
@@ -28,15 +28,15 @@ pub(crate) fn link(key: &str, query: &[(&str, &str)]) -> Result<String, PresignE
 }
 
 #[test]
-fn impossible_links_are_refused() {
-    assert_eq!(link("", &[]), Err(PresignError::InvalidKey));
-    assert!(link(&"é".repeat(512), &[]).is_ok());
-    assert_eq!(link(&format!("{}x", "é".repeat(512)), &[]), Err(PresignError::InvalidKey));
-    assert_eq!(link("a", &[("X-Amz-Expires", "9")]), Err(PresignError::ReservedParameter));
+fn rejects_invalid_requests() {
+    assert_eq!(presign("", &[]), Err(PresignError::InvalidKey));
+    assert!(presign(&"é".repeat(512), &[]).is_ok());
+    assert_eq!(presign(&format!("{}x", "é".repeat(512)), &[]), Err(PresignError::InvalidKey));
+    assert_eq!(presign("a", &[("X-Amz-Expires", "9")]), Err(PresignError::ReservedParameter));
 
     let region = Region::new("us-east-1").unwrap();
     let sign = |expires_in, credentials: &Credentials, now| {
-        let request = sigv4::Request {
+        let request = sigv4::SignableRequest {
             method: Method::Get,
             host: "h",
             path: "/",
@@ -48,7 +48,7 @@ fn impossible_links_are_refused() {
     };
     assert_eq!(sign(604_800, &credentials(), NOW), Ok(()));
     for life in [0, 604_801, u32::MAX] {
-        assert_eq!(sign(life, &credentials(), NOW), Err(PresignError::InvalidExpiry));
+        assert_eq!(sign(life, &credentials(), NOW), Err(PresignError::InvalidExpiresIn));
     }
     assert_eq!(sign(1, &credentials(), u64::MAX), Err(PresignError::InvalidTime));
     let ended = Credentials::new("a", "b", None, Some(NOW));
@@ -57,9 +57,9 @@ fn impossible_links_are_refused() {
 }
 
 #[test]
-fn parameters_are_in_canonical_order() {
+fn sorts_query_parameters() {
     let url =
-        link("a", &[("versionId", "v/1"), ("Zebra", "1"), ("Apple", "2"), ("x-id", "GetObject")]).unwrap();
+        presign("a", &[("versionId", "v/1"), ("Zebra", "1"), ("Apple", "2"), ("x-id", "GetObject")]).unwrap();
     let (_, query) = url.split_once('?').unwrap();
     let names: Vec<_> = query.split('&').map(|piece| piece.split('=').next().unwrap()).collect();
     let mut sorted = names.clone();
@@ -71,9 +71,9 @@ fn parameters_are_in_canonical_order() {
     assert!(query.contains("versionId=v%2F1"));
 }
 
-/// A presigner that has cached a key makes the same links as a fresh one, also around midnight.
+/// A presigner with cached keys makes the same links as a new one, also around midnight.
 #[test]
-fn cached_signing_keys_change_nothing() {
+fn cached_signing_keys_give_the_same_links() {
     let (bucket, presigner) = (Bucket::new("good").unwrap(), Presigner::default());
     for region in ["us-east-1", "eu-west-1"] {
         for now in [NOW, NOW + 43_200, NOW, NOW + 86_400] {
@@ -95,11 +95,11 @@ fn cached_signing_keys_change_nothing() {
     }
 }
 
-/// The signature that S3 would compute for `url`.
-fn signature_of(url: &str) -> String {
+/// Computes the signature of `url` as S3 does.
+fn compute_signature(url: &str) -> String {
     let (_, rest) = url.split_once("://").unwrap();
-    let (place, query) = rest.split_once('?').unwrap();
-    let (host, path) = place.split_once('/').unwrap();
+    let (before_query, query) = rest.split_once('?').unwrap();
+    let (host, path) = before_query.split_once('/').unwrap();
     let decode = |text: &str| {
         let mut bytes = Vec::new();
         let mut rest = text.bytes();
@@ -121,7 +121,7 @@ fn signature_of(url: &str) -> String {
         .collect();
     let pairs: Vec<(&str, &str)> =
         pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let request = sigv4::Request {
+    let request = sigv4::SignableRequest {
         method: Method::Get,
         host,
         path: &format!("/{path}"),
@@ -134,9 +134,9 @@ fn signature_of(url: &str) -> String {
 
 proptest! {
     #[test]
-    fn ones_own_links_are_read(key in "\\PC{1,60}", disposition in "\\PC{0,30}", version in "[A-Za-z0-9._/+ ]{1,32}") {
+    fn parses_its_own_links(key in "\\PC{1,60}", disposition in "\\PC{0,30}", version in "[A-Za-z0-9._/+ ]{1,32}") {
         let query = [("response-content-disposition", disposition.as_str()), ("versionId", version.as_str())];
-        let url = link(&key, &query).unwrap();
+        let url = presign(&key, &query).unwrap();
         prop_assert!(url.is_ascii());
         match PresignedUrl::parse(&url, NOW, None) {
             Ok(parsed) => {
@@ -144,19 +144,19 @@ proptest! {
                 prop_assert_eq!(parsed.key(), &key);
                 prop_assert_eq!(parsed.version_id(), Some(version.as_str()));
                 prop_assert_eq!(parsed.expires_at(), NOW + 3600);
-                prop_assert!(url.ends_with(&signature_of(parsed.location())));
+                prop_assert!(url.ends_with(&compute_signature(parsed.location())));
             }
-            // The only keys that can be signed and not be sent by every client.
+            // Clients resolve dot segments, so such keys can be signed, but not requested.
             Err(_) => prop_assert!(key.split('/').any(|segment| matches!(segment, "." | ".."))),
         }
     }
 
-    /// Other spellings of the same link come out canonical, with a signature that still fits.
+    /// Another spelling of the same link becomes canonical. The signature stays valid.
     #[test]
-    fn other_spellings_come_out_canonical(key in "[a-z()!/*',;:@&$=-]{1,40}") {
-        let url = link(&key, &[]).unwrap();
-        let (place, query) = url.split_once('?').unwrap();
-        let (host, _) = place.strip_prefix("https://").unwrap().split_once('/').unwrap();
+    fn canonicalizes_other_spellings(key in "[a-z()!/*',;:@&$=-]{1,40}") {
+        let url = presign(&key, &[]).unwrap();
+        let (before_query, query) = url.split_once('?').unwrap();
+        let (host, _) = before_query.strip_prefix("https://").unwrap().split_once('/').unwrap();
         let lower = query.replace("%2F", "%2f").replace("X-Amz-SignedHeaders", "%58-Amz-SignedHeaders");
         let spelled = format!("https://{host}/{key}?{lower}");
         let parsed = PresignedUrl::parse(&spelled, NOW, None).unwrap();
@@ -164,7 +164,7 @@ proptest! {
     }
 
     #[test]
-    fn links_to_a_custom_endpoint_are_read(key in "[a-z0-9 é/]{1,40}", port in 1..=65535_u16) {
+    fn parses_links_to_a_custom_endpoint(key in "[a-z0-9 é/]{1,40}", port in 1..=65535_u16) {
         let custom: CustomEndpoint = format!("http://127.0.0.1:{port}").parse().unwrap();
         let presigner = Presigner::new(Endpoint::Custom(custom.clone()));
         let request = PresignRequest {

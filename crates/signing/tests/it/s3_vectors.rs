@@ -1,10 +1,10 @@
-//! S3 links: the canonical request and the signature of every vector, in every form of host.
+//! Presigned URLs against test vectors: the canonical request and the signature, in every form of host.
 
 use signing::s3::{
     Bucket, Credentials, Endpoint, Method, PresignRequest, PresignedUrl, Presigner, Region, sigv4,
 };
 
-use crate::vectors::{S3Vector, s3};
+use crate::vectors::{S3Vector, load_s3_vectors};
 
 impl S3Vector {
     fn credentials(&self) -> Credentials {
@@ -24,7 +24,7 @@ impl S3Vector {
         if self.method == "HEAD" { Method::Head } else { Method::Get }
     }
 
-    /// The SDK's names of parameters, as they are on the wire.
+    /// The query parameters. The vectors use the SDK's names, not those on the wire.
     fn query(&self) -> Vec<(&'static str, String)> {
         let name = |name: &str| match name {
             "ResponseContentDisposition" => "response-content-disposition",
@@ -44,12 +44,12 @@ fn borrowed<'a>(query: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> 
 }
 
 #[test]
-fn canonical_requests_and_signatures_are_the_same() {
+fn canonical_requests_and_signatures_equal_the_vectors() {
     let presigner = Presigner::default();
-    for vector in s3().vectors {
+    for vector in load_s3_vectors().vectors {
         let query = vector.query();
         let region = Region::new(&vector.region).unwrap();
-        let request = sigv4::Request {
+        let request = sigv4::SignableRequest {
             method: vector.method(),
             host: &vector.host,
             path: &vector.path,
@@ -63,11 +63,11 @@ fn canonical_requests_and_signatures_are_the_same() {
     }
 }
 
-/// Where the presigner's own choice of host is the vector's, the link has the vector's path and signature too.
+/// Where the presigner chooses the vector's host, its link has the vector's path and signature.
 #[test]
-fn a_presigner_chooses_the_same_host_and_path() {
+fn presigned_urls_equal_the_vectors() {
     let mut compared = 0;
-    for vector in s3().vectors {
+    for vector in load_s3_vectors().vectors {
         let endpoint = match &vector.endpoint {
             Some(base) => Endpoint::Custom(base.parse().unwrap()),
             None => Endpoint::Aws,
@@ -95,13 +95,13 @@ fn a_presigner_chooses_the_same_host_and_path() {
     assert!(compared >= 13, "{compared}");
 }
 
-/// botocore orders parameters in its own way. A link of its making is read and keeps its order and its signature.
+/// botocore orders parameters differently. Its links are parsed, and keep their order and signature.
 #[test]
-fn links_of_another_signer_are_read() {
-    for vector in s3().vectors {
+fn parses_links_of_botocore() {
+    for vector in load_s3_vectors().vectors {
         let custom = match vector.endpoint.as_deref() {
             Some(base) if !vector.host.starts_with(&vector.bucket) => Some(base.parse().unwrap()),
-            Some(_) => continue, // virtual hosting at another's endpoint is not S3
+            Some(_) => continue, // a custom endpoint has the bucket in the path
             None => None,
         };
         let parsed = PresignedUrl::parse(&vector.url, vector.now(), custom.as_ref());

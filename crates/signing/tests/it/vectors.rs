@@ -1,11 +1,11 @@
-//! Signatures that botocore made, which the AWS CLI and OpenSSL agree with. See `meta.readme` in each file.
+//! Test vectors made by botocore and confirmed with the AWS CLI and OpenSSL. See `meta.readme` in each file.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 #[derive(Deserialize)]
-pub(crate) struct CloudFront {
+pub(crate) struct CloudFrontVectors {
     pub(crate) meta: CloudFrontMeta,
     pub(crate) vectors: Vec<CloudFrontVector>,
 }
@@ -37,7 +37,7 @@ pub(crate) struct CloudFrontVector {
 }
 
 #[derive(Deserialize)]
-pub(crate) struct S3 {
+pub(crate) struct S3Vectors {
     pub(crate) vectors: Vec<S3Vector>,
 }
 
@@ -62,10 +62,10 @@ pub(crate) struct S3Vector {
     pub(crate) url: String,
 }
 
-pub(crate) fn cloudfront() -> CloudFront {
+pub(crate) fn load_cloudfront_vectors() -> CloudFrontVectors {
     serde_json::from_str(include_str!("../vectors/cloudfront.json")).unwrap()
 }
 
-pub(crate) fn s3() -> S3 {
+pub(crate) fn load_s3_vectors() -> S3Vectors {
     serde_json::from_str(include_str!("../vectors/s3-presign.json")).unwrap()
 }

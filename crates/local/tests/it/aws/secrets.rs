@@ -8,7 +8,7 @@ use local::aws::{
     Account, Resources,
     scripted::{Scene, Scripted},
 };
-use signing::cloudfront::{Hash, KeyPairId, PrivateKey};
+use signing::cloudfront::{HashAlgorithm, KeyPairId, PrivateKey};
 use signing_keys::{KeyMatch, KeyRotation, KeySource, SigningKeyError, TrustedKey};
 
 use super::unique;
@@ -81,7 +81,8 @@ async fn a_new_value_is_taken_over_if_it_brings_its_id() {
     let (name, source) = source(&root).await;
     put(&root, &name, None).await;
     let id = KeyPairId::new("KFROMENVIRONMENT").unwrap();
-    let rotation = KeyRotation::new(source, Some(trusted(&id)), Hash::Sha256, Duration::from_mins(5));
+    let rotation =
+        KeyRotation::new(source, Some(trusted(&id)), HashAlgorithm::Sha256, Duration::from_mins(5));
     assert_eq!(*rotation.load_first().await.unwrap().key_pair_id(), id);
     assert!(rotation.reload().await.is_none());
     put(&root, &name, None).await;
@@ -117,7 +118,8 @@ async fn the_key_in_use_stays_while_ssm_is_away() {
     let service = JsonClient::ssm(&server.settings().unwrap(), HttpClient::new().unwrap()).unwrap();
     let source = KeySource::Ssm { service, name: "key".into() };
     let id = KeyPairId::new("K1").unwrap();
-    let rotation = KeyRotation::new(source, Some(trusted(&id)), Hash::Sha256, Duration::from_mins(5));
+    let rotation =
+        KeyRotation::new(source, Some(trusted(&id)), HashAlgorithm::Sha256, Duration::from_mins(5));
     rotation.load_first().await.unwrap();
     let (_, asked) = server.asked().remove(0);
     assert_eq!(asked, serde_json::json!({"Name": "key", "WithDecryption": true}));
