@@ -50,7 +50,7 @@ impl Service {
     /// Takes another key into use, if it is time to look for one and there is one. Between events the process is frozen, so
     /// it cannot be looked for in the background.
     async fn look_at_key(&self) {
-        let look = self.cdn.renew(&self.rotation, self.clock.now());
+        let look = self.cdn.reload_signer(&self.rotation, self.clock.now());
         if tokio::time::timeout(LOOK, look).await.is_err() {
             tracing::warn!("no look at the signing key in time; the old one stays in use");
         }

@@ -1,4 +1,4 @@
-//! What the endpoints work with.
+//! The state that the endpoints share.
 
 use std::{
     fmt,
@@ -14,33 +14,34 @@ use signing::{cloudfront::Signer, s3::CustomEndpoint};
 use signing_keys::KeyRotation;
 use storage::ObjectStore;
 
-/// What the endpoints work with. A clone is a few reference counts: each request has one.
+/// The state that the endpoints share. A clone copies a few reference counts; each request has its own.
 #[derive(Debug, Clone)]
 pub struct App {
     /// Postgres.
     pub db: Db,
     /// S3.
     pub objects: ObjectStore,
-    /// Where viewer assets lie.
+    /// The bucket with the viewer assets.
     pub viewer_assets: Bucket,
-    /// Where they are served from.
+    /// The CDN that serves them.
     pub cdn: Cdn,
-    /// What `/packages/proxy/s3` lets through.
+    /// Which URLs `/packages/proxy/s3` accepts.
     pub proxy: ProxyPolicy,
-    /// Where restore orders go.
+    /// The queue for restore orders.
     pub queue: WorkerQueue,
-    /// What time it is.
+    /// The source of the current time.
     pub clock: Clock,
-    /// The platform, by its domain, to which a caller must say who they are.
+    /// The realm that a 401 response names: the platform's domain.
     pub realm: Realm,
 }
 
-/// The realm that a 401 names (RFC 6750, section 3).
+/// The realm of the `WWW-Authenticate` header (RFC 6750, section 3).
 #[derive(Debug, Clone)]
 pub struct Realm(HeaderValue);
 
 impl Realm {
-    /// A domain name; `None` if it has anything else in it than letters, digits, dots and hyphens.
+    /// A domain name. `None` if it contains anything but letters, digits, dots and hyphens: those need no quoting in
+    /// the header.
     #[must_use]
     pub fn new(domain: &str) -> Option<Self> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
@@ -53,7 +54,7 @@ impl Realm {
     }
 }
 
-/// The CDN in front of the viewer assets, and the key that its links are signed with.
+/// The CDN that serves the viewer assets, and the key that signs its links.
 #[derive(Clone)]
 pub struct Cdn {
     origin: Arc<str>,
@@ -61,26 +62,26 @@ pub struct Cdn {
 }
 
 impl Cdn {
-    /// `origin` is a scheme and a host, as in `https://d111111abcdef8.cloudfront.net`.
+    /// `origin` is a scheme and a host, for example `https://d111111abcdef8.cloudfront.net`.
     #[must_use]
     pub fn new(origin: &str, signer: Signer) -> Self {
         Self { origin: origin.trim_end_matches('/').into(), signer: Arc::new(RwLock::new(Arc::new(signer))) }
     }
 
-    /// The scheme and the host, without a slash at the end.
+    /// The scheme and the host, without a trailing slash.
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// The signer as it is now. Held over a replacement, it still signs with the old key.
+    /// The current signer. A caller that keeps it over a replacement still signs with the old key.
     #[must_use]
     pub fn signer(&self) -> Arc<Signer> {
         Arc::clone(&self.signer.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Looks for another key if it is time to, at `now` in seconds since the Unix epoch, and takes it into use.
-    pub async fn renew(&self, rotation: &KeyRotation, now: u64) {
+    /// Reloads the key if the check is due at `now` (seconds since the Unix epoch), and signs with it from then on.
+    pub async fn reload_signer(&self, rotation: &KeyRotation, now: u64) {
         if rotation.due(now)
             && let Some(signer) = rotation.reload().await
         {
@@ -88,7 +89,7 @@ impl Cdn {
         }
     }
 
-    /// Signs with another key from now on, in all clones: a rotation needs no restart.
+    /// Replaces the signer in all clones, so that a key rotation needs no restart.
     pub fn replace_signer(&self, signer: Signer) {
         *self.signer.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(signer);
     }
@@ -108,8 +109,8 @@ pub struct ProxyPolicy {
 }
 
 impl ProxyPolicy {
-    /// Those of exactly these buckets; of none, where the list is empty. With an endpoint, those of a stand-in for S3
-    /// at that address too.
+    /// Accepts URLs of exactly these buckets; an empty list accepts none. With an endpoint, URLs of an S3-compatible
+    /// server at that address are accepted too.
     #[must_use]
     pub fn new(buckets: Vec<Bucket>, endpoint: Option<CustomEndpoint>) -> Self {
         Self { buckets: buckets.into(), endpoint: endpoint.map(Arc::new) }
@@ -117,7 +118,7 @@ impl ProxyPolicy {
 
     /// Whether a bucket is on the list.
     #[must_use]
-    pub fn allows(&self, bucket: &Bucket) -> bool {
+    pub fn is_allowed(&self, bucket: &Bucket) -> bool {
         self.buckets.contains(bucket)
     }
 

@@ -1,5 +1,5 @@
-//! Who was given or refused what. One event each, under the target `audit`, with ids and times and nothing that opens
-//! anything: no link, no token, no path. How many were is counted.
+//! Audit events: who got a link or ordered a restore, and who was refused. Each is one event with the target `audit`.
+//! It has ids and times, and never a link, a token or a path. Links and refusals are counted as well.
 
 use packages::{
     access::{AccessError, Claims, DatasetAccess},
@@ -7,18 +7,18 @@ use packages::{
 };
 use signing::cloudfront::KeyPairId;
 
-/// What was given.
+/// What an issued link opens.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Given<'a> {
-    /// A presigned link to a package's source file.
+pub(crate) enum LinkKind<'a> {
+    /// A package's source file, through a presigned URL.
     SourceFile,
-    /// A presigned link to a viewer asset.
+    /// A viewer asset, through a presigned URL.
     ViewerAsset,
-    /// A link to a viewer asset at the CDN, signed with a key of that name.
+    /// A viewer asset at the CDN, through a URL signed with this key.
     CdnAsset(&'a KeyPairId),
 }
 
-impl Given<'_> {
+impl LinkKind<'_> {
     const fn name(self) -> &'static str {
         match self {
             Self::SourceFile => "source file",
@@ -27,8 +27,8 @@ impl Given<'_> {
         }
     }
 
-    /// The values of the labels `kind` and `key_id`. Those who revoke a key want to see its links end.
-    fn labels(self) -> [(&'static str, String); 2] {
+    /// The labels `kind` and `key_id`. With `key_id` an operator sees when a revoked key stops signing links.
+    fn metric_labels(self) -> [(&'static str, String); 2] {
         let (kind, key) = match self {
             Self::SourceFile => ("source-file", "s3"),
             Self::ViewerAsset => ("viewer-asset", "s3"),
@@ -38,18 +38,23 @@ impl Given<'_> {
     }
 }
 
-/// A link was issued; it works until `expires_at`, in seconds since the Unix epoch.
-pub(crate) fn link<P>(access: &DatasetAccess<P>, package: &PackageNodeId, what: Given<'_>, expires_at: u64) {
+/// Logs and counts a link that works until `expires_at`, in seconds since the Unix epoch.
+pub(crate) fn log_link_issued<P>(
+    access: &DatasetAccess<P>,
+    package: &PackageNodeId,
+    kind: LinkKind<'_>,
+    expires_at: u64,
+) {
     tracing::info!(
         target: "audit",
         user = %access.user(), workspace = access.workspace().0, dataset = %access.dataset_node_id(),
-        %package, what = what.name(), expires_at, "link issued",
+        %package, what = kind.name(), expires_at, "link issued",
     );
-    metrics::counter!(metric_names::LINKS_ISSUED_TOTAL.name, &what.labels()).increment(1);
+    metrics::counter!(metric_names::LINKS_ISSUED_TOTAL.name, &kind.metric_labels()).increment(1);
 }
 
-/// A package was ordered back from the trash.
-pub(crate) fn restore<P>(access: &DatasetAccess<P>, package: &PackageNodeId) {
+/// Logs that the caller ordered the restore of a package.
+pub(crate) fn log_restore_ordered<P>(access: &DatasetAccess<P>, package: &PackageNodeId) {
     tracing::info!(
         target: "audit",
         user = %access.user(), workspace = access.workspace().0, dataset = %access.dataset_node_id(),
@@ -57,16 +62,16 @@ pub(crate) fn restore<P>(access: &DatasetAccess<P>, package: &PackageNodeId) {
     );
 }
 
-/// A person's claims did not open the dataset that they asked for.
-pub(crate) fn refused(claims: &Claims, asked: &DatasetNodeId, refusal: AccessError) {
+/// Logs that a caller's claims do not allow access to the requested dataset.
+pub(crate) fn log_access_refused(claims: &Claims, dataset: &DatasetNodeId, error: AccessError) {
     tracing::info!(
         target: "audit",
-        user = %claims.user.node_id, workspace = claims.workspace.id.0, dataset = %asked,
-        reason = %refusal, "access refused",
+        user = %claims.user.node_id, workspace = claims.workspace.id.0, dataset = %dataset,
+        reason = %error, "access refused",
     );
 }
 
-/// A request was refused, by the name of the problem that it is answered with.
-pub(crate) fn refusal(reason: &'static str) {
-    metrics::counter!(metric_names::REFUSALS_TOTAL.name, "reason" => reason).increment(1);
+/// Counts a refused request by the name of its problem.
+pub(crate) fn count_refusal(problem: &'static str) {
+    metrics::counter!(metric_names::REFUSALS_TOTAL.name, "reason" => problem).increment(1);
 }

@@ -1,4 +1,4 @@
-//! From claims to access: who asks, and may they?
+//! Checks a caller's claims against the requested dataset and the required permission.
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -7,32 +7,33 @@ use tracing::Span;
 
 use crate::{Problem, audit, query::Query};
 
-/// Proof that the caller has permission `P` in the dataset that the query names. A handler that takes it does not run
-/// for anybody else.
+/// Proof that the caller has permission `P` in the dataset that the query names. A handler with this argument runs for
+/// no other caller.
 pub(crate) struct Caller<P>(pub(crate) DatasetAccess<P>);
 
 impl<P: Permission + Send, S: Sync> FromRequestParts<S> for Caller<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        check(parts).map(Self)
+        check_access(parts).map(Self)
     }
 }
 
-/// No claims is 401, no usable `dataset_id` is 400, a refusal is 403: in this order, so that strangers learn nothing.
-fn check<P: Permission>(parts: &mut Parts) -> Result<DatasetAccess<P>, Problem> {
+/// Without claims 401, without a valid `dataset_id` 400, without the permission 403. This order, so that a caller
+/// without claims learns nothing about the parameters.
+fn check_access<P: Permission>(parts: &mut Parts) -> Result<DatasetAccess<P>, Problem> {
     let claims = parts.extensions.get::<Claims>().cloned();
-    let claims = claims.ok_or_else(|| Problem::unauthorized("a bearer token is needed"))?;
-    record(&claims);
-    let asked = Query::of(parts)?.dataset()?;
-    DatasetAccess::check(&claims, &asked).map_err(|refusal| {
-        audit::refused(&claims, &asked, refusal);
-        refusal.into()
+    let claims = claims.ok_or_else(|| Problem::unauthorized("a bearer token is required"))?;
+    record_claims(&claims);
+    let dataset = Query::from_parts(parts)?.dataset_id()?;
+    DatasetAccess::check(&claims, &dataset).map_err(|error| {
+        audit::log_access_refused(&claims, &dataset, error);
+        error.into()
     })
 }
 
-/// From here on every line that is logged for this request says whose it is.
-fn record(claims: &Claims) {
+/// Adds the caller to the request's span, and so to every later log line.
+fn record_claims(claims: &Claims) {
     Span::current()
         .record("user", claims.user.node_id.as_str())
         .record("workspace", claims.workspace.id.0)
@@ -47,7 +48,7 @@ mod tests {
 
     use super::*;
 
-    fn ask<P: Permission>(claims: Option<u8>, query: &str) -> u16 {
+    fn check_status<P: Permission>(claims: Option<u8>, query: &str) -> u16 {
         let (mut parts, ()) = Request::get(format!("/?{query}")).body(()).unwrap().into_parts();
         if let Some(role) = claims {
             let context = json!({
@@ -57,7 +58,7 @@ mod tests {
             });
             parts.extensions.insert(Claims::from_context(&context).unwrap());
         }
-        match check::<P>(&mut parts) {
+        match check_access::<P>(&mut parts) {
             Ok(access) => {
                 assert_eq!(access.dataset_node_id().as_str(), "N:dataset:41");
                 200
@@ -67,20 +68,23 @@ mod tests {
     }
 
     #[test]
-    fn claims_come_first_then_the_parameter_then_the_role() {
-        assert_eq!(ask::<ViewFiles>(None, ""), 401);
-        assert_eq!(ask::<ViewFiles>(Some(2), ""), 400);
-        assert_eq!(ask::<ViewFiles>(Some(2), "dataset_id="), 400);
-        assert_eq!(ask::<ViewFiles>(Some(2), "dataset_id=41"), 400);
-        assert_eq!(ask::<ViewFiles>(Some(2), "dataset_id=N:dataset:42"), 403);
-        assert_eq!(ask::<ViewFiles>(Some(1), "dataset_id=N:dataset:41"), 403);
-        assert_eq!(ask::<ViewFiles>(Some(2), "dataset_id=N:dataset:41"), 200);
-        assert_eq!(ask::<CreateDeleteFiles>(Some(2), "dataset_id=N:dataset:41"), 403);
-        assert_eq!(ask::<CreateDeleteFiles>(Some(3), "dataset_id=N%3Adataset%3A41"), 200);
+    fn checks_claims_then_the_parameter_then_the_role() {
+        assert_eq!(check_status::<ViewFiles>(None, ""), 401);
+        assert_eq!(check_status::<ViewFiles>(Some(2), ""), 400);
+        assert_eq!(check_status::<ViewFiles>(Some(2), "dataset_id="), 400);
+        assert_eq!(check_status::<ViewFiles>(Some(2), "dataset_id=41"), 400);
+        assert_eq!(check_status::<ViewFiles>(Some(2), "dataset_id=N:dataset:42"), 403);
+        assert_eq!(check_status::<ViewFiles>(Some(1), "dataset_id=N:dataset:41"), 403);
+        assert_eq!(check_status::<ViewFiles>(Some(2), "dataset_id=N:dataset:41"), 200);
+        assert_eq!(check_status::<CreateDeleteFiles>(Some(2), "dataset_id=N:dataset:41"), 403);
+        assert_eq!(check_status::<CreateDeleteFiles>(Some(3), "dataset_id=N%3Adataset%3A41"), 200);
     }
 
     #[test]
-    fn two_datasets_are_none() {
-        assert_eq!(ask::<ViewFiles>(Some(5), "dataset_id=N:dataset:41&dataset_id=N:dataset:42"), 400);
+    fn rejects_two_datasets() {
+        assert_eq!(
+            check_status::<ViewFiles>(Some(5), "dataset_id=N:dataset:41&dataset_id=N:dataset:42"),
+            400
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! `GET /packages/cloudfront/sign`: a signed link to a viewer asset at the CDN.
+//! `GET /packages/cloudfront/sign`: a signed URL of a viewer asset at the CDN.
 
 use axum::{Json, extract::State};
 use packages::{access::ViewFiles, asset::AssetPath, links::find_viewer_asset};
@@ -8,46 +8,46 @@ use utoipa::ToSchema;
 
 use crate::{
     App, Problem,
-    audit::{self, Given},
+    audit::{self, LinkKind},
     caller::Caller,
     openapi,
     query::Query,
 };
 
-/// How long a link lives, in seconds.
-const LIFE: u64 = 3600;
+/// How long a link works.
+const LINK_LIFETIME_SECONDS: u64 = 3600;
 
 /// A signed link.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SignedLink)]
-pub(crate) struct Answer {
-    /// Whoever has it can read the asset.
+pub(crate) struct SignResponse {
+    /// The link. Anyone who has it can read the asset.
     #[schema(format = "uri")]
     signed_url: String,
-    /// When the link ends, in seconds since the Unix epoch.
+    /// When the link expires, in seconds since the Unix epoch.
     #[schema(example = 1_795_522_730)]
     expires_at: u64,
 }
 
-/// Signs a link to one viewer asset at the CDN, for an hour
+/// Signs a link to one viewer asset at the CDN
 ///
-/// Whether the asset exists, the CDN knows. A package that is in the trash, on its way in or out of it, or not uploaded
-/// yet is 404.
+/// The link works for an hour. It is signed even if the asset does not exist; the CDN then responds with an error. A
+/// package that is in the trash, is being deleted or restored, or is not uploaded yet is 404.
 #[utoipa::path(
     get, path = "/cloudfront/sign", tag = "links", operation_id = "signCloudFront", security(("bearer" = [])),
-    params(openapi::Dataset, openapi::Package, openapi::Asset),
+    params(openapi::DatasetIdParam, openapi::PackageIdParam, openapi::AssetPathParam),
     responses(
-        (status = OK, description = "The link", body = Answer),
-        openapi::Private,
-        openapi::Absent,
+        (status = OK, description = "The link", body = SignResponse),
+        openapi::PrivateRouteProblems,
+        openapi::NotFoundProblem,
     ),
 )]
-pub(crate) async fn get(
+pub(crate) async fn get_signed_link(
     State(app): State<App>,
     Caller(access): Caller<ViewFiles>,
     query: Query,
-) -> Result<Json<Answer>, Problem> {
-    let package = query.package()?;
+) -> Result<Json<SignResponse>, Problem> {
+    let package = query.package_id()?;
     let path = query.get("path").ok_or_else(|| {
         Problem::invalid(
             "missing required 'path' query parameter - CloudFront signing only supports viewer assets",
@@ -55,10 +55,10 @@ pub(crate) async fn get(
     })?;
     let path = AssetPath::parse(path)?;
     let asset = find_viewer_asset(&app.db, &access, &package, (&app.viewer_assets, &path)).await?;
-    let expires_at = app.clock.now() + LIFE;
+    let expires_at = app.clock.now() + LINK_LIFETIME_SECONDS;
     let url = format!("{}/{}", app.cdn.origin(), encode_path(&asset.key));
     let signer = app.cdn.signer();
     let signed_url = signer.sign_canned_url(&url, expires_at)?;
-    audit::link(&access, &package, Given::CdnAsset(signer.key_pair_id()), expires_at);
-    Ok(Json(Answer { signed_url, expires_at }))
+    audit::log_link_issued(&access, &package, LinkKind::CdnAsset(signer.key_pair_id()), expires_at);
+    Ok(Json(SignResponse { signed_url, expires_at }))
 }

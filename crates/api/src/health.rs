@@ -1,4 +1,4 @@
-//! `/packages/health` and `/packages/ready`: for whoever starts, stops and watches the service.
+//! `/packages/health` and `/packages/ready`: liveness and readiness probes.
 
 use std::time::Duration;
 
@@ -8,37 +8,42 @@ use utoipa::ToSchema;
 
 use crate::{App, Problem, openapi};
 
-/// How long the database may take. Shorter than the patience of those who ask.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the database may take before a readiness check fails.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// All is well.
+/// The state of the service.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Health)]
-pub(crate) struct Answer {
-    /// `alive`, or `ready`.
+pub(crate) struct HealthResponse {
+    /// `alive` or `ready`.
     status: &'static str,
 }
 
-/// Whether the process answers
+/// Checks that the process responds
 ///
-/// Whatever else is wrong, starting it anew would not help.
+/// It does not check the database: a restart would not repair that.
 #[utoipa::path(
     get, path = "/health", tag = "health", operation_id = "getHealth",
-    responses((status = OK, description = "It does", body = Answer)),
+    responses((status = OK, description = "The process responds", body = HealthResponse)),
 )]
-pub(crate) async fn alive() -> Json<Answer> {
-    Json(Answer { status: "alive" })
+pub(crate) async fn get_health() -> Json<HealthResponse> {
+    Json(HealthResponse { status: "alive" })
 }
 
-/// Whether the database answers too, so that requests may come
+/// Checks that the service can handle requests
+///
+/// The database must respond and have the service's tables.
 #[utoipa::path(
     get, path = "/ready", tag = "health", operation_id = "getReady",
-    responses((status = OK, description = "It does", body = Answer), openapi::Unavailable),
+    responses(
+        (status = OK, description = "The service can handle requests", body = HealthResponse),
+        openapi::UnavailableProblem,
+    ),
 )]
-pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Answer>, Problem> {
-    match tokio::time::timeout(PATIENCE, restore::db::check_tables(&app.db)).await {
-        Ok(Ok(())) => Ok(Json(Answer { status: "ready" })),
+pub(crate) async fn get_ready(State(app): State<App>) -> Result<Json<HealthResponse>, Problem> {
+    match tokio::time::timeout(DATABASE_TIMEOUT, restore::db::check_tables(&app.db)).await {
+        Ok(Ok(())) => Ok(Json(HealthResponse { status: "ready" })),
         Ok(Err(error)) => Err(Problem::unavailable(error.to_string())),
-        Err(_) => Err(Problem::unavailable("the database did not answer in time")),
+        Err(_) => Err(Problem::unavailable("the database did not respond in time")),
     }
 }

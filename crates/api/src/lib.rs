@@ -1,17 +1,17 @@
 //! The HTTP interface of the packages service, for any host.
 //!
-//! [`router`] makes it from an [`App`]. It knows no host: one that listens serves it with hyper, one in Lambda calls it
-//! once an event. Each endpoint has a file of its own; what a handler takes as arguments is what it needs to be sure of
-//! (`Caller` is proof of a permission), and what goes wrong is a [`Problem`].
+//! [`router`] builds an axum router from an [`App`]. The crate does not know its host: a server drives the router with
+//! hyper, a Lambda function calls it once per event. Each endpoint has its own file. A handler's arguments are what it
+//! relies on (`Caller` proves a permission), and every failure is a [`Problem`].
 //!
-//! | path | methods | who |
+//! | path | methods | who may call it |
 //! | --- | --- | --- |
 //! | `/packages/restore` | `POST`, `GET` | editors; viewers |
 //! | `/packages/trash` | `GET` | viewers |
 //! | `/packages/presign/s3` | `GET`, `HEAD` | viewers |
 //! | `/packages/cloudfront/sign` | `GET` | viewers |
-//! | `/packages/proxy/s3` | `GET`, `HEAD` | anybody |
-//! | `/packages/health`, `/packages/ready` | `GET` | anybody |
+//! | `/packages/proxy/s3` | `GET`, `HEAD` | everyone |
+//! | `/packages/health`, `/packages/ready` | `GET` | everyone |
 
 mod app;
 mod audit;
@@ -31,48 +31,51 @@ mod query;
 mod range;
 mod redirect;
 mod request_id;
+mod request_log;
 mod restore;
 mod trash;
 
 use axum::{Router, routing::get};
 
 pub use app::{App, Cdn, ProxyPolicy, Realm};
-use cors::preflight;
-pub use problem::{Problem, problem_body};
-pub use query::dataset_id;
+use cors::preflight_route;
+pub use problem::{Problem, ProblemDetails};
+pub use query::parse_dataset_id;
 
-/// All routes of the service, beneath `/packages`.
+/// All routes of the service, under `/packages`.
 ///
-/// `authenticate` is given the routes that need claims, and wraps them in whatever puts
-/// [`Claims`](packages::access::Claims) into a request's extensions, or answers with a [`Problem`]. A host whose
-/// requests come with their claims gives them back as they are. `OPTIONS`, and methods that are not allowed, are
-/// answered before it.
+/// `authenticate` wraps the routes that need claims. Its layer puts [`Claims`](packages::access::Claims) into a
+/// request's extensions, or responds with a [`Problem`]. A host whose requests already carry claims returns the routes
+/// unchanged. `OPTIONS` and methods that are not allowed never reach that layer.
 pub fn router(app: App, authenticate: impl FnOnce(Router<App>) -> Router<App>) -> Router {
-    let routes = authenticate(private())
-        .merge(open())
+    let routes = authenticate(private_routes())
+        .merge(public_routes())
         .fallback(async || Problem::no_route())
         .method_not_allowed_fallback(async || Problem::method_not_allowed());
-    layers::wrap(routes, app.realm.challenge()).with_state(app)
+    layers::add_request_layer(routes, app.realm.challenge()).with_state(app)
 }
 
-fn private() -> Router<App> {
+fn private_routes() -> Router<App> {
     Router::new()
-        .route("/packages/restore", get(progress::get).post(restore::post))
-        .route("/packages/trash", get(trash::get))
-        .route("/packages/presign/s3", get(presign::get).head(presign::head))
-        .route("/packages/cloudfront/sign", get(cloudfront::get))
+        .route("/packages/restore", get(progress::get_progress).post(restore::post_restore))
+        .route("/packages/trash", get(trash::get_trash))
+        .route("/packages/presign/s3", get(presign::get_link).head(presign::head_object))
+        .route("/packages/cloudfront/sign", get(cloudfront::get_signed_link))
 }
 
-fn open() -> Router<App> {
-    const READ: &str = "GET, HEAD, OPTIONS";
+/// Routes without claims. `OPTIONS` is here for private paths too: a preflight carries no token (WHATWG Fetch, "CORS
+/// protocol and credentials").
+fn public_routes() -> Router<App> {
+    const READ_METHODS: &str = "GET, HEAD, OPTIONS";
+    let read_preflight = || preflight_route(READ_METHODS);
     Router::new()
-        .route("/packages/restore", preflight("GET, HEAD, POST, OPTIONS"))
-        .route("/packages/trash", preflight(READ))
-        .route("/packages/presign/s3", preflight(READ))
-        .route("/packages/cloudfront/sign", preflight(READ))
-        .route("/packages/proxy/s3", preflight(READ).get(proxy::get).head(proxy::head))
-        .route("/packages/health", preflight(READ).get(health::alive))
-        .route("/packages/ready", preflight(READ).get(health::ready))
+        .route("/packages/restore", preflight_route("GET, HEAD, POST, OPTIONS"))
+        .route("/packages/trash", read_preflight())
+        .route("/packages/presign/s3", read_preflight())
+        .route("/packages/cloudfront/sign", read_preflight())
+        .route("/packages/proxy/s3", read_preflight().get(proxy::get_redirect).head(proxy::head_object))
+        .route("/packages/health", read_preflight().get(health::get_health))
+        .route("/packages/ready", read_preflight().get(health::get_ready))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! The API's description, in two documents that the program writes itself.
+//! Generates the two OpenAPI documents of the API.
 //!
-//! [`public_yaml`] is for those who call the API: OpenAPI 3.1, every parameter with its rule, every status with its
-//! body. [`gateway_yaml`] is for API Gateway: OpenAPI 3.0 with the same routes, and who guards which. Both are made from
-//! what stands beside the handlers, in `#[utoipa::path]`; what all endpoints have in common is added here.
+//! [`public_yaml`] is for clients: OpenAPI 3.1, with every parameter and every response. [`gateway_yaml`] is for API
+//! Gateway: OpenAPI 3.0, with the same routes and their authorizer. Both come from the `#[utoipa::path]` attributes of
+//! the handlers. This module adds what all endpoints have in common.
 
 mod gateway;
 mod parameters;
@@ -19,17 +19,21 @@ use utoipa::{
 
 pub(crate) use self::{
     parameters::{
-        Asset, AssetOrFile, Cursor, Dataset, DryRun, Limit, Outlook, Package, Parent, PresignedUrl, Range,
-        Redirect,
+        AssetPathParam, CursorParam, DatasetIdParam, DryRunParam, LimitParam, OptionalAssetPathParam,
+        OutlookParam, PackageIdParam, ParentParam, PresignedUrlParam, RangeHeaderParam, RedirectParam,
     },
-    responses::{Absent, Body, Invalid, Private, Probed, Redirected, Refused, Unavailable},
+    responses::{
+        ForbiddenProblem, InvalidRequestProblem, NotFoundProblem, ObjectHeadResponses, PrivateRouteProblems,
+        RedirectResponse, RequestBodyProblems, UnavailableProblem,
+    },
 };
 
-/// The name of the way to authenticate, in both documents' own terms.
-const BEARER: &str = "bearer";
+/// The name of the security scheme.
+const BEARER_SCHEME: &str = "bearer";
 
-/// What the generated files begin with.
-const HEADER: &str = "# Written by the program, from what stands beside its handlers: change it there, then run `make openapi`.\n";
+/// The first line of the generated files.
+const FILE_HEADER: &str =
+    "# Generated from the handlers' attributes in crates/api. Change them there, then run `make openapi`.\n";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -44,101 +48,103 @@ const HEADER: &str = "# Written by the program, from what stands beside its hand
             description = "In AWS, behind API Gateway",
             variables(("domain" = (default = "pennsieve.io", description = "The platform's domain"))),
         ),
-        (url = "http://127.0.0.1:8080/packages", description = "On this machine: `make run`"),
+        (url = "http://127.0.0.1:8080/packages", description = "The local stack (`make run`)"),
     ),
     tags(
-        (name = "links", description = "Links to files, and reading what they lead to"),
-        (name = "restore", description = "The trash, and packages back from it"),
-        (name = "health", description = "For whoever starts, stops and watches the service"),
+        (name = "links", description = "Links to files, and the headers of the files"),
+        (name = "restore", description = "The trash, and restoring packages from it"),
+        (name = "health", description = "Liveness and readiness probes"),
     ),
     paths(
-        crate::presign::get,
-        crate::presign::head,
-        crate::cloudfront::get,
-        crate::proxy::get,
-        crate::proxy::head,
-        crate::progress::get,
-        crate::restore::post,
-        crate::trash::get,
-        crate::health::alive,
-        crate::health::ready,
+        crate::presign::get_link,
+        crate::presign::head_object,
+        crate::cloudfront::get_signed_link,
+        crate::proxy::get_redirect,
+        crate::proxy::head_object,
+        crate::progress::get_progress,
+        crate::restore::post_restore,
+        crate::trash::get_trash,
+        crate::health::get_health,
+        crate::health::get_ready,
     ),
-    components(schemas(crate::problem::Body<'_>)),
+    components(schemas(crate::problem::ProblemBody<'_>)),
 )]
-struct Annotated;
+struct ApiDoc;
 
-/// The description for those who call the API, as OpenAPI 3.1. Paths are beneath `/packages`, which the servers name.
+/// The document for clients, OpenAPI 3.1. Its paths are relative to `/packages`, which the server URLs end with.
 #[must_use]
-pub fn public() -> OpenApi {
-    let mut api = Annotated::openapi();
+pub fn public_document() -> OpenApi {
+    let mut api = ApiDoc::openapi();
     let mut components = api.components.take().unwrap_or_default();
     for item in api.paths.paths.values_mut() {
-        complete(item);
+        complete_path(item);
         for operation in operations_mut(item) {
             share_parameters(operation, &mut components);
         }
     }
-    components.responses = responses::shared();
-    components.headers = responses::headers();
-    components.security_schemes.insert(BEARER.to_owned(), bearer().into());
+    components.responses = responses::shared_responses();
+    components.headers = responses::shared_headers();
+    components.security_schemes.insert(BEARER_SCHEME.to_owned(), bearer_scheme().into());
     api.components = Some(components);
     api
 }
 
-/// [`public`] as it stands in `docs/openapi.yaml`.
+/// [`public_document`] as YAML, for `docs/openapi.yaml`.
 pub fn public_yaml() -> Result<String, yaml_serde::Error> {
-    Ok(format!("{HEADER}{}", public().to_yaml()?))
+    Ok(format!("{FILE_HEADER}{}", public_document().to_yaml()?))
 }
 
-/// What API Gateway imports, as it stands in `terraform/packages-service.yml`: a template for Terraform's `templatefile`,
-/// with `service_lambda_invoke_arn`, `authorizer_invoke_arn` and `authorizer_cache_seconds` to be filled in.
+/// The document that API Gateway imports, for `terraform/packages-service.yml`. It is a template for Terraform's
+/// `templatefile` with the variables `service_lambda_invoke_arn`, `authorizer_invoke_arn` and
+/// `authorizer_cache_seconds`.
 pub fn gateway_yaml() -> Result<String, yaml_serde::Error> {
-    let document = gateway::Document::of(&public());
-    Ok(format!("{HEADER}{}{}", gateway::REMARKS, yaml_serde::to_string(&document)?))
+    let document = gateway::Document::from_public(&public_document());
+    Ok(format!("{FILE_HEADER}{}{}", gateway::TEMPLATE_NOTE, yaml_serde::to_string(&document)?))
 }
 
-/// Adds what holds for every path: `HEAD` wherever there is `GET`, `OPTIONS`, a request's id, and what may always fail.
-fn complete(item: &mut PathItem) {
+/// Adds what every path has: `HEAD` where there is `GET`, `OPTIONS`, the request id and the common problems.
+fn complete_path(item: &mut PathItem) {
     if item.head.is_none() {
-        item.head = item.get.as_ref().map(without_body);
+        // axum serves `HEAD` with the handler of `GET`.
+        item.head = item.get.as_ref().map(head_operation);
     }
     for operation in operations_mut(item) {
         operation.security.get_or_insert_default();
-        operation.parameters.get_or_insert_default().push(parameters::request_id().into());
-        let answers = &mut operation.responses.responses;
-        answers.extend(responses::always());
-        answers.values_mut().for_each(responses::name_the_request);
+        operation.parameters.get_or_insert_default().push(parameters::request_id_param().into());
+        let responses = &mut operation.responses.responses;
+        responses.extend(responses::common_problems());
+        responses.values_mut().for_each(responses::add_request_id_header);
     }
-    item.options = item.get.as_ref().map(preflight);
+    item.options = item.get.as_ref().map(preflight_operation);
 }
 
-/// `HEAD` on what only `GET` is written for.
-fn without_body(get: &Operation) -> Operation {
+/// The `HEAD` operation of a path that has a handler for `GET` only.
+fn head_operation(get: &Operation) -> Operation {
     let mut head = get.clone();
-    head.operation_id = suffixed(get, "Head");
-    head.summary = Some("What `GET` answers, without the body".to_owned());
+    head.operation_id = suffixed_operation_id(get, "Head");
+    head.summary = Some("The response of `GET` without the body".to_owned());
     head.description = None;
-    for answer in head.responses.responses.values_mut() {
-        if let RefOr::T(answer) = answer {
-            answer.content.clear();
+    for response in head.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            response.content.clear();
         }
     }
     head
 }
 
-/// What a browser asks before it lets a page ask anything.
-fn preflight(get: &Operation) -> Operation {
+/// The request that a browser sends before a cross-origin request (WHATWG Fetch, "CORS-preflight request").
+fn preflight_operation(get: &Operation) -> Operation {
     let mut options = OperationBuilder::new()
-        .operation_id(suffixed(get, "Options"))
+        .operation_id(suffixed_operation_id(get, "Options"))
         .tags(get.tags.clone())
-        .summary(Some("A preflight: which methods and headers a page of another origin may use"))
-        .response("204", Ref::from_response_name(responses::PREFLIGHT))
+        .summary(Some("CORS preflight: the methods and headers that a page of another origin may use"))
+        .response("204", Ref::from_response_name(responses::PREFLIGHT_RESPONSE))
         .build();
     options.security = Some(Vec::new());
     options
 }
 
-fn suffixed(operation: &Operation, suffix: &str) -> Option<String> {
+fn suffixed_operation_id(operation: &Operation, suffix: &str) -> Option<String> {
     operation.operation_id.as_ref().map(|id| format!("{id}{suffix}"))
 }
 
@@ -147,7 +153,8 @@ fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [get, head, post].into_iter().flatten()
 }
 
-/// Writes a parameter down once, and refers to it. One that differs between endpoints stays where it is.
+/// Moves parameters to the components and refers to them. A parameter that differs from an earlier one with the same
+/// name stays in its operation.
 fn share_parameters(operation: &mut Operation, components: &mut Components) {
     for parameter in operation.parameters.iter_mut().flatten() {
         let RefOr::T(own) = &*parameter else { continue };
@@ -159,10 +166,10 @@ fn share_parameters(operation: &mut Operation, components: &mut Components) {
     }
 }
 
-fn bearer() -> SecurityScheme {
+fn bearer_scheme() -> SecurityScheme {
     let scheme = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(
-        "An access token of the platform's identity provider. A role in the dataset that `dataset_id` names decides \
-         what it opens.",
+        "An access token of the platform's identity provider. The caller's role in the dataset `dataset_id` decides \
+         what the token allows.",
     ));
     SecurityScheme::Http(scheme.build())
 }

@@ -1,4 +1,4 @@
-//! `/packages/presign/s3`: a presigned link to a package's source file, or to one of its viewer assets.
+//! `/packages/presign/s3`: a presigned URL of a package's source file or of one of its viewer assets.
 
 use axum::{
     Json,
@@ -18,89 +18,95 @@ use utoipa::ToSchema;
 
 use crate::{
     App, Problem,
-    audit::{self, Given},
+    audit::{self, LinkKind},
     caller::Caller,
-    head, openapi,
+    head::head_response,
+    openapi,
     query::Query,
-    redirect,
+    redirect::redirect_to,
 };
 
 /// A presigned link.
 #[derive(Serialize, ToSchema)]
 #[schema(as = PresignedLink)]
-struct Answer<'a> {
-    /// Whoever has it can read the object.
+struct PresignResponse<'a> {
+    /// The link. Anyone who has it can read the object.
     #[schema(format = "uri")]
     presigned_url: &'a str,
-    /// When the link ends, in seconds since the Unix epoch.
+    /// When the link expires, in seconds since the Unix epoch.
     #[schema(example = 1_795_522_730)]
     expires_at: u64,
 }
 
-/// Redirects to a package's file or to one of its viewer assets; with `redirect=false` tells where it is
+/// Redirects to a package's source file or to one of its viewer assets
 ///
-/// The link works for an hour, or until the credentials that signed it end. Whether a viewer asset exists is not asked.
-/// A file that did not pass the malware scan is 403; a package that is in the trash, on its way in or out of it, or not
-/// uploaded yet is 404.
+/// With `redirect=false` the response is JSON with the link. The link works for an hour, or until the credentials that
+/// signed it expire. It is signed even if the viewer asset does not exist. A file that did not pass the malware scan is
+/// 403. A package that is in the trash, is being deleted or restored, or is not uploaded yet is 404.
 #[utoipa::path(
     get, path = "/presign/s3", tag = "links", operation_id = "presignS3", security(("bearer" = [])),
-    params(openapi::Dataset, openapi::Package, openapi::AssetOrFile, openapi::Redirect),
+    params(
+        openapi::DatasetIdParam, openapi::PackageIdParam, openapi::OptionalAssetPathParam, openapi::RedirectParam,
+    ),
     responses(
-        openapi::Redirected,
-        (status = OK, description = "With `redirect=false`", body = Answer<'_>),
-        openapi::Private,
-        openapi::Absent,
+        openapi::RedirectResponse,
+        (status = OK, description = "With `redirect=false`", body = PresignResponse<'_>),
+        openapi::PrivateRouteProblems,
+        openapi::NotFoundProblem,
     ),
 )]
-pub(crate) async fn get(
+pub(crate) async fn get_link(
     State(app): State<App>,
     Caller(access): Caller<ViewFiles>,
     query: Query,
 ) -> Result<Response, Problem> {
-    let asked = Asked::parse(&query)?;
-    let location = asked.locate(&app, &access).await?;
+    let request = PresignRequest::from_query(&query)?;
+    let location = request.find_location(&app, &access).await?;
     let link = app.objects.presign(&location, Method::Get, app.clock.now()).await?;
-    audit::link(&access, &asked.package, asked.given(), link.expires_at());
+    audit::log_link_issued(&access, &request.package, request.link_kind(), link.expires_at());
     if query.get("redirect") == Some("false") {
-        let answer = Answer { presigned_url: link.url(), expires_at: link.expires_at() };
-        return Ok(Json(answer).into_response());
+        let response = PresignResponse { presigned_url: link.url(), expires_at: link.expires_at() };
+        return Ok(Json(response).into_response());
     }
-    redirect::to(link.url())
+    redirect_to(link.url())
 }
 
-/// Tells what a package's file or viewer asset is like
+/// Returns the headers of a package's source file or viewer asset
 ///
-/// It is asked for here, since a client's `HEAD` on a link that is signed for `GET` is refused by S3: the signature covers
-/// the method.
+/// The service sends its own `HEAD` request to S3. A client cannot: the signature of a link covers the method, and S3
+/// refuses `HEAD` on a link that is signed for `GET`.
 #[utoipa::path(
     head, path = "/presign/s3", tag = "links", operation_id = "probeS3", security(("bearer" = [])),
-    params(openapi::Dataset, openapi::Package, openapi::AssetOrFile, openapi::Range),
-    responses(openapi::Probed, openapi::Private),
+    params(
+        openapi::DatasetIdParam, openapi::PackageIdParam, openapi::OptionalAssetPathParam, openapi::RangeHeaderParam,
+    ),
+    responses(openapi::ObjectHeadResponses, openapi::PrivateRouteProblems),
 )]
-pub(crate) async fn head(
+pub(crate) async fn head_object(
     State(app): State<App>,
     Caller(access): Caller<ViewFiles>,
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let location = Asked::parse(&query)?.locate(&app, &access).await?;
-    let head = app.objects.head(&location, app.clock.now()).await.map_err(Problem::own_probe)?;
-    Ok(head::answer(head, &headers))
+    let location = PresignRequest::from_query(&query)?.find_location(&app, &access).await?;
+    let head = app.objects.head(&location, app.clock.now()).await.map_err(Problem::from_own_probe)?;
+    Ok(head_response(head, &headers))
 }
 
-struct Asked {
+/// The parameters of both methods.
+struct PresignRequest {
     package: PackageNodeId,
     path: Option<AssetPath>,
 }
 
-impl Asked {
-    fn parse(query: &Query) -> Result<Self, Problem> {
-        let package = query.package()?;
+impl PresignRequest {
+    fn from_query(query: &Query) -> Result<Self, Problem> {
+        let package = query.package_id()?;
         let path = query.get("path").map(AssetPath::parse).transpose()?;
         Ok(Self { package, path })
     }
 
-    async fn locate(&self, app: &App, access: &DatasetAccess<ViewFiles>) -> Result<Location, Problem> {
+    async fn find_location(&self, app: &App, access: &DatasetAccess<ViewFiles>) -> Result<Location, Problem> {
         let found = match &self.path {
             Some(path) => find_viewer_asset(&app.db, access, &self.package, (&app.viewer_assets, path)).await,
             None => find_source_file(&app.db, access, &self.package).await,
@@ -108,7 +114,7 @@ impl Asked {
         found.map_err(|error: LinkError| error.into())
     }
 
-    fn given(&self) -> Given<'static> {
-        if self.path.is_some() { Given::ViewerAsset } else { Given::SourceFile }
+    fn link_kind(&self) -> LinkKind<'static> {
+        if self.path.is_some() { LinkKind::ViewerAsset } else { LinkKind::SourceFile }
     }
 }

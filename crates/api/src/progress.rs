@@ -1,4 +1,4 @@
-//! `GET /packages/restore`: how far a package, or what lies beneath a folder, has come back.
+//! `GET /packages/restore`: the progress of restoring a package or a folder.
 
 use std::time::SystemTime;
 
@@ -11,39 +11,44 @@ use utoipa::ToSchema;
 
 use crate::{App, Problem, caller::Caller, openapi, query::Query};
 
-/// How far a restore is.
+/// How many failures the query behind [`find_progress`] lists at most.
+const MAX_LISTED_FAILURES: i64 = 1000;
+
+/// The progress of a restore.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RestoreProgress)]
 pub(crate) struct ProgressResponse {
-    /// The package that was asked for.
+    /// The requested package.
     #[schema(value_type = String, example = "N:collection:5f3c1b0e-7a51-4b8e-9a59-1d8d7c1f0a11")]
     id: PackageNodeId,
-    /// Its state: `RESTORING` while it is on its way, `READY` when it is back, `DELETED` while it is in the trash.
+    /// The package's state: `DELETED` in the trash, `RESTORING` during a restore, `READY` when it is restored.
     #[schema(example = "RESTORING")]
     state: String,
-    /// Where its order stands: `queued` (nobody has begun, it is not known how much there is to do), `running`, `waiting` (for
-    /// its turn, for the storage, or for a deletion to end), `finished`. `null`: it was not ordered itself in the last week.
+    /// The stage of the package's restore order: `queued` (not started; the numbers are not known yet), `running`,
+    /// `waiting` (for another order, for the storage, or for a deletion to end) or `finished`. `null` if the package
+    /// itself was not ordered in the last week.
     #[schema(example = "running")]
     order: Option<&'static str>,
-    /// How many packages the order brings back: those beneath a folder, or the package itself.
+    /// How many packages the order restores: those in a folder, at any depth, or the package itself.
     #[schema(minimum = 0)]
     total: i64,
-    /// How many of them are back.
+    /// How many of them are restored.
     #[schema(minimum = 0)]
     restored: i64,
-    /// How many of them are on their way.
+    /// How many of them are still being restored.
     #[schema(minimum = 0)]
     restoring: i64,
-    /// How many were left in the trash; `failed` lists the first thousand of them.
+    /// How many could not be restored. `failed` lists the first 1,000 of them.
     #[schema(minimum = 0)]
     failures: i64,
-    /// Packages that are in the trash, and why. The asked package is the first if it is among them.
+    /// The packages that could not be restored and are in the trash. If the requested package is one of them, it is the
+    /// first.
     #[schema(max_items = 1000)]
-    failed: Vec<LeftInTrash>,
-    /// How many bytes are back.
+    failed: Vec<RestoreFailure>,
+    /// How many bytes are restored.
     #[schema(minimum = 0)]
     bytes: i64,
-    /// When it was last ordered (RFC 3339).
+    /// When the restore was last ordered (RFC 3339).
     #[schema(example = "2026-11-27T10:15:30.123456Z")]
     since: Option<String>,
     /// When any of the numbers last changed (RFC 3339).
@@ -51,57 +56,60 @@ pub(crate) struct ProgressResponse {
     updated_at: Option<String>,
 }
 
+/// A package that could not be restored.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = LeftInTrash)]
-struct LeftInTrash {
+#[schema(as = RestoreFailure)]
+struct RestoreFailure {
     /// The package's node id.
     id: String,
-    /// Why it was left there, in words.
+    /// Why it could not be restored, as text.
     reason: String,
 }
 
-/// Tells how far a package, or what lies beneath a folder, has come back
+/// Returns the progress of restoring a package or a folder
 ///
-/// The numbers are those of the order, and move with every batch of some thousand packages. A folder's order counts what
-/// lies beneath the folder, and not the folder. A package that was not ordered itself counts for itself.
+/// The numbers belong to the package's restore order. They change with every batch of some thousand packages. The order
+/// of a folder counts the packages in it, at any depth, without the folder itself. If the package itself was not
+/// ordered, the numbers describe that one package.
 #[utoipa::path(
     get, path = "/restore", tag = "restore", operation_id = "getRestore", security(("bearer" = [])),
-    params(openapi::Dataset, openapi::Package),
+    params(openapi::DatasetIdParam, openapi::PackageIdParam),
     responses(
-        (status = OK, description = "How far it is", body = ProgressResponse),
-        openapi::Private,
-        openapi::Absent,
+        (status = OK, description = "The progress", body = ProgressResponse),
+        openapi::PrivateRouteProblems,
+        openapi::NotFoundProblem,
     ),
 )]
-pub(crate) async fn get(
+pub(crate) async fn get_progress(
     State(app): State<App>,
     Caller(access): Caller<ViewFiles>,
     query: Query,
 ) -> Result<Json<ProgressResponse>, Problem> {
-    let package = query.package()?;
+    let package = query.package_id()?;
     let progress = find_progress(&app.db, &access, &package).await?.ok_or_else(Problem::no_package)?;
     Ok(Json(ProgressResponse::new(package, progress)))
 }
 
 impl ProgressResponse {
     fn new(id: PackageNodeId, progress: Progress) -> Self {
-        let numbers = progress.order.as_ref().filter(|order| order.total > 0);
-        let (total, restored, failed) = numbers
-            .map_or_else(|| count_itself(&progress), |order| (order.total, order.restored, order.failed));
+        let counts = PackageCounts::from_progress(&progress);
         let listed = i64::try_from(progress.failed.len()).unwrap_or(i64::MAX);
         let order = progress.order;
         let bytes = order.as_ref().map_or(0, |order| order.bytes);
-        let time = |of: fn(&OrderProgress) -> SystemTime| order.as_ref().and_then(|order| rfc3339(of(order)));
+        let time = |read: fn(&OrderProgress) -> SystemTime| {
+            order.as_ref().and_then(|order| format_rfc3339(read(order)))
+        };
         Self {
             id,
             state: progress.state,
             order: order.as_ref().map(|order| order.stage.name()),
-            total,
-            restored,
-            restoring: (total - restored - failed).max(0),
-            // The list leaves out what came back since; only where it is cut does the order know better.
-            failures: if listed >= 1000 { failed.max(listed) } else { listed },
-            failed: progress.failed.into_iter().map(|(id, reason)| LeftInTrash { id, reason }).collect(),
+            total: counts.total,
+            restored: counts.restored,
+            restoring: (counts.total - counts.restored - counts.failed).max(0),
+            // The list omits packages that were restored later. The order's number counts only where the list is cut
+            // off.
+            failures: if listed >= MAX_LISTED_FAILURES { counts.failed.max(listed) } else { listed },
+            failed: progress.failed.into_iter().map(|(id, reason)| RestoreFailure { id, reason }).collect(),
             bytes,
             since: time(|order| order.since),
             updated_at: time(|order| order.updated_at),
@@ -109,16 +117,33 @@ impl ProgressResponse {
     }
 }
 
-/// The numbers of a package that counts for itself alone: all, back, and neither back nor on its way.
-fn count_itself(progress: &Progress) -> (i64, i64, i64) {
-    match progress.state.as_str() {
-        "RESTORING" => (1, 0, 0),
-        "DELETED" | "DELETING" | "UNAVAILABLE" => (1, 0, 1),
-        _ => (1, 1, 0),
+/// Numbers of packages in a restore.
+struct PackageCounts {
+    total: i64,
+    restored: i64,
+    failed: i64,
+}
+
+impl PackageCounts {
+    fn from_progress(progress: &Progress) -> Self {
+        match progress.order.as_ref().filter(|order| order.total > 0) {
+            Some(order) => Self { total: order.total, restored: order.restored, failed: order.failed },
+            None => Self::from_state(&progress.state),
+        }
+    }
+
+    /// The numbers of a single package without an order of its own.
+    fn from_state(state: &str) -> Self {
+        let (restored, failed) = match state {
+            "RESTORING" => (0, 0),
+            "DELETED" | "DELETING" | "UNAVAILABLE" => (0, 1),
+            _ => (1, 0),
+        };
+        Self { total: 1, restored, failed }
     }
 }
 
-fn rfc3339(time: SystemTime) -> Option<String> {
+fn format_rfc3339(time: SystemTime) -> Option<String> {
     let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     OffsetDateTime::UNIX_EPOCH.checked_add(since_epoch.try_into().ok()?)?.format(&Rfc3339).ok()
 }
@@ -131,13 +156,13 @@ mod tests {
 
     use super::*;
 
-    fn respond(progress: Progress) -> String {
+    fn serialize_response(progress: Progress) -> String {
         let id = PackageNodeId::parse("N:collection:1").unwrap();
         serde_json::to_string(&ProgressResponse::new(id, progress)).unwrap()
     }
 
     #[test]
-    fn the_response_has_its_shape() {
+    fn serializes_all_members() {
         let order = OrderProgress {
             stage: Stage::Running,
             total: 3,
@@ -154,13 +179,13 @@ mod tests {
             failed: vec![("N:package:9".into(), "the object is gone".into())],
         };
         assert_eq!(
-            respond(progress),
+            serialize_response(progress),
             r#"{"id":"N:collection:1","state":"RESTORING","order":"running","total":3,"restored":1,"restoring":1,"failures":1,"failed":[{"id":"N:package:9","reason":"the object is gone"}],"bytes":17,"since":"1970-01-01T00:00:00Z","updated_at":"1970-01-01T00:00:01.5Z"}"#
         );
     }
 
     #[test]
-    fn a_package_that_was_not_ordered_counts_for_itself() {
+    fn a_package_without_an_order_counts_as_one() {
         for (state, numbers) in [
             ("READY", r#""total":1,"restored":1,"restoring":0,"failures":0"#),
             ("RESTORING", r#""total":1,"restored":0,"restoring":1,"failures":0"#),
@@ -168,7 +193,7 @@ mod tests {
         ] {
             let progress =
                 Progress { state: state.into(), is_collection: false, order: None, failed: Vec::new() };
-            let response = respond(progress);
+            let response = serialize_response(progress);
             assert!(response.contains(numbers), "{response}");
             assert!(response.contains(r#""order":null"#) && response.contains(r#""since":null"#));
         }

@@ -1,69 +1,74 @@
-//! `/packages/proxy/s3`: an address on this service for a presigned URL that the client already has.
+//! `/packages/proxy/s3`: redirects to a presigned URL that the client already has.
 //!
-//! It needs no token and gives no right: S3 checks the URL's own signature. What must be made sure of here is that
-//! nobody is sent anywhere but to S3, and that our credentials vouch for nothing.
+//! The endpoint needs no token and grants no access: S3 checks the URL's own signature. Two rules keep it safe. It
+//! redirects to S3 only, never to another site. It never signs a request for the URL's object with the service's own
+//! credentials.
 
 use axum::{extract::State, response::Response};
 use http::HeaderMap;
 use signing::s3::PresignedUrl;
 
-use crate::{App, Problem, head, openapi, query::Query, redirect};
+use crate::{App, Problem, head::head_response, openapi, query::Query, redirect::redirect_to};
 
-/// Redirects to a presigned URL of a listed bucket
+/// Redirects to a presigned URL of an allowed bucket
 ///
-/// `Location` is put together again from the URL's parsed parts.
+/// `Location` is rebuilt from the parsed URL.
 #[utoipa::path(
     get,
     path = "/proxy/s3",
     tag = "links",
     operation_id = "proxyS3",
-    params(openapi::PresignedUrl),
-    responses(openapi::Redirected, openapi::Invalid)
+    params(openapi::PresignedUrlParam),
+    responses(openapi::RedirectResponse, openapi::InvalidRequestProblem)
 )]
-pub(crate) async fn get(State(app): State<App>, query: Query) -> Result<Response, Problem> {
-    redirect::to(checked(&app, &query)?.location())
+pub(crate) async fn get_redirect(State(app): State<App>, query: Query) -> Result<Response, Problem> {
+    redirect_to(parse_presigned_url(&app, &query)?.location())
 }
 
-/// Tells what the object of a presigned URL is like
+/// Returns the headers of the object of a presigned URL
 ///
-/// S3 is asked with the client's own URL: where S3 does not accept it, that is 403.
+/// The service requests the client's own URL from S3. A URL that S3 refuses is 403.
 #[utoipa::path(
     head,
     path = "/proxy/s3",
     tag = "links",
     operation_id = "probeProxyS3",
-    params(openapi::PresignedUrl, openapi::Range),
-    responses(openapi::Probed, openapi::Invalid, openapi::Refused)
+    params(openapi::PresignedUrlParam, openapi::RangeHeaderParam),
+    responses(openapi::ObjectHeadResponses, openapi::InvalidRequestProblem, openapi::ForbiddenProblem)
 )]
-pub(crate) async fn head(
+pub(crate) async fn head_object(
     State(app): State<App>,
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let url = checked(&app, &query)?;
-    let head = app.objects.head_by_link(url.location()).await.map_err(Problem::clients_probe)?;
-    Ok(head::answer(head, &headers))
+    let url = parse_presigned_url(&app, &query)?;
+    // Sent as `GET` for one byte: the URL is signed for `GET`, and a signature covers the method.
+    let head = app.objects.head_by_link(url.location()).await.map_err(Problem::from_client_probe)?;
+    Ok(head_response(head, &headers))
 }
 
-fn checked(app: &App, query: &Query) -> Result<PresignedUrl, Problem> {
-    refuse_others(query)?;
-    let url = PresignedUrl::parse(query.required("presigned_url")?, app.clock.now(), app.proxy.endpoint())?;
-    if !app.proxy.allows(url.bucket()) {
+fn parse_presigned_url(app: &App, query: &Query) -> Result<PresignedUrl, Problem> {
+    reject_other_parameters(query)?;
+    let url = PresignedUrl::parse(query.require("presigned_url")?, app.clock.now(), app.proxy.endpoint())?;
+    if !app.proxy.is_allowed(url.bucket()) {
         return Err(Problem::invalid(format!("bucket {} is not in the allowed list", url.bucket())));
     }
     Ok(url)
 }
 
-/// Whoever forgets to encode the URL spreads its parameters over our own query.
-fn refuse_others(query: &Query) -> Result<(), Problem> {
-    let is_spilt = |name: &str| name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"));
-    if query.names().any(is_spilt) {
+/// Rejects every other parameter. If the client did not percent-encode the URL, the URL's own parameters end up in this
+/// query, and the error says so.
+fn reject_other_parameters(query: &Query) -> Result<(), Problem> {
+    let is_part_of_url = |name: &str| name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"));
+    if query.parameter_names().any(is_part_of_url) {
         return Err(Problem::invalid(
-            "the query has X-Amz-* parameters of its own: the value of 'presigned_url' must be percent-encoded",
+            "the query has X-Amz-* parameters outside 'presigned_url'; the value of 'presigned_url' must be percent-encoded",
         ));
     }
-    if query.names().any(|name| name != "presigned_url") {
-        return Err(Problem::invalid("the only query parameter here is 'presigned_url', percent-encoded"));
+    if query.parameter_names().any(|name| name != "presigned_url") {
+        return Err(Problem::invalid(
+            "'presigned_url' is the only query parameter allowed; its value must be percent-encoded",
+        ));
     }
     Ok(())
 }

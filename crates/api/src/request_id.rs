@@ -1,31 +1,32 @@
-//! The name of one request, which the client, the log and our callers share.
+//! The request id, which the client, the gateway and the log share.
 
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
-/// The header it travels in, both ways.
-pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+/// The header of requests and responses.
+pub(crate) const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest id that is taken over.
-const MAX: usize = 128;
+/// The longest id that is accepted from a request.
+const MAX_ID_BYTES: usize = 128;
 
-/// A request's id: the one that it came with if that can be logged as it is, else a new one.
+/// A request's id: the one in its header if it is well formed, else a new one.
 pub(crate) struct RequestId(String);
 
 impl RequestId {
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let given = headers.get(HEADER).and_then(|id| id.to_str().ok()).filter(|id| is_well_formed(id));
-        Self(given.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned))
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
+        let id =
+            headers.get(REQUEST_ID_HEADER).and_then(|id| id.to_str().ok()).filter(|id| is_well_formed(id));
+        Self(id.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned))
     }
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// For the answer. An id that was taken over came in a header, so it can leave in one.
-    pub(crate) fn header(&self) -> Option<HeaderValue> {
+    /// The value of the response's header. Never `None` in practice: a well-formed id is a valid header value.
+    pub(crate) fn to_header_value(&self) -> Option<HeaderValue> {
         HeaderValue::from_str(&self.0).ok()
     }
 }
@@ -36,9 +37,9 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Letters, digits and what gateways and tracers put between them (`JKJaXmPLvHcESHA=`, `Root=1-67-ab`).
+/// Letters, digits and the punctuation in ids of gateways and tracers (`JKJaXmPLvHcESHA=`, `Root=1-67-ab`).
 fn is_well_formed(id: &str) -> bool {
-    (1..=MAX).contains(&id.len())
+    (1..=MAX_ID_BYTES).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(&byte))
 }
 
@@ -46,27 +47,31 @@ fn is_well_formed(id: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn of(id: &str) -> String {
-        RequestId::of(&HeaderMap::from_iter([(HEADER, HeaderValue::from_str(id).unwrap())])).to_string()
+    fn id_from_header(id: &str) -> String {
+        RequestId::from_headers(&HeaderMap::from_iter([(
+            REQUEST_ID_HEADER,
+            HeaderValue::from_str(id).unwrap(),
+        )]))
+        .to_string()
     }
 
     #[test]
-    fn a_well_formed_id_is_taken_over() {
+    fn keeps_a_well_formed_id() {
         for id in [
             "JKJaXmPLvHcESHA=",
             "6f0f9b7e-0d0c-4a5c-9b42-0f5f0c0f7d11",
             "Root=1-67891233-abcdef",
-            &"x".repeat(MAX),
+            &"x".repeat(MAX_ID_BYTES),
         ] {
-            assert_eq!(of(id), id);
+            assert_eq!(id_from_header(id), id);
         }
     }
 
     #[test]
-    fn anything_else_gets_a_new_one() {
-        for id in ["", " ", "a b", "a\tb", "{\"x\":1}", &"x".repeat(MAX + 1)] {
-            assert!(Uuid::parse_str(&of(id)).is_ok(), "{id:?}");
+    fn replaces_a_malformed_or_missing_id() {
+        for id in ["", " ", "a b", "a\tb", "{\"x\":1}", &"x".repeat(MAX_ID_BYTES + 1)] {
+            assert!(Uuid::parse_str(&id_from_header(id)).is_ok(), "{id:?}");
         }
-        assert!(Uuid::parse_str(RequestId::of(&HeaderMap::new()).as_str()).is_ok());
+        assert!(Uuid::parse_str(RequestId::from_headers(&HeaderMap::new()).as_str()).is_ok());
     }
 }

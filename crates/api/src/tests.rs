@@ -1,4 +1,4 @@
-//! The router as far as it goes without a database: what is refused, and how.
+//! The router without a database: which requests are refused, and how.
 
 use std::sync::{Arc, Mutex};
 
@@ -26,7 +26,7 @@ use super::*;
 const NOW: u64 = 1_767_200_000;
 const PRIVATE: [&str; 3] = ["/packages/restore", "/packages/presign/s3", "/packages/cloudfront/sign"];
 
-/// A database that nobody answers for.
+/// A database at a port where nothing listens.
 fn unreachable_db() -> Db {
     let config = "host=127.0.0.1 port=1 user=nobody connect_timeout=1".parse().unwrap();
     Db::new(config, 1).unwrap()
@@ -57,7 +57,7 @@ fn bucket(name: &str) -> Bucket {
     Bucket::new(name).unwrap()
 }
 
-/// A person with a role in dataset 41.
+/// The claims of a user with a role in dataset 41.
 fn claims(role: u8) -> Claims {
     let context = json!({
         "user_claim": {"Id": 7, "NodeId": "N:user:7"},
@@ -74,26 +74,26 @@ async fn send(router: Router, method: Method, uri: &str, body: impl Into<Body>) 
     (Response::from_parts(parts, Body::empty()), serde_json::from_slice(&body).unwrap_or_default())
 }
 
-pub(crate) async fn as_stranger(method: Method, uri: &str) -> (Response, Value) {
+pub(crate) async fn send_anonymous(method: Method, uri: &str) -> (Response, Value) {
     send(router(app(), |routes| routes), method, uri, Body::empty()).await
 }
 
-pub(crate) async fn as_member(role: u8, method: Method, uri: &str, body: &str) -> (Response, Value) {
+pub(crate) async fn send_as_member(role: u8, method: Method, uri: &str, body: &str) -> (Response, Value) {
     let router = router(app(), |routes| routes.layer(Extension(claims(role))));
     send(router, method, uri, body.to_owned()).await
 }
 
 #[tokio::test]
-async fn an_unknown_path_is_a_problem() {
+async fn unknown_paths_are_404() {
     for path in ["/", "/packages", "/packages/restore/", "/restore", "/packages/presign"] {
-        let (response, body) = as_stranger(Method::GET, path).await;
+        let (response, body) = send_anonymous(Method::GET, path).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
         assert_eq!(body["type"], "urn:packages-service:problem:no-such-route");
     }
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_allowed_is_refused_before_anything_is_asked() {
+async fn disallowed_methods_are_405_without_authentication() {
     for (path, allowed) in [
         ("/packages/restore", "GET,HEAD,POST,OPTIONS"),
         ("/packages/presign/s3", "GET,HEAD,OPTIONS"),
@@ -101,7 +101,7 @@ async fn a_method_that_is_not_allowed_is_refused_before_anything_is_asked() {
         ("/packages/proxy/s3", "GET,HEAD,OPTIONS"),
         ("/packages/health", "GET,HEAD,OPTIONS"),
     ] {
-        let (response, body) = as_stranger(Method::DELETE, path).await;
+        let (response, body) = send_anonymous(Method::DELETE, path).await;
         assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
         let mut found: Vec<&str> = response.headers()[header::ALLOW].to_str().unwrap().split(',').collect();
         let mut allowed: Vec<&str> = allowed.split(',').collect();
@@ -113,7 +113,7 @@ async fn a_method_that_is_not_allowed_is_refused_before_anything_is_asked() {
 }
 
 #[tokio::test]
-async fn preflights_are_answered_without_authentication() {
+async fn preflights_need_no_authentication() {
     let refuse =
         middleware::from_fn(async |_: Request, _: middleware::Next| Problem::unauthorized("no token"));
     let router = router(app(), |routes| routes.layer(refuse));
@@ -133,9 +133,9 @@ async fn preflights_are_answered_without_authentication() {
 }
 
 #[tokio::test]
-async fn strangers_are_told_to_authenticate() {
+async fn private_routes_need_authentication() {
     for path in PRIVATE {
-        let (response, body) = as_stranger(Method::GET, &format!("{path}?dataset_id=%")).await;
+        let (response, body) = send_anonymous(Method::GET, &format!("{path}?dataset_id=%")).await;
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
         assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer realm=\"example.org\"");
         assert_eq!(body["message"], body["detail"]);
@@ -143,17 +143,19 @@ async fn strangers_are_told_to_authenticate() {
 }
 
 #[tokio::test]
-async fn a_small_role_is_refused() {
+async fn a_role_without_the_permission_is_403() {
     for path in PRIVATE {
-        let (response, _) = as_member(1, Method::GET, &format!("{path}?dataset_id=N:dataset:41"), "").await;
+        let (response, _) =
+            send_as_member(1, Method::GET, &format!("{path}?dataset_id=N:dataset:41"), "").await;
         assert_eq!(response.status(), StatusCode::FORBIDDEN, "{path}");
     }
-    let (response, _) = as_member(2, Method::POST, "/packages/restore?dataset_id=N:dataset:41", "").await;
+    let (response, _) =
+        send_as_member(2, Method::POST, "/packages/restore?dataset_id=N:dataset:41", "").await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
-async fn missing_and_odd_parameters_are_named() {
+async fn errors_name_missing_and_invalid_parameters() {
     for (uri, detail) in [
         ("/packages/presign/s3?dataset_id=N:dataset:41", "missing required 'package_id' query parameter"),
         ("/packages/presign/s3?package_id=N:package:1", "missing required 'dataset_id' query parameter"),
@@ -171,39 +173,39 @@ async fn missing_and_odd_parameters_are_named() {
         ),
         ("/packages/restore?dataset_id=N:dataset:41&a=1&a=2", "query parameter 'a' is given more than once"),
     ] {
-        let (response, body) = as_member(5, Method::GET, uri, "").await;
+        let (response, body) = send_as_member(5, Method::GET, uri, "").await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{uri}");
         assert_eq!(body["detail"], detail);
     }
 }
 
 #[tokio::test]
-async fn a_body_is_judged_before_the_database_is_asked() {
+async fn invalid_bodies_never_reach_the_database() {
     const URI: &str = "/packages/restore?dataset_id=N:dataset:41";
     let many = json!({ "nodeIds": vec!["N:package:1"; 10_001] }).to_string();
     let long = " ".repeat(1024 * 1024 + 1);
     for (body, status) in [("", 400), ("{", 400), (r#"{"nodeIds":7}"#, 400), (&many, 413), (&long, 413)] {
-        let (response, _) = as_member(3, Method::POST, URI, body).await;
+        let (response, _) = send_as_member(3, Method::POST, URI, body).await;
         assert_eq!(response.status().as_u16(), status);
     }
 }
 
 #[tokio::test]
-async fn without_the_database_the_client_is_asked_to_come_back() {
+async fn an_unreachable_database_is_503_with_retry_after() {
     const QUERY: &str = "dataset_id=N:dataset:41&package_id=N:package:1&path=a.txt";
     for uri in
         PRIVATE.map(|path| format!("{path}?{QUERY}")).iter().map(String::as_str).chain(["/packages/ready"])
     {
-        let (response, body) = as_member(3, Method::GET, uri, "").await;
+        let (response, body) = send_as_member(3, Method::GET, uri, "").await;
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{uri}");
         assert_eq!(response.headers()[header::RETRY_AFTER], "5");
         assert!(!body.to_string().to_lowercase().contains("connection"), "no driver text: {body}");
     }
-    let (response, _) = as_stranger(Method::GET, "/packages/health").await;
+    let (response, _) = send_anonymous(Method::GET, "/packages/health").await;
     assert_eq!(response.status(), StatusCode::OK);
 }
 
-fn presigned(bucket: &Bucket) -> String {
+fn presign_url(bucket: &Bucket) -> String {
     let request = PresignRequest {
         method: Signed::Get,
         region: &Region::new("us-east-1").unwrap(),
@@ -217,24 +219,28 @@ fn presigned(bucket: &Bucket) -> String {
         .unwrap()
 }
 
-fn encode(text: &str) -> String {
+fn percent_encode(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
 }
 
 #[tokio::test]
-async fn the_proxy_redirects_to_listed_buckets_only() {
-    let url = presigned(&bucket("open-data"));
+async fn the_proxy_redirects_to_allowed_buckets_only() {
+    let url = presign_url(&bucket("open-data"));
     let (response, _) =
-        as_stranger(Method::GET, &format!("/packages/proxy/s3?presigned_url={}", encode(&url))).await;
+        send_anonymous(Method::GET, &format!("/packages/proxy/s3?presigned_url={}", percent_encode(&url)))
+            .await;
     assert_eq!(response.status(), StatusCode::TEMPORARY_REDIRECT);
     assert_eq!(response.headers()[header::LOCATION], url.as_str());
     assert!(response.headers()[header::LOCATION].is_sensitive());
     assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
 
-    let url = presigned(&bucket("private-data"));
+    let url = presign_url(&bucket("private-data"));
     for method in [Method::GET, Method::HEAD] {
-        let (response, body) =
-            as_stranger(method.clone(), &format!("/packages/proxy/s3?presigned_url={}", encode(&url))).await;
+        let (response, body) = send_anonymous(
+            method.clone(),
+            &format!("/packages/proxy/s3?presigned_url={}", percent_encode(&url)),
+        )
+        .await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
         if method == Method::GET {
             assert_eq!(body["detail"], "bucket private-data is not in the allowed list");
@@ -243,16 +249,19 @@ async fn the_proxy_redirects_to_listed_buckets_only() {
 }
 
 #[tokio::test]
-async fn the_proxy_tells_what_is_wrong_without_repeating_the_url() {
-    let url = presigned(&bucket("open-data"));
+async fn proxy_errors_never_repeat_the_url() {
+    let url = presign_url(&bucket("open-data"));
     for (query, part) in [
         (String::new(), "missing required 'presigned_url'"),
         (format!("presigned_url={url}"), "percent-encoded"),
-        (format!("presigned_url={}&redirect=false", encode(&url)), "only query parameter"),
-        (format!("presigned_url={}", encode("https://evil.example/hunter2")), "invalid presigned URL"),
+        (format!("presigned_url={}&redirect=false", percent_encode(&url)), "only query parameter"),
+        (
+            format!("presigned_url={}", percent_encode("https://evil.example/hunter2")),
+            "invalid presigned URL",
+        ),
         ("presigned_url=hunter2".to_owned(), "invalid presigned URL"),
     ] {
-        let (response, body) = as_stranger(Method::GET, &format!("/packages/proxy/s3?{query}")).await;
+        let (response, body) = send_anonymous(Method::GET, &format!("/packages/proxy/s3?{query}")).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{query}");
         let detail = body["detail"].as_str().unwrap();
         assert!(detail.contains(part), "{detail}");
@@ -260,19 +269,20 @@ async fn the_proxy_tells_what_is_wrong_without_repeating_the_url() {
     }
 }
 
-/// What is logged while this lives, on this thread.
+/// Captures the log of the current thread.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// The second subscriber hears nothing. While there is only one, tracing lets whichever thread comes by a callsite
-    /// first decide whether it is heard, and the other tests' threads have none.
+    /// The second subscriber discards everything. With a single subscriber, tracing caches for each callsite whether it
+    /// is enabled on the thread that reaches it first. The threads of other tests have no subscriber, so the callsite
+    /// could stay disabled.
     fn capture(&self) -> (tracing::subscriber::DefaultGuard, Dispatch) {
-        let deaf = Dispatch::new(NoSubscriber::default());
+        let discarding = Dispatch::new(NoSubscriber::default());
         let log = self.clone();
         let filter = logs::log_filter("trace", &["api", "audit", "packages"]);
         let json = JsonLayer::new(move || log.clone(), &Arc::default()).with_filter(filter);
-        (tracing::subscriber::set_default(Registry::default().with(json)), deaf)
+        (tracing::subscriber::set_default(Registry::default().with(json)), discarding)
     }
 
     fn text(&self) -> String {
@@ -291,22 +301,28 @@ impl std::io::Write for Log {
 }
 
 #[tokio::test]
-async fn the_log_has_ids_and_never_what_the_client_wrote() {
+async fn the_log_has_ids_and_never_client_input() {
     let log = Log::default();
     let guard = log.capture();
-    as_stranger(Method::GET, "/packages/proxy/s3?presigned_url=https%3A%2F%2Fhunter2").await;
-    as_stranger(Method::GET, "/packages/hunter2").await;
-    as_member(1, Method::GET, "/packages/presign/s3?dataset_id=N:dataset:41&path=hunter2", "").await;
-    as_member(3, Method::POST, "/packages/restore?dataset_id=N:dataset:41", r#"{"nodeIds":["hunter2"]}"#)
+    send_anonymous(Method::GET, "/packages/proxy/s3?presigned_url=https%3A%2F%2Fhunter2").await;
+    send_anonymous(Method::GET, "/packages/hunter2").await;
+    send_as_member(1, Method::GET, "/packages/presign/s3?dataset_id=N:dataset:41&path=hunter2", "").await;
+    send_as_member(
+        3,
+        Method::POST,
+        "/packages/restore?dataset_id=N:dataset:41",
+        r#"{"nodeIds":["hunter2"]}"#,
+    )
+    .await;
+    send_as_member(2, Method::GET, "/packages/restore?dataset_id=N:dataset:41&package_id=N:package:1", "")
         .await;
-    as_member(2, Method::GET, "/packages/restore?dataset_id=N:dataset:41&package_id=N:package:1", "").await;
     drop(guard);
 
     let log = log.text();
     assert!(!log.contains("hunter2"), "{log}");
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let answers: Vec<_> = lines.iter().filter(|line| line["message"] == "answered").collect();
-    let routes: Vec<_> = answers.iter().map(|line| (&line["route"], &line["status"])).collect();
+    let completed: Vec<_> = lines.iter().filter(|line| line["message"] == "request completed").collect();
+    let routes: Vec<_> = completed.iter().map(|line| (&line["route"], &line["status"])).collect();
     assert_eq!(
         json!(routes),
         json!([
@@ -321,7 +337,7 @@ async fn the_log_has_ids_and_never_what_the_client_wrote() {
     assert_eq!(refusal["user"], "N:user:7");
     let cause = lines.iter().rfind(|line| line["level"] == "ERROR").unwrap();
     assert_eq!((&cause["dataset"], &cause["package"]), (&json!("N:dataset:41"), &json!("N:package:1")));
-    let last = answers.last().unwrap();
+    let last = completed.last().unwrap();
     assert_eq!(cause["requestId"], last["requestId"]);
     assert!(last["traceId"].as_str().unwrap().starts_with("1-"));
     assert_eq!((&last["method"], &last["statements"]), (&json!("GET"), &json!(0)));

@@ -39,7 +39,7 @@ async fn claims(authorizer: &Authorizer, token: &str, parts: &mut Parts) -> Resu
         AuthenticationError::Invalid(why) => Problem::unauthorized(why.to_string()),
         AuthenticationError::Unavailable(why) => Problem::unavailable(why.to_string()),
     })?;
-    let dataset = api::dataset_id(parts)?;
+    let dataset = api::parse_dataset_id(parts)?;
     authorizer.authorize(&identity, &dataset).await.map_err(|denied| match denied {
         AuthorizeError::NoAccess => Problem::forbidden(denied.to_string()),
         AuthorizeError::Db(error) => error.into(),

@@ -105,7 +105,7 @@ fn queue(
 /// Looks for another signing key now and then, for ever.
 async fn renew(cdn: Cdn, clock: Clock, rotation: KeyRotation) {
     loop {
-        cdn.renew(&rotation, clock.now()).await;
+        cdn.reload_signer(&rotation, clock.now()).await;
         tokio::time::sleep(TICK).await;
     }
 }

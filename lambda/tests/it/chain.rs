@@ -141,7 +141,7 @@ async fn a_restore_goes_from_the_gateway_to_the_changelog() {
     let detail = &job["DatasetChangelogEventJob"]["events"][0]["eventDetail"];
     assert_eq!((&detail["nodeId"], &detail["name"]), (&json!(package.node_id), &json!("a.txt")));
 
-    for (function, message) in [(&service, "answered"), (&restore, "packages restored")] {
+    for (function, message) in [(&service, "request completed"), (&restore, "packages restored")] {
         let log = function.log();
         let line = log.iter().find(|line| line["message"] == message).unwrap();
         assert_eq!(line["traceId"], "1-67891233-abcdef012345678912345678");

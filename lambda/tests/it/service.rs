@@ -281,7 +281,7 @@ async fn the_log_has_a_line_for_each_request_and_no_secret() {
         ask(&function, event("get", &query(&stand, &package), stand.context(2))).await;
     }
     let log = function.log();
-    let lines: Vec<&Value> = log.iter().filter(|line| line["message"] == "answered").collect();
+    let lines: Vec<&Value> = log.iter().filter(|line| line["message"] == "request completed").collect();
     assert_eq!(lines.len(), 2);
     for line in &lines {
         assert_eq!(line["requestId"], "JKJaXmPLvHcESHA=");

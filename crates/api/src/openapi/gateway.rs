@@ -1,8 +1,9 @@
-//! What API Gateway imports to make its HTTP API: routes, the function behind them, and who guards which.
+//! The OpenAPI document from which API Gateway creates the HTTP API: the routes, their Lambda function and their
+//! authorizer.
 //!
-//! The extensions are those of the API Gateway Developer Guide, "OpenAPI extensions for API Gateway". It takes OpenAPI 3.0
-//! and makes nothing of parameters and schemas, so there are none. `OPTIONS` is no route: API Gateway answers it itself
-//! where the API has CORS settings, and a route would need an answer of its own ("Configure CORS for HTTP APIs").
+//! The extensions are those of the Amazon API Gateway Developer Guide, "OpenAPI extensions for API Gateway". API
+//! Gateway imports OpenAPI 3.0 and ignores parameters and schemas, so the document has none. It has no `OPTIONS` routes
+//! either: API Gateway responds to preflights itself if the API has CORS settings ("Configure CORS for HTTP APIs").
 
 use std::collections::BTreeMap;
 
@@ -10,15 +11,16 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::openapi::{OpenApi, PathItem, path::Operation};
 
-/// What a reader of the file should know.
-pub(super) const REMARKS: &str = "\
-# A template: Terraform fills in what stands in braces. There is nothing about CORS here, on purpose: the AWS provider
-# undoes what an import says of it that differs from `cors_configuration` of `aws_apigatewayv2_api`, so it is said there.
+/// A comment at the top of the file.
+pub(super) const TEMPLATE_NOTE: &str = "\
+# A template: Terraform replaces the expressions in braces. The CORS settings are in `cors_configuration` of
+# `aws_apigatewayv2_api`. They must not be here as well: the AWS provider reverts imported settings that differ from it.
 ";
 
-const AUTHORIZER: &str = "token_dataset_auth";
+/// The name of the authorizer.
+const AUTHORIZER_SCHEME: &str = "token_dataset_auth";
 
-/// The document, in the order of its members.
+/// The document, with its members in this order.
 #[derive(Serialize)]
 pub(super) struct Document {
     openapi: &'static str,
@@ -45,42 +47,42 @@ struct Route {
 }
 
 impl Document {
-    /// The same routes as in the public description, but for `OPTIONS`.
-    pub(super) fn of(api: &OpenApi) -> Self {
-        let paths = api.paths.paths.iter().map(|(path, item)| (path.clone(), routes(item)));
+    /// The routes of the public document without `OPTIONS`.
+    pub(super) fn from_public(api: &OpenApi) -> Self {
+        let paths = api.paths.paths.iter().map(|(path, item)| (path.clone(), routes_of_path(item)));
         Self {
             openapi: "3.0.1",
             info: Info { title: "Packages Serverless API", version: api.info.version.clone() },
             paths: paths.collect(),
-            components: components(),
+            components: gateway_components(),
         }
     }
 }
 
-fn routes(item: &PathItem) -> BTreeMap<&'static str, Route> {
+fn routes_of_path(item: &PathItem) -> BTreeMap<&'static str, Route> {
     let methods = [("get", &item.get), ("head", &item.head), ("post", &item.post)];
     methods
         .into_iter()
-        .filter_map(|(method, operation)| Some((method, Route::of(operation.as_ref()?))))
+        .filter_map(|(method, operation)| Some((method, Route::from_operation(operation.as_ref()?))))
         .collect()
 }
 
 impl Route {
-    fn of(operation: &Operation) -> Self {
+    fn from_operation(operation: &Operation) -> Self {
         let is_private = operation.security.as_ref().is_some_and(|schemes| !schemes.is_empty());
         Self {
             operation_id: operation.operation_id.clone(),
-            security: if is_private { json!([{ AUTHORIZER: [] }]) } else { json!([]) },
-            responses: json!({"default": {"description": "What the service answers"}}),
+            security: if is_private { json!([{ AUTHORIZER_SCHEME: [] }]) } else { json!([]) },
+            responses: json!({"default": {"description": "The response of the service"}}),
             integration: json!({"$ref": "#/components/x-amazon-apigateway-integrations/service"}),
         }
     }
 }
 
-fn components() -> Value {
+fn gateway_components() -> Value {
     json!({
         "securitySchemes": {
-            AUTHORIZER: {
+            AUTHORIZER_SCHEME: {
                 "type": "apiKey",
                 "name": "Authorization",
                 "in": "header",
@@ -89,8 +91,8 @@ fn components() -> Value {
                     "authorizerUri": "${authorizer_invoke_arn}",
                     "authorizerPayloadFormatVersion": "2.0",
                     "enableSimpleResponses": true,
-                    // A decision is kept for these values, so a token's decision never opens another dataset. The
-                    // authorizer is given them in this order.
+                    // The gateway caches a decision under these values, so a decision for one dataset never applies to
+                    // another. The authorizer receives them in this order.
                     "identitySource": "$request.header.Authorization, $request.querystring.dataset_id",
                     "authorizerResultTtlInSeconds": "${authorizer_cache_seconds}",
                 },
@@ -102,7 +104,7 @@ fn components() -> Value {
                 "httpMethod": "POST",
                 "uri": "${service_lambda_invoke_arn}",
                 "payloadFormatVersion": "2.0",
-                // As long as API Gateway waits at most. The service itself gives up a second earlier, and says so.
+                // The maximum of API Gateway. The service's own timeout is a second shorter.
                 "timeoutInMillis": 30000,
             },
         },

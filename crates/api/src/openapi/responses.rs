@@ -1,4 +1,4 @@
-//! What is answered in the same way by several endpoints: redirects, descriptions of objects, and problems.
+//! The responses that several endpoints share: redirects, headers of objects, and problems.
 
 use std::collections::BTreeMap;
 
@@ -8,162 +8,168 @@ use utoipa::{
     openapi::{Content, Header, Object, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Type},
 };
 
-use crate::problem;
+use crate::problem::{problem_statuses, problem_titles};
 
-/// The name of the shared answer to `OPTIONS`.
-pub(super) const PREFLIGHT: &str = "Preflight";
+/// The name of the shared response to `OPTIONS`.
+pub(super) const PREFLIGHT_RESPONSE: &str = "Preflight";
 
-type Answers = BTreeMap<String, RefOr<Response>>;
+type ResponseMap = BTreeMap<String, RefOr<Response>>;
 
-/// Names sets of problems for `#[utoipa::path(responses(..))]`, which takes types.
+/// Defines a type for each set of problems: `#[utoipa::path(responses(..))]` takes types.
 macro_rules! problems {
     ($($(#[$doc:meta])* $name:ident = $($status:ident)+;)+) => {$(
         $(#[$doc])*
         pub(crate) struct $name;
 
         impl IntoResponses for $name {
-            fn responses() -> Answers {
-                [$(StatusCode::$status),+].map(refer).into()
+            fn responses() -> ResponseMap {
+                [$(StatusCode::$status),+].map(problem_reference).into()
             }
         }
     )+};
 }
 
 problems! {
-    /// What any private endpoint may answer: the caller is nobody, asks badly or may not, or the database is away.
-    Private = BAD_REQUEST UNAUTHORIZED FORBIDDEN SERVICE_UNAVAILABLE;
-    /// The caller asks badly.
-    Invalid = BAD_REQUEST;
-    /// S3 refuses what the caller brought.
-    Refused = FORBIDDEN;
-    /// There is no such thing.
-    Absent = NOT_FOUND;
-    /// The body is too slow or too large.
-    Body = REQUEST_TIMEOUT PAYLOAD_TOO_LARGE;
-    /// Something that is needed is away.
-    Unavailable = SERVICE_UNAVAILABLE;
+    /// The problems of every private endpoint.
+    PrivateRouteProblems = BAD_REQUEST UNAUTHORIZED FORBIDDEN SERVICE_UNAVAILABLE;
+    /// The request is malformed.
+    InvalidRequestProblem = BAD_REQUEST;
+    /// S3 refuses the caller's URL.
+    ForbiddenProblem = FORBIDDEN;
+    /// The dataset, package or object does not exist.
+    NotFoundProblem = NOT_FOUND;
+    /// The request body is too slow or too large.
+    RequestBodyProblems = REQUEST_TIMEOUT PAYLOAD_TOO_LARGE;
+    /// A dependency is unavailable.
+    UnavailableProblem = SERVICE_UNAVAILABLE;
 }
 
-/// What any request may come to.
-pub(super) fn always() -> Answers {
-    [StatusCode::INTERNAL_SERVER_ERROR, StatusCode::GATEWAY_TIMEOUT].map(refer).into()
+/// The problems of every operation.
+pub(super) fn common_problems() -> ResponseMap {
+    [StatusCode::INTERNAL_SERVER_ERROR, StatusCode::GATEWAY_TIMEOUT].map(problem_reference).into()
 }
 
-/// Sent on to where the bytes are.
-pub(crate) struct Redirected;
+/// A redirect to a link.
+pub(crate) struct RedirectResponse;
 
-impl IntoResponses for Redirected {
-    fn responses() -> Answers {
-        let answer = Response::builder()
-            .description("Where the object is")
-            .header("Location", text("A presigned URL: whoever has it can read the object until it expires"))
-            .header("Cache-Control", text("`no-store`"));
-        [("307".to_owned(), answer.into())].into()
+impl IntoResponses for RedirectResponse {
+    fn responses() -> ResponseMap {
+        let response = Response::builder()
+            .description("A redirect to the object")
+            .header(
+                "Location",
+                string_header("A presigned URL. Anyone who has it can read the object until it expires"),
+            )
+            .header("Cache-Control", string_header("`no-store`"));
+        [("307".to_owned(), response.into())].into()
     }
 }
 
-/// What an object is like, as S3 says it.
-pub(crate) struct Probed;
+/// The headers of an object, from S3.
+pub(crate) struct ObjectHeadResponses;
 
-impl IntoResponses for Probed {
-    fn responses() -> Answers {
-        let part = "The `Range` asked for lies in the object";
+impl IntoResponses for ObjectHeadResponses {
+    fn responses() -> ResponseMap {
         let problems = [StatusCode::NOT_FOUND, StatusCode::RANGE_NOT_SATISFIABLE, StatusCode::BAD_GATEWAY];
-        let described = [
-            ("200".to_owned(), object("The object is there").into()),
-            (
-                "206".to_owned(),
-                object(part).header("Content-Range", text("`bytes FIRST-LAST/LENGTH`")).into(),
-            ),
+        let partial = object_head_response("The requested `Range` is in the object")
+            .header("Content-Range", string_header("`bytes FIRST-LAST/LENGTH`"));
+        let successes = [
+            ("200".to_owned(), object_head_response("The object exists").into()),
+            ("206".to_owned(), partial.into()),
         ];
-        described.into_iter().chain(problems.map(refer)).collect()
+        successes.into_iter().chain(problems.map(problem_reference)).collect()
     }
 }
 
-fn object(description: &str) -> ResponseBuilder {
+fn object_head_response(description: &str) -> ResponseBuilder {
     Response::builder()
         .description(description)
-        .header("Content-Length", number("Of the whole object, in bytes, beside 206 too"))
-        .header("Accept-Ranges", text("`bytes`"))
-        .header("ETag", text("As S3 has it"))
-        .header("Last-Modified", text("As S3 has it"))
+        .header(
+            "Content-Length",
+            integer_header("The length of the whole object in bytes, also with status 206"),
+        )
+        .header("Accept-Ranges", string_header("`bytes`"))
+        .header("ETag", string_header("The value in S3"))
+        .header("Last-Modified", string_header("The value in S3"))
 }
 
-/// Every answer names its request.
-pub(super) fn name_the_request(answer: &mut RefOr<Response>) {
-    if let RefOr::T(answer) = answer {
-        answer
+/// Adds the `X-Request-Id` header, which every response has.
+pub(super) fn add_request_id_header(response: &mut RefOr<Response>) {
+    if let RefOr::T(response) = response {
+        response
             .headers
             .insert("X-Request-Id".to_owned(), RefOr::Ref(Ref::new("#/components/headers/X-Request-Id")));
     }
 }
 
-/// The headers that [`shared`] and others refer to.
-pub(super) fn headers() -> BTreeMap<String, RefOr<Header>> {
-    let id = text(
-        "The request's id, as in a problem's `requestId`. What API Gateway answers itself has `Apigw-Requestid`",
+/// The headers that responses refer to.
+pub(super) fn shared_headers() -> BTreeMap<String, RefOr<Header>> {
+    let id = string_header(
+        "The request's id, as in a problem's `requestId`. Responses of API Gateway itself have `Apigw-Requestid`",
     );
     [("X-Request-Id".to_owned(), id.into())].into()
 }
 
-/// The answers that operations refer to.
-pub(super) fn shared() -> Answers {
-    let mut statuses = problem::statuses();
-    // A method that is not allowed is no operation, so none answers this.
+/// The responses that operations refer to.
+pub(super) fn shared_responses() -> ResponseMap {
+    let mut statuses = problem_statuses();
+    // The document has no operation for a method that is not allowed.
     statuses.remove(&StatusCode::METHOD_NOT_ALLOWED);
-    let answers = statuses.into_iter().map(|status| (name(status), described(status).into()));
-    let mut answers: Answers = answers.collect();
-    answers.insert(PREFLIGHT.to_owned(), preflight().into());
-    answers.values_mut().for_each(name_the_request);
-    answers
+    let problems =
+        statuses.into_iter().map(|status| (response_name(status), problem_response(status).into()));
+    let mut responses: ResponseMap = problems.collect();
+    responses.insert(PREFLIGHT_RESPONSE.to_owned(), preflight_response().into());
+    responses.values_mut().for_each(add_request_id_header);
+    responses
 }
 
-fn preflight() -> ResponseBuilder {
+fn preflight_response() -> ResponseBuilder {
     Response::builder()
-        .description("What may be asked here, for an hour")
-        .header("Allow", text("The methods that there are"))
+        .description("The allowed methods and headers, valid for an hour")
+        .header("Allow", string_header("The allowed methods"))
         .header(
             "Access-Control-Allow-Origin",
-            text("`*`; behind API Gateway one of the origins that it lists"),
+            string_header("`*`. Behind API Gateway, one of the configured origins"),
         )
-        .header("Access-Control-Allow-Methods", text("The same as `Allow`"))
-        .header("Access-Control-Allow-Headers", text("Request headers that a page may set"))
-        .header("Access-Control-Max-Age", text("In seconds"))
+        .header("Access-Control-Allow-Methods", string_header("The same as `Allow`"))
+        .header("Access-Control-Allow-Headers", string_header("The request headers that a page may set"))
+        .header("Access-Control-Max-Age", string_header("In seconds"))
 }
 
-fn described(status: StatusCode) -> ResponseBuilder {
-    let answer = Response::builder()
-        .description(problem::titles(status).join("; "))
+fn problem_response(status: StatusCode) -> ResponseBuilder {
+    let response = Response::builder()
+        .description(problem_titles(status).join("; "))
         .content("application/problem+json", Content::new(Some(Ref::from_schema_name("Problem"))));
     match status {
-        StatusCode::UNAUTHORIZED => {
-            answer.header("WWW-Authenticate", text("`Bearer`, with the platform's domain as realm"))
+        StatusCode::UNAUTHORIZED => response
+            .header("WWW-Authenticate", string_header("`Bearer`, with the platform's domain as realm")),
+        StatusCode::RANGE_NOT_SATISFIABLE => {
+            response.header("Content-Range", string_header("`bytes */LENGTH`"))
         }
-        StatusCode::RANGE_NOT_SATISFIABLE => answer.header("Content-Range", text("`bytes */LENGTH`")),
         StatusCode::SERVICE_UNAVAILABLE => {
-            answer.header("Retry-After", number("How long to wait, in seconds"))
+            response.header("Retry-After", integer_header("How long to wait, in seconds"))
         }
-        _ => answer,
+        _ => response,
     }
 }
 
-fn text(description: &str) -> Header {
-    header(description, Object::builder().schema_type(Type::String))
+fn string_header(description: &str) -> Header {
+    build_header(description, Object::builder().schema_type(Type::String))
 }
 
-fn number(description: &str) -> Header {
-    header(description, Object::builder().schema_type(Type::Integer).minimum(Some(0)))
+fn integer_header(description: &str) -> Header {
+    build_header(description, Object::builder().schema_type(Type::Integer).minimum(Some(0)))
 }
 
-fn header(description: &str, schema: ObjectBuilder) -> Header {
+fn build_header(description: &str, schema: ObjectBuilder) -> Header {
     Header::builder().schema(Some(schema)).description(Some(description)).build()
 }
 
-fn refer(status: StatusCode) -> (String, RefOr<Response>) {
-    (status.as_str().to_owned(), Ref::from_response_name(name(status)).into())
+fn problem_reference(status: StatusCode) -> (String, RefOr<Response>) {
+    (status.as_str().to_owned(), Ref::from_response_name(response_name(status)).into())
 }
 
-/// `NotFound` for 404.
-fn name(status: StatusCode) -> String {
+/// The name of a shared response: `NotFound` for 404.
+fn response_name(status: StatusCode) -> String {
     status.canonical_reason().unwrap_or_default().split(' ').collect()
 }

@@ -1,10 +1,52 @@
-//! Which problem an error of the domain is.
+//! Converts the errors of other crates into problems.
 
-use packages::{access::AccessError, asset::InvalidAssetPath, links::LinkError};
+use packages::{
+    access::{AccessError, DatasetAccess},
+    asset::InvalidAssetPath,
+    links::LinkError,
+};
+use restore::OrderError;
 use signing::{cloudfront::SignError, s3::PresignedUrlError};
-use storage::PresignError;
+use storage::{PresignError, ProbeError};
 
-use super::{Kind, Problem};
+use super::{Problem, kind::Kind};
+
+impl Problem {
+    pub(crate) fn from_order_error<P>(error: OrderError, access: &DatasetAccess<P>) -> Self {
+        match error {
+            OrderError::NoDataset => Self::no_dataset(access),
+            OrderError::Db(error) => error.into(),
+        }
+    }
+
+    /// A failed probe that the service signed itself. A refusal is our misconfiguration, so the client gets no detail.
+    pub(crate) fn from_own_probe(error: ProbeError) -> Self {
+        match error {
+            ProbeError::Forbidden => Self::storage("S3 refused a request that this service signed"),
+            other => Self::from_probe(other),
+        }
+    }
+
+    /// A failed probe with the client's own link. A refusal is S3's response to the client.
+    pub(crate) fn from_client_probe(error: ProbeError) -> Self {
+        match error {
+            ProbeError::Forbidden => Self::forbidden("S3 refused this presigned URL"),
+            other => Self::from_probe(other),
+        }
+    }
+
+    fn from_probe(error: ProbeError) -> Self {
+        match error {
+            ProbeError::NotFound => Self::new(Kind::NoSuchObject, "the object does not exist in the storage"),
+            ProbeError::Forbidden => Self::storage("S3 refused a request"),
+            ProbeError::Unavailable(cause) => Self::storage(cause),
+            ProbeError::TimedOut => {
+                Self::new(Kind::TimedOut, "the storage did not respond in time; try again")
+                    .with_cause("S3 did not respond in time")
+            }
+        }
+    }
+}
 
 impl From<database::Error> for Problem {
     fn from(error: database::Error) -> Self {
@@ -22,6 +64,7 @@ impl From<database::Error> for Problem {
 impl From<LinkError> for Problem {
     fn from(error: LinkError) -> Self {
         let kind = match error {
+            // Another tenant's package looks the same as a missing one.
             LinkError::NoPackage | LinkError::NotLive | LinkError::NoFile => Kind::NoSuchPackage,
             LinkError::Unsafe => Kind::UnsafeFile,
             LinkError::Db(error) => return error.into(),
@@ -41,7 +84,7 @@ impl From<PresignError> for Problem {
 
 impl From<SignError> for Problem {
     fn from(error: SignError) -> Self {
-        Self::internal(format!("a CDN link could not be signed: {error}"))
+        Self::internal(format!("signing a CDN link failed: {error}"))
     }
 }
 
@@ -52,13 +95,40 @@ impl From<InvalidAssetPath> for Problem {
 }
 
 impl From<AccessError> for Problem {
-    fn from(refusal: AccessError) -> Self {
-        Self::forbidden(refusal.to_string())
+    fn from(error: AccessError) -> Self {
+        Self::forbidden(error.to_string())
     }
 }
 
 impl From<PresignedUrlError> for Problem {
     fn from(error: PresignedUrlError) -> Self {
         Self::invalid(format!("invalid presigned URL: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_has_its_status() {
+        for (problem, status) in [
+            (Problem::from(LinkError::NoPackage), 404),
+            (LinkError::NotLive.into(), 404),
+            (LinkError::NoFile.into(), 404),
+            (LinkError::Unsafe.into(), 403),
+            (LinkError::Db(database::Error::Unreachable("gone".into())).into(), 503),
+            (LinkError::Db(database::Error::TimedOut("no answer".to_owned())).into(), 503),
+            (AccessError::OtherDataset.into(), 403),
+            (Problem::from_own_probe(ProbeError::NotFound), 404),
+            (Problem::from_own_probe(ProbeError::Forbidden), 502),
+            (Problem::from_own_probe(ProbeError::TimedOut), 504),
+            (Problem::from_client_probe(ProbeError::NotFound), 404),
+            (Problem::from_client_probe(ProbeError::Forbidden), 403),
+            (Problem::from_client_probe(ProbeError::Unavailable("503".into())), 502),
+            (Problem::from_client_probe(ProbeError::TimedOut), 504),
+        ] {
+            assert_eq!(problem.status().as_u16(), status, "{problem:?}");
+        }
     }
 }

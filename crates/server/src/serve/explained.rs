@@ -9,6 +9,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use api::ProblemDetails;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use uuid::Uuid;
 
@@ -72,7 +73,7 @@ fn explain(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut lines = str::from_utf8(head).ok()?.split("\r\n");
     let first = lines.next()?;
     let status = first.split(' ').nth(1)?.parse().ok()?;
-    let (name, title, detail) = words(status)?;
+    let problem = words(status)?;
     let is =
         |line: &str, name: &str| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
     if lines.clone().any(|line| is(line, "x-request-id:")) {
@@ -80,7 +81,7 @@ fn explain(bytes: &[u8]) -> Option<Vec<u8>> {
     }
     let id = Uuid::new_v4().to_string();
     tracing::info!(request_id = id, status, "a request could not be read");
-    let body = api::problem_body((name, title, status), detail, &id);
+    let body = problem.to_json(&id);
     let kept: String =
         lines.filter(|line| !is(line, "content-length:")).flat_map(|line| [line, "\r\n"]).collect();
     let answer = format!(
@@ -91,26 +92,25 @@ fn explain(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(answer.into_bytes())
 }
 
-/// Name, title and detail of a problem with a request's head, by its status.
-fn words(status: u16) -> Option<(&'static str, &'static str, &'static str)> {
-    Some(match status {
+/// The problem of a request head that cannot be parsed, by the status that hyper chose.
+fn words(status: u16) -> Option<ProblemDetails<'static>> {
+    let (name, title, detail) = match status {
         400 => (
             "invalid-request",
             "The request is not valid",
-            "the request's head is not one of HTTP/1.1 (RFC 9112)",
+            "the request head is not valid HTTP/1.1 (RFC 9112)",
         ),
-        414 => (
-            "head-too-large",
-            "The request's head is too large",
-            "the request's target is longer than 64 KiB",
-        ),
+        414 => {
+            ("head-too-large", "The request head is too large", "the request target is longer than 64 KiB")
+        }
         431 => (
             "head-too-large",
-            "The request's head is too large",
-            "the request's head may have 64 KiB and 100 fields",
+            "The request head is too large",
+            "the request head has more than 64 KiB or 100 fields",
         ),
         _ => return None,
-    })
+    };
+    Some(ProblemDetails { name, title, status, detail })
 }
 
 #[cfg(test)]

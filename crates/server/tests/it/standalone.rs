@@ -101,7 +101,8 @@ async fn it_serves_a_platform_that_is_there_already() {
         assert!(metrics.contains(line), "{line}\n{metrics}");
     }
     serve.terminate();
-    let answered: Vec<Value> = serve.log.iter().filter(|line| line["message"] == "answered").collect();
+    let answered: Vec<Value> =
+        serve.log.iter().filter(|line| line["message"] == "request completed").collect();
     assert_eq!(answered.len(), 3);
     assert_eq!(
         (&answered[0]["route"], &answered[0]["statements"]),

@@ -1,0 +1,81 @@
+//! The body of a problem response (RFC 9457).
+
+use std::collections::BTreeSet;
+
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::{ToSchema, openapi};
+
+use super::kind::Kind;
+
+/// A problem without the id of its request. A host uses it for responses that bypass the router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProblemDetails<'a> {
+    /// The last part of the problem's type.
+    pub name: &'a str,
+    /// The problem in general.
+    pub title: &'a str,
+    /// The response's status.
+    pub status: u16,
+    /// The problem in this case.
+    pub detail: &'a str,
+}
+
+impl ProblemDetails<'_> {
+    /// The body of the response, as JSON.
+    #[must_use]
+    pub fn to_json(&self, request_id: &str) -> String {
+        let Self { name, title, status, detail } = *self;
+        let body = ProblemBody { kind: type_urn(name), title, status, detail, message: detail, request_id };
+        serde_json::to_string(&body).unwrap_or_default()
+    }
+}
+
+/// The body of an error response (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody<'a> {
+    /// The kind of problem, for programs.
+    #[serde(rename = "type")]
+    #[schema(schema_with = type_schema)]
+    kind: String,
+    /// The problem in general.
+    #[schema(example = "The request is not valid")]
+    title: &'a str,
+    /// The status of the response.
+    #[schema(example = 400, minimum = 400, maximum = 599)]
+    status: u16,
+    /// The problem in this case.
+    #[schema(example = "missing required 'package_id' query parameter")]
+    detail: &'a str,
+    /// The same text as `detail`. Clients of the former service read this member.
+    #[schema(example = "missing required 'package_id' query parameter")]
+    message: &'a str,
+    /// The id of the request, as in `X-Request-Id` and in the service's log.
+    #[schema(example = "6f0f9b7e-0d0c-4a5c-9b42-0f5f0c0f7d11")]
+    request_id: &'a str,
+}
+
+fn type_urn(name: &str) -> String {
+    format!("urn:packages-service:problem:{name}")
+}
+
+fn type_schema() -> openapi::Object {
+    let urns = Kind::ALL.map(|kind| type_urn(kind.name()));
+    openapi::Object::builder()
+        .schema_type(openapi::Type::String)
+        .description(Some("The kind of problem, for programs"))
+        .enum_values(Some(urns))
+        .build()
+}
+
+/// The statuses of all problems.
+pub(crate) fn problem_statuses() -> BTreeSet<StatusCode> {
+    Kind::ALL.iter().map(|kind| kind.status()).collect()
+}
+
+/// The titles of the problems with a status.
+pub(crate) fn problem_titles(status: StatusCode) -> Vec<&'static str> {
+    Kind::ALL.iter().filter(|kind| kind.status() == status).map(|kind| kind.title()).collect()
+}
