@@ -65,7 +65,7 @@ fn newest_source(row: &Row) -> Result<NewestSource, Error> {
     let version: Option<String> = row.try_get(3)?;
     Ok(NewestSource {
         package: PackageId(row.try_get(5)?),
-        state: PackageState::parse(row.try_get(0)?),
+        state: PackageState::from_column(row.try_get(0)?),
         file: bucket.zip(key).map(|(bucket, key)| (bucket, key, version.filter(|v| !v.is_empty()))),
         scan_status: row.try_get(4)?,
     })

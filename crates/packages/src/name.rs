@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn the_suffix_goes_before_the_last_extension() {
-        let file = PackageKind::parse("Text");
+        let file = PackageKind::from_column("Text");
         assert_eq!(numbered("a.txt", file, 1), "a-restored_1.txt");
         assert_eq!(numbered("archive.tar.gz", file, 1), "archive.tar-restored_1.gz");
         assert_eq!(numbered("README", file, 7), "README-restored_7");
@@ -105,7 +105,7 @@ mod tests {
     fn a_long_name_is_cut_before_the_suffix_and_keeps_its_extension() {
         let long = format!("{}.txt", "é".repeat(251));
         assert_eq!(
-            numbered(&long, PackageKind::parse("Text"), 1),
+            numbered(&long, PackageKind::from_column("Text"), 1),
             format!("{}-restored_1.txt", "é".repeat(240))
         );
         let folder = "x".repeat(255);
@@ -118,7 +118,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_candidate_fits_its_column_and_differs_from_the_original(name in "\\PC{1,255}", number in 1u32..100) {
-            for kind in [PackageKind::COLLECTION, PackageKind::parse("Text")] {
+            for kind in [PackageKind::COLLECTION, PackageKind::from_column("Text")] {
                 let candidate = numbered(&name, kind, number);
                 prop_assert!(candidate.chars().count() <= MAX_NAME);
                 prop_assert_ne!(&candidate, &name);
