@@ -77,7 +77,7 @@ impl DynamoDbTable {
     /// The key's attributes, whatever they are called.
     async fn describe(&self) -> Result<Schema, Error> {
         let answer = self.service.call("DescribeTable", &json!({"TableName": self.name})).await?;
-        let elements = answer.pointer("/DynamoDbTable/KeySchema").and_then(Value::as_array);
+        let elements = answer.pointer("/Table/KeySchema").and_then(Value::as_array);
         let named = |kind: &str| {
             let element = elements?.iter().find(|element| element["KeyType"] == kind)?;
             Some(element["AttributeName"].as_str()?.to_owned())
