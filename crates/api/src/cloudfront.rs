@@ -54,7 +54,7 @@ pub(crate) async fn get(
         )
     })?;
     let path = AssetPath::parse(path)?;
-    let asset = find_viewer_asset(&app.db, &access, &package, (&app.viewer_assets, &path)).await?;
+    let asset = find_viewer_asset(&app.db, &access, &package, &app.viewer_assets, &path).await?;
     let expires_at = app.clock.now() + LIFE;
     let url = format!("{}/{}", app.cdn.origin(), encode_key(&asset.key));
     let signer = app.cdn.signer();

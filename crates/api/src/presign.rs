@@ -102,7 +102,7 @@ impl Asked {
 
     async fn locate(&self, app: &App, access: &DatasetAccess<ViewFiles>) -> Result<Location, Problem> {
         let found = match &self.path {
-            Some(path) => find_viewer_asset(&app.db, access, &self.package, (&app.viewer_assets, path)).await,
+            Some(path) => find_viewer_asset(&app.db, access, &self.package, &app.viewer_assets, path).await,
             None => find_source_file(&app.db, access, &self.package).await,
         };
         found.map_err(|error: LinkError| error.into())

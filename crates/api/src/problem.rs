@@ -211,7 +211,7 @@ impl Problem {
     }
 
     pub(crate) fn no_package() -> Self {
-        LinkError::NoPackage.into()
+        LinkError::PackageNotFound.into()
     }
 
     /// The router adds `Allow`.
@@ -373,12 +373,12 @@ mod tests {
     #[test]
     fn each_failure_has_its_status() {
         for (problem, status) in [
-            (Problem::from(LinkError::NoPackage), 404),
+            (Problem::from(LinkError::PackageNotFound), 404),
             (LinkError::NotLive.into(), 404),
-            (LinkError::NoFile.into(), 404),
-            (LinkError::Unsafe.into(), 403),
-            (LinkError::Db(database::Error::Unreachable("gone".into())).into(), 503),
-            (LinkError::Db(database::Error::TimedOut("no answer".to_owned())).into(), 503),
+            (LinkError::NoStoredFile.into(), 404),
+            (LinkError::FailedScan.into(), 403),
+            (LinkError::Database(database::Error::Unreachable("gone".into())).into(), 503),
+            (LinkError::Database(database::Error::TimedOut("no answer".to_owned())).into(), 503),
             (AccessError::OtherDataset.into(), 403),
             (Problem::own_probe(ProbeError::NotFound), 404),
             (Problem::own_probe(ProbeError::Forbidden), 502),

@@ -89,7 +89,7 @@ impl PackageState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PackageKind(u8);
 
-/// The kinds in the order of their numbers in restore messages (contract §2.7).
+/// The kinds in the order of their numbers in restore messages.
 const KINDS: [&str; 16] = [
     "Image",
     "MRI",

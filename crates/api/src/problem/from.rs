@@ -22,9 +22,9 @@ impl From<database::Error> for Problem {
 impl From<LinkError> for Problem {
     fn from(error: LinkError) -> Self {
         let kind = match error {
-            LinkError::NoPackage | LinkError::NotLive | LinkError::NoFile => Kind::NoSuchPackage,
-            LinkError::Unsafe => Kind::UnsafeFile,
-            LinkError::Db(error) => return error.into(),
+            LinkError::PackageNotFound | LinkError::NotLive | LinkError::NoStoredFile => Kind::NoSuchPackage,
+            LinkError::FailedScan => Kind::UnsafeFile,
+            LinkError::Database(error) => return error.into(),
         };
         Self::new(kind, error.to_string())
     }

@@ -244,7 +244,7 @@ impl TestApp {
     }
 
     pub(crate) fn asset(&self, package: &Package, path: &str, bytes: &[u8]) {
-        let key = AssetPath::parse(path).unwrap().key(self.workspace.id, self.dataset.id, package.id);
+        let key = AssetPath::parse(path).unwrap().object_key(self.workspace.id, self.dataset.id, package.id);
         self.store.put(ASSETS, &key, bytes.to_vec(), "application/octet-stream").unwrap();
     }
 
