@@ -223,7 +223,7 @@ mod tests {
 
     /// The trace that whoever is called for a request is told of.
     async fn trace_of(headers: &[(&str, &str)]) -> String {
-        let handler = get(async || axum::Json(aws::trace::header()));
+        let handler = get(async || axum::Json(aws::trace::current_header()));
         let (_, header) = get_from(Router::new().route("/", handler), headers).await;
         header.as_str().unwrap().to_owned()
     }

@@ -195,7 +195,7 @@ where
 impl Iam {
     async fn token(&self, clock: Clock) -> Result<Zeroizing<String>, Error> {
         let credentials = self.credentials.provide_credentials().await.map_err(Error::unreachable)?;
-        self.login.token(&credentials, clock.date().into()).map_err(Error::unreachable)
+        self.login.token(&credentials, clock.now_utc().into()).map_err(Error::unreachable)
     }
 }
 
@@ -275,7 +275,7 @@ mod tests {
         let canceller = Canceller::new(client.cancel_token(), None, work);
         let mut kept = Kept { client, taken_at: 1000, canceller };
         for (now, is_used) in [(1239, true), (1478, true), (1718, false)] {
-            let connector = Connector { clock: Clock::At(now), ..Connector::plain(Config::new()) };
+            let connector = Connector { clock: Clock::Fixed(now), ..Connector::plain(Config::new()) };
             let recycled = connector.recycle(&mut kept, &Metrics::default()).await;
             assert_eq!(recycled.is_ok(), is_used, "at {now}");
         }

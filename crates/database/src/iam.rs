@@ -64,7 +64,7 @@ mod tests {
     use aws::Clock;
 
     /// 2026-11-05 12:30:45 UTC.
-    const NOW: Clock = Clock::At(1_793_881_845);
+    const NOW: Clock = Clock::Fixed(1_793_881_845);
 
     fn login(host: &str, port: u16, user: &str, region: &str) -> IamLogin {
         let region = Region::new(region).unwrap();
@@ -79,7 +79,7 @@ mod tests {
             None,
             "test",
         );
-        login.token(&credentials, NOW.date().into()).unwrap().to_string()
+        login.token(&credentials, NOW.now_utc().into()).unwrap().to_string()
     }
 
     /// The order of the parameters means nothing.
@@ -119,6 +119,6 @@ mod tests {
     fn a_host_that_is_none_is_an_error_without_secrets() {
         let none = login("a b", 1, "u", "us-east-1");
         let credentials = Credentials::new("AKID", "SECRET", None, None, "test");
-        assert!(!none.token(&credentials, NOW.date().into()).unwrap_err().contains("SECRET"));
+        assert!(!none.token(&credentials, NOW.now_utc().into()).unwrap_err().contains("SECRET"));
     }
 }

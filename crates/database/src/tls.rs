@@ -28,7 +28,8 @@ pub(crate) struct Trust {
 impl Trust {
     /// The file is read now, so that a wrong path stops the start and not the first request.
     pub(crate) fn new(extra_ca_file: Option<&Path>) -> Result<Self, Error> {
-        let builder = tls::config_builder().map_err(|error| Error::Misconfigured(error.to_string()))?;
+        let builder =
+            tls::client_config_builder().map_err(|error| Error::Misconfigured(error.to_string()))?;
         let extra = extra_ca_file.map(read).transpose()?.unwrap_or_default();
         Ok(Self { builder, extra, connector: OnceLock::new() })
     }

@@ -197,8 +197,8 @@ impl HostBuilder {
     /// An SQS queue.
     pub fn queue(&self, url: String) -> Result<SqsQueue, StartupError> {
         let settings = self.settings(self.platform.endpoints.sqs.as_ref());
-        let service = JsonClient::sqs(&settings, self.http.clone()).map_err(StartupError::new)?;
-        Ok(SqsQueue { service, url })
+        let client = JsonClient::sqs(&settings, self.http.clone()).map_err(StartupError::new)?;
+        Ok(SqsQueue { client, url })
     }
 
     /// S3.
@@ -222,7 +222,7 @@ impl HostBuilder {
     pub fn ssm(&self) -> Result<JsonClient, StartupError> {
         let settings = self.settings(self.platform.endpoints.ssm.as_ref());
         let service = JsonClient::ssm(&settings, self.http.clone()).map_err(StartupError::new)?;
-        Ok(service.with_limits(CallLimits::START))
+        Ok(service.with_limits(CallLimits::STARTUP))
     }
 
     fn settings(&self, endpoint: Option<&String>) -> aws::ClientConfig {

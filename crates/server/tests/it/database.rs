@@ -27,7 +27,7 @@ use tokio_postgres::Client;
 
 use crate::{app, limits::until};
 
-const NOW: Clock = Clock::At(1_793_881_845);
+const NOW: Clock = Clock::Fixed(1_793_881_845);
 
 /// A Postgres with TLS. Its certificate is for `localhost`, by an authority that nobody else knows.
 struct Server {
@@ -213,7 +213,7 @@ async fn every_connection_shows_a_token_of_its_own() {
     let db = Db::connect(database).unwrap();
     server.sql("CREATE ROLE iam_service LOGIN SUPERUSER").await;
     for n in 0..3 {
-        let token = login.token(&Rotating::nth(n), NOW.date().into()).unwrap();
+        let token = login.token(&Rotating::nth(n), NOW.now_utc().into()).unwrap();
         server.admit_anew(&token).await;
         check_tables(&db).await.unwrap();
         check_tables(&db).await.unwrap();

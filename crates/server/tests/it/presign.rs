@@ -85,7 +85,7 @@ async fn s3_refuses_a_link_that_was_changed_or_has_ended() {
         assert_eq!(fetch(method, &url).await.status, 403, "{method}");
     }
 
-    app.at(Clock::At(Clock::System.now() - 3601));
+    app.at(Clock::Fixed(Clock::System.now() - 3601));
     let ended = app.get(&app.presign_path(&package, ""), &token).await.header("location").to_owned();
     assert_eq!(fetch("GET", &ended).await.status, 403);
 }
