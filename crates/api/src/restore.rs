@@ -121,7 +121,8 @@ pub(crate) async fn post(
         return Ok(Json(RestoreResponse::Preview(PreviewResponse::new(preview, answer.failures))));
     }
     // In a task of its own: a client that hangs up must not stop it between the commit and the queue.
-    let work = trace::scope(trace::current_header(), database::count_on(order(app, access, ids)));
+    let work =
+        trace::scope(trace::current_header(), database::inherit_statement_count(order(app, access, ids)));
     let ordered = tokio::spawn(work.in_current_span()).await;
     answer.add(ordered.unwrap_or_else(|_| Err(Problem::internal("ordering a restore panicked")))?);
     Ok(Json(RestoreResponse::Ordered(answer)))

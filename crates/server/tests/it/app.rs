@@ -328,8 +328,8 @@ pub(crate) fn database(url: &str) -> PoolConfig {
         user: config.get_user().unwrap().to_owned(),
         name: config.get_dbname().unwrap().to_owned(),
         password: Password::Fixed(password.into()),
-        tls: Tls::Off,
-        connections: 4,
+        tls: Tls::Disabled,
+        max_connections: 4,
         clock: Clock::System,
     }
 }
