@@ -239,7 +239,7 @@ async fn retry_soon(queue: &SqsQueue, record: &Record) {
     let is_last = attempt >= MAX_ATTEMPTS;
     let after =
         if is_last { Duration::ZERO } else { RETRY_DELAY * 4_u32.pow(attempt.saturating_sub(1).min(4)) };
-    let asked = queue.show_again(&record.receipt_handle, after);
+    let asked = queue.change_visibility(&record.receipt_handle, after);
     let error = match tokio::time::timeout(VISIBILITY_TIMEOUT, asked).await {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),

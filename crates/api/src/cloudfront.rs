@@ -54,7 +54,7 @@ pub(crate) async fn get_signed_link(
         )
     })?;
     let path = AssetPath::parse(path)?;
-    let asset = find_viewer_asset(&app.db, &access, &package, (&app.viewer_assets, &path)).await?;
+    let asset = find_viewer_asset(&app.db, &access, &package, &app.viewer_assets, &path).await?;
     let expires_at = app.clock.now() + LINK_LIFETIME_SECONDS;
     let url = format!("{}/{}", app.cdn.origin(), encode_path(&asset.key));
     let signer = app.cdn.signer();

@@ -108,7 +108,7 @@ impl PresignRequest {
 
     async fn find_location(&self, app: &App, access: &DatasetAccess<ViewFiles>) -> Result<Location, Problem> {
         let found = match &self.path {
-            Some(path) => find_viewer_asset(&app.db, access, &self.package, (&app.viewer_assets, path)).await,
+            Some(path) => find_viewer_asset(&app.db, access, &self.package, &app.viewer_assets, path).await,
             None => find_source_file(&app.db, access, &self.package).await,
         };
         found.map_err(|error: LinkError| error.into())

@@ -91,7 +91,7 @@ impl Problem {
     }
 
     pub(crate) fn no_package() -> Self {
-        LinkError::NoPackage.into()
+        LinkError::PackageNotFound.into()
     }
 
     /// 405. The router adds `Allow`.

@@ -49,7 +49,10 @@ pub(crate) async fn post_restore(
         return Ok(Json(RestoreResponse::Preview(PreviewResponse::new(preview, failures))));
     }
     // In its own task: a client that disconnects must not cancel the work between the commit and the queue message.
-    let work = trace::scope(trace::header(), database::count_on(place_orders(app, access, valid)));
+    let work = trace::scope(
+        trace::current_header(),
+        database::inherit_statement_count(place_orders(app, access, valid)),
+    );
     let orders = tokio::spawn(work.in_current_span()).await;
     let orders = orders.unwrap_or_else(|_| Err(Problem::internal("ordering a restore panicked")))?;
     Ok(Json(RestoreResponse::Ordered(OrderResponse::new(orders, failures))))

@@ -48,7 +48,7 @@ pub(crate) fn app() -> App {
         cdn: Cdn::new("https://d111111abcdef8.cloudfront.net/", signer),
         proxy: ProxyPolicy::new(vec![bucket("open-data")], None),
         queue: WorkerQueue::Local(std::sync::Arc::default()),
-        clock: Clock::At(NOW),
+        clock: Clock::Fixed(NOW),
         realm: Realm::new("example.org").unwrap(),
     }
 }

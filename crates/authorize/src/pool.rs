@@ -26,11 +26,9 @@ impl TokenIssuer {
     /// A pool in a region.
     #[must_use]
     pub fn cognito(region: &Region, ids: &UserPool, bearers: TokenSubject) -> Self {
-        let (region, pool) = (region.as_str(), ids.pool());
-        // AWS in China is a partition with a domain of its own.
-        let china = if region.starts_with("cn-") { ".cn" } else { "" };
+        let (suffix, pool) = (aws::dns_suffix(region), ids.pool());
         Self {
-            issuer: format!("https://cognito-idp.{region}.amazonaws.com{china}/{pool}"),
+            issuer: format!("https://cognito-idp.{region}.{suffix}/{pool}"),
             client_id: ids.client().to_owned(),
             bearers,
         }

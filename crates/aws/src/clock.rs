@@ -1,17 +1,17 @@
-//! What time it is, as an argument.
+//! The time, as an argument.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
 
-/// Where the time comes from. Tests stop it or set it ahead; everything else asks the system.
+/// The source of the time. Tests fix it or set it ahead.
 #[derive(Debug, Clone, Copy, Default)]
 pub enum Clock {
     /// The system's clock.
     #[default]
     System,
-    /// Stands still at this many seconds since the Unix epoch.
-    At(u64),
+    /// Always this time, in seconds since the Unix epoch.
+    Fixed(u64),
 }
 
 impl Clock {
@@ -21,9 +21,9 @@ impl Clock {
         self.since_epoch().as_secs()
     }
 
-    /// The same as a date, to the nanosecond.
+    /// The date and time in UTC, to the nanosecond.
     #[must_use]
-    pub fn date(self) -> OffsetDateTime {
+    pub fn now_utc(self) -> OffsetDateTime {
         OffsetDateTime::UNIX_EPOCH + self.since_epoch()
     }
 
@@ -31,7 +31,7 @@ impl Clock {
     fn since_epoch(self) -> Duration {
         match self {
             Self::System => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
-            Self::At(seconds) => Duration::from_secs(seconds),
+            Self::Fixed(seconds) => Duration::from_secs(seconds),
         }
     }
 }

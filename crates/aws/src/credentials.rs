@@ -1,4 +1,4 @@
-//! A provider's credentials, kept until shortly before they end.
+//! Credentials from a provider, cached until shortly before they expire.
 
 use std::{
     fmt,
@@ -13,69 +13,88 @@ use aws_credential_types::{
 
 use crate::error_chain;
 
-/// Credentials with less than this left, in seconds, are renewed before they are used again.
-const RENEW: u64 = 300;
+/// Credentials that expire within this time are refreshed before they are used again.
+const REFRESH_MARGIN_SECONDS: u64 = 300;
 
-/// How long a provider may take: some ask a server, and not all of those set themselves a limit.
-const ANSWER: Duration = Duration::from_secs(5);
+/// How long a provider may take. Some providers call a server and have no timeout of their own.
+const PROVIDER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Credentials in the form that their user needs. Providers keep nothing themselves: some of them ask a server.
+/// Credentials in the form that their user needs. Providers do not cache: some of them call a server each time.
 pub struct CachedCredentials<T> {
     provider: SharedCredentialsProvider,
     convert: fn(&Credentials) -> T,
-    /// With the time at which they end, in seconds since the Unix epoch.
-    kept: Mutex<Option<(T, Option<u64>)>>,
-    /// Held by the one who asks for others.
-    renewal: tokio::sync::Mutex<()>,
+    cached: Mutex<Option<Cached<T>>>,
+    /// Held by the caller that refreshes the credentials.
+    refresh: tokio::sync::Mutex<()>,
+}
+
+struct Cached<T> {
+    credentials: T,
+    /// In seconds since the Unix epoch.
+    expires_at: Option<u64>,
+}
+
+/// Why there are no credentials. The text is for the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialsError {
+    /// The provider took too long.
+    #[error("no answer within {} s", PROVIDER_TIMEOUT.as_secs())]
+    TimedOut,
+    /// The provider failed.
+    #[error("{0}")]
+    Provider(String),
 }
 
 impl<T: Clone> CachedCredentials<T> {
-    /// Asks the provider when credentials are first needed; `convert` makes of them what their user needs.
+    /// Asks the provider when credentials are first needed. `convert` makes the form that their user needs.
     #[must_use]
     pub fn new(provider: SharedCredentialsProvider, convert: fn(&Credentials) -> T) -> Self {
-        Self { provider, convert, kept: Mutex::new(None), renewal: tokio::sync::Mutex::default() }
+        Self { provider, convert, cached: Mutex::new(None), refresh: tokio::sync::Mutex::default() }
     }
 
-    /// Credentials that are good at `now`, in seconds since the Unix epoch. One asks the provider for all; while it brings
-    /// no others, those that are kept are good to their end. The error's text is for the log.
-    pub async fn get(&self, now: u64) -> Result<T, String> {
-        if let Some(lasting) = self.kept(now + RENEW) {
-            return Ok(lasting);
+    /// Credentials that are valid at `now`, in seconds since the Unix epoch. One caller refreshes them for all. Until
+    /// the provider gives new ones, the cached ones are used to their end.
+    pub async fn get(&self, now: u64) -> Result<T, CredentialsError> {
+        if let Some(fresh) = self.cached_beyond(now + REFRESH_MARGIN_SECONDS) {
+            return Ok(fresh);
         }
-        let good = self.kept(now);
-        let _renewal = match (self.renewal.try_lock(), good.clone()) {
-            (Ok(renewal), _) => renewal,
-            (Err(_), Some(good)) => return Ok(good),
-            (Err(_), None) => self.renewal.lock().await,
+        let expiring = self.cached_beyond(now);
+        let _refresh = match (self.refresh.try_lock(), expiring.clone()) {
+            (Ok(refresh), _) => refresh,
+            // Another caller refreshes: these are valid, so there is no need to wait.
+            (Err(_), Some(expiring)) => return Ok(expiring),
+            (Err(_), None) => self.refresh.lock().await,
         };
-        // Somebody may have brought others while this one waited.
-        if let Some(lasting) = self.kept(now + RENEW) {
-            return Ok(lasting);
+        // Another caller may have refreshed them while this one waited for the lock.
+        if let Some(fresh) = self.cached_beyond(now + REFRESH_MARGIN_SECONDS) {
+            return Ok(fresh);
         }
-        self.renew().await.or_else(|error| {
-            tracing::warn!(error, "credentials could not be renewed");
-            good.ok_or(error)
+        self.load_credentials().await.or_else(|error| {
+            tracing::warn!(%error, "credentials could not be renewed");
+            expiring.ok_or(error)
         })
     }
 
-    /// What is kept, if it is good beyond `until`.
-    fn kept(&self, until: u64) -> Option<T> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref().filter(|(_, end)| end.is_none_or(|end| end > until)).map(|(kept, _)| kept.clone())
+    /// The cached credentials, if they are valid after `time`.
+    fn cached_beyond(&self, time: u64) -> Option<T> {
+        let cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        let valid = cached.as_ref().filter(|cached| cached.expires_at.is_none_or(|end| end > time));
+        valid.map(|cached| cached.credentials.clone())
     }
 
-    async fn renew(&self) -> Result<T, String> {
-        let asked = tokio::time::timeout(ANSWER, self.provider.provide_credentials()).await;
-        let late = |_| format!("no answer within {} s", ANSWER.as_secs());
-        let fresh = asked.map_err(late)?.map_err(|error| error_chain(&error))?;
-        let end = expires_at(&fresh);
-        let fresh = (self.convert)(&fresh);
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((fresh.clone(), end));
-        Ok(fresh)
+    async fn load_credentials(&self) -> Result<T, CredentialsError> {
+        let provided = tokio::time::timeout(PROVIDER_TIMEOUT, self.provider.provide_credentials()).await;
+        let provided = provided
+            .map_err(|_| CredentialsError::TimedOut)?
+            .map_err(|error| CredentialsError::Provider(error_chain(&error)))?;
+        let credentials = (self.convert)(&provided);
+        let cached = Cached { credentials: credentials.clone(), expires_at: expires_at(&provided) };
+        *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = Some(cached);
+        Ok(credentials)
     }
 }
 
-/// When credentials end, in seconds since the Unix epoch; `None` if they do not.
+/// When credentials expire, in seconds since the Unix epoch; `None` if they do not.
 #[must_use]
 pub fn expires_at(credentials: &Credentials) -> Option<u64> {
     Some(credentials.expiry()?.duration_since(UNIX_EPOCH).ok()?.as_secs())
@@ -94,11 +113,11 @@ mod tests {
         atomic::{AtomicU64, Ordering::Relaxed},
     };
 
-    use aws_credential_types::provider::{self, error::CredentialsError, future};
+    use aws_credential_types::provider::{self, error::CredentialsError as ProviderError, future};
 
     use super::*;
 
-    /// Each time it is asked, credentials that last an hour longer.
+    /// Each call provides credentials that expire an hour later than those before.
     #[derive(Debug, Default)]
     struct Hourly(AtomicU64);
 
@@ -114,11 +133,11 @@ mod tests {
         }
     }
 
-    /// Whoever asks after the first gets nothing, and that only after a while.
+    /// Only the first call succeeds. The others fail after a while.
     #[derive(Debug, Default)]
-    struct Once(Hourly);
+    struct OnlyOnce(Hourly);
 
-    impl ProvideCredentials for Once {
+    impl ProvideCredentials for OnlyOnce {
         fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
         where
             Self: 'a,
@@ -129,36 +148,36 @@ mod tests {
             self.0.0.fetch_add(1, Relaxed);
             future::ProvideCredentials::new(async {
                 tokio::task::yield_now().await;
-                Err(CredentialsError::not_loaded("not now"))
+                Err(ProviderError::not_loaded("not now"))
             })
         }
     }
 
     #[tokio::test]
-    async fn the_old_ones_are_used_to_their_end_while_there_are_no_new_ones() {
-        let provider = SharedCredentialsProvider::new(Once::default());
+    async fn cached_credentials_are_used_to_their_end_when_a_refresh_fails() {
+        let provider = SharedCredentialsProvider::new(OnlyOnce::default());
         let cached = CachedCredentials::new(provider, |credentials| credentials.access_key_id().to_owned());
         for now in [0, 3300, 3599] {
-            assert_eq!(cached.get(now).await.as_deref(), Ok("AKIA1"), "at {now}");
+            assert_eq!(cached.get(now).await.unwrap(), "AKIA1", "at {now}");
         }
-        assert!(cached.get(3600).await.unwrap_err().contains("not"));
+        assert!(matches!(cached.get(3600).await, Err(CredentialsError::Provider(_))));
     }
 
     #[tokio::test]
-    async fn one_asks_for_all() {
-        let provider = Arc::new(Once::default());
+    async fn one_caller_refreshes_for_all() {
+        let provider = Arc::new(OnlyOnce::default());
         let cached = CachedCredentials::new(
             SharedCredentialsProvider::new(Shared(Arc::clone(&provider))),
             |credentials| credentials.access_key_id().to_owned(),
         );
         cached.get(0).await.unwrap();
         let (one, other) = tokio::join!(cached.get(3300), cached.get(3300));
-        assert_eq!((one.as_deref(), other.as_deref()), (Ok("AKIA1"), Ok("AKIA1")));
+        assert_eq!((one.unwrap(), other.unwrap()), ("AKIA1".to_owned(), "AKIA1".to_owned()));
         assert_eq!(provider.0.0.load(Relaxed), 2);
     }
 
     #[derive(Debug)]
-    struct Shared(Arc<Once>);
+    struct Shared(Arc<OnlyOnce>);
 
     impl ProvideCredentials for Shared {
         fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
@@ -170,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn they_are_asked_for_again_five_minutes_before_they_end() {
+    async fn credentials_are_refreshed_five_minutes_before_they_expire() {
         let cached =
             CachedCredentials::new(SharedCredentialsProvider::new(Hourly::default()), |credentials| {
                 credentials.access_key_id().to_owned()

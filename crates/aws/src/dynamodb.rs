@@ -1,4 +1,4 @@
-//! A table of Amazon DynamoDB: finding and deleting items by partition key, as many at a call as it takes.
+//! A table of Amazon DynamoDB: finding and deleting items by partition key, in batches.
 
 use std::collections::BTreeSet;
 
@@ -6,159 +6,200 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 
-use crate::{Error, JsonClient, backoff};
+use crate::{Error, JsonClient, backoff_delay};
 
 /// Keys in one `BatchGetItem` (Amazon DynamoDB API Reference).
-const READ: usize = 100;
+const MAX_GET_KEYS: usize = 100;
 
 /// Requests in one `BatchWriteItem` (Amazon DynamoDB API Reference).
-const WRITE: usize = 25;
+const MAX_WRITE_REQUESTS: usize = 25;
 
 /// Calls in flight at once.
-const AT_ONCE: usize = 4;
+const MAX_CONCURRENT_CALLS: usize = 4;
 
-/// How often what DynamoDB put off is asked for again in vain before it is given up.
-const IDLE_ROUNDS: u32 = 6;
+/// Calls in a row that process nothing of a batch before it fails.
+const MAX_IDLE_CALLS: u32 = 6;
 
-/// A key: each of its attributes with its typed value, as in `{"NodeId": {"S": "N:package:…"}}`.
-pub type Key = Value;
+/// The key of an item: each of its attributes with its typed value, as in `{"NodeId": {"S": "N:package:…"}}`.
+pub type ItemKey = Value;
 
-/// A table, as one who may read and delete in it.
+/// A table.
 #[derive(Debug)]
 pub struct DynamoDbTable {
-    service: JsonClient,
+    client: JsonClient,
     name: String,
-    schema: OnceCell<Schema>,
+    schema: OnceCell<KeySchema>,
 }
 
 /// The names of the key's attributes.
 #[derive(Debug)]
-struct Schema {
+struct KeySchema {
     partition: String,
     sort: Option<String>,
 }
 
 impl DynamoDbTable {
-    /// The table of this name. Its key schema is read when it is first needed.
+    /// The table with this name. `client` is a [`JsonClient::dynamodb`]. The key schema is read when it is first needed.
     #[must_use]
-    pub fn new(service: JsonClient, name: String) -> Self {
-        Self { service, name, schema: OnceCell::new() }
+    pub fn new(client: JsonClient, name: String) -> Self {
+        Self { client, name, schema: OnceCell::new() }
     }
 
-    /// The keys of all items with one of these partition keys.
-    pub async fn find(&self, partitions: &BTreeSet<&str>) -> Result<Vec<Key>, Error> {
-        let schema = self.schema.get_or_try_init(|| self.describe()).await?;
-        // Lists and not closures over the calls: the compiler cannot tell that such a closure may change threads.
+    /// Finds the keys of all items with one of these partition keys.
+    pub async fn find_keys(&self, partitions: &BTreeSet<&str>) -> Result<Vec<ItemKey>, Error> {
+        let schema = self.schema.get_or_try_init(|| self.load_key_schema()).await?;
+        // The calls are collected, not mapped: the compiler cannot prove that such a closure's future is `Send`.
         if let Some(sort) = &schema.sort {
             let mut calls = Vec::new();
-            for id in partitions {
-                calls.push(self.query((&schema.partition, sort), id));
+            for value in partitions {
+                calls.push(self.query_partition(&schema.partition, sort, value));
             }
-            return concat(calls).await;
+            return concat_keys(calls).await;
         }
-        let keys: Vec<Key> = partitions.iter().map(|id| json!({&schema.partition: {"S": id}})).collect();
+        let keys: Vec<ItemKey> =
+            partitions.iter().map(|value| json!({&schema.partition: {"S": value}})).collect();
         let mut calls = Vec::new();
-        for keys in keys.chunks(READ) {
-            calls.push(self.get(&schema.partition, keys));
+        for keys in keys.chunks(MAX_GET_KEYS) {
+            calls.push(self.get_keys(&schema.partition, keys));
         }
-        concat(calls).await
+        concat_keys(calls).await
     }
 
     /// Deletes items by their keys.
-    pub async fn delete(&self, keys: &[Key]) -> Result<(), Error> {
+    pub async fn delete_items(&self, keys: &[ItemKey]) -> Result<(), Error> {
         let mut calls = Vec::new();
-        for keys in keys.chunks(WRITE) {
+        for keys in keys.chunks(MAX_WRITE_REQUESTS) {
             let requests = keys.iter().map(|key| json!({"DeleteRequest": {"Key": key}})).collect();
-            calls.push(self.drain("BatchWriteItem", "UnprocessedItems", Value::Array(requests)));
+            calls.push(self.call_batch("BatchWriteItem", "UnprocessedItems", Value::Array(requests)));
         }
-        stream::iter(calls).buffer_unordered(AT_ONCE).try_for_each(async |_| Ok(())).await
+        stream::iter(calls).buffer_unordered(MAX_CONCURRENT_CALLS).try_for_each(async |_| Ok(())).await
     }
 
-    /// The key's attributes, whatever they are called.
-    async fn describe(&self) -> Result<Schema, Error> {
-        let answer = self.service.call("DescribeTable", &json!({"TableName": self.name})).await?;
-        let elements = answer.pointer("/DynamoDbTable/KeySchema").and_then(Value::as_array);
-        let named = |kind: &str| {
-            let element = elements?.iter().find(|element| element["KeyType"] == kind)?;
-            Some(element["AttributeName"].as_str()?.to_owned())
-        };
-        let partition = named("HASH");
-        let partition =
-            partition.ok_or_else(|| Error::Unavailable("DescribeTable: a table without a key".to_owned()))?;
-        Ok(Schema { partition, sort: named("RANGE") })
+    /// The names of the key's attributes. Another team owns the table, so they are not assumed.
+    async fn load_key_schema(&self) -> Result<KeySchema, Error> {
+        let output = self.client.call("DescribeTable", &json!({"TableName": self.name})).await?;
+        read_key_schema(&output)
+            .ok_or_else(|| Error::Unavailable("DescribeTable: a table without a partition key".to_owned()))
     }
 
-    async fn get(&self, partition: &str, keys: &[Key]) -> Result<Vec<Key>, Error> {
+    /// Which of these keys, of a table without a sort key, have an item.
+    async fn get_keys(&self, partition: &str, keys: &[ItemKey]) -> Result<Vec<ItemKey>, Error> {
         let request = json!({
             "Keys": keys,
+            // A placeholder: the name may be one of DynamoDB's reserved words.
             "ProjectionExpression": "#partition",
             "ExpressionAttributeNames": {"#partition": partition},
         });
-        let answers = self.drain("BatchGetItem", "UnprocessedKeys", request).await?;
-        let items = answers.iter().filter_map(|answer| answer.get("Responses")?.get(&self.name)?.as_array());
+        let outputs = self.call_batch("BatchGetItem", "UnprocessedKeys", request).await?;
+        let items = outputs.iter().filter_map(|output| output.get("Responses")?.get(&self.name)?.as_array());
         Ok(items.flatten().cloned().collect())
     }
 
-    async fn query(&self, (partition, sort): (&str, &str), id: &str) -> Result<Vec<Key>, Error> {
+    /// The keys of all items with one partition key, page by page.
+    async fn query_partition(&self, partition: &str, sort: &str, value: &str) -> Result<Vec<ItemKey>, Error> {
         let mut request = json!({
             "TableName": self.name,
-            "KeyConditionExpression": "#partition = :id",
+            "KeyConditionExpression": "#partition = :value",
             "ProjectionExpression": "#partition, #sort",
             "ExpressionAttributeNames": {"#partition": partition, "#sort": sort},
-            "ExpressionAttributeValues": {":id": {"S": id}},
+            "ExpressionAttributeValues": {":value": {"S": value}},
         });
         let mut keys = Vec::new();
         loop {
-            let mut answer = self.service.call("Query", &request).await?;
-            if let Some(Value::Array(items)) = answer.get_mut("Items").map(Value::take) {
+            let mut output = self.client.call("Query", &request).await?;
+            if let Some(Value::Array(items)) = output.get_mut("Items").map(Value::take) {
                 keys.extend(items);
             }
-            match answer.get_mut("LastEvaluatedKey").map(Value::take) {
-                Some(last @ Value::Object(_)) => start_at(&mut request, last),
+            match output.get_mut("LastEvaluatedKey").map(Value::take) {
+                Some(last @ Value::Object(_)) => set_start_key(&mut request, last),
                 _ => return Ok(keys),
             }
         }
     }
 
-    /// Calls a batch operation until nothing of the request is left; answers all answers. A batch is done in part where
-    /// it is too large or comes too fast, and what is left is named under `rest`, in the request's own form.
-    async fn drain(&self, operation: &str, rest: &str, request: Value) -> Result<Vec<Value>, Error> {
+    /// Calls a batch operation until all of the request is processed, and returns all outputs. DynamoDB processes only
+    /// a part of a batch that is too large or exceeds the table's throughput. It returns the rest in `unprocessed_field`,
+    /// in the form of the request (Amazon DynamoDB Developer Guide, "Error retries and exponential backoff").
+    async fn call_batch(
+        &self,
+        operation: &str,
+        unprocessed_field: &str,
+        request: Value,
+    ) -> Result<Vec<Value>, Error> {
         let mut open = request;
-        let mut answers = Vec::new();
-        let mut idle = 0;
+        let mut outputs = Vec::new();
+        let mut idle_calls = 0;
         loop {
             let items = Map::from_iter([(self.name.clone(), open.clone())]);
-            let mut answer = self.service.call(operation, &json!({"RequestItems": items})).await?;
-            let left = answer.get_mut(rest).and_then(|rest| rest.get_mut(&self.name)).map(Value::take);
-            answers.push(answer);
-            let left = left.unwrap_or_default();
-            if count(&left) == 0 {
-                return Ok(answers);
+            let mut output = self.client.call(operation, &json!({"RequestItems": items})).await?;
+            let unprocessed = output
+                .get_mut(unprocessed_field)
+                .and_then(|tables| tables.get_mut(&self.name))
+                .map(Value::take);
+            let unprocessed = unprocessed.unwrap_or_default();
+            outputs.push(output);
+            let items = count_items(&unprocessed);
+            if items == 0 {
+                return Ok(outputs);
             }
-            idle = if count(&left) < count(&open) { 0 } else { idle + 1 };
-            if idle == IDLE_ROUNDS {
-                let items = count(&left);
-                return Err(Error::Unavailable(format!(
-                    "{operation}: {items} items put off again and again"
-                )));
+            idle_calls = if items < count_items(&open) { 0 } else { idle_calls + 1 };
+            if idle_calls == MAX_IDLE_CALLS {
+                return Err(Error::Unavailable(format!("{operation}: {items} items are still unprocessed")));
             }
-            open = left;
-            tokio::time::sleep(backoff(idle)).await;
+            open = unprocessed;
+            tokio::time::sleep(backoff_delay(idle_calls)).await;
         }
     }
 }
 
-async fn concat(calls: Vec<impl Future<Output = Result<Vec<Key>, Error>>>) -> Result<Vec<Key>, Error> {
-    stream::iter(calls).buffer_unordered(AT_ONCE).try_concat().await
+async fn concat_keys(
+    calls: Vec<impl Future<Output = Result<Vec<ItemKey>, Error>>>,
+) -> Result<Vec<ItemKey>, Error> {
+    stream::iter(calls).buffer_unordered(MAX_CONCURRENT_CALLS).try_concat().await
 }
 
-fn start_at(query: &mut Value, key: Key) {
+fn read_key_schema(output: &Value) -> Option<KeySchema> {
+    let elements = output.pointer("/Table/KeySchema")?.as_array()?;
+    let find_name = |key_type: &str| {
+        let element = elements.iter().find(|element| element["KeyType"] == key_type)?;
+        Some(element["AttributeName"].as_str()?.to_owned())
+    };
+    Some(KeySchema { partition: find_name("HASH")?, sort: find_name("RANGE") })
+}
+
+fn set_start_key(query: &mut Value, key: ItemKey) {
     if let Some(query) = query.as_object_mut() {
         query.insert("ExclusiveStartKey".to_owned(), key);
     }
 }
 
-/// How many items a request for one table is about: keys to read, or a list of deletions.
-fn count(request: &Value) -> usize {
+/// The number of items in a request for one table: keys to read, or a list of deletions.
+fn count_items(request: &Value) -> usize {
     request.get("Keys").unwrap_or(request).as_array().map_or(0, Vec::len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_schema_has_a_partition_key_and_may_have_a_sort_key() {
+        let read = |schema: Value| {
+            let output = json!({"Table": {"TableName": "records", "KeySchema": schema}});
+            read_key_schema(&output).map(|schema| (schema.partition, schema.sort))
+        };
+        let hash = json!({"AttributeName": "NodeId", "KeyType": "HASH"});
+        let range = json!({"AttributeName": "Version", "KeyType": "RANGE"});
+        assert_eq!(read(json!([hash])), Some(("NodeId".to_owned(), None)));
+        assert_eq!(read(json!([range, hash])), Some(("NodeId".to_owned(), Some("Version".to_owned()))));
+        assert_eq!(read(json!([range])), None);
+        assert!(read_key_schema(&json!({})).is_none());
+    }
+
+    #[test]
+    fn items_are_counted_in_both_forms_of_a_request() {
+        assert_eq!(count_items(&json!({"Keys": [1, 2]})), 2);
+        assert_eq!(count_items(&json!([1, 2, 3])), 3);
+        assert_eq!(count_items(&Value::Null), 0);
+    }
 }

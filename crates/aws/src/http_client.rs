@@ -1,4 +1,4 @@
-//! The HTTP client that everything shares which is asked over HTTP: AWS's services, and the objects behind links.
+//! The HTTP client for AWS's services and for the objects behind links.
 
 use std::{fmt, time::Duration};
 
@@ -14,27 +14,32 @@ use hyper_util::{
 
 use crate::tls;
 
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(5);
+/// How long a TCP connection may take to open.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a connection is kept that nobody uses: less than AWS keeps it.
-const IDLE: Duration = Duration::from_secs(20);
+/// How long the pool keeps an idle connection: not as long as AWS does, so that it is we who close it.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A client that follows no redirect and keeps connections; clones share them. It belongs to the runtime in which it is
-/// first used.
+/// The TLS library refused its configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("TLS setup failed: {0}")]
+pub struct TlsSetupError(rustls::Error);
+
+/// A client that follows no redirects and pools connections. Clones share the pool. The pool belongs to the runtime that
+/// uses it first.
 #[derive(Clone)]
 pub struct HttpClient(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
 
 impl HttpClient {
-    /// Opens no connection yet. It reads the system's certificate authorities, which takes a millisecond or two: a host
-    /// makes one. An error is in words for the operator.
-    pub fn new() -> Result<Self, String> {
+    /// Creates a client. It opens no connection yet, but it reads the system's certificate authorities, which takes some
+    /// milliseconds: a host creates one client and clones it.
+    pub fn new() -> Result<Self, TlsSetupError> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(CONNECT));
-        // A request is written whole; waiting to fill a packet only delays it.
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        // A request is written in one piece: Nagle's algorithm would only delay it.
         tcp.set_nodelay(true);
-        let tls = tls::config_builder().map_err(|error| format!("TLS cannot be set up: {error}"))?;
+        let tls = tls::client_config_builder().map_err(TlsSetupError)?;
         let tls = tls.with_root_certificates(tls::system_roots().clone()).with_no_client_auth();
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
@@ -42,21 +47,21 @@ impl HttpClient {
             .enable_http1()
             .wrap_connector(tcp);
         let mut client = Client::builder(TokioExecutor::new());
-        client.pool_idle_timeout(IDLE).pool_timer(TokioTimer::new());
+        client.pool_idle_timeout(IDLE_TIMEOUT).pool_timer(TokioTimer::new());
         Ok(Self(client.build(connector)))
     }
 
-    /// Sends a request; the answer's body is still to be read. An error names hosts, never paths or queries.
+    /// Sends a request. The response's body is not read yet. An error names hosts, never paths or queries.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Error> {
         self.0.request(request).await
     }
 
-    /// Sends a request that may be answered twice. Where the connection breaks it is sent once more: the server may just
-    /// have closed a connection that was kept, or the process have slept longer than it was.
-    pub async fn send_again(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Error> {
+    /// Sends an idempotent request. If a pooled connection breaks, the request is sent once more: the server may have
+    /// closed the connection, or the process may have been frozen (Lambda) past the idle timeout.
+    pub async fn send_with_retry(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Error> {
         match self.send(request.clone()).await {
             Err(error) if !error.is_connect() => self.send(request).await,
-            answer => answer,
+            response => response,
         }
     }
 }

@@ -1,23 +1,25 @@
 //! AWS's services over signed HTTP, and what calls to them need: credentials, a client, a clock.
 //!
-//! [`JsonClient`] calls SQS, DynamoDB and SSM; [`SqsQueue`] sends messages in batches. Nothing here knows of packages.
+//! [`JsonClient`] calls SQS, DynamoDB and SSM. [`SqsQueue`] sends messages in batches. Nothing here knows packages.
 
 mod backoff;
-mod causes;
 mod clock;
 pub mod credentials;
 pub mod dynamodb;
+mod error_chain;
 mod http_client;
-mod json;
+mod json_client;
+mod partition;
 mod sign;
 mod sqs;
 pub mod tls;
 pub mod trace;
 
-pub use backoff::backoff;
-pub use causes::error_chain;
+pub use backoff::backoff_delay;
 pub use clock::Clock;
-pub use http_client::HttpClient;
-pub use json::{CallLimits, ClientConfig, Error, JsonClient};
-pub use sign::sign;
+pub use error_chain::error_chain;
+pub use http_client::{HttpClient, TlsSetupError};
+pub use json_client::{CallLimits, ClientConfig, Error, InvalidEndpoint, JsonClient};
+pub use partition::dns_suffix;
+pub use sign::{SignError, SigningScope, sign_request};
 pub use sqs::SqsQueue;

@@ -1,4 +1,4 @@
-//! Signature Version 4 in headers.
+//! AWS Signature Version 4 in request headers.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -13,23 +13,36 @@ use http_body_util::Full;
 
 use signing::s3::Region;
 
-/// Signs a request for a service, by the name that it has in signatures (`sqs`, `iam`), in a region, at `now` in seconds
-/// since the Unix epoch. An error's text is for the log: it holds nothing of the request.
-pub fn sign(
+/// The service and region that a signature is for.
+#[derive(Debug, Clone, Copy)]
+pub struct SigningScope<'a> {
+    /// The service's name in signatures: `sqs`, `iam`.
+    pub service: &'a str,
+    /// The service's region.
+    pub region: &'a Region,
+}
+
+/// A request that cannot be signed. The text is for the log and has nothing of the request.
+#[derive(Debug, thiserror::Error)]
+#[error("the request cannot be signed: {0}")]
+pub struct SignError(String);
+
+/// Signs a request at `now`, in seconds since the Unix epoch.
+pub fn sign_request(
     request: Request<Bytes>,
-    (service, region): (&str, &Region),
+    scope: SigningScope<'_>,
     credentials: &Credentials,
     now: u64,
-) -> Result<Request<Full<Bytes>>, String> {
+) -> Result<Request<Full<Bytes>>, SignError> {
     let identity = credentials.clone().into();
     let params = v4::SigningParams::builder()
         .identity(&identity)
-        .region(region.as_str())
-        .name(service)
+        .region(scope.region.as_str())
+        .name(scope.service)
         .time(UNIX_EPOCH + Duration::from_secs(now))
         .settings(SigningSettings::default())
         .build()
-        .map_err(|error| error.to_string())?
+        .map_err(|error| SignError(error.to_string()))?
         .into();
     let headers =
         request.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
@@ -37,7 +50,7 @@ pub fn sign(
     let body = SignableBody::Bytes(request.body());
     let signed = SignableRequest::new(request.method().as_str(), uri, headers, body)
         .and_then(|signable| http_request::sign(signable, &params))
-        .map_err(|error| format!("the request cannot be signed: {error}"))?;
+        .map_err(|error| SignError(error.to_string()))?;
     let (instructions, _) = signed.into_parts();
     let mut request = request.map(Full::new);
     instructions.apply_to_request_http1x(&mut request);
@@ -48,7 +61,7 @@ pub fn sign(
 mod tests {
     use super::*;
 
-    /// The example of AWS's documentation ("Create a signed AWS API request"): IAM's `ListUsers`, in August 2015.
+    /// AWS's own example ("Create a signed AWS API request"): IAM's `ListUsers` in August 2015.
     #[test]
     fn the_signature_is_the_documented_one() {
         let request = Request::get("https://iam.amazonaws.com/?Action=ListUsers&Version=2010-05-08")
@@ -58,7 +71,8 @@ mod tests {
         let key = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
         let credentials = Credentials::new("AKIDEXAMPLE", key, None, None, "test");
         let region = Region::new("us-east-1").unwrap();
-        let signed = sign(request, ("iam", &region), &credentials, 1_440_938_160).unwrap();
+        let scope = SigningScope { service: "iam", region: &region };
+        let signed = sign_request(request, scope, &credentials, 1_440_938_160).unwrap();
         assert_eq!(
             signed.headers()["authorization"],
             "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/iam/aws4_request, \

@@ -6,180 +6,197 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Error, JsonClient, backoff, trace};
+use crate::{Error, JsonClient, backoff_delay, trace};
 
 /// Messages in one batch (Amazon SQS API Reference, `SendMessageBatch`).
-const BATCH: usize = 10;
+const MAX_BATCH_MESSAGES: usize = 10;
 
-/// Bytes of a batch's messages together. AWS takes a mebibyte since August 2025; stand-ins, and queues that were made
-/// before, take this.
-const BATCH_BYTES: usize = 256 * 1024;
+/// Bytes of a batch's messages together. AWS accepts 1 MiB since August 2025. Stand-ins, and older queues, accept this.
+const MAX_BATCH_BYTES: usize = 256 * 1024;
 
 /// Batches in flight at once.
-const BATCHES_AT_ONCE: usize = 4;
+const MAX_CONCURRENT_BATCHES: usize = 4;
 
-/// How long sending may take in all: what the queue did not take goes back before whoever asked, behind a gateway that
-/// waits 30 seconds, is told to try again.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long sending may take in all. The caller still has to answer a gateway that waits 30 seconds.
+const SEND_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How often a message is sent that the queue did not take, but might.
-const TRIES: u32 = 2;
+/// Attempts for a message that the queue did not accept, but may accept later.
+const MAX_ATTEMPTS: u32 = 2;
 
-/// A queue, as one who may send to it.
+/// The longest delay of a message (Amazon SQS API Reference, `SendMessageBatch`, `DelaySeconds`).
+const MAX_DELAY: Duration = Duration::from_mins(15);
+
+/// A queue.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
-    /// [`JsonClient::sqs`], in the queue's region.
-    pub service: JsonClient,
+    /// A [`JsonClient::sqs`] in the queue's region.
+    pub client: JsonClient,
     /// The queue's URL.
     pub url: String,
 }
 
-/// A message, and its place among those that are to be sent.
-type Entry<'a> = (usize, &'a str);
+/// A message and its index in the caller's list. The index is its id in the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct BatchEntry<'a> {
+    index: usize,
+    body: &'a str,
+}
 
-/// What is said of a message: the trace that it carries on, and how long nobody receives it.
-type Delivery<'a> = (Option<&'a str>, Duration);
-
-/// The longest delay that SQS takes.
-const MAX_DELAY: Duration = Duration::from_mins(15);
+/// What all messages of a batch have in common.
+#[derive(Clone, Copy)]
+struct SendOptions<'a> {
+    trace_header: Option<&'a str>,
+    delay: Duration,
+    deadline: Instant,
+}
 
 impl SqsQueue {
-    /// Sends messages, each a JSON text, at least once and in any order; answers the places of those that the queue did
-    /// not take, after 20 seconds at most. They carry the caller's [trace] on to whoever receives them.
+    /// Sends messages, each a JSON text, at least once and in any order. Returns the indexes of the messages that the
+    /// queue did not accept, after 20 seconds at most. Messages carry the caller's [trace] on.
     pub async fn send(&self, messages: &[String]) -> Vec<usize> {
         self.send_delayed(messages, Duration::ZERO).await
     }
 
-    /// The same, but nobody receives them before `delay` is over, 15 minutes at most (Amazon SQS API Reference,
-    /// `SendMessageBatch`, `DelaySeconds`).
+    /// Sends messages that become visible after a delay of 15 minutes at most.
     pub async fn send_delayed(&self, messages: &[String], delay: Duration) -> Vec<usize> {
-        self.send_until(Instant::now() + PATIENCE, messages, delay.min(MAX_DELAY)).await
+        self.send_until(Instant::now() + SEND_TIMEOUT, messages, delay.min(MAX_DELAY)).await
     }
 
-    async fn send_until(&self, end: Instant, messages: &[String], delay: Duration) -> Vec<usize> {
-        let header = trace::header();
-        // A list and not a closure over the batches: the compiler cannot tell that such a closure may change threads.
-        let mut work = Vec::new();
-        for batch in batches(messages) {
-            work.push(self.send_batch(batch, (header.as_deref(), delay), end));
+    async fn send_until(&self, deadline: Instant, messages: &[String], delay: Duration) -> Vec<usize> {
+        let header = trace::current_header();
+        let options = SendOptions { trace_header: header.as_deref(), delay, deadline };
+        // The calls are collected, not mapped: the compiler cannot prove that such a closure's future is `Send`.
+        let mut calls = Vec::new();
+        for batch in split_batches(messages) {
+            calls.push(self.send_batch(batch, options));
         }
-        stream::iter(work).buffer_unordered(BATCHES_AT_ONCE).concat().await
+        stream::iter(calls).buffer_unordered(MAX_CONCURRENT_BATCHES).concat().await
     }
 
-    /// Lets a message that was received come again sooner, or later, than the queue's visibility timeout has it: after
-    /// this long, to the second, and twelve hours at most (Amazon SQS API Reference, `ChangeMessageVisibility`).
-    pub async fn show_again(&self, receipt_handle: &str, after: Duration) -> Result<(), Error> {
-        let asked = json!({
-            "QueueUrl": self.url, "ReceiptHandle": receipt_handle, "VisibilityTimeout": after.as_secs(),
+    /// Makes a received message visible after this time in place of the queue's visibility timeout. Whole seconds, 12
+    /// hours at most (Amazon SQS API Reference, `ChangeMessageVisibility`).
+    pub async fn change_visibility(&self, receipt_handle: &str, timeout: Duration) -> Result<(), Error> {
+        let input = json!({
+            "QueueUrl": self.url, "ReceiptHandle": receipt_handle, "VisibilityTimeout": timeout.as_secs(),
         });
-        self.service.call("ChangeMessageVisibility", &asked).await.map(drop)
+        self.client.call("ChangeMessageVisibility", &input).await.map(drop)
     }
 
-    async fn send_batch(&self, batch: Vec<Entry<'_>>, how: Delivery<'_>, end: Instant) -> Vec<usize> {
+    async fn send_batch(&self, batch: Vec<BatchEntry<'_>>, options: SendOptions<'_>) -> Vec<usize> {
         let mut open = batch;
         let mut unsent = Vec::new();
-        for tried in 1..=TRIES {
-            if open.is_empty() || Instant::now() >= end {
+        for attempt in 1..=MAX_ATTEMPTS {
+            if open.is_empty() || Instant::now() >= options.deadline {
                 break;
             }
             let late = |_| Err(Error::Unavailable("no time left".to_owned()));
-            let left = match timeout_at(end, self.ask(&open, how)).await.unwrap_or_else(late) {
-                Ok(answer) => Left::read(&answer, open),
+            let sent =
+                timeout_at(options.deadline, self.call_send(&open, options)).await.unwrap_or_else(late);
+            let failures = match sent {
+                Ok(output) => BatchFailures::from_output(&output, open),
                 Err(error) => {
                     tracing::error!(messages = open.len(), %error, "a queue did not take a batch of messages");
-                    Left { refused: open, put_off: Vec::new() }
+                    BatchFailures { rejected: open, unconfirmed: Vec::new() }
                 }
             };
-            unsent.extend(places(&left.refused));
-            open = left.put_off;
-            if !open.is_empty() && tried < TRIES {
-                tokio::time::sleep(backoff(tried)).await;
+            unsent.extend(indexes(&failures.rejected));
+            open = failures.unconfirmed;
+            if !open.is_empty() && attempt < MAX_ATTEMPTS {
+                tokio::time::sleep(backoff_delay(attempt)).await;
             }
         }
-        unsent.extend(places(&open));
+        unsent.extend(indexes(&open));
         unsent
     }
 
-    async fn ask(&self, batch: &[Entry<'_>], how: Delivery<'_>) -> Result<Value, Error> {
-        let entries: Vec<Value> = batch.iter().map(|(place, body)| entry(*place, body, how)).collect();
-        self.service.call("SendMessageBatch", &json!({"QueueUrl": self.url, "Entries": entries})).await
+    async fn call_send(&self, batch: &[BatchEntry<'_>], options: SendOptions<'_>) -> Result<Value, Error> {
+        let entries: Vec<Value> = batch.iter().map(|entry| entry.to_json(options)).collect();
+        self.client.call("SendMessageBatch", &json!({"QueueUrl": self.url, "Entries": entries})).await
     }
 }
 
-fn entry(place: usize, body: &str, (header, delay): Delivery<'_>) -> Value {
-    let mut entry = Map::new();
-    if !delay.is_zero() {
-        // Whole seconds, and never too early.
-        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
-        entry.insert("DelaySeconds".to_owned(), json!(seconds));
+impl BatchEntry<'_> {
+    /// A `SendMessageBatchRequestEntry`.
+    fn to_json(self, options: SendOptions<'_>) -> Value {
+        let mut entry = Map::new();
+        if !options.delay.is_zero() {
+            // Whole seconds, rounded up: a message is never visible too early.
+            let seconds = options.delay.as_secs() + u64::from(options.delay.subsec_nanos() > 0);
+            entry.insert("DelaySeconds".to_owned(), json!(seconds));
+        }
+        entry.insert("Id".to_owned(), json!(self.index.to_string()));
+        entry.insert("MessageBody".to_owned(), json!(escape_noncharacters(self.body)));
+        if let Some(header) = options.trace_header {
+            let header = json!({"AWSTraceHeader": {"DataType": "String", "StringValue": header}});
+            entry.insert("MessageSystemAttributes".to_owned(), header);
+        }
+        Value::Object(entry)
     }
-    entry.insert("Id".to_owned(), json!(place.to_string()));
-    entry.insert("MessageBody".to_owned(), json!(sendable(body)));
-    if let Some(header) = header {
-        let header = json!({"AWSTraceHeader": {"DataType": "String", "StringValue": header}});
-        entry.insert("MessageSystemAttributes".to_owned(), header);
+
+    /// Whether a result of SQS is about this message.
+    fn is_subject_of(self, result: &Value) -> bool {
+        result.get("Id").and_then(Value::as_str).and_then(|id| id.parse().ok()) == Some(self.index)
     }
-    Value::Object(entry)
 }
 
-/// The same JSON without the two characters that SQS takes in no message and that JSON need not escape; a name may hold
-/// them (Amazon SQS API Reference, `SendMessage`: the characters of XML 1.0).
-fn sendable(json: &str) -> String {
+/// Escapes the two characters that SQS refuses and that JSON leaves as they are. A name may have them (Amazon SQS API
+/// Reference, `SendMessage`: the characters of XML 1.0).
+fn escape_noncharacters(json: &str) -> String {
     json.replace('\u{fffe}', r"\ufffe").replace('\u{ffff}', r"\uffff")
 }
 
-fn places<'a>(entries: &'a [Entry<'_>]) -> impl Iterator<Item = usize> + 'a {
-    entries.iter().map(|(place, _)| *place)
+fn indexes<'a>(entries: &'a [BatchEntry<'_>]) -> impl Iterator<Item = usize> + 'a {
+    entries.iter().map(|entry| entry.index)
 }
 
-/// Messages in as few batches as a queue takes. One that is too large for any goes alone, to be refused alone.
-fn batches(messages: &[String]) -> Vec<Vec<Entry<'_>>> {
-    let mut batches: Vec<Vec<Entry<'_>>> = Vec::new();
-    let mut size = 0;
-    for entry in messages.iter().map(String::as_str).enumerate() {
-        let length = entry.1.len();
+/// Splits messages into as few batches as the queue accepts. A message that is too large for any batch goes alone: SQS
+/// refuses it alone.
+fn split_batches(messages: &[String]) -> Vec<Vec<BatchEntry<'_>>> {
+    let mut batches: Vec<Vec<BatchEntry<'_>>> = Vec::new();
+    let mut batch_bytes = 0;
+    for (index, body) in messages.iter().map(String::as_str).enumerate() {
+        let entry = BatchEntry { index, body };
         match batches.last_mut() {
-            Some(batch) if batch.len() < BATCH && size + length <= BATCH_BYTES => {
+            Some(batch)
+                if batch.len() < MAX_BATCH_MESSAGES && batch_bytes + body.len() <= MAX_BATCH_BYTES =>
+            {
                 batch.push(entry);
-                size += length;
+                batch_bytes += body.len();
             }
             _ => {
                 batches.push(vec![entry]);
-                size = length;
+                batch_bytes = body.len();
             }
         }
     }
     batches
 }
 
-/// What a batch left: SQS answers 200 even if it took nothing (`BatchResultErrorEntry`).
-struct Left<'a> {
-    /// By a fault of ours.
-    refused: Vec<Entry<'a>>,
-    /// By a fault of the queue's, or without a word.
-    put_off: Vec<Entry<'a>>,
+/// The messages of a batch that SQS did not accept. Its status is 200 even if it accepted none (Amazon SQS API
+/// Reference, `BatchResultErrorEntry`).
+struct BatchFailures<'a> {
+    /// The sender's fault: another attempt does not help.
+    rejected: Vec<BatchEntry<'a>>,
+    /// The queue's fault, or not in the output at all.
+    unconfirmed: Vec<BatchEntry<'a>>,
 }
 
-impl<'a> Left<'a> {
-    fn read(answer: &Value, batch: Vec<Entry<'a>>) -> Self {
-        let list = |name: &str| answer.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let (taken, failed) = (list("Successful"), list("Failed"));
+impl<'a> BatchFailures<'a> {
+    fn from_output(output: &Value, batch: Vec<BatchEntry<'a>>) -> Self {
+        let list = |name: &str| output.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let (accepted, failed) = (list("Successful"), list("Failed"));
         for failure in failed {
-            let (code, ours) = (failure["Code"].as_str(), failure["SenderFault"].as_bool());
-            tracing::warn!(code, sender_fault = ours, "a queue did not take a message");
+            let (code, sender_fault) = (failure["Code"].as_str(), failure["SenderFault"].as_bool());
+            tracing::warn!(code, sender_fault, "a queue did not take a message");
         }
-        let open = batch.into_iter().filter(|entry| !taken.iter().any(|taken| is(taken, entry.0)));
-        let is_ours = |entry: &Entry<'_>| {
-            failed.iter().any(|failure| is(failure, entry.0) && failure["SenderFault"] == true)
+        let open =
+            batch.into_iter().filter(|entry| !accepted.iter().any(|result| entry.is_subject_of(result)));
+        let is_rejected = |entry: &BatchEntry<'_>| {
+            failed.iter().any(|failure| entry.is_subject_of(failure) && failure["SenderFault"] == true)
         };
-        let (refused, put_off) = open.partition(is_ours);
-        Self { refused, put_off }
+        let (rejected, unconfirmed) = open.partition(is_rejected);
+        Self { rejected, unconfirmed }
     }
-}
-
-/// Whether a result is about the message at this place.
-fn is(result: &Value, place: usize) -> bool {
-    result.get("Id").and_then(Value::as_str).and_then(|id| id.parse().ok()) == Some(place)
 }
 
 #[cfg(test)]
@@ -192,16 +209,16 @@ mod tests {
     use signing::s3::Region;
 
     #[tokio::test]
-    async fn a_queue_that_does_not_answer_is_given_up() {
+    async fn sending_to_a_silent_queue_ends_at_the_deadline() {
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let settings = ClientConfig {
+        let config = ClientConfig {
             region: Region::new("us-east-1").unwrap(),
             credentials: SharedCredentialsProvider::new(Credentials::new("AKID", "key", None, None, "test")),
             endpoint: Some(format!("http://{}", silent.local_addr().unwrap())),
             clock: Clock::System,
         };
-        let service = JsonClient::sqs(&settings, HttpClient::new().unwrap()).unwrap();
-        let queue = SqsQueue { service, url: "http://queue.test/1/orders".to_owned() };
+        let client = JsonClient::sqs(&config, HttpClient::new().unwrap()).unwrap();
+        let queue = SqsQueue { client, url: "http://queue.test/1/orders".to_owned() };
         let messages = vec!["{}".to_owned(); 1000];
         let begun = Instant::now();
         let mut unsent =
@@ -215,35 +232,54 @@ mod tests {
     fn batches_are_full_and_fit() {
         let sizes = |lengths: &[usize]| {
             let messages: Vec<String> = lengths.iter().map(|length| "x".repeat(*length)).collect();
-            batches(&messages).iter().map(Vec::len).collect::<Vec<_>>()
+            split_batches(&messages).iter().map(Vec::len).collect::<Vec<_>>()
         };
         assert!(sizes(&[]).is_empty());
         assert_eq!(sizes(&[1; 25]), [10, 10, 5]);
         assert_eq!(sizes(&[100 * 1024; 5]), [2, 2, 1]);
         assert_eq!(sizes(&[1, 300 * 1024, 1, 1]), [1, 1, 2]);
+        assert_eq!(sizes(&[262_143, 1, 1]), [2, 1]);
+    }
+
+    #[test]
+    fn an_entry_has_its_delay_in_whole_seconds_and_the_trace() {
+        let entry = BatchEntry { index: 7, body: "{}" };
+        let options = |trace_header, milliseconds| SendOptions {
+            trace_header,
+            delay: Duration::from_millis(milliseconds),
+            deadline: Instant::now(),
+        };
+        assert_eq!(entry.to_json(options(None, 0)), json!({"Id": "7", "MessageBody": "{}"}));
+        for (milliseconds, seconds) in [(1, 1), (1000, 1), (1001, 2)] {
+            assert_eq!(entry.to_json(options(None, milliseconds))["DelaySeconds"], seconds);
+        }
+        let traced = entry.to_json(options(Some("Root=1-a"), 0));
+        let header = json!({"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-a"}});
+        assert_eq!(traced["MessageSystemAttributes"], header);
     }
 
     #[test]
     fn every_name_can_be_sent() {
         let name = "a\u{ffff}b\u{fffe}\u{1}";
-        let sent = sendable(&serde_json::to_string(name).unwrap());
+        let sent = escape_noncharacters(&serde_json::to_string(name).unwrap());
         assert_eq!(sent, r#""a\uffffb\ufffe\u0001""#);
         assert_eq!(serde_json::from_str::<String>(&sent).unwrap(), name);
     }
 
     #[test]
-    fn only_what_was_taken_counts_as_sent() {
-        let batch = vec![(7, "a"), (8, "b"), (9, "c"), (10, "d")];
-        let answer = json!({
+    fn only_confirmed_messages_count_as_sent() {
+        let [a, b, c, d] =
+            [(7, "a"), (8, "b"), (9, "c"), (10, "d")].map(|(index, body)| BatchEntry { index, body });
+        let output = json!({
             "Successful": [{"Id": "8", "MessageId": "m"}],
             "Failed": [
                 {"Id": "7", "SenderFault": true, "Code": "InvalidMessageContents"},
                 {"Id": "9", "SenderFault": false, "Code": "InternalError"},
             ],
         });
-        let left = Left::read(&answer, batch.clone());
-        assert_eq!(left.refused, [(7, "a")]);
-        assert_eq!(left.put_off, [(9, "c"), (10, "d")], "no word is no receipt");
-        assert_eq!(Left::read(&json!([]), batch.clone()).put_off, batch);
+        let failures = BatchFailures::from_output(&output, vec![a, b, c, d]);
+        assert_eq!(failures.rejected, [a]);
+        assert_eq!(failures.unconfirmed, [c, d], "a message that the output does not name is not confirmed");
+        assert_eq!(BatchFailures::from_output(&json!([]), vec![a, b]).unconfirmed, [a, b]);
     }
 }

@@ -1,17 +1,17 @@
-//! The system's certificate authorities, read once: a directory of some hundred files takes milliseconds.
+//! TLS configuration. The system's certificate authorities are read once: they may be hundreds of files.
 
 use std::sync::{Arc, OnceLock};
 
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier, crypto::aws_lc_rs};
 
-/// Whom the system believes. `SSL_CERT_FILE` names one file to read instead.
+/// The certificate authorities that the system trusts. `SSL_CERT_FILE` names a file to read instead.
 #[must_use]
 pub fn system_roots() -> &'static RootCertStore {
     static ROOTS: OnceLock<RootCertStore> = OnceLock::new();
     ROOTS.get_or_init(|| {
         let found = rustls_native_certs::load_native_certs();
         if found.certs.is_empty() {
-            tracing::warn!(errors = ?found.errors, "the system has no certificate authorities that can be read");
+            tracing::warn!(errors = ?found.errors, "no certificate authorities of the system can be read");
         }
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(found.certs);
@@ -19,8 +19,8 @@ pub fn system_roots() -> &'static RootCertStore {
     })
 }
 
-/// TLS 1.2 and 1.3 as AWS-LC does them; still to be told whom to believe.
-pub fn config_builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, rustls::Error> {
+/// A configuration with TLS 1.2 and 1.3 by AWS-LC, without trusted authorities yet.
+pub fn client_config_builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, rustls::Error> {
     ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
 }

@@ -1,7 +1,7 @@
-//! The trace that a piece of work belongs to, so that what it hands on to a queue can carry it along.
+//! The trace that work belongs to, so that messages can carry it on.
 //!
-//! The domain knows a trace only as text, an X-Ray tracing header (AWS X-Ray Developer Guide, "Tracing header"):
-//! `Root=1-…;Parent=…;Sampled=1`. A host says which one it is; without a host that does, there is none.
+//! A trace is a text, an X-Ray tracing header (AWS X-Ray Developer Guide, "Tracing header"):
+//! `Root=1-…;Parent=…;Sampled=1`. A host sets it with [`scope`]. Without that there is no trace.
 
 use std::future::Future;
 
@@ -9,14 +9,14 @@ tokio::task_local! {
     static HEADER: Option<String>;
 }
 
-/// Runs some work as part of a trace, or of none.
+/// Runs work as part of the trace with this header, or of none.
 pub async fn scope<F: Future>(header: Option<String>, work: F) -> F::Output {
     HEADER.scope(header, work).await
 }
 
 /// The header of the trace that the caller is part of.
 #[must_use]
-pub fn header() -> Option<String> {
+pub fn current_header() -> Option<String> {
     HEADER.try_with(Clone::clone).ok().flatten()
 }
 
@@ -25,13 +25,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_knows_its_own_trace_and_no_other() {
-        assert_eq!(header(), None);
+    async fn concurrent_work_keeps_its_own_trace() {
+        assert_eq!(current_header(), None);
         let one = scope(Some("Root=1-a".to_owned()), async {
             tokio::task::yield_now().await;
-            header()
+            current_header()
         });
-        let other = scope(None, async { header() });
+        let other = scope(None, async { current_header() });
         assert_eq!(tokio::join!(one, other), (Some("Root=1-a".to_owned()), None));
     }
 }

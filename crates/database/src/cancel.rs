@@ -1,4 +1,4 @@
-//! Statements whose answer nobody waits for any more: the server is told to stop them, and nobody else gets their connection.
+//! Cancelling statements whose caller is gone or whose time is up. Their connections are not used again.
 
 use std::{
     sync::{
@@ -12,52 +12,54 @@ use tokio::{runtime::Handle, task::AbortHandle, time};
 use tokio_postgres::{CancelToken, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// How long telling the server may take, and then how long the connection may take to end by itself.
-const STOP: Duration = Duration::from_secs(2);
+/// How long the cancel request may take.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// One connection, and how its statements are stopped.
+/// How long the connection may take to end in order after the cancel request.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Cancels the statements of one connection.
 pub(crate) struct Canceller {
     token: CancelToken,
-    /// How to make sure of the server, where the connection is encrypted: asking it to stop takes a connection of its own.
+    /// For an encrypted connection: a cancel request needs a connection of its own.
     tls: Option<MakeRustlsConnect>,
-    /// The task that does the connection's work.
-    work: AbortHandle,
+    /// The task that drives the connection.
+    task: AbortHandle,
     abandoned: AtomicBool,
 }
 
 impl Canceller {
-    pub(crate) fn new(token: CancelToken, tls: Option<MakeRustlsConnect>, work: AbortHandle) -> Arc<Self> {
-        Arc::new(Self { token, tls, work, abandoned: AtomicBool::new(false) })
+    pub(crate) fn new(token: CancelToken, tls: Option<MakeRustlsConnect>, task: AbortHandle) -> Arc<Self> {
+        Arc::new(Self { token, tls, task, abandoned: AtomicBool::new(false) })
     }
 
-    /// Whether a statement's answer was once not waited for. Such a connection is never used again: what is to stop that
-    /// statement may come late, and stop the next.
+    /// Whether a statement of this connection was abandoned. The connection must not be used again: the cancel request
+    /// may arrive late and cancel the next statement.
     pub(crate) fn is_abandoned(&self) -> bool {
         self.abandoned.load(Relaxed)
     }
 
-    /// Notes that a statement is under way.
-    pub(crate) fn begin(self: &Arc<Self>) -> Pending {
-        Pending { canceller: Arc::clone(self), answered: false }
+    /// Guards a statement that is about to run.
+    pub(crate) fn guard_statement(self: &Arc<Self>) -> StatementGuard {
+        StatementGuard { canceller: Arc::clone(self), is_complete: false }
     }
 
-    /// Tells the server, and then closes the connection, so that it does not outlive its use by as long as the statement
-    /// takes. An RDS Proxy takes no such request (Amazon RDS User Guide, limitations of RDS Proxy for PostgreSQL): what the
-    /// statement waits for is bounded by the role's own limits there, and all that is ours is the connection.
-    async fn stop(&self) {
-        match time::timeout(STOP, self.ask()).await {
+    /// Asks the server to cancel, then closes the connection.
+    ///
+    /// RDS Proxy does not accept cancel requests (Amazon RDS User Guide, limitations of RDS Proxy for PostgreSQL). There
+    /// only the role's own timeouts end the statement, and this frees our connection.
+    async fn cancel(&self) {
+        match time::timeout(CANCEL_TIMEOUT, self.send_cancel_request()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "a statement that nobody waits for could not be cancelled");
-            }
-            Err(_) => tracing::warn!("a statement that nobody waits for could not be cancelled in time"),
+            Ok(Err(error)) => tracing::warn!(%error, "an abandoned statement could not be cancelled"),
+            Err(_) => tracing::warn!("an abandoned statement could not be cancelled in time"),
         }
-        // The server's last words make for an orderly end, if they come.
-        time::sleep(STOP).await;
-        self.work.abort();
+        // Lets the server's error arrive, so that the connection ends in order.
+        time::sleep(CLOSE_TIMEOUT).await;
+        self.task.abort();
     }
 
-    async fn ask(&self) -> Result<(), tokio_postgres::Error> {
+    async fn send_cancel_request(&self) -> Result<(), tokio_postgres::Error> {
         match &self.tls {
             Some(tls) => self.token.cancel_query(tls.clone()).await,
             None => self.token.cancel_query(NoTls).await,
@@ -65,28 +67,28 @@ impl Canceller {
     }
 }
 
-/// A statement that is under way. Dropped without [`Pending::answered`] it is stopped.
-pub(crate) struct Pending {
+/// A running statement. Dropped before [`StatementGuard::complete`] it is cancelled.
+pub(crate) struct StatementGuard {
     canceller: Arc<Canceller>,
-    answered: bool,
+    is_complete: bool,
 }
 
-impl Pending {
-    pub(crate) fn answered(mut self) {
-        self.answered = true;
+impl StatementGuard {
+    pub(crate) fn complete(mut self) {
+        self.is_complete = true;
     }
 }
 
-impl Drop for Pending {
+impl Drop for StatementGuard {
     fn drop(&mut self) {
-        if self.answered {
+        if self.is_complete {
             return;
         }
         self.canceller.abandoned.store(true, Relaxed);
-        // Without a runtime the process is about to end, and with it every connection.
+        // Without a runtime the process is about to exit, which closes all connections.
         if let Ok(runtime) = Handle::try_current() {
             let canceller = Arc::clone(&self.canceller);
-            runtime.spawn(async move { canceller.stop().await });
+            runtime.spawn(async move { canceller.cancel().await });
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Passwords that IAM gives: a signed link that nobody follows ("IAM database authentication" in the Amazon RDS User
-//! Guide). RDS lets a connection in that shows one not older than 15 minutes; the connection may outlive it.
+//! IAM authentication tokens: presigned URLs that serve as passwords (Amazon RDS User Guide, "IAM database
+//! authentication"). RDS accepts a token for 15 minutes. A connection may outlive its token.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,32 +11,41 @@ use aws_sigv4::{
 use signing::s3::Region;
 use zeroize::Zeroizing;
 
-/// How long a token may be shown: the most that RDS grants.
-const LIFE: Duration = Duration::from_mins(15);
+/// How long a token is valid: the maximum of RDS.
+const TOKEN_LIFETIME: Duration = Duration::from_mins(15);
 
-/// Who wants to be let in, and where.
+/// The login that a token is for.
 #[derive(Debug, Clone)]
 pub struct IamLogin {
-    /// The host that the connection goes to, as RDS knows it: no alias.
+    /// The host of the connection, by its name in RDS: RDS refuses a token for an alias.
     pub host: String,
-    /// The port that the connection goes to.
+    /// The port of the connection.
     pub port: u16,
-    /// The role in Postgres.
+    /// The Postgres role.
     pub user: String,
     /// The AWS region of the database.
     pub region: Region,
 }
 
+/// A token that cannot be signed. The text has no secret.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the IAM token for the database cannot be signed: {0}")]
+pub struct IamTokenError(String);
+
 impl IamLogin {
-    /// The password for a connection that is made within 15 minutes from `now`. An error does not tell the credentials.
-    pub fn token(&self, credentials: &Credentials, now: SystemTime) -> Result<Zeroizing<String>, String> {
-        let failed = |error: &dyn std::error::Error| format!("a login to RDS cannot be signed: {error}");
+    /// Generates the password for a connection that is opened within 15 minutes from `now`.
+    pub fn generate_token(
+        &self,
+        credentials: &Credentials,
+        now: SystemTime,
+    ) -> Result<Zeroizing<String>, IamTokenError> {
+        let failed = |error: &dyn std::error::Error| IamTokenError(error.to_string());
         let user = signing::percent::encode(&self.user);
         let url = format!("https://{}:{}/?Action=connect&DBUser={user}", self.host, self.port);
         let identity = credentials.clone().into();
         let mut settings = SigningSettings::default();
         settings.signature_location = SignatureLocation::QueryParams;
-        settings.expires_in = Some(LIFE);
+        settings.expires_in = Some(TOKEN_LIFETIME);
         let params = SigningParams::builder()
             .identity(&identity)
             .region(self.region.as_str())
@@ -51,6 +60,7 @@ impl IamLogin {
         let (signature, _) = sign(request, &params).map_err(|error| failed(&error))?.into_parts();
         let mut signed = http::Request::get(url).body(()).map_err(|error| failed(&error))?;
         signature.apply_to_request_http1x(&mut signed);
+        // RDS expects the URL without its scheme.
         let signed = Zeroizing::new(signed.uri().to_string());
         Ok(Zeroizing::new(signed.trim_start_matches("https://").to_owned()))
     }
@@ -64,7 +74,7 @@ mod tests {
     use aws::Clock;
 
     /// 2026-11-05 12:30:45 UTC.
-    const NOW: Clock = Clock::At(1_793_881_845);
+    const NOW: Clock = Clock::Fixed(1_793_881_845);
 
     fn login(host: &str, port: u16, user: &str, region: &str) -> IamLogin {
         let region = Region::new(region).unwrap();
@@ -79,10 +89,10 @@ mod tests {
             None,
             "test",
         );
-        login.token(&credentials, NOW.date().into()).unwrap().to_string()
+        login.generate_token(&credentials, NOW.now_utc().into()).unwrap().to_string()
     }
 
-    /// The order of the parameters means nothing.
+    /// The order of the parameters does not matter.
     fn assert_same(ours: &str, theirs: &str) {
         let parts = |token: &str| {
             let (place, query) = token.split_once('?').unwrap();
@@ -91,9 +101,9 @@ mod tests {
         assert_eq!(parts(ours), parts(theirs));
     }
 
-    /// What botocore's `generate_db_auth_token` gives for the same credentials at the same second.
+    /// The output of botocore's `generate_db_auth_token` for the same credentials at the same second.
     #[test]
-    fn a_token_is_the_one_that_botocore_makes() {
+    fn a_token_equals_botocores() {
         let host = "packages.proxy-abcdefghijkl.us-east-1.rds.amazonaws.com";
         let proxy = login(host, 5432, "dev_rds_proxy_user", "us-east-1");
         assert_same(
@@ -107,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_roles_are_signed_as_they_are_sent() {
+    fn special_characters_in_roles_are_encoded() {
         let odd = login("127.0.0.1", 6543, "o'dd user+x@y", "eu-west-1");
         assert_same(
             &token(&odd, None),
@@ -116,9 +126,10 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_none_is_an_error_without_secrets() {
-        let none = login("a b", 1, "u", "us-east-1");
+    fn an_invalid_host_is_an_error_without_secrets() {
+        let invalid = login("a b", 1, "u", "us-east-1");
         let credentials = Credentials::new("AKID", "SECRET", None, None, "test");
-        assert!(!none.token(&credentials, NOW.date().into()).unwrap_err().contains("SECRET"));
+        let error = invalid.generate_token(&credentials, NOW.now_utc().into()).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("SECRET"));
     }
 }

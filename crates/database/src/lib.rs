@@ -1,14 +1,14 @@
-//! A pool of connections to Postgres. It knows no table.
+//! A pool of connections to Postgres. It knows no tables.
 //!
-//! Statements go out unnamed with their parameter types given, which takes one round trip each and leaves nothing
-//! behind on a pooled connection, ours or that of an RDS Proxy.
+//! Statements are unnamed and carry their parameter types. So each takes one round trip, and leaves no state on a pooled
+//! connection: a named statement would pin the session of an RDS Proxy.
 
 mod cancel;
-mod connect;
-mod count;
+mod connector;
 mod error;
 mod iam;
 mod session;
+mod statement_count;
 mod tls;
 
 use std::{fmt, time::Duration};
@@ -20,107 +20,110 @@ use deadpool::{
 use tokio_postgres::Row;
 
 pub use crate::session::{Param, Session, Transaction};
-use crate::{connect::Connector, count::Statements};
+use crate::{connector::Connector, statement_count::StatementCounter};
 pub use crate::{
-    connect::{Password, PoolConfig, Tls},
-    count::{count_on, count_statements},
+    connector::{Password, PoolConfig, Tls},
     error::Error,
-    iam::IamLogin,
+    iam::{IamLogin, IamTokenError},
+    statement_count::{count_statements, inherit_statement_count},
 };
 
-/// How long a request waits for a connection before it is told to come back.
-const WAIT: Duration = Duration::from_secs(5);
+/// How long a request waits for a connection before it is answered with 503.
+const POOL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a statement may take, unless somebody says otherwise. A request, of several statements, has 29 seconds.
-const STATEMENT: Duration = Duration::from_secs(20);
+/// The default limit of one statement. A request, of several statements, has 29 seconds.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A pool of connections.
 #[derive(Clone)]
 pub struct Db {
     pool: Pool<Connector>,
-    statements: Statements,
+    counter: StatementCounter,
     statement_timeout: Duration,
 }
 
 impl fmt::Debug for Db {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Db").field("statements", &self.statements()).finish_non_exhaustive()
+        f.debug_struct("Db").field("statement_count", &self.statement_count()).finish_non_exhaustive()
     }
 }
 
 impl Db {
-    /// A pool for this database. Each connection is opened when it is first needed, so a host that wants to know at the
-    /// start runs a statement then. An error is the operator's: a CA file that cannot be used, or settings that
-    /// contradict each other.
-    pub fn connect(database: PoolConfig) -> Result<Self, Error> {
-        let connections = database.connections;
-        Self::pool(Connector::new(database)?, connections)
+    /// Creates a pool. Connections open when they are needed: a host that wants to check the database at its start runs a
+    /// statement. Fails with [`Error::Misconfigured`] if the CA file is invalid or the settings contradict each other.
+    pub fn from_config(config: PoolConfig) -> Result<Self, Error> {
+        let max_connections = config.max_connections;
+        Self::build(Connector::new(config)?, max_connections)
     }
 
-    /// A pool of up to `connections` connections without TLS, each opened when it is first needed.
-    pub fn new(config: tokio_postgres::Config, connections: usize) -> Result<Self, Error> {
-        Self::pool(Connector::plain(config), connections)
+    /// Creates a pool without TLS, with up to this many connections.
+    pub fn new(config: tokio_postgres::Config, max_connections: usize) -> Result<Self, Error> {
+        Self::build(Connector::plain(config), max_connections)
     }
 
-    fn pool(connector: Connector, connections: usize) -> Result<Self, Error> {
+    fn build(connector: Connector, max_connections: usize) -> Result<Self, Error> {
         let pool = Pool::builder(connector)
-            .max_size(connections)
+            .max_size(max_connections)
             .runtime(Runtime::Tokio1)
-            .timeouts(Timeouts { wait: Some(WAIT), create: Some(WAIT), recycle: Some(WAIT) })
+            .timeouts(Timeouts {
+                wait: Some(POOL_TIMEOUT),
+                create: Some(POOL_TIMEOUT),
+                recycle: Some(POOL_TIMEOUT),
+            })
             .build()
             .map_err(|error| Error::Misconfigured(error.to_string()))?;
-        Ok(Self { pool, statements: Statements::default(), statement_timeout: STATEMENT })
+        Ok(Self { pool, counter: StatementCounter::default(), statement_timeout: STATEMENT_TIMEOUT })
     }
 
-    /// The same pool for somebody whose statements may take so long each, instead of 20 seconds. One that takes longer is
-    /// [`Error::TimedOut`]; the server is told to cancel it, and its connection is not used again.
+    /// The same pool with another limit than 20 seconds for one statement. A statement that takes longer fails with
+    /// [`Error::TimedOut`]. The server is asked to cancel it, and its connection is not used again.
     ///
-    /// It is our own clock that measures this: a setting of the session would pin it to one connection of an RDS Proxy.
+    /// The limit is our own timer: `SET statement_timeout` would pin the session of an RDS Proxy to one connection.
     #[must_use]
     pub fn with_statement_timeout(self, statement_timeout: Duration) -> Self {
         Self { statement_timeout, ..self }
     }
 
-    /// How many statements this pool has sent, transaction control included; each is one round trip. What is dropped is
-    /// rolled back uncounted, and nobody waits for that.
+    /// The number of statements that this pool has sent, transaction control included. Each is one round trip. The
+    /// rollback of a dropped transaction does not count.
     #[must_use]
-    pub fn statements(&self) -> u64 {
-        self.statements.sent()
+    pub fn statement_count(&self) -> u64 {
+        self.counter.get()
     }
 
-    /// One statement outside a transaction. It is sent once more where that may help: a pooled connection may have died
-    /// unnoticed, or a deadlock was broken at its cost. One that took too long is not: the second would, too.
+    /// Runs one statement outside a transaction. It is sent once more if the pooled connection broke unnoticed, or if
+    /// Postgres cancelled it to break a deadlock. A statement that took too long is not: the second would, too.
     pub async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
         let session = self.session().await?;
-        let answer = session.query(sql, params).await;
-        let Err(error @ Error::Unreachable(_)) = &answer else { return answer };
-        // The second try may need the place of the first.
+        let result = session.query(sql, params).await;
+        let Err(error @ Error::Unreachable(_)) = &result else { return result };
+        // The pool may be full: the second attempt may need this connection's place.
         drop(session);
         if !error.is_deadlock() {
-            // Where one connection has died, others have, too.
+            // The other idle connections are probably broken, too.
             self.pool.retain(|_, _| false);
         }
         self.session().await?.query(sql, params).await
     }
 
-    /// One statement in a transaction of its own that can change nothing.
+    /// Runs one statement in a read-only transaction of its own.
     pub async fn query_read_only(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
         let mut session = self.session().await?;
         let tx = session.begin_read_only().await?;
         tx.query(sql, params).await
     }
 
-    /// The first row, where at most one is expected.
+    /// Runs one statement and returns its first row.
     pub async fn query_opt(&self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>, Error> {
         Ok(self.query(sql, params).await?.into_iter().next())
     }
 
-    /// A connection of one's own, for a transaction.
+    /// Takes a connection from the pool, for a transaction.
     pub async fn session(&self) -> Result<Session, Error> {
         let connection = self.pool.get().await.map_err(|error| match error {
             PoolError::Backend(error) => error,
             other => Error::unreachable(other),
         })?;
-        Ok(Session::new(connection, self.statements.clone(), self.statement_timeout))
+        Ok(Session::new(connection, self.counter.clone(), self.statement_timeout))
     }
 }

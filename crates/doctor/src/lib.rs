@@ -184,7 +184,7 @@ async fn push_service(
 
 async fn check_order_queue(builder: &HostBuilder, url: &str) -> Vec<Check> {
     match builder.queue(url.to_owned()) {
-        Ok(queue) => Box::pin(queues::check_orders(&queue.service, url)).await,
+        Ok(queue) => Box::pin(queues::check_orders(&queue.client, url)).await,
         Err(error) => {
             vec![Check::failure("restore orders", error.to_string(), "correct AWS_ENDPOINT_URL_SQS")]
         }
@@ -198,7 +198,7 @@ async fn check_destinations(builder: &HostBuilder, config: &RestoreConfig, reach
         None => checks.push(Check::ok("changelog", "none, as was said")),
         Some(url) if reached.has("sqs") => {
             if let Ok(queue) = builder.queue(url.clone()) {
-                checks.push(Box::pin(queues::check_changelog(&queue.service, url)).await);
+                checks.push(Box::pin(queues::check_changelog(&queue.client, url)).await);
             }
         }
         Some(_) => {}

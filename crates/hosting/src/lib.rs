@@ -100,13 +100,13 @@ impl HostBuilder {
 
     /// Postgres, without a connection yet, of one at most.
     pub fn single_connection_db(&self) -> Result<Db, StartupError> {
-        Db::connect(PoolConfig { connections: 1, ..self.database() }).map_err(StartupError::new)
+        Db::from_config(PoolConfig { max_connections: 1, ..self.database() }).map_err(StartupError::new)
     }
 
     /// Postgres, with a first connection: at a function's start there is more CPU than later. A database that does not
     /// answer now may answer when it is needed, so that is no reason not to start.
     pub async fn db(&self) -> Result<Db, StartupError> {
-        let db = Db::connect(self.database()).map_err(StartupError::new)?;
+        let db = Db::from_config(self.database()).map_err(StartupError::new)?;
         let error = match tokio::time::timeout(CONNECT, check_tables(&db)).await {
             Ok(Ok(())) => return Ok(db),
             Ok(Err(error)) => error.to_string(),
@@ -182,8 +182,8 @@ impl HostBuilder {
     /// AWS since restores have a thread of their own, and a connection does its work where it was opened.
     pub fn server_restorer(&self, config: config::RestoreConfig) -> Result<Restorer, StartupError> {
         let apart = Self::new(self.platform.clone(), self.credentials.clone())?;
-        let database = PoolConfig { connections: WORKER_CONNECTIONS, ..apart.database() };
-        apart.restorer(config, Db::connect(database).map_err(StartupError::new)?)
+        let database = PoolConfig { max_connections: WORKER_CONNECTIONS, ..apart.database() };
+        apart.restorer(config, Db::from_config(database).map_err(StartupError::new)?)
     }
 
     /// What says who asks and what they may.
@@ -201,8 +201,8 @@ impl HostBuilder {
     /// An SQS queue.
     pub fn queue(&self, url: String) -> Result<SqsQueue, StartupError> {
         let settings = self.settings(self.platform.endpoints.sqs.as_ref());
-        let service = JsonClient::sqs(&settings, self.http.clone()).map_err(StartupError::new)?;
-        Ok(SqsQueue { service, url })
+        let client = JsonClient::sqs(&settings, self.http.clone()).map_err(StartupError::new)?;
+        Ok(SqsQueue { client, url })
     }
 
     /// S3.
@@ -226,7 +226,7 @@ impl HostBuilder {
     pub fn ssm(&self) -> Result<JsonClient, StartupError> {
         let settings = self.settings(self.platform.endpoints.ssm.as_ref());
         let service = JsonClient::ssm(&settings, self.http.clone()).map_err(StartupError::new)?;
-        Ok(service.with_limits(CallLimits::START))
+        Ok(service.with_limits(CallLimits::STARTUP))
     }
 
     fn settings(&self, endpoint: Option<&String>) -> aws::ClientConfig {
@@ -247,7 +247,16 @@ impl HostBuilder {
                 Password::Iam { region: self.platform.region.clone(), credentials: self.credentials.clone() }
             }
         };
-        let tls = if tls { Tls::Verified { extra_ca_file: ca_file } } else { Tls::Off };
-        PoolConfig { host, port, user, name, password, tls, connections, clock: Clock::System }
+        let tls = if tls { Tls::Verified { extra_ca_file: ca_file } } else { Tls::Disabled };
+        PoolConfig {
+            host,
+            port,
+            user,
+            name,
+            password,
+            tls,
+            max_connections: connections,
+            clock: Clock::System,
+        }
     }
 }

@@ -17,7 +17,7 @@ mod tables;
 
 use std::io;
 
-use aws::{ClientConfig, Clock, HttpClient, JsonClient, sign};
+use aws::{ClientConfig, Clock, HttpClient, JsonClient, SigningScope, sign_request};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -156,7 +156,8 @@ impl Account {
     async fn send(&self, service: Service, request: Request<Bytes>) -> io::Result<(StatusCode, Bytes)> {
         let now = Clock::System.now();
         let region = region()?;
-        let signed = sign(request, (service.name(), &region), &self.keys(service), now);
+        let scope = SigningScope { service: service.name(), region: &region };
+        let signed = sign_request(request, scope, &self.keys(service), now);
         let answer = self.http.send(signed.map_err(io::Error::other)?).await.map_err(io::Error::other)?;
         let status = answer.status();
         Ok((status, answer.into_body().collect().await.map_err(io::Error::other)?.to_bytes()))

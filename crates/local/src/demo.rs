@@ -240,7 +240,7 @@ impl Shelf<'_> {
 
     fn asset(&self, package: &Package, path: &str, (content_type, bytes): (&str, Vec<u8>)) -> io::Result<()> {
         let path = AssetPath::parse(path).map_err(io::Error::other)?;
-        let key = path.key(self.workspace.id, self.dataset.id, package.id);
+        let key = path.object_key(self.workspace.id, self.dataset.id, package.id);
         self.store.put(VIEWER_ASSETS_BUCKET, &key, bytes, content_type).map(drop)
     }
 }

@@ -148,7 +148,7 @@ impl RuntimeApi {
     pub async fn invoke(&self, event: Value, invocation: Invocation) -> Result<Value, Value> {
         let (answer, answered) = oneshot::channel();
         let time = invocation.time;
-        let now_ms = Clock::System.date().unix_timestamp_nanos() / 1_000_000;
+        let now_ms = Clock::System.now_utc().unix_timestamp_nanos() / 1_000_000;
         let deadline_ms = now_ms + i128::try_from(time.as_millis()).unwrap_or(i128::MAX / 2);
         lock(&self.shared.answers).insert(invocation.request_id.clone(), answer);
         let event = Event { body: event.to_string().into_bytes(), deadline_ms, invocation };

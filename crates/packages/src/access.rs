@@ -1,36 +1,36 @@
-//! Authority: what the authorizer said, and the proof that a caller may do a thing in one dataset.
+//! Authority: the authorizer's claims, and the proof that a caller has a permission in one dataset.
 //!
-//! [`Claims`] come from outside. They become a [`DatasetAccess`] only through [`DatasetAccess::check`], and every
-//! function that reads or changes a dataset takes that proof as an argument.
+//! [`Claims`] come from outside. They become a [`DatasetAccess`] only through [`DatasetAccess::check`]. Every function
+//! that reads or changes a dataset takes that proof as an argument.
 
 mod claims;
 
-use std::{fmt, marker::PhantomData};
+use std::marker::PhantomData;
 
 pub use claims::{Claims, DatasetClaim, InvalidClaims, TeamClaim, UserClaim, WorkspaceClaim};
 
 use crate::id::{DatasetId, DatasetNodeId, UserNodeId, WorkspaceId};
 
-/// A person's role in a dataset; each includes what the smaller ones may do.
+/// A person's role in a dataset. Each role includes the permissions of the roles before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum DatasetRole {
     /// No role.
     None = 0,
-    /// Knows of the dataset, sees nothing in it.
+    /// Knows that the dataset exists.
     Guest = 1,
-    /// Reads.
+    /// Reads files.
     Viewer = 2,
     /// Changes files.
     Editor = 3,
     /// Manages the dataset.
     Manager = 4,
-    /// Owns it.
+    /// Owns the dataset.
     Owner = 5,
 }
 
 impl DatasetRole {
-    /// From the number in the authorizer's context.
+    /// Reads the number in the authorizer's context. `None` for a number that is no role.
     #[must_use]
     pub fn from_number(number: i64) -> Option<Self> {
         Some(match number {
@@ -44,7 +44,7 @@ impl DatasetRole {
         })
     }
 
-    /// From the text in a role column, in any case. A text that is no role gives none.
+    /// Reads a role column, in any case. An unknown text is [`Self::None`].
     #[must_use]
     pub fn from_column(text: &str) -> Self {
         match text.to_ascii_lowercase().as_str() {
@@ -58,11 +58,11 @@ impl DatasetRole {
     }
 }
 
-/// What an endpoint asks of its caller, at the type level.
+/// A permission that an endpoint requires, as a type.
 pub trait Permission {
-    /// The smallest role that carries the permission.
-    const LEAST: DatasetRole;
-    /// Its name, as messages and the audit log say it.
+    /// The smallest role that has the permission.
+    const MIN_ROLE: DatasetRole;
+    /// The permission's name in messages and in the audit log.
     const NAME: &'static str;
 }
 
@@ -71,42 +71,31 @@ pub trait Permission {
 pub enum ViewFiles {}
 
 impl Permission for ViewFiles {
-    const LEAST: DatasetRole = DatasetRole::Viewer;
+    const MIN_ROLE: DatasetRole = DatasetRole::Viewer;
     const NAME: &'static str = "ViewFiles";
 }
 
-/// To delete files and to bring them back: editors and up.
+/// To delete and to restore files: editors and up.
 #[derive(Debug, Clone, Copy)]
 pub enum CreateDeleteFiles {}
 
 impl Permission for CreateDeleteFiles {
-    const LEAST: DatasetRole = DatasetRole::Editor;
+    const MIN_ROLE: DatasetRole = DatasetRole::Editor;
     const NAME: &'static str = "CreateDeleteFiles";
 }
 
-/// Why claims do not open a dataset. Neither says whether the other dataset exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why claims give no access to a dataset. No text says whether the requested dataset exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AccessError {
     /// The claims are for another dataset than the request's.
+    #[error("you have no access to this dataset")]
     OtherDataset,
     /// The role lacks the permission with this name.
-    Role(&'static str),
+    #[error("your role in this dataset lacks the permission {0}")]
+    MissingPermission(&'static str),
 }
 
-impl fmt::Display for AccessError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OtherDataset => f.write_str("you have no access to this dataset"),
-            Self::Role(permission) => {
-                write!(f, "your role in this dataset lacks the permission {permission}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for AccessError {}
-
-/// Proof that somebody has permission `P` in one dataset. Made by [`DatasetAccess::check`] and in no other way.
+/// Proof that a person has permission `P` in one dataset. Only [`DatasetAccess::check`] makes one.
 #[derive(Debug, Clone)]
 pub struct DatasetAccess<P> {
     workspace: WorkspaceId,
@@ -117,13 +106,13 @@ pub struct DatasetAccess<P> {
 }
 
 impl<P: Permission> DatasetAccess<P> {
-    /// Compares the claims with the dataset that the request names, and the role with the permission.
-    pub fn check(claims: &Claims, asked: &DatasetNodeId) -> Result<Self, AccessError> {
-        if claims.dataset.node_id != *asked {
+    /// Compares the claims' dataset with the requested one, and the role with the permission.
+    pub fn check(claims: &Claims, requested: &DatasetNodeId) -> Result<Self, AccessError> {
+        if claims.dataset.node_id != *requested {
             return Err(AccessError::OtherDataset);
         }
-        if claims.dataset.role < P::LEAST {
-            return Err(AccessError::Role(P::NAME));
+        if claims.dataset.role < P::MIN_ROLE {
+            return Err(AccessError::MissingPermission(P::NAME));
         }
         Ok(Self {
             workspace: claims.workspace.id,
@@ -136,25 +125,25 @@ impl<P: Permission> DatasetAccess<P> {
 }
 
 impl<P> DatasetAccess<P> {
-    /// The tenant that the dataset belongs to.
+    /// The workspace of the dataset.
     #[must_use]
     pub fn workspace(&self) -> WorkspaceId {
         self.workspace
     }
 
-    /// The dataset, by its number.
+    /// The dataset's primary key.
     #[must_use]
     pub fn dataset(&self) -> DatasetId {
         self.dataset
     }
 
-    /// The dataset, by its public id.
+    /// The dataset's public id.
     #[must_use]
     pub fn dataset_node_id(&self) -> &DatasetNodeId {
         &self.dataset_node_id
     }
 
-    /// Who asks.
+    /// The caller's public id.
     #[must_use]
     pub fn user(&self) -> &UserNodeId {
         &self.user
@@ -166,15 +155,21 @@ mod tests {
     use super::*;
 
     fn claims(role: DatasetRole) -> Claims {
-        let mut claims = claims::example();
+        let mut claims = claims::example_claims();
         claims.dataset.role = role;
         claims
     }
 
+    /// The refusal of a role on its own dataset, if there is one.
+    fn refusal<P: Permission>(role: DatasetRole) -> Option<AccessError> {
+        let claims = claims(role);
+        DatasetAccess::<P>::check(&claims, &claims.dataset.node_id).err()
+    }
+
     #[test]
-    fn a_role_carries_its_permissions_and_no_more() {
+    fn a_role_has_its_permissions_and_no_more() {
         use DatasetRole::*;
-        for (role, views, restores) in [
+        for (role, may_view, may_restore) in [
             (None, false, false),
             (Guest, false, false),
             (Viewer, true, false),
@@ -182,15 +177,17 @@ mod tests {
             (Manager, true, true),
             (Owner, true, true),
         ] {
-            let claims = claims(role);
-            let asked = claims.dataset.node_id.clone();
-            assert_eq!(DatasetAccess::<ViewFiles>::check(&claims, &asked).is_ok(), views, "{role:?}");
-            assert_eq!(
-                DatasetAccess::<CreateDeleteFiles>::check(&claims, &asked).is_ok(),
-                restores,
-                "{role:?}"
-            );
+            assert_eq!(refusal::<ViewFiles>(role).is_none(), may_view, "{role:?}");
+            assert_eq!(refusal::<CreateDeleteFiles>(role).is_none(), may_restore, "{role:?}");
         }
+    }
+
+    #[test]
+    fn a_refusal_names_the_permission() {
+        let view = refusal::<ViewFiles>(DatasetRole::Guest).unwrap();
+        assert_eq!(view.to_string(), "your role in this dataset lacks the permission ViewFiles");
+        let restore = refusal::<CreateDeleteFiles>(DatasetRole::Viewer).unwrap();
+        assert_eq!(restore, AccessError::MissingPermission("CreateDeleteFiles"));
     }
 
     #[test]
@@ -202,10 +199,43 @@ mod tests {
     }
 
     #[test]
+    fn the_proof_carries_the_ids_of_the_claims() {
+        let claims = claims(DatasetRole::Viewer);
+        let access = DatasetAccess::<ViewFiles>::check(&claims, &claims.dataset.node_id).unwrap();
+        assert_eq!((access.workspace(), access.dataset()), (WorkspaceId(2), DatasetId(41)));
+        assert_eq!(access.dataset_node_id().as_str(), "N:dataset:41");
+        assert_eq!(access.user().as_str(), "N:user:7");
+    }
+
+    #[test]
+    fn role_numbers_are_the_platforms() {
+        use DatasetRole::*;
+        for (number, role) in [(0, None), (1, Guest), (2, Viewer), (3, Editor), (4, Manager), (5, Owner)] {
+            assert_eq!(DatasetRole::from_number(number), Some(role));
+            assert_eq!(i64::from(role as u8), number);
+        }
+        for number in [-1, 6, 8, 256, i64::MAX, i64::MIN] {
+            assert_eq!(DatasetRole::from_number(number), Option::None, "{number}");
+        }
+    }
+
+    #[test]
     fn role_columns_are_read_in_any_case_and_fail_closed() {
-        assert_eq!(DatasetRole::from_column("OWNER"), DatasetRole::Owner);
-        assert_eq!(DatasetRole::from_column("viewer"), DatasetRole::Viewer);
-        assert_eq!(DatasetRole::from_column("superuser"), DatasetRole::None);
-        assert_eq!(DatasetRole::from_number(6), Option::None);
+        use DatasetRole::*;
+        for (text, role) in [
+            ("guest", Guest),
+            ("viewer", Viewer),
+            ("editor", Editor),
+            ("manager", Manager),
+            ("owner", Owner),
+            ("OWNER", Owner),
+            ("Manager", Manager),
+            ("none", None),
+            ("superuser", None),
+            (" owner", None),
+            ("", None),
+        ] {
+            assert_eq!(DatasetRole::from_column(text), role, "{text:?}");
+        }
     }
 }

@@ -1,63 +1,52 @@
-//! Where the files that viewers stream lie: `O{workspace}/D{dataset}/P{package}/{path}` in the assets bucket.
-
-use std::fmt;
+//! The keys of viewer assets: `O{workspace}/D{dataset}/P{package}/{path}` in the assets bucket.
 
 use crate::id::{DatasetId, PackageId, WorkspaceId};
 
-/// The longest object key that S3 takes, in bytes (Amazon S3 User Guide, "Naming Amazon S3 objects").
-const MAX_KEY: usize = 1024;
+/// The longest object key that S3 accepts (Amazon S3 User Guide, "Naming Amazon S3 objects").
+const MAX_KEY_BYTES: usize = 1024;
 
-/// Room for `O{i32}/D{i32}/P{i32}/`, each number with up to eleven characters.
-const MAX_PREFIX: usize = 3 * (1 + 11 + 1);
+/// The longest prefix: `O{i32}/D{i32}/P{i32}/`, each number with up to eleven characters.
+const MAX_PREFIX_BYTES: usize = 3 * (1 + 11 + 1);
 
 /// The path of a viewer asset inside its package: `preview/thumbnail.jpg`.
 ///
-/// Whatever it is, its key stays below the package's prefix: a segment is never empty, `.` or `..`, and there is no
-/// character that a URL, a policy or a client reads as something else (`\`, `*`, `?`, control characters). A percent
-/// sign is refused where it would read as an escape (`%2e`, `%2F`): some client on the way would decode it.
+/// The key of a valid path stays below the package's prefix. A segment is never empty, `.` or `..`. Characters that a
+/// URL, a policy or a client reads as something else are refused: `\`, `*`, `?`, control characters. A percent sign is
+/// refused where it reads as an escape (`%2e`, `%2F`), because a client may decode it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssetPath(String);
 
 /// Why a text is not an asset path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAssetPath {
-    /// Nothing was given.
+    /// The text is empty.
+    #[error("the path is empty")]
     Empty,
     /// The key would be longer than S3's 1,024 bytes.
+    #[error("the path is too long: the whole key must fit in 1,024 bytes")]
     TooLong,
     /// An empty segment: a leading, trailing or doubled slash.
+    #[error("the path has an empty segment (a leading, trailing or doubled slash)")]
     EmptySegment,
     /// A `.` or `..` segment.
+    #[error("the path has a '.' or '..' segment")]
     DotSegment,
     /// A character with a meaning of its own in a URL or in a policy.
-    Character,
+    #[error("the path has a backslash, '*', '?', a percent escape or a control character")]
+    ForbiddenCharacter,
 }
-
-impl fmt::Display for InvalidAssetPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "the path is empty",
-            Self::TooLong => "the path is too long: the whole key must fit in 1,024 bytes",
-            Self::EmptySegment => "the path has an empty segment (a leading, trailing or doubled slash)",
-            Self::DotSegment => "the path has a '.' or '..' segment",
-            Self::Character => "the path has a backslash, '*', '?', a percent escape or a control character",
-        })
-    }
-}
-
-impl std::error::Error for InvalidAssetPath {}
 
 impl AssetPath {
-    /// Parses a path as the client meant it, that is after the query string was decoded once.
+    /// Parses a path that was decoded once, as the client meant it.
     pub fn parse(path: &str) -> Result<Self, InvalidAssetPath> {
         if path.is_empty() {
             return Err(InvalidAssetPath::Empty);
         }
-        if path.len() + MAX_PREFIX > MAX_KEY {
+        if path.len() + MAX_PREFIX_BYTES > MAX_KEY_BYTES {
             return Err(InvalidAssetPath::TooLong);
         }
-        if path.chars().any(|c| c.is_control() || matches!(c, '\\' | '*' | '?')) || has_percent_escape(path) {
-            return Err(InvalidAssetPath::Character);
+        if path.chars().any(is_forbidden) || has_percent_escape(path) {
+            return Err(InvalidAssetPath::ForbiddenCharacter);
         }
         for segment in path.split('/') {
             match segment {
@@ -69,11 +58,15 @@ impl AssetPath {
         Ok(Self(path.to_owned()))
     }
 
-    /// The object's key. The one place where a viewer asset's key is made.
+    /// The object's key. Keys of viewer assets are made here and nowhere else.
     #[must_use]
-    pub fn key(&self, workspace: WorkspaceId, dataset: DatasetId, package: PackageId) -> String {
+    pub fn object_key(&self, workspace: WorkspaceId, dataset: DatasetId, package: PackageId) -> String {
         format!("O{workspace}/D{dataset}/P{package}/{}", self.0)
     }
+}
+
+fn is_forbidden(character: char) -> bool {
+    character.is_control() || matches!(character, '\\' | '*' | '?')
 }
 
 fn has_percent_escape(path: &str) -> bool {
@@ -89,11 +82,11 @@ mod tests {
     use super::*;
 
     fn key(path: &AssetPath) -> String {
-        path.key(WorkspaceId(1), DatasetId(123), PackageId(456))
+        path.object_key(WorkspaceId(1), DatasetId(123), PackageId(456))
     }
 
     #[test]
-    fn ordinary_paths_become_keys_as_they_are() {
+    fn ordinary_paths_become_keys_unchanged() {
         for path in [
             "data.parquet",
             "preview/thumbnail.jpg",
@@ -101,8 +94,11 @@ mod tests {
             "a b+c#d&e.txt",
             "東京/写真.png",
             "100% sure",
+            "100%",
+            "50%g2%2g",
             "..a",
             "a..",
+            "...",
             ".zattrs",
         ] {
             assert_eq!(key(&AssetPath::parse(path).unwrap()), format!("O1/D123/P456/{path}"));
@@ -110,28 +106,55 @@ mod tests {
     }
 
     #[test]
-    fn whatever_could_leave_the_package_is_refused() {
+    fn paths_that_could_leave_the_package_are_refused() {
         use InvalidAssetPath::*;
         for (path, why) in [
             ("", Empty),
+            ("/", EmptySegment),
             ("/etc/passwd", EmptySegment),
             ("a//b", EmptySegment),
             ("a/", EmptySegment),
+            (".", DotSegment),
+            ("..", DotSegment),
             ("../P457/data", DotSegment),
             ("a/./b", DotSegment),
             ("a/..", DotSegment),
-            ("a\\..\\b", Character),
-            ("a*", Character),
-            ("a?b", Character),
-            ("a\0b", Character),
-            ("a\nb", Character),
-            ("%2e%2e%2fP457", Character),
-            ("a%2Fb", Character),
+            ("a\\..\\b", ForbiddenCharacter),
+            ("a*", ForbiddenCharacter),
+            ("a?b", ForbiddenCharacter),
+            ("a\0b", ForbiddenCharacter),
+            ("a\nb", ForbiddenCharacter),
+            ("a\u{7f}", ForbiddenCharacter),
+            ("a\u{85}", ForbiddenCharacter),
+            ("%2e%2e%2fP457", ForbiddenCharacter),
+            ("a%2Fb", ForbiddenCharacter),
+            ("a%aF", ForbiddenCharacter),
+            ("%%20", ForbiddenCharacter),
         ] {
             assert_eq!(AssetPath::parse(path), Err(why), "{path:?}");
         }
-        assert_eq!(AssetPath::parse(&"x".repeat(8192)), Err(TooLong));
-        assert!(AssetPath::parse(&"x".repeat(MAX_KEY - MAX_PREFIX)).is_ok());
+    }
+
+    #[test]
+    fn a_path_has_at_most_985_bytes() {
+        for (path, is_valid) in [
+            ("x".repeat(985), true),
+            ("x".repeat(986), false),
+            (format!("{}x", "é".repeat(492)), true),
+            ("é".repeat(493), false),
+            ("x".repeat(8192), false),
+        ] {
+            let parsed = AssetPath::parse(&path);
+            assert_eq!(parsed.is_ok(), is_valid, "{} bytes", path.len());
+            assert!(is_valid || parsed == Err(InvalidAssetPath::TooLong));
+        }
+    }
+
+    #[test]
+    fn the_longest_key_has_1024_bytes() {
+        let path = AssetPath::parse(&"x".repeat(985)).unwrap();
+        let key = path.object_key(WorkspaceId(i32::MIN), DatasetId(i32::MIN), PackageId(i32::MIN));
+        assert_eq!(key.len(), 1024);
     }
 
     proptest! {
@@ -139,7 +162,7 @@ mod tests {
         fn a_key_never_leaves_its_packages_prefix(path in any::<String>()) {
             if let Ok(path) = AssetPath::parse(&path) {
                 let key = key(&path);
-                prop_assert!(key.len() <= MAX_KEY);
+                prop_assert!(key.len() <= 1024);
                 let rest = key.strip_prefix("O1/D123/P456/").unwrap();
                 prop_assert!(rest.split('/').all(|segment| !matches!(segment, "" | "." | "..")));
                 prop_assert!(!key.contains(['\\', '*', '?']));

@@ -1,6 +1,7 @@
-//! Statements on the platform's tables. The row's bucket and key count, never a derived key.
+//! Statements on the platform's tables.
 //!
-//! A workspace's schema gets into a statement only as [`WorkspaceId`](crate::id::WorkspaceId), an integer.
+//! A file's bucket and key come from its row; no key is derived from ids. A workspace's schema gets into a statement
+//! only as [`WorkspaceId`](crate::id::WorkspaceId), an integer.
 
 use tokio_postgres::{Row, types::Type};
 
@@ -11,35 +12,46 @@ use crate::{
 };
 use database::{Db, Error};
 
-/// A package's newest source file, with what decides whether it may be read.
+/// A package with its newest source file, and what decides whether the file may be read.
 #[derive(Debug, Clone)]
-pub struct NewestSource {
+pub struct PackageSource {
     /// The package's primary key.
     pub package: PackageId,
     /// The package's state.
     pub state: PackageState,
-    /// Bucket, key and published version; `None`: the package has no stored file.
-    pub file: Option<(String, String, Option<String>)>,
-    /// What the malware scan says; `None`: not scanned, or a schema older than scans.
+    /// The newest source file; `None` if the package has no stored file.
+    pub file: Option<SourceFile>,
+    /// The status of the malware scan; `None` if there was no scan, or the schema has no such column.
     pub scan_status: Option<String>,
 }
 
-/// The newest source file of a package in the caller's dataset. One statement.
-///
-/// `published_s3_version_id` and `scan_status` are younger than some schemas, so they are read through the row's JSON:
-/// a missing column reads as null.
-pub async fn find_newest_source(
+/// Where a source file is stored, as its row says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    /// The bucket.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// The published version; `None` for the newest.
+    pub version: Option<String>,
+}
+
+/// Finds a package of the caller's dataset and its newest source file. One statement.
+pub async fn find_package_source(
     db: &Db,
     access: &DatasetAccess<ViewFiles>,
     package: &PackageNodeId,
-) -> Result<Option<NewestSource>, Error> {
+) -> Result<Option<PackageSource>, Error> {
     let workspace = access.workspace();
+    // `published_s3_version_id` and `scan_status` are newer than some schemas. They are read through the row's JSON: a
+    // missing column reads as null.
     let sql = format!(
-        r#"SELECT p.state, f.s3_bucket, f.s3_key, f.late ->> 'published_s3_version_id', f.late ->> 'scan_status', p.id
+        r#"SELECT p.id, p.state, f.s3_bucket, f.s3_key,
+                  f.file_row ->> 'published_s3_version_id' AS version, f.file_row ->> 'scan_status' AS scan_status
            FROM "{workspace}".datasets d
            JOIN "{workspace}".packages p ON p.dataset_id = d.id
            LEFT JOIN LATERAL (
-               SELECT s3_bucket, s3_key, to_jsonb(f) AS late
+               SELECT s3_bucket, s3_key, to_jsonb(f) AS file_row
                FROM "{workspace}".files f
                WHERE package_id = p.id AND object_type = 'source' AND s3_bucket <> '' AND s3_key <> ''
                ORDER BY created_at DESC, id DESC LIMIT 1
@@ -56,17 +68,18 @@ pub async fn find_newest_source(
             ],
         )
         .await?;
-    row.map(|row| newest_source(&row)).transpose()
+    row.map(|row| read_package_source(&row)).transpose()
 }
 
-fn newest_source(row: &Row) -> Result<NewestSource, Error> {
-    let bucket: Option<String> = row.try_get(1)?;
-    let key: Option<String> = row.try_get(2)?;
-    let version: Option<String> = row.try_get(3)?;
-    Ok(NewestSource {
-        package: PackageId(row.try_get(5)?),
-        state: PackageState::parse(row.try_get(0)?),
-        file: bucket.zip(key).map(|(bucket, key)| (bucket, key, version.filter(|v| !v.is_empty()))),
-        scan_status: row.try_get(4)?,
+fn read_package_source(row: &Row) -> Result<PackageSource, Error> {
+    let bucket: Option<String> = row.try_get("s3_bucket")?;
+    let key: Option<String> = row.try_get("s3_key")?;
+    let version: Option<String> = row.try_get("version")?;
+    let version = version.filter(|version| !version.is_empty());
+    Ok(PackageSource {
+        package: PackageId(row.try_get("id")?),
+        state: PackageState::from_column(row.try_get("state")?),
+        file: bucket.zip(key).map(|(bucket, key)| SourceFile { bucket, key, version }),
+        scan_status: row.try_get("scan_status")?,
     })
 }

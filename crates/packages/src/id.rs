@@ -1,39 +1,32 @@
-//! The names of things: the platform's public *node ids* and the database's own numbers.
+//! The platform's public *node ids* and the database's primary keys.
 //!
-//! Both are parsed once, at the edge. After that the type says which is which, and nothing that a client wrote
-//! reaches SQL or a storage key by another way.
+//! Both are parsed once, at the edge. After that the type says which is which. A client's text reaches SQL and storage
+//! keys only through these types.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest node id the platform's columns hold (`varchar(255)`).
-const MAX_NODE_ID: usize = 255;
+/// The longest node id that the platform's columns hold (`varchar(255)`). A node id is ASCII.
+const MAX_NODE_ID_BYTES: usize = 255;
 
-/// A text that is not a node id of the kind asked for. It does not repeat the text: that may be anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A text that is not a node id of the expected kind. The error does not repeat the text, which a client wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a node id of the form {expected}")]
 pub struct InvalidNodeId {
     expected: &'static str,
 }
 
-impl fmt::Display for InvalidNodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not a node id of the form {}", self.expected)
-    }
-}
-
-impl std::error::Error for InvalidNodeId {}
-
-/// `N:{kind}:` and then letters, digits and hyphens.
+/// Whether the text is `N:{kind}:` and then letters, digits and hyphens.
 fn is_node_id(text: &str, kind: &str) -> bool {
     let rest = text.strip_prefix("N:").and_then(|rest| rest.strip_prefix(kind));
     let Some(name) = rest.and_then(|rest| rest.strip_prefix(':')) else { return false };
-    text.len() <= MAX_NODE_ID
+    text.len() <= MAX_NODE_ID_BYTES
         && !name.is_empty()
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-macro_rules! node_id {
+macro_rules! define_node_id {
     ($(#[$doc:meta])* $name:ident, $($kind:literal)|+, $expected:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -50,7 +43,7 @@ macro_rules! node_id {
                 }
             }
 
-            /// The id as it stands on the wire.
+            /// The id as it is on the wire.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -79,20 +72,20 @@ macro_rules! node_id {
     };
 }
 
-node_id! {
+define_node_id! {
     /// The public id of a dataset.
     DatasetNodeId, "dataset", "N:dataset:…"
 }
-node_id! {
-    /// The public id of a package; a collection is a package too.
+define_node_id! {
+    /// The public id of a package. A collection is a package, too.
     PackageNodeId, "package" | "collection", "N:package:… or N:collection:…"
 }
-node_id! {
+define_node_id! {
     /// The public id of a person.
     UserNodeId, "user", "N:user:…"
 }
 
-macro_rules! number {
+macro_rules! define_key {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -107,25 +100,25 @@ macro_rules! number {
     };
 }
 
-number! {
-    /// A tenant's number. It names the tenant's schema in Postgres, and this type is the only way into that name.
+define_key! {
+    /// A workspace's primary key. It names the workspace's schema in Postgres; SQL gets that name only from this type.
     WorkspaceId
 }
-number! {
+define_key! {
     /// A dataset's primary key in its workspace.
     DatasetId
 }
-number! {
+define_key! {
     /// A package's primary key in its workspace.
     PackageId
 }
 
-/// A dataset among those of all workspaces.
+/// A dataset, unique among those of all workspaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DatasetKey {
-    /// The tenant.
+    /// The workspace.
     pub workspace: WorkspaceId,
-    /// The dataset in it.
+    /// The dataset in the workspace.
     pub dataset: DatasetId,
 }
 
@@ -136,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_platforms_ids_and_the_documented_examples_are_node_ids() {
+    fn the_platforms_ids_and_the_documented_examples_are_accepted() {
         for id in ["N:package:5f3c1b0e-7a51-4b8e-9a59-1d8d7c1f0a11", "N:collection:789", "N:package:456"] {
             assert_eq!(PackageNodeId::parse(id).unwrap().as_str(), id);
         }
@@ -145,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_node_id_is_refused() {
+    fn other_texts_are_refused() {
         let long = format!("N:package:{}", "a".repeat(250));
         for id in [
             "",
@@ -166,6 +159,20 @@ mod tests {
         ] {
             assert!(PackageNodeId::parse(id).is_err(), "{id:?}");
         }
+    }
+
+    #[test]
+    fn a_node_id_has_at_most_255_bytes() {
+        assert!(PackageNodeId::parse(&format!("N:package:{}", "a".repeat(245))).is_ok());
+        assert!(PackageNodeId::parse(&format!("N:package:{}", "a".repeat(246))).is_err());
+    }
+
+    #[test]
+    fn a_refusal_says_the_expected_form_and_not_the_text() {
+        let error = DatasetNodeId::try_from("N:package:1".to_owned()).unwrap_err();
+        assert_eq!(error.to_string(), "not a node id of the form N:dataset:…");
+        let id = UserNodeId::try_from("N:user:1".to_owned()).unwrap();
+        assert_eq!((id.to_string(), String::from(id)), ("N:user:1".to_owned(), "N:user:1".to_owned()));
     }
 
     proptest! {

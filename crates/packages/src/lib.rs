@@ -1,6 +1,6 @@
-//! The domain of the packages service: ids, access, names, and which object a link may lead to.
+//! The domain of the packages service: ids, access, names, and the objects that links lead to.
 //!
-//! A **workspace** is a tenant; its **datasets** hold **packages**, which are files or, as **collections**, folders.
+//! A **workspace** is a tenant. Its **datasets** hold **packages**: files or, as **collections**, folders.
 //! Everything that reads a dataset takes an [`access::DatasetAccess`], the proof that the caller may.
 
 pub mod access;

@@ -1,104 +1,129 @@
-//! Which object a link may lead to.
+//! The objects that links lead to.
 //!
-//! Nothing is said about packages of other datasets: a package that is not in the caller's dataset does not exist.
-
-use std::fmt;
+//! A package of another dataset looks like a missing one: both are [`LinkError::PackageNotFound`].
 
 use crate::{
     access::{DatasetAccess, ViewFiles},
     asset::AssetPath,
-    db::{NewestSource, find_newest_source},
+    db::{PackageSource, SourceFile, find_package_source},
     id::PackageNodeId,
     package::PackageState,
 };
-use database::{self, Db};
+use database::Db;
 use signing::s3::Bucket;
 
-/// Where an object lies.
+/// Where an object is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
     /// The bucket.
     pub bucket: Bucket,
-    /// The key, as S3 knows it: not encoded.
+    /// The key as S3 has it, not encoded.
     pub key: String,
-    /// The one version that is meant; the newest where `None`.
+    /// The version; `None` for the newest.
     pub version: Option<String>,
 }
 
 /// Why there is no link.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    /// No such package in the dataset.
-    NoPackage,
-    /// The package is not there to be read: in the trash, or on its way in or out of it.
+    /// The dataset has no package with this id.
+    #[error("package not found in this dataset")]
+    PackageNotFound,
+    /// The package is in the trash, or on its way in or out of it, or its upload is not complete.
+    #[error("the package is not available: it is in the trash, or its files are not there yet")]
     NotLive,
     /// The package is a folder or has no stored file.
-    NoFile,
+    #[error("the package has no stored file")]
+    NoStoredFile,
     /// The malware scan found something, or failed.
-    Unsafe,
-    /// Postgres.
-    Db(database::Error),
+    #[error("the file did not pass the malware scan")]
+    FailedScan,
+    /// A statement failed.
+    #[error(transparent)]
+    Database(#[from] database::Error),
 }
 
-impl fmt::Display for LinkError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoPackage => "there is no such package in this dataset",
-            Self::NotLive => {
-                "the package is not available: it is in the trash, or its files are not there yet"
-            }
-            Self::NoFile => "the package has no stored file",
-            Self::Unsafe => "the file did not pass the malware scan",
-            Self::Db(error) => return error.fmt(f),
-        })
-    }
-}
-
-impl std::error::Error for LinkError {}
-
-impl From<database::Error> for LinkError {
-    fn from(error: database::Error) -> Self {
-        Self::Db(error)
-    }
-}
-
-/// The newest source file of a package. One statement.
+/// Finds the newest source file of a package. One statement.
 pub async fn find_source_file(
     db: &Db,
     access: &DatasetAccess<ViewFiles>,
     package: &PackageNodeId,
 ) -> Result<Location, LinkError> {
-    let found = find_readable(db, access, package).await?;
-    let (bucket, key, version) = found.file.ok_or(LinkError::NoFile)?;
-    let bucket = Bucket::new(bucket).map_err(|_| LinkError::NoFile)?;
+    let source = load_readable(db, access, package).await?;
+    let SourceFile { bucket, key, version } = source.file.ok_or(LinkError::NoStoredFile)?;
+    let bucket = Bucket::new(bucket).map_err(|_| LinkError::NoStoredFile)?;
     Ok(Location { bucket, key, version })
 }
 
-/// A viewer asset of a package. One statement; whether the object exists is not asked.
+/// Finds the location of a viewer asset in the assets bucket. One statement. It does not ask whether the object exists.
 pub async fn find_viewer_asset(
     db: &Db,
     access: &DatasetAccess<ViewFiles>,
     package: &PackageNodeId,
-    (bucket, path): (&Bucket, &AssetPath),
+    bucket: &Bucket,
+    path: &AssetPath,
 ) -> Result<Location, LinkError> {
-    let found = find_readable(db, access, package).await?;
-    let key = path.key(access.workspace(), access.dataset(), found.package);
+    let source = load_readable(db, access, package).await?;
+    let key = path.object_key(access.workspace(), access.dataset(), source.package);
     Ok(Location { bucket: bucket.clone(), key, version: None })
 }
 
-/// A package that may be read: live, and its newest source file found clean. What is derived from a file that did not
-/// pass the scan is no better than the file.
-async fn find_readable(
+async fn load_readable(
     db: &Db,
     access: &DatasetAccess<ViewFiles>,
     package: &PackageNodeId,
-) -> Result<NewestSource, LinkError> {
-    let found = find_newest_source(db, access, package).await?.ok_or(LinkError::NoPackage)?;
-    let is_bad = |status: &String| ["infected", "failed"].iter().any(|bad| status.eq_ignore_ascii_case(bad));
-    match found.state {
-        PackageState::Infected => Err(LinkError::Unsafe),
+) -> Result<PackageSource, LinkError> {
+    let source = find_package_source(db, access, package).await?.ok_or(LinkError::PackageNotFound)?;
+    check_readable(source.state, source.scan_status.as_deref())?;
+    Ok(source)
+}
+
+/// A package is readable if it is live and its newest source file passed the scan. The scan counts for viewer assets,
+/// too: they are derived from that file.
+fn check_readable(state: PackageState, scan_status: Option<&str>) -> Result<(), LinkError> {
+    let has_failed = |status: &str| ["infected", "failed"].iter().any(|bad| status.eq_ignore_ascii_case(bad));
+    match state {
+        PackageState::Infected => Err(LinkError::FailedScan),
         state if !state.is_live() => Err(LinkError::NotLive),
-        _ if found.scan_status.as_ref().is_some_and(is_bad) => Err(LinkError::Unsafe),
-        _ => Ok(found),
+        _ if scan_status.is_some_and(has_failed) => Err(LinkError::FailedScan),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `Ok`, or the refusal's text up to the colon.
+    fn checked(state: &str, scan_status: Option<&str>) -> String {
+        let result = check_readable(PackageState::from_column(state), scan_status);
+        result
+            .map_or_else(|error| error.to_string(), |()| "Ok".to_owned())
+            .split(':')
+            .next()
+            .unwrap()
+            .to_owned()
+    }
+
+    #[test]
+    fn only_live_packages_are_readable() {
+        for state in ["READY", "UPLOADED", "PROCESSING", "PROCESSING_FAILED"] {
+            assert_eq!(checked(state, None), "Ok", "{state}");
+        }
+        for state in ["DELETED", "DELETING", "RESTORING", "UNAVAILABLE"] {
+            assert_eq!(checked(state, None), "the package is not available", "{state}");
+            assert_eq!(checked(state, Some("infected")), "the package is not available", "{state}");
+        }
+        assert_eq!(checked("INFECTED", None), "the file did not pass the malware scan");
+    }
+
+    #[test]
+    fn files_that_did_not_pass_the_scan_are_not_readable() {
+        for status in ["infected", "failed", "INFECTED", "Failed"] {
+            assert_eq!(checked("READY", Some(status)), "the file did not pass the malware scan", "{status}");
+        }
+        for status in ["clean", "pending", "unscanned", "not_required", ""] {
+            assert_eq!(checked("READY", Some(status)), "Ok", "{status}");
+        }
     }
 }

@@ -1,21 +1,21 @@
-//! What a package is called: in the trash, when it comes back, and when its old name has been taken meanwhile.
+//! The names of a package: in the trash, after a restore, and after a restore whose old name is taken.
 
 use uuid::Uuid;
 
 use crate::{id::PackageNodeId, package::PackageKind};
 
-/// The longest name the platform's column holds, in characters (`varchar(255)`).
-const MAX_NAME: usize = 255;
+/// The longest name that the platform's column holds (`varchar(255)`). Postgres counts characters, not bytes.
+const MAX_NAME_CHARS: usize = 255;
 
-/// The last numbered candidate; after it comes one with a UUID.
-pub const LAST_NUMBER: u32 = 99;
+/// The last number of a numbered name. The candidate after it has a UUID.
+pub const MAX_NAME_NUMBER: u32 = 99;
 
-/// The name a package had before it was deleted.
+/// The name of a package before its deletion.
 ///
-/// Deleting puts `__DELETED__{node id}_` before the name, again if it was not given back in between. A name without
-/// exactly that prefix is taken as it is.
+/// A deletion puts `__DELETED__{node id}_` before the name. A second deletion does so again, if nothing removed the
+/// first prefix. A name without exactly this prefix is returned unchanged.
 #[must_use]
-pub fn original<'a>(name: &'a str, node_id: &PackageNodeId) -> &'a str {
+pub fn original_name<'a>(name: &'a str, node_id: &PackageNodeId) -> &'a str {
     let mut original = name;
     while let Some(rest) = original
         .strip_prefix("__DELETED__")
@@ -28,30 +28,31 @@ pub fn original<'a>(name: &'a str, node_id: &PackageNodeId) -> &'a str {
     original
 }
 
-/// The name to try when the original is taken: `{base}-restored_{number}{extension}`, of a folder
+/// A candidate for a package whose original name is taken: `{base}-restored_{number}{extension}`, for a folder
 /// `{name}-restored_{number}`.
 #[must_use]
-pub fn numbered(original: &str, kind: PackageKind, number: u32) -> String {
-    with_suffix(original, kind, &format!("-restored_{number}"))
+pub fn numbered_name(original: &str, kind: PackageKind, number: u32) -> String {
+    insert_suffix(original, kind, &format!("-restored_{number}"))
 }
 
-/// The name to take when all numbers are taken: the same with a UUID in the number's place.
+/// The candidate after the last numbered one. It has a UUID in place of the number.
 #[must_use]
-pub fn unique(original: &str, kind: PackageKind, uuid: Uuid) -> String {
-    with_suffix(original, kind, &format!("-restored_{uuid}"))
+pub fn unique_name(original: &str, kind: PackageKind, uuid: Uuid) -> String {
+    insert_suffix(original, kind, &format!("-restored_{uuid}"))
 }
 
-/// Puts the suffix before the extension; the base is cut where the whole would outgrow the column.
-fn with_suffix(original: &str, kind: PackageKind, suffix: &str) -> String {
-    let (base, extension) = if kind.is_collection() { (original, "") } else { split(original) };
-    let room = MAX_NAME.saturating_sub(suffix.chars().count() + extension.chars().count());
+/// Inserts the suffix before the extension. A base that is too long for the column is cut at its end.
+fn insert_suffix(original: &str, kind: PackageKind, suffix: &str) -> String {
+    let (base, extension) = if kind.is_collection() { (original, "") } else { split_extension(original) };
+    let room = MAX_NAME_CHARS.saturating_sub(suffix.chars().count() + extension.chars().count());
     let base: String = base.chars().take(room).collect();
-    let whole = format!("{base}{suffix}{extension}");
-    whole.chars().take(MAX_NAME).collect()
+    let name = format!("{base}{suffix}{extension}");
+    // An extension may be longer than the room beside the suffix: then it is cut, too.
+    name.chars().take(MAX_NAME_CHARS).collect()
 }
 
 /// Splits at the last dot: `a.nii.gz` is `a.nii` and `.gz`, `.hidden` has an empty base, `README` no extension.
-fn split(name: &str) -> (&str, &str) {
+fn split_extension(name: &str) -> (&str, &str) {
     name.rfind('.').map_or((name, ""), |dot| name.split_at(dot))
 }
 
@@ -65,29 +66,51 @@ mod tests {
         PackageNodeId::parse("N:package:123").unwrap()
     }
 
+    fn file() -> PackageKind {
+        PackageKind::from_column("Text")
+    }
+
     #[test]
-    fn the_deletion_prefix_is_stripped_only_when_it_is_this_packages() {
-        assert_eq!(original("__DELETED__N:package:123_scan.nii.gz", &id()), "scan.nii.gz");
-        assert_eq!(
-            original("__DELETED__N:package:124_scan.nii.gz", &id()),
-            "__DELETED__N:package:124_scan.nii.gz"
-        );
-        assert_eq!(original("scan.nii.gz", &id()), "scan.nii.gz");
-        assert_eq!(original("__DELETED__N:package:123_", &id()), "__DELETED__N:package:123_");
-        assert_eq!(original("__DELETED__N:package:123___DELETED__x", &id()), "__DELETED__x");
-        let twice = "__DELETED__N:package:123___DELETED__N:package:123_scan.nii.gz";
-        assert_eq!(original(twice, &id()), "scan.nii.gz");
+    fn only_the_packages_own_deletion_prefix_is_removed() {
+        for (name, original) in [
+            ("__DELETED__N:package:123_scan.nii.gz", "scan.nii.gz"),
+            ("__DELETED__N:package:123_a", "a"),
+            ("__DELETED__N:package:124_scan.nii.gz", "__DELETED__N:package:124_scan.nii.gz"),
+            ("__DELETED__N:package:1234_a", "__DELETED__N:package:1234_a"),
+            ("__deleted__N:package:123_a", "__deleted__N:package:123_a"),
+            ("scan.nii.gz", "scan.nii.gz"),
+            ("N:package:123_a", "N:package:123_a"),
+            ("__DELETED__N:package:123", "__DELETED__N:package:123"),
+            ("__DELETED__N:package:123_", "__DELETED__N:package:123_"),
+            ("__DELETED__N:package:123___DELETED__x", "__DELETED__x"),
+            ("__DELETED__N:package:123___DELETED__N:package:123_a", "a"),
+        ] {
+            assert_eq!(original_name(name, &id()), original);
+        }
     }
 
     #[test]
     fn the_suffix_goes_before_the_last_extension() {
-        let file = PackageKind::parse("Text");
-        assert_eq!(numbered("a.txt", file, 1), "a-restored_1.txt");
-        assert_eq!(numbered("archive.tar.gz", file, 1), "archive.tar-restored_1.gz");
-        assert_eq!(numbered("README", file, 7), "README-restored_7");
-        assert_eq!(numbered(".hidden", file, 99), "-restored_99.hidden");
-        assert_eq!(numbered("ends.", file, 2), "ends-restored_2.");
-        assert_eq!(unique("a.txt", file, Uuid::nil()), "a-restored_00000000-0000-0000-0000-000000000000.txt");
+        for (original, number, expected) in [
+            ("a.txt", 1, "a-restored_1.txt"),
+            ("a.txt", 10, "a-restored_10.txt"),
+            ("archive.tar.gz", 1, "archive.tar-restored_1.gz"),
+            ("README", 7, "README-restored_7"),
+            (".hidden", 98, "-restored_98.hidden"),
+            ("ends.", 2, "ends-restored_2."),
+        ] {
+            assert_eq!(numbered_name(original, file(), number), expected);
+        }
+    }
+
+    #[test]
+    fn the_last_number_is_99_and_a_uuid_follows() {
+        assert_eq!(MAX_NAME_NUMBER, 99);
+        assert_eq!(numbered_name("a.txt", file(), MAX_NAME_NUMBER), "a-restored_99.txt");
+        let uuid = Uuid::from_u128(0x1234);
+        let suffix = "-restored_00000000-0000-0000-0000-000000001234";
+        assert_eq!(unique_name("a.txt", file(), uuid), format!("a{suffix}.txt"));
+        assert_eq!(unique_name("a.b", PackageKind::COLLECTION, uuid), format!("a.b{suffix}"));
     }
 
     #[test]
@@ -97,39 +120,53 @@ mod tests {
             (".git", ".git-restored_1"),
             ("v1.2", "v1.2-restored_1"),
         ] {
-            assert_eq!(numbered(name, PackageKind::COLLECTION, 1), expected);
+            assert_eq!(numbered_name(name, PackageKind::COLLECTION, 1), expected);
         }
     }
 
+    /// The column has 255 characters, `-restored_1` has 11, `-restored_99` 12, `-restored_{uuid}` 46, `.txt` 4.
     #[test]
-    fn a_long_name_is_cut_before_the_suffix_and_keeps_its_extension() {
-        let long = format!("{}.txt", "é".repeat(251));
-        assert_eq!(
-            numbered(&long, PackageKind::parse("Text"), 1),
-            format!("{}-restored_1.txt", "é".repeat(240))
-        );
-        let folder = "x".repeat(255);
-        assert_eq!(
-            numbered(&folder, PackageKind::COLLECTION, 99),
-            format!("{}-restored_99", "x".repeat(243))
-        );
+    fn a_long_base_is_cut_to_255_characters_in_all() {
+        let cut = |base: usize, number| numbered_name(&format!("{}.txt", "é".repeat(base)), file(), number);
+        assert_eq!(cut(251, 1), format!("{}-restored_1.txt", "é".repeat(240)));
+        assert_eq!(cut(241, 1), format!("{}-restored_1.txt", "é".repeat(240)));
+        assert_eq!(cut(240, 1), format!("{}-restored_1.txt", "é".repeat(240)));
+        assert_eq!(cut(239, 1), format!("{}-restored_1.txt", "é".repeat(239)));
+        assert_eq!(cut(251, 99), format!("{}-restored_99.txt", "é".repeat(239)));
+
+        let folder = "東.".repeat(127) + "x";
+        let expected: String = folder.chars().take(244).collect();
+        assert_eq!(numbered_name(&folder, PackageKind::COLLECTION, 1), expected + "-restored_1");
+
+        let long = format!("{}.txt", "x".repeat(251));
+        let expected = format!("{}-restored_{}.txt", "x".repeat(205), Uuid::nil());
+        assert_eq!(unique_name(&long, file(), Uuid::nil()), expected);
+    }
+
+    #[test]
+    fn an_extension_is_cut_only_where_the_suffix_leaves_no_room() {
+        let name = |extension: usize| numbered_name(&format!("ab.{}", "é".repeat(extension)), file(), 1);
+        assert_eq!(name(242), format!("a-restored_1.{}", "é".repeat(242)));
+        assert_eq!(name(243), format!("-restored_1.{}", "é".repeat(243)));
+        assert_eq!(name(244), format!("-restored_1.{}", "é".repeat(243)));
+        assert_eq!(name(252), format!("-restored_1.{}", "é".repeat(243)));
     }
 
     proptest! {
         #[test]
         fn a_candidate_fits_its_column_and_differs_from_the_original(name in "\\PC{1,255}", number in 1u32..100) {
-            for kind in [PackageKind::COLLECTION, PackageKind::parse("Text")] {
-                let candidate = numbered(&name, kind, number);
-                prop_assert!(candidate.chars().count() <= MAX_NAME);
+            for kind in [PackageKind::COLLECTION, file()] {
+                let candidate = numbered_name(&name, kind, number);
+                prop_assert!(candidate.chars().count() <= 255);
                 prop_assert_ne!(&candidate, &name);
-                prop_assert!(unique(&name, kind, Uuid::max()).chars().count() <= MAX_NAME);
+                prop_assert!(unique_name(&name, kind, Uuid::max()).chars().count() <= 255);
             }
         }
 
         #[test]
-        fn deleting_and_restoring_gives_the_name_back(name in "\\PC{1,197}") {
+        fn deleting_and_restoring_returns_the_name(name in "\\PC{1,197}") {
             let deleted = format!("__DELETED__{}_{name}", id());
-            prop_assert_eq!(original(&deleted, &id()), name);
+            prop_assert_eq!(original_name(&deleted, &id()), name);
         }
     }
 }

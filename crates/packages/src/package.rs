@@ -1,56 +1,95 @@
-//! What a package is and in which state: the platform's enumerations, as far as this service cares.
+//! The kind and the state of a package: the platform's enumerations, as far as this service needs them.
 
 use std::fmt;
 
-/// Where a package is in its life.
+/// The texts of the `state` column that this service knows, for SQL.
+pub mod state_column {
+    /// [`PackageState::Unavailable`](super::PackageState::Unavailable).
+    pub const UNAVAILABLE: &str = "UNAVAILABLE";
+    /// [`PackageState::Deleting`](super::PackageState::Deleting).
+    pub const DELETING: &str = "DELETING";
+    /// [`PackageState::Deleted`](super::PackageState::Deleted).
+    pub const DELETED: &str = "DELETED";
+    /// [`PackageState::Restoring`](super::PackageState::Restoring).
+    pub const RESTORING: &str = "RESTORING";
+    /// [`PackageState::Infected`](super::PackageState::Infected).
+    pub const INFECTED: &str = "INFECTED";
+    /// [`PackageState::Ready`](super::PackageState::Ready).
+    pub const READY: &str = "READY";
+}
+
+/// The state of a package, from the `state` column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PackageState {
-    /// Its bytes are not there yet.
+    /// Its bytes are not stored yet.
     Unavailable,
-    /// It is on its way to the trash.
+    /// Its deletion is in progress.
     Deleting,
     /// It is in the trash.
     Deleted,
-    /// It is on its way back.
+    /// Its restore is in progress.
     Restoring,
-    /// Its upload was found to carry malware.
+    /// The malware scan found something in its upload.
     Infected,
-    /// It is there.
+    /// It is stored and processed.
     Ready,
-    /// It is there, and some other process minds its state (uploaded, processing, processing failed, …).
+    /// It is stored, and another process owns its state (uploaded, processing, processing failed, …).
     Other,
 }
 
 impl PackageState {
-    /// The states, as the column holds them, in which a package's bytes do not count as stored.
-    pub const NOT_LIVE: [&'static str; 4] = ["UNAVAILABLE", "DELETING", "DELETED", "RESTORING"];
+    /// The states whose bytes do not count as stored. Every other state is live. The one list: [`Self::is_live`] and
+    /// the statements read it.
+    pub const NOT_LIVE: [&'static str; 4] =
+        [state_column::UNAVAILABLE, state_column::DELETING, state_column::DELETED, state_column::RESTORING];
 
-    /// Reads the column's text.
+    /// The states of a package that the trash lists.
+    pub const IN_TRASH: [&'static str; 3] =
+        [state_column::DELETED, state_column::DELETING, state_column::RESTORING];
+
+    /// The states from which a restore moves a package on.
+    pub const RESTORABLE: [&'static str; 2] = [state_column::DELETED, state_column::RESTORING];
+
+    /// Reads the `state` column. A text that is not known here is [`Self::Other`].
     #[must_use]
-    pub fn parse(text: &str) -> Self {
+    pub fn from_column(text: &str) -> Self {
         match text {
-            "UNAVAILABLE" => Self::Unavailable,
-            "DELETING" => Self::Deleting,
-            "DELETED" => Self::Deleted,
-            "RESTORING" => Self::Restoring,
-            "INFECTED" => Self::Infected,
-            "READY" => Self::Ready,
+            state_column::UNAVAILABLE => Self::Unavailable,
+            state_column::DELETING => Self::Deleting,
+            state_column::DELETED => Self::Deleted,
+            state_column::RESTORING => Self::Restoring,
+            state_column::INFECTED => Self::Infected,
+            state_column::READY => Self::Ready,
             _ => Self::Other,
         }
+    }
+
+    /// The text of the `state` column. `None` for [`Self::Other`], which stands for many texts.
+    #[must_use]
+    pub const fn as_column(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Unavailable => state_column::UNAVAILABLE,
+            Self::Deleting => state_column::DELETING,
+            Self::Deleted => state_column::DELETED,
+            Self::Restoring => state_column::RESTORING,
+            Self::Infected => state_column::INFECTED,
+            Self::Ready => state_column::READY,
+            Self::Other => return None,
+        })
     }
 
     /// Whether the package is in the tree that people see.
     #[must_use]
     pub fn is_live(self) -> bool {
-        !matches!(self, Self::Unavailable | Self::Deleting | Self::Deleted | Self::Restoring)
+        self.as_column().is_none_or(|text| !Self::NOT_LIVE.contains(&text))
     }
 }
 
-/// What a package is. Only collections matter here; the queue's messages carry the number of every kind.
+/// The kind of a package. Only collections matter here. Restore messages carry the number of every kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PackageKind(u8);
 
-/// The kinds in the order of their numbers on the wire.
+/// The kinds in the order of their numbers in restore messages.
 const KINDS: [&str; 16] = [
     "Image",
     "MRI",
@@ -75,19 +114,19 @@ impl PackageKind {
     pub const COLLECTION: Self = Self(11);
     const UNKNOWN: Self = Self(10);
 
-    /// Reads the column's text; an unknown one is `Unknown`, as everywhere on the platform.
+    /// Reads the `type` column. A text that is not known here is `Unknown`, as everywhere on the platform.
     #[must_use]
-    pub fn parse(text: &str) -> Self {
+    pub fn from_column(text: &str) -> Self {
         (0u8..).zip(KINDS).find(|(_, name)| *name == text).map_or(Self::UNKNOWN, |(number, _)| Self(number))
     }
 
-    /// The number that stands for this kind in the queue's messages.
+    /// The number of this kind in restore messages.
     #[must_use]
     pub fn number(self) -> u8 {
         self.0
     }
 
-    /// Whether it is a folder.
+    /// Whether the package is a folder.
     #[must_use]
     pub fn is_collection(self) -> bool {
         self == Self::COLLECTION
@@ -106,22 +145,74 @@ mod tests {
 
     #[test]
     fn kinds_have_the_platforms_numbers() {
-        assert_eq!(PackageKind::parse("Image").number(), 0);
-        assert_eq!(PackageKind::parse("Collection"), PackageKind::COLLECTION);
-        assert_eq!(PackageKind::parse("ZIP").number(), 15);
-        assert_eq!(PackageKind::parse("Hologram").number(), 10);
-        assert_eq!(PackageKind::COLLECTION.to_string(), "Collection");
+        let names = [
+            "Image",
+            "MRI",
+            "Slide",
+            "ExternalFile",
+            "MSWord",
+            "PDF",
+            "CSV",
+            "Tabular",
+            "TimeSeries",
+            "Video",
+            "Unknown",
+            "Collection",
+            "Text",
+            "Unsupported",
+            "HDF5",
+            "ZIP",
+        ];
+        for (number, name) in (0..).zip(names) {
+            let kind = PackageKind::from_column(name);
+            assert_eq!((kind.number(), kind.to_string().as_str()), (number, name));
+            assert_eq!(kind.is_collection(), number == 11, "{name}");
+        }
+        assert_eq!(PackageKind::from_column("Collection"), PackageKind::COLLECTION);
+        for unknown in ["Hologram", "collection", ""] {
+            assert_eq!(PackageKind::from_column(unknown).number(), 10, "{unknown}");
+        }
     }
 
     #[test]
-    fn live_is_whatever_the_column_does_not_hide() {
-        for text in PackageState::NOT_LIVE {
-            assert!(!PackageState::parse(text).is_live(), "{text}");
+    fn named_states_are_read_and_written_as_the_column_has_them() {
+        use PackageState::*;
+        for (text, state) in [
+            ("UNAVAILABLE", Unavailable),
+            ("DELETING", Deleting),
+            ("DELETED", Deleted),
+            ("RESTORING", Restoring),
+            ("INFECTED", Infected),
+            ("READY", Ready),
+        ] {
+            assert_eq!(PackageState::from_column(text), state);
+            assert_eq!(state.as_column(), Some(text));
+        }
+        for text in ["UPLOADED", "PROCESSING", "ERROR", "ready", ""] {
+            assert_eq!(PackageState::from_column(text), Other, "{text:?}");
+        }
+        assert_eq!(Other.as_column(), None);
+    }
+
+    #[test]
+    fn live_is_every_state_that_the_list_does_not_name() {
+        let is_live = |text| PackageState::from_column(text).is_live();
+        for text in ["UNAVAILABLE", "DELETING", "DELETED", "RESTORING"] {
+            assert!(!is_live(text) && PackageState::NOT_LIVE.contains(&text), "{text}");
         }
         for text in
             ["READY", "UPLOADED", "PROCESSING", "PROCESSING_FAILED", "UPLOAD_FAILED", "INFECTED", "ERROR"]
         {
-            assert!(PackageState::parse(text).is_live(), "{text}");
+            assert!(is_live(text) && !PackageState::NOT_LIVE.contains(&text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_trash_lists_is_not_live() {
+        assert_eq!(PackageState::IN_TRASH, ["DELETED", "DELETING", "RESTORING"]);
+        assert_eq!(PackageState::RESTORABLE, ["DELETED", "RESTORING"]);
+        for text in PackageState::IN_TRASH {
+            assert!(PackageState::NOT_LIVE.contains(&text), "{text}");
         }
     }
 }

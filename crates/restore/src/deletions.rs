@@ -33,8 +33,8 @@ impl DeleteRecords {
         let packages: BTreeSet<&str> = packages.iter().map(PackageNodeId::as_str).collect();
         match self {
             Self::DynamoDb(table) if !packages.is_empty() => {
-                let records = table.find(&packages).await?;
-                table.delete(&records).await?;
+                let records = table.find_keys(&packages).await?;
+                table.delete_items(&records).await?;
                 Ok(records.len())
             }
             _ => Ok(0),

@@ -60,7 +60,7 @@ pub(super) fn build_entries(
         }
         let events: Vec<Event> = packages.iter().map(event).collect();
         // Names and numbers can always be written.
-        let messages = build_messages(key, user, &events, restorer.clock.date()).unwrap_or_default();
+        let messages = build_messages(key, user, &events, restorer.clock.now_utc()).unwrap_or_default();
         entries.extend(messages.into_iter().map(|message| OutboxEntry {
             id: message.id,
             message: Some(message.body),

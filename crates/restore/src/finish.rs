@@ -284,7 +284,7 @@ fn counts(claim: &Claim) -> bool {
 impl RestoredPackage<'_> {
     /// The name it had before it was deleted, where it could not have that back.
     pub(super) fn original_name(&self) -> Option<&str> {
-        Some(name::original(&self.package.name, &self.package.node_id))
+        Some(name::original_name(&self.package.name, &self.package.node_id))
             .filter(|original| *original != self.name)
     }
 }

@@ -62,7 +62,7 @@ impl<'a> NameRounds<'a> {
 
     /// The packages that are still open, and their next candidates; `None` when all have a name, or no candidate is left.
     fn next_round(&mut self) -> Option<(Vec<i32>, Vec<String>)> {
-        if self.open.is_empty() || self.number > name::LAST_NUMBER + 1 {
+        if self.open.is_empty() || self.number > name::MAX_NAME_NUMBER + 1 {
             return None;
         }
         let number = self.number;
@@ -79,11 +79,11 @@ impl<'a> NameRounds<'a> {
 
 /// The original name first, then the numbered ones, at last one that nobody has.
 fn candidate(package: &PackageRow, number: u32) -> String {
-    let original = name::original(&package.name, &package.node_id);
+    let original = name::original_name(&package.name, &package.node_id);
     match number {
         0 => original.to_owned(),
-        1..=name::LAST_NUMBER => name::numbered(original, package.kind, number),
-        _ => name::unique(original, package.kind, Uuid::new_v4()),
+        1..=name::MAX_NAME_NUMBER => name::numbered_name(original, package.kind, number),
+        _ => name::unique_name(original, package.kind, Uuid::new_v4()),
     }
 }
 

@@ -68,7 +68,7 @@ pub async fn preview(
     let mut lost = lost.unwrap_or_default();
 
     let packages = found.packages.into_iter().map(|package| {
-        let original = name::original(&package.name, &package.node_id).to_owned();
+        let original = name::original_name(&package.name, &package.node_id).to_owned();
         let error = lost.remove(&package.id).filter(|error| !error.is_derived && !error.is_passing);
         PreviewedPackage {
             new_name: names.get(&package.id).filter(|name| **name != original).cloned(),

@@ -166,7 +166,7 @@ fn count_run(outcome: &RunOutcome) {
 async fn stop(restorer: &Restorer, lease: Lease, error: &RestoreError, got_on: bool) {
     let counts = match error {
         RestoreError::LeaseLost => return,
-        RestoreError::Db(error) => error.is_lasting() && !got_on,
+        RestoreError::Db(error) => error.is_permanent() && !got_on,
         RestoreError::TimedOut | RestoreError::Panicked => !got_on,
     };
     let (workspace, dataset) = (lease.key.workspace.0, lease.key.dataset.0);

@@ -140,7 +140,7 @@ fn trashed(row: TrashRow) -> TrashedPackage {
     let has_bytes = is_folder || row.sources == 0 || row.stored > 0;
     TrashedPackage {
         package: row.id,
-        name: name::original(&row.name, &row.node_id).to_owned(),
+        name: name::original_name(&row.name, &row.node_id).to_owned(),
         size: (!is_folder).then_some(row.size),
         parent: row.above.last().and_then(|(id, _)| id.clone()),
         path: row.above.iter().map(|(id, name)| original(id.as_deref(), name)).collect(),
@@ -158,7 +158,7 @@ fn trashed(row: TrashRow) -> TrashedPackage {
 /// The name that a folder has, or had.
 fn original(id: Option<&str>, name: &str) -> String {
     let id = id.and_then(|id| PackageNodeId::parse(id).ok());
-    id.map_or(name, |id| name::original(name, &id)).to_owned()
+    id.map_or(name, |id| name::original_name(name, &id)).to_owned()
 }
 
 #[cfg(test)]

@@ -118,7 +118,11 @@ async fn parameter(service: &JsonClient, name: &str) -> Result<Found, SigningKey
     let wanted = json!({"Name": name, "WithDecryption": true});
     let answer = service.call("GetParameter", &wanted).await;
     let mut answer = answer.map_err(|error| {
-        if error.is("ParameterNotFound") { SigningKeyError::NoParameter } else { SigningKeyError::Ssm(error) }
+        if error.has_code("ParameterNotFound") {
+            SigningKeyError::NoParameter
+        } else {
+            SigningKeyError::Ssm(error)
+        }
     })?;
     let text = match answer.pointer_mut("/Parameter/Value").map(Value::take) {
         Some(Value::String(value)) => Zeroizing::new(value),

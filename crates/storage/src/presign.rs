@@ -43,8 +43,8 @@ impl fmt::Debug for PresignedLink {
 /// Why there is no link. The text is for the log.
 #[derive(Debug)]
 pub enum PresignError {
-    /// No credentials could be had.
-    Credentials(String),
+    /// There are no credentials.
+    Credentials(aws::credentials::CredentialsError),
     /// The object's bucket, region or key cannot be signed.
     Location(signing::s3::PresignError),
 }

@@ -100,7 +100,7 @@ impl ObjectStore {
         let failed = |error: &dyn std::error::Error| ProbeError::Unavailable(error_chain(error));
         let request = request.body(Full::<Bytes>::default()).map_err(|error| failed(&error))?;
         let span = info_span!(target: "trace", "s3", operation = "HeadObject");
-        let answer = tokio::time::timeout(TIMEOUT, self.http.send_again(request).instrument(span));
+        let answer = tokio::time::timeout(TIMEOUT, self.http.send_with_retry(request).instrument(span));
         let answer = answer.await.map_err(|_| ProbeError::TimedOut)?.map_err(|error| failed(&error))?;
         let (parts, _) = answer.into_parts();
         Ok((parts.status, parts.headers))

@@ -12,7 +12,7 @@ use crate::{
     ObjectStore, markers,
     versions::{self, Top},
 };
-use aws::backoff;
+use aws::backoff_delay;
 use packages::id::PackageId;
 
 /// Files in one chunk: as many keys as one `DeleteObjects` takes (Amazon S3 API Reference, "DeleteObjects").
@@ -155,7 +155,7 @@ impl ObjectStore {
                     failed.extend(left.put_off.into_iter().map(|((key, _), error)| (key, error)));
                     break;
                 }
-                tokio::time::sleep(backoff(tried)).await;
+                tokio::time::sleep(backoff_delay(tried)).await;
             }
         }
         failed

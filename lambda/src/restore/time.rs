@@ -25,7 +25,7 @@ impl Deadline {
     /// The deadline of an invocation, which Lambda tells by the clock on the wall.
     #[must_use]
     pub fn from_context(context: &Context, clock: Clock) -> Self {
-        let now_ms = clock.date().unix_timestamp_nanos() / 1_000_000;
+        let now_ms = clock.now_utc().unix_timestamp_nanos() / 1_000_000;
         let left_ms = u64::try_from(i128::from(context.deadline) - now_ms).unwrap_or(0);
         Self(Instant::now() + Duration::from_millis(left_ms))
     }
@@ -70,7 +70,7 @@ mod tests {
         let left = |deadline| {
             let mut context = Context::default();
             context.deadline = deadline;
-            Deadline::from_context(&context, Clock::At(1_790_000_000)).0 - Instant::now()
+            Deadline::from_context(&context, Clock::Fixed(1_790_000_000)).0 - Instant::now()
         };
         assert!((Duration::from_secs(29)..=Duration::from_secs(30)).contains(&left(1_790_000_030_000)));
         assert_eq!(left(1_789_999_999_000), Duration::ZERO);

@@ -67,7 +67,7 @@ const ROOT: &str = "Root=1-67891233-abcdef012345678912345678";
 
 /// The trace header that calls to AWS carry during a request.
 async fn outgoing_trace(headers: &[(&str, &str)]) -> String {
-    let handler = get(async || axum::Json(aws::trace::header()));
+    let handler = get(async || axum::Json(aws::trace::current_header()));
     let (_, header) = get_from(Router::new().route("/", handler), headers).await;
     header.as_str().unwrap().to_owned()
 }

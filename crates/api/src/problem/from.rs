@@ -65,9 +65,9 @@ impl From<LinkError> for Problem {
     fn from(error: LinkError) -> Self {
         let kind = match error {
             // Another tenant's package looks the same as a missing one.
-            LinkError::NoPackage | LinkError::NotLive | LinkError::NoFile => Kind::NoSuchPackage,
-            LinkError::Unsafe => Kind::UnsafeFile,
-            LinkError::Db(error) => return error.into(),
+            LinkError::PackageNotFound | LinkError::NotLive | LinkError::NoStoredFile => Kind::NoSuchPackage,
+            LinkError::FailedScan => Kind::UnsafeFile,
+            LinkError::Database(error) => return error.into(),
         };
         Self::new(kind, error.to_string())
     }
@@ -113,12 +113,12 @@ mod tests {
     #[test]
     fn each_error_has_its_status() {
         for (problem, status) in [
-            (Problem::from(LinkError::NoPackage), 404),
+            (Problem::from(LinkError::PackageNotFound), 404),
             (LinkError::NotLive.into(), 404),
-            (LinkError::NoFile.into(), 404),
-            (LinkError::Unsafe.into(), 403),
-            (LinkError::Db(database::Error::Unreachable("gone".into())).into(), 503),
-            (LinkError::Db(database::Error::TimedOut("no answer".to_owned())).into(), 503),
+            (LinkError::NoStoredFile.into(), 404),
+            (LinkError::FailedScan.into(), 403),
+            (LinkError::Database(database::Error::Unreachable("gone".into())).into(), 503),
+            (LinkError::Database(database::Error::TimedOut("no answer".to_owned())).into(), 503),
             (AccessError::OtherDataset.into(), 403),
             (Problem::from_own_probe(ProbeError::NotFound), 404),
             (Problem::from_own_probe(ProbeError::Forbidden), 502),

@@ -31,11 +31,11 @@ pub(crate) async fn service_endpoints(builder: &HostBuilder, config: &ServiceCon
     endpoints.extend(Endpoint::of_url("s3", &bucket_url(builder, config).await));
     endpoints.extend(Endpoint::of_url("cdn", &config.cdn.origin));
     if matches!(config.cdn.key, KeyLocation::Parameter(_)) {
-        endpoints.extend(builder.ssm().ok().and_then(|ssm| Endpoint::of_url("ssm", &ssm.url())));
+        endpoints.extend(builder.ssm().ok().and_then(|ssm| Endpoint::of_url("ssm", &ssm.endpoint_url())));
     }
     if let Some(url) = &config.queue {
         let sqs = builder.queue(url.clone()).ok();
-        endpoints.extend(sqs.and_then(|queue| Endpoint::of_url("sqs", &queue.service.url())));
+        endpoints.extend(sqs.and_then(|queue| Endpoint::of_url("sqs", &queue.client.endpoint_url())));
     }
     endpoints
 }
@@ -51,10 +51,11 @@ pub(crate) fn restore_endpoints(builder: &HostBuilder, config: &RestoreConfig) -
     endpoints.extend(restore_urls(builder).first().and_then(|(name, url)| Endpoint::of_url(name, url)));
     let queue = config.changelog.as_ref().or(config.queue.as_ref());
     let sqs = queue.and_then(|url| builder.queue(url.clone()).ok());
-    endpoints.extend(sqs.and_then(|queue| Endpoint::of_url("sqs", &queue.service.url())));
+    endpoints.extend(sqs.and_then(|queue| Endpoint::of_url("sqs", &queue.client.endpoint_url())));
     if config.delete_records.is_some() {
         let dynamodb = builder.dynamodb().ok();
-        endpoints.extend(dynamodb.and_then(|dynamodb| Endpoint::of_url("dynamodb", &dynamodb.url())));
+        endpoints
+            .extend(dynamodb.and_then(|dynamodb| Endpoint::of_url("dynamodb", &dynamodb.endpoint_url())));
     }
     endpoints
 }

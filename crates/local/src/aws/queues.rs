@@ -15,7 +15,7 @@ impl Account {
         let answer = self.call(service.clone(), "CreateQueue", request).await?;
         let url = answer.get("QueueUrl").and_then(Value::as_str);
         let url = url.ok_or_else(|| io::Error::other("SQS gave no URL"))?;
-        Ok(SqsQueue { service, url: url.to_owned() })
+        Ok(SqsQueue { client: service, url: url.to_owned() })
     }
 
     /// A queue's ARN.

@@ -273,7 +273,7 @@ impl S3 {
 
     /// Milliseconds since the Unix epoch.
     pub(super) fn now(&self) -> u64 {
-        u64::try_from(self.inner.clock.date().unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
+        u64::try_from(self.inner.clock.now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

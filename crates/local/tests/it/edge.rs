@@ -24,7 +24,7 @@ struct Fixture {
 impl Fixture {
     async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = S3::open(dir.path(), Clock::At(NOW)).unwrap();
+        let store = S3::open(dir.path(), Clock::Fixed(NOW)).unwrap();
         store.create_bucket(BUCKET).unwrap();
         let key = PrivateKey::generate_p256().unwrap();
         let id = KeyPairId::new("KLOCAL").unwrap();
@@ -34,7 +34,7 @@ impl Fixture {
             bucket: BUCKET.to_owned(),
             address: "127.0.0.1:0".parse().unwrap(),
             verifier,
-            clock: Clock::At(NOW),
+            clock: Clock::Fixed(NOW),
         };
         let edge = Edge::start(config).await.unwrap();
         Self { store, signer: Signer::new(id, key, HashAlgorithm::Sha256), edge, _dir: dir }

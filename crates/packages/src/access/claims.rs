@@ -1,22 +1,20 @@
-//! The authorizer's context, in exactly the shape that API Gateway hands on (`requestContext.authorizer.lambda`).
-
-use std::fmt;
+//! The authorizer's context, in the shape in which API Gateway passes it on (`requestContext.authorizer.lambda`).
 
 use serde_json::{Value, json};
 
 use super::DatasetRole;
 use crate::id::{DatasetId, DatasetNodeId, UserNodeId, WorkspaceId};
 
-/// What the authorizer said about one request: who asks, in which workspace, with which role in which dataset.
+/// The authorizer's claims about one request: the caller, the workspace, the dataset and the caller's role in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claims {
-    /// Who asks.
+    /// The caller.
     pub user: UserClaim,
     /// The tenant.
     pub workspace: WorkspaceClaim,
     /// The dataset that the request named.
     pub dataset: DatasetClaim,
-    /// The person's teams in the workspace. This service decides nothing by them.
+    /// The caller's teams in the workspace. They grant nothing in this service.
     pub teams: Vec<TeamClaim>,
 }
 
@@ -27,14 +25,14 @@ pub struct UserClaim {
     pub id: i64,
     /// Public id.
     pub node_id: UserNodeId,
-    /// The platform's own staff. It opens nothing here.
+    /// Whether the caller is the platform's staff. It grants nothing in this service.
     pub is_super_admin: bool,
 }
 
 /// `org_claim`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WorkspaceClaim {
-    /// Primary key, which names the schema.
+    /// Primary key. It names the schema.
     pub id: WorkspaceId,
     /// `N:organization:…`.
     pub node_id: String,
@@ -49,7 +47,7 @@ pub struct DatasetClaim {
     pub id: DatasetId,
     /// Public id.
     pub node_id: DatasetNodeId,
-    /// The role, on the wire its ordinal (0 to 5).
+    /// The role. The context has its number, 0 to 5.
     pub role: DatasetRole,
 }
 
@@ -68,33 +66,26 @@ pub struct TeamClaim {
     pub team_type: String,
 }
 
-/// A context that lacks a field which is needed, or has one of another type. Fails closed: such a caller is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A context in which this claim is missing or malformed. It fails closed: the caller is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the authorizer's context has no valid {0}")]
 pub struct InvalidClaims(&'static str);
 
-impl fmt::Display for InvalidClaims {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the authorizer's context has no usable {}", self.0)
-    }
-}
-
-impl std::error::Error for InvalidClaims {}
-
 impl Claims {
-    /// Reads the context. Integers may come as `3` or as `3.0`; teams may be absent or null.
+    /// Reads the context. Integers may come as `3` or as `3.0`. Teams may be absent or null.
     pub fn from_context(context: &Value) -> Result<Self, InvalidClaims> {
         Ok(Self {
-            user: user(context).ok_or(InvalidClaims("user_claim"))?,
-            workspace: workspace(context).ok_or(InvalidClaims("org_claim"))?,
-            dataset: dataset(context).ok_or(InvalidClaims("dataset_claim"))?,
-            teams: teams(context).ok_or(InvalidClaims("team_claims"))?,
+            user: parse_user(context).ok_or(InvalidClaims("user_claim"))?,
+            workspace: parse_workspace(context).ok_or(InvalidClaims("org_claim"))?,
+            dataset: parse_dataset(context).ok_or(InvalidClaims("dataset_claim"))?,
+            teams: parse_teams(context).ok_or(InvalidClaims("team_claims"))?,
         })
     }
 
     /// Writes the context that [`Claims::from_context`] reads.
     #[must_use]
     pub fn to_context(&self) -> Value {
-        let team = |team: &TeamClaim| {
+        let to_json = |team: &TeamClaim| {
             json!({
                 "IntId": team.id, "Name": team.name, "NodeId": team.node_id,
                 "Permission": team.permission, "TeamType": team.team_type,
@@ -102,7 +93,7 @@ impl Claims {
         };
         let teams = match self.teams.as_slice() {
             [] => Value::Null,
-            teams => teams.iter().map(team).collect(),
+            teams => teams.iter().map(to_json).collect(),
         };
         json!({
             "user_claim": {
@@ -120,67 +111,70 @@ impl Claims {
     }
 }
 
-fn user(context: &Value) -> Option<UserClaim> {
+/// Floats below this are exact integers: they are below 2^53.
+const MAX_EXACT_FLOAT: f64 = 9e15;
+
+fn parse_user(context: &Value) -> Option<UserClaim> {
     let claim = context.get("user_claim")?;
     Some(UserClaim {
-        id: integer(claim.get("Id")?)?,
+        id: parse_integer(claim.get("Id")?)?,
         node_id: UserNodeId::parse(claim.get("NodeId")?.as_str()?).ok()?,
         is_super_admin: claim.get("IsSuperAdmin").and_then(Value::as_bool).unwrap_or(false),
     })
 }
 
-fn workspace(context: &Value) -> Option<WorkspaceClaim> {
+fn parse_workspace(context: &Value) -> Option<WorkspaceClaim> {
     let claim = context.get("org_claim")?;
     Some(WorkspaceClaim {
-        id: WorkspaceId(number(claim.get("IntId")?)?),
+        id: WorkspaceId(parse_key(claim.get("IntId")?)?),
         node_id: claim.get("NodeId").and_then(Value::as_str).unwrap_or_default().to_owned(),
-        role: claim.get("Role").and_then(integer).unwrap_or(0),
+        role: claim.get("Role").and_then(parse_integer).unwrap_or(0),
     })
 }
 
-fn dataset(context: &Value) -> Option<DatasetClaim> {
+fn parse_dataset(context: &Value) -> Option<DatasetClaim> {
     let claim = context.get("dataset_claim")?;
     Some(DatasetClaim {
-        id: DatasetId(number(claim.get("IntId")?)?),
+        id: DatasetId(parse_key(claim.get("IntId")?)?),
         node_id: DatasetNodeId::parse(claim.get("NodeId")?.as_str()?).ok()?,
-        role: DatasetRole::from_number(integer(claim.get("Role")?)?)?,
+        role: DatasetRole::from_number(parse_integer(claim.get("Role")?)?)?,
     })
 }
 
-fn teams(context: &Value) -> Option<Vec<TeamClaim>> {
+fn parse_teams(context: &Value) -> Option<Vec<TeamClaim>> {
     match context.get("team_claims") {
         None | Some(Value::Null) => Some(Vec::new()),
-        Some(Value::Array(teams)) => teams.iter().map(team).collect(),
+        Some(Value::Array(teams)) => teams.iter().map(parse_team).collect(),
         Some(_) => None,
     }
 }
 
-fn team(claim: &Value) -> Option<TeamClaim> {
+fn parse_team(claim: &Value) -> Option<TeamClaim> {
     let text = |field| claim.get(field).and_then(Value::as_str).map(str::to_owned);
     Some(TeamClaim {
-        id: integer(claim.get("IntId")?)?,
+        id: parse_integer(claim.get("IntId")?)?,
         name: text("Name")?,
         node_id: text("NodeId")?,
-        permission: integer(claim.get("Permission")?)?,
+        permission: parse_integer(claim.get("Permission")?)?,
         team_type: text("TeamType")?,
     })
 }
 
-/// An integer, also one that was written as a float with nothing behind the point.
-fn integer(value: &Value) -> Option<i64> {
+/// An integer. API Gateway may write it as a float, `3.0`.
+fn parse_integer(value: &Value) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "the range is checked first; the fraction is zero")]
-    let whole = |float: f64| (float.fract() == 0.0 && float.abs() < 9e15).then_some(float as i64);
+    let whole = |float: f64| (float.fract() == 0.0 && float.abs() < MAX_EXACT_FLOAT).then_some(float as i64);
     value.as_i64().or_else(|| value.as_f64().and_then(whole))
 }
 
-/// A primary key: positive, and no larger than the column.
-fn number(value: &Value) -> Option<i32> {
-    integer(value).and_then(|number| i32::try_from(number).ok()).filter(|number| *number > 0)
+/// A primary key: positive, and not larger than the column.
+fn parse_key(value: &Value) -> Option<i32> {
+    parse_integer(value).and_then(|number| i32::try_from(number).ok()).filter(|number| *number > 0)
 }
 
-/// Claims for this module's and its parent's tests.
+/// Claims for the tests of this module and its parent.
 #[cfg(test)]
-pub(super) fn example() -> Claims {
+pub(super) fn example_claims() -> Claims {
     Claims {
         user: UserClaim { id: 7, node_id: UserNodeId::parse("N:user:7").unwrap(), is_super_admin: false },
         workspace: WorkspaceClaim { id: WorkspaceId(2), node_id: "N:organization:2".into(), role: 8 },
@@ -205,23 +199,66 @@ mod tests {
             "dataset_claim": {"Role": 3, "NodeId": "N:dataset:41", "IntId": 41},
             "team_claims": null,
         });
-        assert_eq!(example().to_context(), context);
-        assert_eq!(Claims::from_context(&context).unwrap(), example());
+        assert_eq!(example_claims().to_context(), context);
+        assert_eq!(Claims::from_context(&context).unwrap(), example_claims());
+    }
+
+    /// Reads the example with another value in a claim's field.
+    fn read_with(claim: &str, field: &str, value: Value) -> Result<Claims, InvalidClaims> {
+        let mut context = example_claims().to_context();
+        context[claim][field] = value;
+        Claims::from_context(&context)
+    }
+
+    #[test]
+    fn every_role_travels_through_the_context() {
+        for number in 0..=5 {
+            let mut claims = example_claims();
+            claims.dataset.role = DatasetRole::from_number(number).unwrap();
+            let context = claims.to_context();
+            assert_eq!(context["dataset_claim"]["Role"], number);
+            assert_eq!(Claims::from_context(&context).unwrap(), claims);
+        }
     }
 
     #[test]
     fn integers_may_be_written_as_floats() {
-        let mut context = example().to_context();
+        let mut context = example_claims().to_context();
         context["dataset_claim"]["Role"] = json!(3.0);
         context["dataset_claim"]["IntId"] = json!(41.0);
-        assert_eq!(Claims::from_context(&context).unwrap(), example());
-        context["dataset_claim"]["IntId"] = json!(41.5);
-        assert!(Claims::from_context(&context).is_err());
+        assert_eq!(Claims::from_context(&context).unwrap(), example_claims());
+        assert!(read_with("dataset_claim", "IntId", json!(41.5)).is_err());
+        let user = |id| read_with("user_claim", "Id", id).map(|claims| claims.user.id);
+        assert_eq!(user(json!(8_999_999_999_999_999.0)), Ok(8_999_999_999_999_999));
+        assert_eq!(user(json!(-7.0)), Ok(-7));
+        assert!(user(json!(9e15)).is_err() && user(json!(-9e15)).is_err());
     }
 
     #[test]
-    fn teams_travel_along() {
-        let mut claims = example();
+    fn primary_keys_are_positive_and_fit_their_column() {
+        for (id, is_valid) in
+            [(1, true), (0, false), (-1, false), (2_147_483_647, true), (2_147_483_648_i64, false)]
+        {
+            assert_eq!(read_with("org_claim", "IntId", json!(id)).is_ok(), is_valid, "{id}");
+            assert_eq!(read_with("dataset_claim", "IntId", json!(id)).is_ok(), is_valid, "{id}");
+        }
+    }
+
+    #[test]
+    fn what_grants_nothing_may_be_absent() {
+        let mut context = example_claims().to_context();
+        context["user_claim"].as_object_mut().unwrap().remove("IsSuperAdmin");
+        context["org_claim"] = json!({"IntId": 2});
+        let claims = Claims::from_context(&context).unwrap();
+        assert!(!claims.user.is_super_admin);
+        assert_eq!((claims.workspace.node_id.as_str(), claims.workspace.role), ("", 0));
+        let staff = read_with("user_claim", "IsSuperAdmin", json!(true)).unwrap();
+        assert!(staff.user.is_super_admin);
+    }
+
+    #[test]
+    fn teams_travel_through_the_context() {
+        let mut claims = example_claims();
         claims.teams.push(TeamClaim {
             id: 3,
             name: "Publishers".into(),
@@ -229,29 +266,47 @@ mod tests {
             permission: 16,
             team_type: "publishers".into(),
         });
-        assert_eq!(Claims::from_context(&claims.to_context()).unwrap(), claims);
+        let context = claims.to_context();
+        assert_eq!(Claims::from_context(&context).unwrap(), claims);
+        for field in ["IntId", "Name", "NodeId", "Permission", "TeamType"] {
+            let mut context = context.clone();
+            context["team_claims"][0].as_object_mut().unwrap().remove(field);
+            assert_eq!(Claims::from_context(&context), Err(InvalidClaims("team_claims")), "{field}");
+        }
     }
 
     #[test]
-    fn a_missing_or_ill_typed_claim_is_refused_whole() {
+    fn teams_are_a_list_or_absent() {
+        for (teams, is_valid) in
+            [(Value::Null, true), (json!([]), true), (json!({}), false), (json!(3), false)]
+        {
+            let mut context = example_claims().to_context();
+            context["team_claims"] = teams;
+            assert_eq!(Claims::from_context(&context).is_ok(), is_valid, "{}", context["team_claims"]);
+        }
+        let mut context = example_claims().to_context();
+        context.as_object_mut().unwrap().remove("team_claims");
+        assert_eq!(Claims::from_context(&context).unwrap(), example_claims());
+    }
+
+    #[test]
+    fn a_missing_or_ill_typed_claim_is_refused_by_name() {
         for claim in ["user_claim", "org_claim", "dataset_claim"] {
             for value in [Value::Null, json!("x"), json!(1), json!([]), json!({}), json!({"IntId": "1"})] {
-                let mut context = example().to_context();
+                let mut context = example_claims().to_context();
                 context[claim] = value;
-                assert!(Claims::from_context(&context).is_err(), "{claim}: {}", context[claim]);
+                let error = Claims::from_context(&context).unwrap_err();
+                assert_eq!(error.to_string(), format!("the authorizer's context has no valid {claim}"));
             }
         }
         for role in [json!(6), json!(-1), json!("3"), json!(null), json!(2.5)] {
-            let mut context = example().to_context();
-            context["dataset_claim"]["Role"] = role;
-            assert!(Claims::from_context(&context).is_err());
+            assert!(read_with("dataset_claim", "Role", role).is_err());
         }
-        for id in [json!(0), json!(-2), json!(4_294_967_296_i64), json!(1e300)] {
-            let mut context = example().to_context();
-            context["org_claim"]["IntId"] = id;
-            assert!(Claims::from_context(&context).is_err());
+        for id in [json!("2"), json!(4_294_967_296_i64), json!(1e300)] {
+            assert!(read_with("org_claim", "IntId", id).is_err());
         }
+        assert!(read_with("user_claim", "NodeId", json!("N:dataset:7")).is_err());
+        assert!(read_with("dataset_claim", "NodeId", json!("41")).is_err());
         assert!(Claims::from_context(&Value::Null).is_err());
-        assert!(Claims::from_context(&json!({"team_claims": 3})).is_err());
     }
 }

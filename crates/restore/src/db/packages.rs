@@ -39,8 +39,8 @@ pub(super) fn row(row: &Row) -> Result<Option<PackageRow>, Error> {
         node_id,
         name: row.try_get(2)?,
         parent_id: row.try_get::<_, Option<i32>>(3)?.map(PackageId),
-        kind: PackageKind::parse(row.try_get(4)?),
-        state: PackageState::parse(row.try_get(5)?),
+        kind: PackageKind::from_column(row.try_get(4)?),
+        state: PackageState::from_column(row.try_get(5)?),
     }))
 }
 

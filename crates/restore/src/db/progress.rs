@@ -137,7 +137,7 @@ fn progress(row: &Row) -> Result<Progress, Error> {
     let since: Option<SystemTime> = row.try_get(8)?;
     Ok(Progress {
         state: row.try_get(0)?,
-        is_collection: PackageKind::parse(row.try_get(1)?).is_collection(),
+        is_collection: PackageKind::from_column(row.try_get(1)?).is_collection(),
         order: since.map(|since| order_progress(row, since)).transpose()?,
         failed: ids.into_iter().zip(reasons).collect(),
     })

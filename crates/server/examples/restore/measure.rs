@@ -51,14 +51,14 @@ pub(crate) async fn restore(app: &TestApp, token: &str, packages: &[&PackageNode
 
 async fn cost(app: &TestApp, token: &str, tree: &Tree) -> Cost {
     let calls = || app.faults.counts().values().sum::<u64>();
-    let (statements, asked) = (app.app.db.statements(), calls());
+    let (statements, asked) = (app.app.db.statement_count(), calls());
     let before = memory::reset_peak();
     let begun = Instant::now();
     restore(app, token, &[&tree.root.node_id]).await;
     let (time, peak) = (begun.elapsed(), memory::peak());
     Cost {
         time,
-        statements: app.app.db.statements() - statements,
+        statements: app.app.db.statement_count() - statements,
         calls: calls() - asked,
         peak,
         grown: peak - before,

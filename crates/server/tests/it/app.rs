@@ -244,7 +244,7 @@ impl TestApp {
     }
 
     pub(crate) fn asset(&self, package: &Package, path: &str, bytes: &[u8]) {
-        let key = AssetPath::parse(path).unwrap().key(self.workspace.id, self.dataset.id, package.id);
+        let key = AssetPath::parse(path).unwrap().object_key(self.workspace.id, self.dataset.id, package.id);
         self.store.put(ASSETS, &key, bytes.to_vec(), "application/octet-stream").unwrap();
     }
 
@@ -328,8 +328,8 @@ pub(crate) fn database(url: &str) -> PoolConfig {
         user: config.get_user().unwrap().to_owned(),
         name: config.get_dbname().unwrap().to_owned(),
         password: Password::Fixed(password.into()),
-        tls: Tls::Off,
-        connections: 4,
+        tls: Tls::Disabled,
+        max_connections: 4,
         clock: Clock::System,
     }
 }

@@ -50,11 +50,11 @@ impl Cloud {
         app.app.objects = service.objects().unwrap();
         app.app.viewer_assets = Bucket::new(bucket.as_str()).unwrap();
         app.app.queue =
-            WorkerQueue::Sqs(SqsQueue { service: service.sqs().unwrap(), url: orders.url.clone() });
+            WorkerQueue::Sqs(SqsQueue { client: service.sqs().unwrap(), url: orders.url.clone() });
         app.router = router(&app.app);
         app.restorer = Restorer {
             objects: worker.objects().unwrap(),
-            changelog: Changelog::Sqs(SqsQueue { service: worker.sqs().unwrap(), url: jobs.url.clone() }),
+            changelog: Changelog::Sqs(SqsQueue { client: worker.sqs().unwrap(), url: jobs.url.clone() }),
             deletions: DeleteRecords::dynamodb(worker.dynamodb().unwrap(), table.clone()),
             ..app.restorer
         };

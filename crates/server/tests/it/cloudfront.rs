@@ -86,7 +86,7 @@ async fn nothing_is_served_unsigned_changed_or_late() {
     for method in ["PUT", "POST", "DELETE"] {
         assert_eq!(fetch(method, &url).await.status, 403, "{method}");
     }
-    app.at(Clock::At(Clock::System.now() - 3600));
+    app.at(Clock::Fixed(Clock::System.now() - 3600));
     let (late, _) = link(&app, "c.bin").await;
     assert_eq!(fetch("GET", &late).await.status, 403);
 }

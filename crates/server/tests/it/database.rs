@@ -27,7 +27,7 @@ use tokio_postgres::Client;
 
 use crate::{app, limits::until};
 
-const NOW: Clock = Clock::At(1_793_881_845);
+const NOW: Clock = Clock::Fixed(1_793_881_845);
 
 /// A Postgres with TLS. Its certificate is for `localhost`, by an authority that nobody else knows.
 struct Server {
@@ -118,8 +118,8 @@ impl Server {
         let mut database = self.database(Some(&self.ca_file()));
         role.clone_into(&mut database.user);
         database.password = Password::Fixed(role.to_owned().into());
-        database.connections = 1;
-        Db::connect(database).unwrap()
+        database.max_connections = 1;
+        Db::from_config(database).unwrap()
     }
 
     /// Whoever keeps what [`Db::check`] reads.
@@ -136,17 +136,17 @@ impl Server {
 
 /// The database of a URL, as `localhost`.
 fn database(url: &str, tls: Tls) -> PoolConfig {
-    PoolConfig { host: "localhost".to_owned(), tls, connections: 2, clock: NOW, ..app::database(url) }
+    PoolConfig { host: "localhost".to_owned(), tls, max_connections: 2, clock: NOW, ..app::database(url) }
 }
 
 async fn refusal(database: PoolConfig) -> String {
-    check_tables(&Db::connect(database).unwrap()).await.unwrap_err().to_string()
+    check_tables(&Db::from_config(database).unwrap()).await.unwrap_err().to_string()
 }
 
 #[tokio::test]
 async fn a_server_that_proves_who_it_is_is_believed() {
     let server = Server::shared().await;
-    let db = Db::connect(server.database(Some(&server.ca_file()))).unwrap();
+    let db = Db::from_config(server.database(Some(&server.ca_file()))).unwrap();
     check_tables(&db).await.unwrap();
     let encrypted = "SELECT 1 / count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
                      WHERE ssl AND application_name = 'packages-service'";
@@ -174,7 +174,7 @@ async fn a_server_without_tls_gets_no_password() {
     let url = tokio::task::spawn_blocking(shared_for_tests).await.unwrap();
     let refused = refusal(database(&url, Tls::Verified { extra_ca_file: None })).await;
     assert!(refused.contains("does not support TLS"), "{refused}");
-    let plain = refusal(database(&url, Tls::Off)).await;
+    let plain = refusal(database(&url, Tls::Disabled)).await;
     assert!(plain.contains("packages_service"), "it was let in, and found no tables: {plain}");
 }
 
@@ -210,10 +210,10 @@ async fn every_connection_shows_a_token_of_its_own() {
         region: region.clone(),
     };
     database.password = Password::Iam { region, credentials: SharedCredentialsProvider::new(asked.clone()) };
-    let db = Db::connect(database).unwrap();
+    let db = Db::from_config(database).unwrap();
     server.sql("CREATE ROLE iam_service LOGIN SUPERUSER").await;
     for n in 0..3 {
-        let token = login.token(&Rotating::nth(n), NOW.date().into()).unwrap();
+        let token = login.generate_token(&Rotating::nth(n), NOW.now_utc().into()).unwrap();
         server.admit_anew(&token).await;
         check_tables(&db).await.unwrap();
         check_tables(&db).await.unwrap();
@@ -244,7 +244,7 @@ async fn without_credentials_there_is_no_connection() {
     let mut database = server.database(Some(&server.ca_file()));
     let region = Region::new("us-east-1").unwrap();
     database.password = Password::Iam { region, credentials: SharedCredentialsProvider::new(Nobody) };
-    let refused = check_tables(&Db::connect(database).unwrap()).await.unwrap_err();
+    let refused = check_tables(&Db::from_config(database).unwrap()).await.unwrap_err();
     assert!(matches!(refused, Error::Unreachable(_)), "{refused}");
 }
 
@@ -268,8 +268,8 @@ async fn connections_that_died_unnoticed_are_replaced_however_few_there_may_be()
         let mut database = server.database(Some(&server.ca_file()));
         "unlucky".clone_into(&mut database.user);
         database.password = Password::Fixed("unlucky".to_owned().into());
-        database.connections = connections;
-        let db = Db::connect(database).unwrap();
+        database.max_connections = connections;
+        let db = Db::from_config(database).unwrap();
         let (one, other) = tokio::join!(check_tables(&db), check_tables(&db));
         one.and(other).unwrap();
         end_unnoticed(&server.postgres.url(), "unlucky");
@@ -310,10 +310,10 @@ async fn the_limits_of_a_role_are_limits_of_time() {
     {
         let db = server.as_role(role, &format!("ALTER ROLE {role} SET {setting}")).await;
         let lock = server.lock().await;
-        let sent = db.statements();
+        let sent = db.statement_count();
         let said = check_tables(&db).await.unwrap_err();
         assert!(matches!(said, Error::TimedOut(_)) && said.to_string().contains(code), "{role}: {said}");
-        assert_eq!(db.statements() - sent, 1, "{role}: it is not sent once more");
+        assert_eq!(db.statement_count() - sent, 1, "{role}: it is not sent once more");
         lock.batch_execute("ROLLBACK").await.unwrap();
     }
 }

@@ -148,7 +148,7 @@ async fn what_pins_is_overheard() {
 async fn nothing_that_the_service_says_pins() {
     let (recorder, database) = recorded().await;
     let mut app = TestApp::start().await;
-    app.through(Db::connect(database).unwrap());
+    app.through(Db::from_config(database).unwrap());
     check_tables(&app.app.db).await.unwrap();
     serve(&app).await;
     restore_all(&app).await;
@@ -237,7 +237,7 @@ async fn restore_all(app: &TestApp) {
 async fn a_statement_that_cannot_be_cancelled_holds_up_nobody_else() {
     let (recorder, database) = recorded().await;
     let mut app = TestApp::start().await;
-    app.through(Db::connect(PoolConfig { connections: 1, ..database }).unwrap());
+    app.through(Db::from_config(PoolConfig { max_connections: 1, ..database }).unwrap());
     let (package, token) = (app.file(None, "a", b"-").await, app.token("viewer").await);
     let lock = limits::lock(&app).await;
     limits::hang_up(&app, &package, &token).await;

@@ -85,7 +85,7 @@ async fn s3_refuses_a_link_that_was_changed_or_has_ended() {
         assert_eq!(fetch(method, &url).await.status, 403, "{method}");
     }
 
-    app.at(Clock::At(Clock::System.now() - 3601));
+    app.at(Clock::Fixed(Clock::System.now() - 3601));
     let ended = app.get(&app.presign_path(&package, ""), &token).await.header("location").to_owned();
     assert_eq!(fetch("GET", &ended).await.status, 403);
 }
@@ -233,9 +233,9 @@ async fn a_link_costs_one_statement() {
         app.sign_path(&package, "a.png"),
     ];
     for path in paths {
-        let before = app.app.db.statements();
+        let before = app.app.db.statement_count();
         assert!(app.get(&path, &token).await.status.as_u16() < 400);
         // Two more say who the bearer of the token is and which role they have; a gateway's authorizer does that.
-        assert_eq!(app.app.db.statements() - before, 2 + 1, "{path}");
+        assert_eq!(app.app.db.statement_count() - before, 2 + 1, "{path}");
     }
 }

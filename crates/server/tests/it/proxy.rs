@@ -72,7 +72,7 @@ async fn only_listed_buckets_pass() {
 #[tokio::test]
 async fn a_link_that_has_ended_is_refused_before_s3_is_asked() {
     let mut app = TestApp::start().await;
-    app.at(Clock::At(Clock::System.now() - 7200));
+    app.at(Clock::Fixed(Clock::System.now() - 7200));
     let old = asset_link(&app, b"x").await;
     app.at(Clock::System);
     proxy(&app, &old).await.problem(400);

@@ -142,12 +142,12 @@ async fn an_order_costs_one_statement_and_a_run_the_same_for_any_folder() {
         let folder = app.folder(None, &format!("of {count}")).await;
         app.files(&folder, count).await;
         app.trash(&folder).await;
-        let before = app.app.db.statements();
+        let before = app.app.db.statement_count();
         app.order(&token, &[&folder.node_id]).await;
-        assert_eq!(app.app.db.statements() - before, 2 + 1, "two of them say who asks");
-        let before = app.app.db.statements();
+        assert_eq!(app.app.db.statement_count() - before, 2 + 1, "two of them say who asks");
+        let before = app.app.db.statement_count();
         app.work().await;
-        costs.push(app.app.db.statements() - before);
+        costs.push(app.app.db.statement_count() - before);
     }
     assert_eq!(costs[0], costs[1], "{costs:?}");
     assert!(costs[0] <= 40, "{costs:?}");
@@ -262,10 +262,10 @@ async fn fifty_thousand_files_come_back_in_one_order() {
     app.workspace.populate().await.unwrap();
     app.trash(&top).await;
     app.faults.reset();
-    let before = app.app.db.statements();
+    let before = app.app.db.statement_count();
     let outcome = app.restore(&top).await;
     assert_eq!((outcome.restored, outcome.failed), (50_011, 0));
-    assert!(app.app.db.statements() - before < 400);
+    assert!(app.app.db.statement_count() - before < 400);
     assert!(app.faults.count("DeleteObjects") <= 55 && app.faults.count("ListObjectVersions") <= 220);
     app.assert_counted().await;
 }

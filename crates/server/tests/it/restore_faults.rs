@@ -260,7 +260,7 @@ async fn an_order_is_on_record_even_if_no_worker_can_be_woken() {
     let package = app.file(None, "a", b"-").await;
     app.trash(&package).await;
     app.app.queue = WorkerQueue::Sqs(SqsQueue {
-        service: unreachable_sqs(),
+        client: unreachable_sqs(),
         url: "http://127.0.0.1:1/1/orders".to_owned(),
     });
     app.at(aws::Clock::System);

@@ -366,7 +366,7 @@ async fn the_outlook_is_what_s3_has() {
     let [[recoverable, until], lost, half_lost] = outlook().await;
     assert_eq!((recoverable, lost, half_lost), (yes, neither.clone(), neither));
     let until = OffsetDateTime::parse(until.as_str().unwrap(), &Rfc3339).unwrap();
-    let expected = Clock::System.date() + Duration::days(20);
+    let expected = Clock::System.now_utc() + Duration::days(20);
     assert!((expected - until).abs() < Duration::minutes(5), "{until}");
     assert_eq!(app.faults.count("GetBucketLifecycleConfiguration"), 2, "once a request");
 

@@ -128,7 +128,7 @@ async fn an_endpoint_that_is_no_url_is_said_at_once() {
     for endpoint in ["localhost", "http://", "not a url"] {
         let settings = aws::ClientConfig { endpoint: Some(endpoint.into()), ..server.settings().unwrap() };
         let error = JsonClient::sqs(&settings, HttpClient::new().unwrap()).unwrap_err();
-        assert!(error.contains(endpoint), "{error}");
+        assert!(error.to_string().contains(endpoint), "{error}");
     }
 }
 

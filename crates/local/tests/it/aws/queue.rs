@@ -44,7 +44,7 @@ async fn messages_arrive_once_each() {
     let queue = root.create_queue(&name, json!({})).await.unwrap();
     let service =
         root.function("service", Resources { orders: &name, ..Resources::default() }).await.unwrap();
-    let sender = SqsQueue { service: service.sqs().unwrap(), url: queue.url.clone() };
+    let sender = SqsQueue { client: service.sqs().unwrap(), url: queue.url.clone() };
 
     let messages: Vec<RestoreMessage> = (1..=25).map(|id| message(id, "東 \u{ffff}\u{1}<&>")).collect();
     assert!(sender.send(&bodies(&messages)).await.is_empty());
@@ -76,7 +76,7 @@ async fn scripted(scenes: impl IntoIterator<Item = Value>) -> (Scripted, SqsQueu
     let scenes = scenes.into_iter().map(|body| Scene::Says(200, body.to_string()));
     let server = Scripted::start(scenes).await.unwrap();
     let service = JsonClient::sqs(&server.settings().unwrap(), HttpClient::new().unwrap()).unwrap();
-    (server, SqsQueue { service, url: "https://queue".into() })
+    (server, SqsQueue { client: service, url: "https://queue".into() })
 }
 
 /// The ids that a batch was about.
@@ -143,7 +143,7 @@ async fn a_large_folder_is_told_in_several_messages() {
     let name = unique("jobs");
     let queue = root.create_queue(&name, json!({"MaximumMessageSize": "262144"})).await.unwrap();
     let worker = root.function("restore", Resources { jobs: &name, ..Resources::default() }).await.unwrap();
-    let changelog = Changelog::Sqs(SqsQueue { service: worker.sqs().unwrap(), url: queue.url.clone() });
+    let changelog = Changelog::Sqs(SqsQueue { client: worker.sqs().unwrap(), url: queue.url.clone() });
     let events: Vec<Event> = (0..3000).map(event).collect();
     let messages = build_messages(KEY, "N:user:7", &events, OffsetDateTime::UNIX_EPOCH).unwrap();
     let messages: Vec<String> = messages.into_iter().map(|message| message.body).collect();

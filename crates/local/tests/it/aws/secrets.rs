@@ -72,7 +72,10 @@ async fn another_services_parameter_is_refused() {
     let (other, _) = source(&root).await;
     put(&root, &other, None).await;
     let error = KeySource::Ssm { service, name: other }.load().await.unwrap_err();
-    assert!(matches!(&error, SigningKeyError::Ssm(error) if error.is("AccessDeniedException")), "{error}");
+    assert!(
+        matches!(&error, SigningKeyError::Ssm(error) if error.has_code("AccessDeniedException")),
+        "{error}"
+    );
 }
 
 #[tokio::test]

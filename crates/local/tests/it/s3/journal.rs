@@ -12,7 +12,7 @@ const BUCKET: &str = "storage";
 const KEYS: [&str; 3] = ["a", "b/c", "ü"];
 
 fn open(dir: &Path) -> S3 {
-    S3::open(dir, Clock::At(1_700_000_000)).unwrap()
+    S3::open(dir, Clock::Fixed(1_700_000_000)).unwrap()
 }
 
 /// A store with a few small and large versions and delete markers, closed again.

@@ -180,7 +180,7 @@ pub(crate) async fn claim_trees(tx: &Transaction<'_>, key: DatasetKey) -> Result
         (&&PackageState::NOT_LIVE[..], Type::TEXT_ARRAY),
     ];
     let order = |row: &Row| {
-        let state = PackageState::parse(row.try_get(1)?);
+        let state = PackageState::from_column(row.try_get(1)?);
         Ok(ClaimedOrder { id: PackageId(row.try_get(0)?), state, has_top: row.try_get(2)? })
     };
     tx.query(&sql, &params).await?.iter().map(order).collect()

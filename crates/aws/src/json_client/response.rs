@@ -1,60 +1,62 @@
-//! What a service answered: its output, or an error that says whether to ask again.
+//! Reading a response: the output, or an error that says whether another attempt may help.
 
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde_json::Value;
 
-use super::{Error, Failure};
+use super::{AttemptError, Error};
 
-/// The largest answer, in bytes: a page of DynamoDB's holds 16 MB, before they are written as JSON.
-const MAX_ANSWER: usize = 32 * 1024 * 1024;
+/// The largest response. A batch of DynamoDB's items has up to 16 MB, not counting the JSON around them.
+const MAX_RESPONSE_BYTES: usize = 32 * 1024 * 1024;
 
-/// How much of a service's words is kept, in characters.
-const MAX_MESSAGE: usize = 300;
+/// The longest part of a service's message that is kept.
+const MAX_MESSAGE_CHARS: usize = 300;
 
-pub(super) async fn read(response: Response<Incoming>) -> Result<Value, Failure> {
+pub(super) async fn read_output(response: Response<Incoming>) -> Result<Value, AttemptError> {
     let (head, body) = response.into_parts();
-    let body = Limited::new(body, MAX_ANSWER).collect().await;
-    let body = body.map_err(|error| Failure::Passing(format!("the answer broke off: {error}")))?.to_bytes();
+    let body = Limited::new(body, MAX_RESPONSE_BYTES).collect().await;
+    let broken = |error| AttemptError::Transient(format!("the response was cut short: {error}"));
+    let body = body.map_err(broken)?.to_bytes();
     if !head.status.is_success() {
-        return Err(failure(head.status, &head.headers, &body));
+        return Err(read_error(head.status, &head.headers, &body));
     }
-    // An operation without output may be answered without a body.
+    // The response of an operation without output may have no body.
     let body = if body.is_empty() { b"{}" } else { &*body };
-    serde_json::from_slice(body).map_err(|_| Failure::Passing("the answer is not JSON".to_owned()))
+    serde_json::from_slice(body).map_err(|_| AttemptError::Transient("the response is not JSON".to_owned()))
 }
 
-/// An error, which has its name in a header or in the body (Smithy, "AWS JSON 1.0 protocol", "Operation error
+/// An error. Its code is in a header or in the body (Smithy, "AWS JSON 1.0 protocol", "Operation error
 /// serialization").
-fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
+fn read_error(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> AttemptError {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |name: &str| body.get(name).and_then(Value::as_str);
     let header = headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok());
-    let code = text("__type").or(text("code")).or(header).map_or_else(|| status.to_string(), bare);
+    let code = text("__type").or(text("code")).or(header).map_or_else(|| status.to_string(), strip_namespace);
     if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || is_throttling(&code) {
-        return Failure::Passing(format!("{code}, status {}", status.as_u16()));
+        return AttemptError::Transient(format!("{code}, status {}", status.as_u16()));
     }
+    // Most services write `message`; some of DynamoDB's and SSM's errors have `Message`.
     let message = text("message").or(text("Message")).unwrap_or_default();
-    Failure::Final(Error::Refused { code, message: short(message) })
+    AttemptError::Permanent(Error::Refused { code, message: first_line(message) })
 }
 
-/// `com.amazonaws.sqs#QueueDoesNotExist:http://…` without what is around the name.
-fn bare(code: &str) -> String {
+/// `com.amazonaws.sqs#QueueDoesNotExist:http://…` without namespace and URL (the same section of Smithy's page).
+fn strip_namespace(code: &str) -> String {
     let code = code.split(':').next().unwrap_or_default();
     code.rsplit('#').next().unwrap_or_default().to_owned()
 }
 
-/// SQS, DynamoDB, SSM and the KMS behind them each have names of their own for it.
+/// SQS, DynamoDB, SSM and the KMS behind them each have error codes of their own for throttling.
 fn is_throttling(code: &str) -> bool {
     let named =
         ["ProvisionedThroughputExceededException", "RequestLimitExceeded", "TooManyRequestsException"];
     code.contains("Throttl") || named.contains(&code)
 }
 
-/// The first line: where a signature is not right, the lines after it repeat the request, the session token included.
-fn short(message: &str) -> String {
-    message.lines().next().unwrap_or_default().chars().take(MAX_MESSAGE).collect()
+/// Only the first line is kept: after a signature mismatch, the lines after it repeat the request with its session token.
+fn first_line(message: &str) -> String {
+    message.lines().next().unwrap_or_default().chars().take(MAX_MESSAGE_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -64,14 +66,14 @@ mod tests {
     use super::*;
 
     fn refused(status: u16, headers: &HeaderMap, body: &str) -> Option<(String, String)> {
-        match failure(StatusCode::from_u16(status).unwrap(), headers, body.as_bytes()) {
-            Failure::Final(Error::Refused { code, message }) => Some((code, message)),
+        match read_error(StatusCode::from_u16(status).unwrap(), headers, body.as_bytes()) {
+            AttemptError::Permanent(Error::Refused { code, message }) => Some((code, message)),
             _ => None,
         }
     }
 
     #[test]
-    fn a_refusal_has_its_bare_name() {
+    fn a_code_has_no_namespace() {
         let none = HeaderMap::new();
         let both = |code: &str, message: &str| Some((code.to_owned(), message.to_owned()));
         let body = r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"gone"}"#;
@@ -85,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_is_asked_again() {
+    fn throttling_and_server_errors_are_transient() {
         let none = HeaderMap::new();
         for code in
             ["ThrottlingException", "RequestThrottled", "KMS.ThrottlingException", "RequestLimitExceeded"]
@@ -97,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_repeats_nothing_of_the_request() {
+    fn a_message_repeats_nothing_of_the_request() {
         let words = "The signature does not match.\n\nThe canonical string should have been\nx-amz-security-token:abc";
         let body = serde_json::json!({"__type": "InvalidSignatureException", "message": words}).to_string();
         let (_, message) = refused(403, &HeaderMap::new(), &body).unwrap();

@@ -1,17 +1,17 @@
-//! Errors as texts for the log. Many say why only in their causes.
+//! Errors as texts for the log. Many errors say why only in their sources.
 
 use std::{error::Error, fmt::Write as _};
 
-/// An error and what it came from, from the outermost to the innermost. The caller answers for it that none of them
-/// repeats what must not be logged.
+/// The texts of an error and its sources, from the outermost to the innermost, joined by colons. The caller must make
+/// sure that none of them has a secret.
 #[must_use]
 pub fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Writing to a text does not fail.
+    let mut source = error.source();
+    while let Some(error) = source {
+        // Writing to a string does not fail.
         let _ = write!(text, ": {error}");
-        cause = error.source();
+        source = error.source();
     }
     text
 }
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cause_follows_what_it_caused() {
+    fn sources_follow_their_error() {
         let wrapped = std::io::Error::other("inner");
         let error = std::io::Error::other(
             aws_credential_types::provider::error::CredentialsError::provider_error(wrapped),
