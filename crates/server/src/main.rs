@@ -26,7 +26,7 @@ struct Arguments {
 enum Command {
     /// Run the service with all that it needs: Postgres, S3, an edge, an identity provider and demo data
     Dev(dev::Options),
-    /// Run the service for a platform that is there already; the README has the variables
+    /// Run the service for an existing platform; docs/configuration.md describes the variables
     Serve(standalone::Options),
     /// Check what `serve` is told by its variables against what is there; nothing is changed
     Doctor(doctor::Options),
