@@ -9,9 +9,9 @@ pub enum StartupError {
     /// A variable's value is invalid.
     #[error("invalid value for {0}")]
     InvalidVariable(&'static str),
-    /// No client for an AWS service could be built: of its endpoint, or of the system's certificate authorities.
+    /// No client for an AWS service could be built: its endpoint or the system's certificate authorities are unusable.
     #[error("{0}")]
-    Client(String),
+    Client(Box<dyn std::error::Error + Send + Sync>),
     /// Connections to Postgres could not be set up.
     #[error(transparent)]
     Database(#[from] database::Error),

@@ -10,7 +10,7 @@ mod error;
 use std::time::Duration;
 
 use api::{App, Cdn, ProxyPolicy, Realm};
-use authorize::{Authorizer, Verifier};
+use authorize::{Authorizer, TokenVerifier};
 use aws::{CallLimits, ClientConfig, Clock, HttpClient, JsonClient, SqsQueue};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use database::{Db, Password, PoolConfig, Tls};
@@ -60,7 +60,7 @@ impl HostBuilder {
         platform: PlatformConfig,
         credentials: SharedCredentialsProvider,
     ) -> Result<Self, StartupError> {
-        let http = HttpClient::new().map_err(StartupError::Client)?;
+        let http = HttpClient::new().map_err(|error| StartupError::Client(error.into()))?;
         Ok(Self { platform, credentials, http })
     }
 
@@ -173,7 +173,8 @@ impl HostBuilder {
     /// Builds what verifies tokens and finds roles.
     #[must_use]
     pub fn build_authorizer(&self, config: &AuthorizeConfig, db: Db) -> Authorizer {
-        Authorizer::new(Verifier::cognito(&config.cognito_pools(), &self.http), db, Clock::System)
+        let verifier = TokenVerifier::from_cognito(&config.cognito_config(), &self.http);
+        Authorizer::new(verifier, db, Clock::System)
     }
 
     /// The SQS queue of restore messages, for a host that cannot work without it.
@@ -185,7 +186,8 @@ impl HostBuilder {
     /// An SQS queue.
     pub fn sqs_queue(&self, url: String) -> Result<SqsQueue, StartupError> {
         let config = self.client_config(self.platform.endpoints.sqs.as_ref());
-        let service = JsonClient::sqs(&config, self.http.clone()).map_err(StartupError::Client)?;
+        let service = JsonClient::sqs(&config, self.http.clone())
+            .map_err(|error| StartupError::Client(error.into()))?;
         Ok(SqsQueue { service, url })
     }
 
@@ -203,13 +205,14 @@ impl HostBuilder {
     /// DynamoDB.
     pub fn dynamodb_client(&self) -> Result<JsonClient, StartupError> {
         let config = self.client_config(self.platform.endpoints.dynamodb.as_ref());
-        JsonClient::dynamodb(&config, self.http.clone()).map_err(StartupError::Client)
+        JsonClient::dynamodb(&config, self.http.clone()).map_err(|error| StartupError::Client(error.into()))
     }
 
     /// SSM, with the time limits of a start.
     pub fn ssm_client(&self) -> Result<JsonClient, StartupError> {
         let config = self.client_config(self.platform.endpoints.ssm.as_ref());
-        let client = JsonClient::ssm(&config, self.http.clone()).map_err(StartupError::Client)?;
+        let client = JsonClient::ssm(&config, self.http.clone())
+            .map_err(|error| StartupError::Client(error.into()))?;
         Ok(client.with_limits(CallLimits::START))
     }
 

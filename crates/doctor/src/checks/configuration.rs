@@ -76,7 +76,7 @@ pub(crate) fn check_queue_region(name: &str, url: &str, platform: &PlatformConfi
 
 /// Whether a pool is in our region, by its id.
 pub(crate) fn check_pool_region(name: &str, pool: &UserPool, platform: &PlatformConfig) -> Option<Check> {
-    let (region, _) = pool.pool().split_once('_')?;
+    let (region, _) = pool.pool_id().split_once('_')?;
     if region == platform.region.as_str() || region == "local" {
         return None;
     }

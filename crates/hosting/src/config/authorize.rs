@@ -1,6 +1,6 @@
 //! What verifying tokens needs.
 
-use authorize::{CognitoPools, UserPool};
+use authorize::{CognitoConfig, UserPool};
 
 use crate::config::{
     ConfigError, Host, PlatformConfig, Variable, VariableLookup,
@@ -36,8 +36,8 @@ impl AuthorizeConfig {
 
     /// The user pools whose tokens are accepted.
     #[must_use]
-    pub fn cognito_pools(&self) -> CognitoPools {
-        CognitoPools {
+    pub fn cognito_config(&self) -> CognitoConfig {
+        CognitoConfig {
             region: self.platform.region.clone(),
             endpoint: self.platform.endpoints.cognito.clone(),
             people: self.people.clone(),

@@ -167,9 +167,9 @@ async fn restores_that_wait_leave_links_their_connections() {
     app.through(builder.connect_db().await.unwrap());
     let config = config::RestoreConfig {
         platform: platform(1).await,
-        queue: None,
-        changelog: None,
-        delete_records: None,
+        restore_queue_url: None,
+        changelog_queue_url: None,
+        delete_record_table: None,
         stray_max_age: Duration::from_hours(24),
     };
     app.restorer.db = builder.build_server_restorer(config).unwrap().db;
