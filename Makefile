@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-ci local-services lint bench openapi package publish clean
+.PHONY: help setup run test test-ci local-services lint bench openapi configuration package publish clean
 
 STATE ?= .local
 ARGS ?=
@@ -37,6 +37,9 @@ bench: setup ## Measure functions, signatures and restores
 
 openapi: ## Generate the OpenAPI documents from the handlers
 	@scripts/openapi
+
+configuration: ## Write the table of variables into docs/configuration.md
+	@scripts/configuration
 
 package: ## Zip the Lambda functions (ARCH=x86_64 or arm64, TAG=v1, ZIG=1 on a system newer than Amazon Linux 2023)
 	@scripts/package

@@ -10,11 +10,11 @@ use lambda::{authorizer, host};
 
 fn main() -> ExitCode {
     host::run(async || {
-        let config = config::AuthorizeConfig::read(Host::Lambda, &hosting::variable)?;
+        let config = config::AuthorizeConfig::read(Host::Lambda, &hosting::read_variable)?;
         let telemetry = host::telemetry("packages-authorizer", &config.platform);
         let builder = HostBuilder::from_environment(config.platform.clone())?;
-        let start = async || Ok(builder.authorizer(&config, builder.db().await?));
-        let check = async || check_authorizer(&hosting::variable, &builder, &config).await;
+        let start = async || Ok(builder.build_authorizer(&config, builder.connect_db().await?));
+        let check = async || check_authorizer(&hosting::read_variable, &builder, &config).await;
         let handle = async |authorizer: &Authorizer, event| authorizer::handle(authorizer, event).await;
         host::poll(telemetry, check, start, handle).await
     })

@@ -12,16 +12,16 @@ use lambda::{
 
 fn main() -> ExitCode {
     host::run(async || {
-        let config = config::RestoreConfig::read(Host::Lambda, &hosting::variable)?;
+        let config = config::RestoreConfig::read(Host::Lambda, &hosting::read_variable)?;
         let telemetry = host::telemetry("packages-restore", &config.platform);
         let builder = HostBuilder::from_environment(config.platform.clone())?;
         let start = async || {
-            let db = builder.db().await?;
-            let queue = builder.orders(config.queue.as_ref())?;
-            let restorer = builder.restorer(config.clone(), db)?;
+            let db = builder.connect_db().await?;
+            let queue = builder.require_restore_queue(config.restore_queue_url.as_ref())?;
+            let restorer = builder.build_restorer(config.clone(), db)?;
             Ok(Worker { restorer, queue, stray_max_age: config.stray_max_age })
         };
-        let check = async || check_restore(&hosting::variable, &builder, &config).await;
+        let check = async || check_restore(&hosting::read_variable, &builder, &config).await;
         let handle = async |worker: &Worker, event| Box::pin(restore::handle(worker, event)).await;
         host::poll(telemetry, check, start, handle).await
     })

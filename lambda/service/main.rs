@@ -10,16 +10,16 @@ use restore::queue::WorkerQueue;
 
 fn main() -> ExitCode {
     host::run(async || {
-        let config = config::ServiceConfig::read(Host::Lambda, &hosting::variable)?;
+        let config = config::ServiceConfig::read(Host::Lambda, &hosting::read_variable)?;
         let telemetry = host::telemetry("packages-service", &config.platform);
         let builder = HostBuilder::from_environment(config.platform.clone())?;
         let start = async || {
-            let queue = WorkerQueue::Sqs(builder.orders(config.queue.as_ref())?);
-            let (db, cdn) = tokio::join!(builder.db(), builder.cdn(&config.cdn));
+            let queue = WorkerQueue::Sqs(builder.require_restore_queue(config.restore_queue_url.as_ref())?);
+            let (db, cdn) = tokio::join!(builder.connect_db(), builder.load_cdn(&config.cdn));
             let (cdn, rotation) = cdn?;
-            Ok(Service::new(builder.app(config.clone(), db?, cdn, queue)?, rotation))
+            Ok(Service::new(builder.build_app(config.clone(), db?, cdn, queue)?, rotation))
         };
-        let check = async || check_service(&hosting::variable, &builder, &config).await;
+        let check = async || check_service(&hosting::read_variable, &builder, &config).await;
         let handle = async |service: &Service, event| service.handle(event).await;
         host::poll(telemetry, check, start, handle).await
     })

@@ -7,7 +7,7 @@
 
 use std::{fmt, time::Duration};
 
-use authorize::{AuthenticationError, AuthorizeError, Authorizer, bearer};
+use authorize::{AuthenticationError, AuthorizeError, Authorizer, parse_bearer_token};
 use lambda_runtime::{Error, LambdaEvent};
 use packages::{access::Claims, id::DatasetNodeId};
 use serde::{Deserialize, Serialize};
@@ -72,11 +72,11 @@ pub async fn handle(authorizer: &Authorizer, event: LambdaEvent<Value>) -> Resul
 /// A token and a dataset, from exactly one of each.
 fn asked(sources: &[Option<String>]) -> Option<(&str, DatasetNodeId)> {
     let [Some(header), Some(dataset)] = sources else { return None };
-    Some((bearer(header)?, DatasetNodeId::parse(dataset).ok()?))
+    Some((parse_bearer_token(header)?, DatasetNodeId::parse(dataset).ok()?))
 }
 
 async fn decide(authorizer: &Authorizer, token: &str, dataset: &DatasetNodeId) -> Result<Answer, Error> {
-    let identity = match authorizer.identify(token).await {
+    let identity = match authorizer.authenticate(token).await {
         Ok(identity) => identity,
         Err(AuthenticationError::Invalid(error)) => return Ok(deny("unauthorized", error)),
         Err(AuthenticationError::Unavailable(error)) => return Err(undecided(error)),
@@ -87,7 +87,7 @@ async fn decide(authorizer: &Authorizer, token: &str, dataset: &DatasetNodeId) -
             Ok(Answer::allow(&claims))
         }
         Err(denied @ AuthorizeError::NoAccess) => Ok(deny("forbidden", denied)),
-        Err(AuthorizeError::Db(error)) => Err(undecided(error)),
+        Err(AuthorizeError::Database(error)) => Err(undecided(error)),
     }
 }
 

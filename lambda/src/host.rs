@@ -38,11 +38,11 @@ pub fn run(start: impl AsyncFnOnce() -> Result<(), Error>) -> ExitCode {
 #[must_use]
 pub fn telemetry(service: &'static str, platform: &PlatformConfig) -> Telemetry {
     telemetry::init(TelemetryConfig {
-        filter: &platform.log,
+        filter: &platform.log_filter,
         service,
         environment: &platform.env,
         host: telemetry::Host::Lambda,
-        xray_daemon: platform.xray.as_deref(),
+        xray_daemon: platform.xray_address.as_deref(),
         catalog: &hosting::telemetry_catalog(),
     })
 }
@@ -94,7 +94,7 @@ fn time_left(event: &LambdaEvent<Value>) -> Duration {
 /// Whether this process was started for an event that waits. With provisioned concurrency none does, and a deployment goes
 /// on only if the start succeeds (AWS Lambda Developer Guide, "Defined runtime environment variables").
 fn is_on_demand() -> bool {
-    hosting::variable("AWS_LAMBDA_INITIALIZATION_TYPE").as_deref() == Some("on-demand")
+    hosting::read_variable("AWS_LAMBDA_INITIALIZATION_TYPE").as_deref() == Some("on-demand")
 }
 
 #[derive(Serialize)]

@@ -1,5 +1,6 @@
-//! `pennsieve.*` and the role columns: who somebody is, and which role they have in one dataset.
+//! Queries on `pennsieve.*` and the role columns: who a caller is, and which role they have in one dataset.
 
+use serde::Deserialize;
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 
@@ -9,36 +10,36 @@ use packages::{
     id::{DatasetId, DatasetNodeId, UserNodeId, WorkspaceId},
 };
 
-/// How a verified token names its bearer.
+/// Whom a verified token identifies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
     /// A person who logged in: `users.cognito_id`.
     User(Uuid),
-    /// An API key: `tokens.token`. It acts for its owner in the workspace that it was made in.
+    /// An API key: `tokens.token`. It acts for its owner in the workspace that it was created in.
     ApiKey(String),
 }
 
 /// A person, and the workspace that they are active in and belong to.
 #[derive(Debug, Clone)]
 pub struct Member {
-    /// Who.
+    /// The person.
     pub user: UserClaim,
-    /// Where.
+    /// The workspace.
     pub workspace: WorkspaceClaim,
 }
 
-/// The member behind an identity; `None` for an unknown one, and for one that does not belong to its workspace.
+/// Finds the member with an identity. `None`: the identity is unknown, or does not belong to its workspace.
 ///
-/// A person's workspace is the one they last chose, an API key's the one that it was made in. A token's own
-/// `custom:organization_id` is not asked: Cognito puts custom attributes into ID tokens, which are not believed, and what
-/// the database says now counts for more than what was true when somebody logged in.
+/// A person's workspace is the one they last chose, an API key's the one that it was created in. A token's own
+/// `custom:organization_id` is not used: Cognito puts custom attributes into ID tokens, which are not accepted, and the
+/// database is more recent than the login.
 pub async fn find_member(db: &Db, identity: &Identity) -> Result<Option<Member>, Error> {
-    const SELECT: &str =
-        "u.id, u.node_id, coalesce(u.is_super_admin, false), o.id, o.node_id, coalesce(m.permission_bit, 0)";
+    const COLUMNS: &str = "u.id AS user_id, u.node_id AS user_node_id, coalesce(u.is_super_admin, false) AS is_super_admin,
+        o.id AS workspace_id, o.node_id AS workspace_node_id, coalesce(m.permission_bit, 0) AS workspace_role";
     let row = match identity {
         Identity::User(cognito_id) => {
             let sql = format!(
-                "SELECT {SELECT} FROM pennsieve.users u
+                "SELECT {COLUMNS} FROM pennsieve.users u
                  JOIN pennsieve.organizations o ON o.id = u.preferred_org_id
                  JOIN pennsieve.organization_user m ON m.organization_id = o.id AND m.user_id = u.id
                  WHERE u.cognito_id = $1"
@@ -47,7 +48,7 @@ pub async fn find_member(db: &Db, identity: &Identity) -> Result<Option<Member>,
         }
         Identity::ApiKey(token) => {
             let sql = format!(
-                "SELECT {SELECT} FROM pennsieve.tokens t
+                "SELECT {COLUMNS} FROM pennsieve.tokens t
                  JOIN pennsieve.users u ON u.id = t.user_id
                  JOIN pennsieve.organizations o ON o.id = t.organization_id
                  JOIN pennsieve.organization_user m ON m.organization_id = o.id AND m.user_id = u.id
@@ -56,39 +57,47 @@ pub async fn find_member(db: &Db, identity: &Identity) -> Result<Option<Member>,
             db.query_opt(&sql, &[(token, Type::TEXT)]).await?
         }
     };
-    Ok(row.map(|row| member(&row)).transpose()?.flatten())
+    Ok(row.map(|row| read_member(&row)).transpose()?.flatten())
 }
 
-fn member(row: &Row) -> Result<Option<Member>, Error> {
-    let Some(node_id) = row.try_get::<_, Option<&str>>(1)?.and_then(|id| UserNodeId::parse(id).ok()) else {
-        return Ok(None);
-    };
+fn read_member(row: &Row) -> Result<Option<Member>, Error> {
+    let node_id: Option<&str> = row.try_get("user_node_id")?;
+    let Some(node_id) = node_id.and_then(|id| UserNodeId::parse(id).ok()) else { return Ok(None) };
     Ok(Some(Member {
-        user: UserClaim { id: row.try_get::<_, i32>(0)?.into(), node_id, is_super_admin: row.try_get(2)? },
+        user: UserClaim {
+            id: row.try_get::<_, i32>("user_id")?.into(),
+            node_id,
+            is_super_admin: row.try_get("is_super_admin")?,
+        },
         workspace: WorkspaceClaim {
-            id: WorkspaceId(row.try_get(3)?),
-            node_id: row.try_get::<_, Option<String>>(4)?.unwrap_or_default(),
-            role: row.try_get::<_, i32>(5)?.into(),
+            id: WorkspaceId(row.try_get("workspace_id")?),
+            node_id: row.try_get::<_, Option<String>>("workspace_node_id")?.unwrap_or_default(),
+            role: row.try_get::<_, i32>("workspace_role")?.into(),
         },
     }))
 }
 
-/// What a member may do in one dataset of their workspace: the greatest of the role that the dataset gives to
-/// everybody, those of the member's teams, and their own. `None`: there is no such dataset, or no role in it.
+/// Finds the claims of a member on one dataset of their workspace. Their role is the highest of the dataset's default role,
+/// those of their teams, and their own. `None`: the dataset does not exist, or the member has no role in it.
 pub async fn find_claims(db: &Db, member: Member, dataset: &DatasetNodeId) -> Result<Option<Claims>, Error> {
     let workspace = member.workspace.id;
     let sql = format!(
-        r#"SELECT d.id, d.role,
+        r#"SELECT d.id AS dataset_id,
+                  -- What the dataset gives to all members of the workspace.
+                  d.role AS default_role,
                   ARRAY(SELECT dt.role::text FROM "{workspace}".dataset_team dt
                         JOIN pennsieve.team_user tu ON tu.team_id = dt.team_id AND tu.user_id = $2
-                        WHERE dt.dataset_id = d.id AND dt.role IS NOT NULL),
-                  (SELECT du.role FROM "{workspace}".dataset_user du WHERE du.dataset_id = d.id AND du.user_id = $2),
-                  ARRAY(SELECT jsonb_build_array(t.id, t.name, t.node_id, coalesce(tu.permission_bit, 0),
-                                                 coalesce(within.system_team_type, '<none>'))
+                        WHERE dt.dataset_id = d.id AND dt.role IS NOT NULL) AS team_roles,
+                  (SELECT du.role FROM "{workspace}".dataset_user du
+                   WHERE du.dataset_id = d.id AND du.user_id = $2) AS user_role,
+                  -- All teams of the member in the workspace, as the claims list them.
+                  ARRAY(SELECT jsonb_build_object('id', t.id, 'name', t.name, 'node_id', t.node_id,
+                                                  'permission', coalesce(tu.permission_bit, 0),
+                                                  'team_type', coalesce(ot.system_team_type, '<none>'))
                         FROM pennsieve.team_user tu
                         JOIN pennsieve.teams t ON t.id = tu.team_id
-                        JOIN pennsieve.organization_team within ON within.team_id = t.id AND within.organization_id = $3
-                        WHERE tu.user_id = $2 ORDER BY t.id)
+                        JOIN pennsieve.organization_team ot ON ot.team_id = t.id AND ot.organization_id = $3
+                        WHERE tu.user_id = $2 ORDER BY t.id) AS teams
            FROM "{workspace}".datasets d WHERE d.node_id = $1 ORDER BY d.id LIMIT 1"#
     );
     let user = i32::try_from(member.user.id).unwrap_or_default();
@@ -96,33 +105,38 @@ pub async fn find_claims(db: &Db, member: Member, dataset: &DatasetNodeId) -> Re
         .query_opt(&sql, &[(&dataset.as_str(), Type::TEXT), (&user, Type::INT4), (&workspace.0, Type::INT4)])
         .await?;
     let Some(row) = row else { return Ok(None) };
-    let role = greatest_role(&row)?;
+    let role = highest_role(&row)?;
     if role == DatasetRole::None {
         return Ok(None);
     }
+    let teams: Vec<serde_json::Value> = row.try_get("teams")?;
     Ok(Some(Claims {
-        dataset: DatasetClaim { id: DatasetId(row.try_get(0)?), node_id: dataset.clone(), role },
-        teams: row.try_get::<_, Vec<serde_json::Value>>(4)?.iter().filter_map(team).collect(),
+        dataset: DatasetClaim { id: DatasetId(row.try_get("dataset_id")?), node_id: dataset.clone(), role },
+        teams: teams.into_iter().filter_map(read_team).collect(),
         user: member.user,
         workspace: member.workspace,
     }))
 }
 
-fn greatest_role(row: &Row) -> Result<DatasetRole, Error> {
-    let everybody: Option<&str> = row.try_get(1)?;
-    let teams: Vec<&str> = row.try_get(2)?;
-    let own: Option<&str> = row.try_get(3)?;
-    let roles = everybody.into_iter().chain(teams).chain(own).map(DatasetRole::from_column);
+fn highest_role(row: &Row) -> Result<DatasetRole, Error> {
+    let default: Option<&str> = row.try_get("default_role")?;
+    let teams: Vec<&str> = row.try_get("team_roles")?;
+    let user: Option<&str> = row.try_get("user_role")?;
+    let roles = default.into_iter().chain(teams).chain(user).map(DatasetRole::from_column);
     Ok(roles.max().unwrap_or(DatasetRole::None))
 }
 
-fn team(row: &serde_json::Value) -> Option<TeamClaim> {
-    let text = |at: usize| row.get(at).and_then(|value| value.as_str()).map(str::to_owned);
-    Some(TeamClaim {
-        id: row.get(0)?.as_i64()?,
-        name: text(1)?,
-        node_id: text(2).unwrap_or_default(),
-        permission: row.get(3)?.as_i64()?,
-        team_type: text(4)?,
-    })
+#[derive(Deserialize)]
+struct TeamRow {
+    id: i64,
+    name: String,
+    node_id: Option<String>,
+    permission: i64,
+    team_type: String,
+}
+
+/// A team without a name is left out.
+fn read_team(team: serde_json::Value) -> Option<TeamClaim> {
+    let TeamRow { id, name, node_id, permission, team_type } = serde_json::from_value(team).ok()?;
+    Some(TeamClaim { id, name, node_id: node_id.unwrap_or_default(), permission, team_type })
 }

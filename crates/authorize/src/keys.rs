@@ -1,9 +1,9 @@
 //! The public keys of user pools: fixed ones, and those that a pool publishes.
 //!
-//! Each pool has keys of its own: a key that one pool published says nothing about another pool's tokens.
+//! Each pool has its own keys: a key of one pool does not verify tokens of another.
 
 mod fetch;
-mod fetched;
+mod published;
 mod set;
 
 use std::{fmt, sync::Arc};
@@ -12,7 +12,7 @@ use aws::HttpClient;
 use jsonwebtoken::DecodingKey;
 
 use crate::TokenIssuer;
-use fetched::Fetched;
+use published::PublishedKeys;
 pub use set::{InvalidKeySet, KeySet};
 
 /// The keys of one pool.
@@ -22,63 +22,56 @@ pub struct KeyCache(Source);
 #[derive(Clone)]
 enum Source {
     Fixed(Arc<KeySet>),
-    Fetched(Arc<Fetched>),
+    Published(Arc<PublishedKeys>),
 }
 
 impl fmt::Debug for KeyCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            Source::Fixed(_) => "KeyCache::fixed",
-            Source::Fetched(_) => "KeyCache::fetched",
+            Source::Fixed(_) => "KeyCache::Fixed",
+            Source::Published(_) => "KeyCache::Published",
         })
     }
 }
 
-/// The keys of a pool could not be fetched, so it is not known whether it signed a token. Nothing was decided: it is
-/// no refusal, and the same token may be believed a moment later. The text is for the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The keys of a pool could not be fetched, so its tokens can be neither accepted nor refused for now. The text is for the
+/// log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the keys of a user pool are unavailable: {0}")]
 pub struct KeysUnavailable(String);
 
-impl fmt::Display for KeysUnavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the keys of a user pool cannot be had: {}", self.0)
-    }
-}
-
-impl std::error::Error for KeysUnavailable {}
-
-/// Fetches the keys that a pool publishes, once; an error is in words for the operator.
+/// Fetches the keys that a pool publishes, once. The error is for the operator.
 pub async fn fetch_keys(
     http: &HttpClient,
-    pool: &TokenIssuer,
+    issuer: &TokenIssuer,
     endpoint: Option<&str>,
 ) -> Result<KeySet, String> {
-    fetch::fetch(http, &pool.keys_url(endpoint)).await
+    fetch::fetch_key_set(http, &issuer.keys_url(endpoint)).await
 }
 
 impl KeyCache {
     /// Keys that never change: those of a local issuer, or of a test.
     #[must_use]
-    pub fn fixed(keys: KeySet) -> Self {
+    pub fn from_fixed_keys(keys: KeySet) -> Self {
         Self(Source::Fixed(Arc::new(keys)))
     }
 
-    /// The keys that a pool publishes, by the pool's own endpoint or by one that stands in for it. Nothing is fetched
-    /// before a token asks for it.
+    /// The keys that a pool publishes, at its own endpoint or at the one given. The first token causes the first fetch.
     ///
     /// They are fetched again when a token names an unknown key, at most every 30 seconds, and when they are older
-    /// than an hour. A fetch takes two seconds at most, and only one is under way at a time. While the pool does not
-    /// answer, its old keys stay good.
+    /// than an hour. A fetch takes at most two seconds, and there is one at a time. While the pool does not answer, its
+    /// old keys remain valid.
     #[must_use]
-    pub fn fetched(pool: &TokenIssuer, endpoint: Option<&str>, http: HttpClient) -> Self {
-        Self(Source::Fetched(Arc::new(Fetched::new(pool.id(), pool.keys_url(endpoint), http))))
+    pub fn from_issuer(issuer: &TokenIssuer, endpoint: Option<&str>, http: HttpClient) -> Self {
+        let keys = PublishedKeys::new(issuer.pool_id(), issuer.keys_url(endpoint), http);
+        Self(Source::Published(Arc::new(keys)))
     }
 
-    /// The key with this id, at a time (seconds since the Unix epoch). `None`: the pool has no such key.
-    pub(crate) async fn find(&self, id: &str, now: u64) -> Result<Option<DecodingKey>, KeysUnavailable> {
+    /// Finds the key with this id, at a time (seconds since the Unix epoch). `None`: the pool has no such key.
+    pub(crate) async fn find_key(&self, id: &str, now: u64) -> Result<Option<DecodingKey>, KeysUnavailable> {
         match &self.0 {
             Source::Fixed(keys) => Ok(keys.get(id).cloned()),
-            Source::Fetched(keys) => keys.find(id, now).await,
+            Source::Published(keys) => keys.find_key(id, now).await,
         }
     }
 }

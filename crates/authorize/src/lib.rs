@@ -1,70 +1,56 @@
-//! From a bearer token to the claims that it gives on one dataset.
+//! Authentication and authorization: from a bearer token to its claims on one dataset.
 //!
-//! A token is believed when a known key signed it ([`Authorizer::identify`]); who that is, and which role they have,
-//! comes from Postgres at every call ([`Authorizer::authorize`]), so a role that is taken away is gone at once.
+//! [`Authorizer::authenticate`] verifies a token by the issuer's published keys. [`Authorizer::authorize`] reads the
+//! caller's role from Postgres at every call, so that a revoked role has no effect from then on.
 
 pub mod db;
 pub mod keys;
 mod pool;
 mod token;
 
-use std::fmt;
+use aws::Clock;
+use database::Db;
+use packages::{access::Claims, id::DatasetNodeId};
 
 use crate::db::{Identity, find_claims, find_member};
-use aws::Clock;
-use database::{self, Db};
-use packages::{access::Claims, id::DatasetNodeId};
-pub use pool::{CognitoPools, TokenIssuer, TokenSubject, UserPool, is_client_id, is_pool_id};
-pub use token::{AuthenticationError, InvalidToken, Verifier};
+pub use crate::{
+    pool::{CognitoConfig, TokenIssuer, TokenSubject, UserPool, is_client_id, is_pool_id},
+    token::{AuthenticationError, InvalidToken, TokenVerifier, TrustedIssuer},
+};
 
-/// Decides what a token's bearer may do.
+/// Verifies tokens, and finds what their owners may do.
 #[derive(Debug, Clone)]
 pub struct Authorizer {
-    verifier: Verifier,
+    verifier: TokenVerifier,
     db: Db,
     clock: Clock,
 }
 
 /// Why there are no claims.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum AuthorizeError {
-    /// The bearer is unknown, or has no role in such a dataset; which of these is not told.
+    /// The caller is unknown, the dataset does not exist, or the caller has no role in it; the error does not say which.
+    #[error("you have no access to this dataset")]
     NoAccess,
-    /// Postgres did not answer: nothing is decided.
-    Db(database::Error),
-}
-
-impl fmt::Display for AuthorizeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoAccess => f.write_str("you have no access to this dataset"),
-            Self::Db(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for AuthorizeError {}
-
-impl From<database::Error> for AuthorizeError {
-    fn from(error: database::Error) -> Self {
-        Self::Db(error)
-    }
+    /// Postgres did not answer, so access is neither granted nor refused.
+    #[error(transparent)]
+    Database(#[from] database::Error),
 }
 
 impl Authorizer {
-    /// An authorizer that believes what the verifier believes.
+    /// Accepts the tokens that the verifier accepts.
     #[must_use]
-    pub fn new(verifier: Verifier, db: Db, clock: Clock) -> Self {
+    pub fn new(verifier: TokenVerifier, db: Db, clock: Clock) -> Self {
         Self { verifier, db, clock }
     }
 
-    /// Whom a token names, if it is to be believed now. It asks the token's pool for keys when those that are known do
-    /// not do, and waits two seconds at most for them.
-    pub async fn identify(&self, token: &str) -> Result<Identity, AuthenticationError> {
+    /// Verifies a token, and returns whom it identifies. If its key is not known yet, the issuer's keys are fetched, which
+    /// takes at most two seconds.
+    pub async fn authenticate(&self, token: &str) -> Result<Identity, AuthenticationError> {
         self.verifier.verify(token, self.clock.now()).await
     }
 
-    /// The claims of somebody on a dataset of the workspace that they are active in. Two statements.
+    /// Finds the caller's claims on a dataset of the workspace that they are active in. Two statements.
     pub async fn authorize(
         &self,
         identity: &Identity,
@@ -75,9 +61,9 @@ impl Authorizer {
     }
 }
 
-/// The token in an `Authorization` header: `Bearer`, in any case, one blank, the token (RFC 6750, section 2.1).
+/// Parses the token of an `Authorization` header: `Bearer`, in any case, one blank, the token (RFC 6750, section 2.1).
 #[must_use]
-pub fn bearer(header: &str) -> Option<&str> {
+pub fn parse_bearer_token(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(' ')).then_some(token)
 }
@@ -87,11 +73,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_bearer_header_holds_a_token() {
-        assert_eq!(bearer("Bearer abc.def.ghi"), Some("abc.def.ghi"));
-        assert_eq!(bearer("bearer abc"), Some("abc"));
+    fn parses_only_bearer_headers() {
+        assert_eq!(parse_bearer_token("Bearer abc.def.ghi"), Some("abc.def.ghi"));
+        assert_eq!(parse_bearer_token("bearer abc"), Some("abc"));
         for other in ["", "Bearer", "Bearer ", "Basic abc", "Bearer a b", "abc", "Bearerabc"] {
-            assert_eq!(bearer(other), None, "{other:?}");
+            assert_eq!(parse_bearer_token(other), None, "{other:?}");
         }
     }
 }

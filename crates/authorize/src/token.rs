@@ -1,8 +1,7 @@
 //! Verifying access tokens of Cognito user pools, by the pools' published keys (RFC 7515, RFC 7517, RFC 7519).
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
-use crate::{CognitoPools, UserPool, db::Identity};
 use aws::HttpClient;
 use jsonwebtoken::{Algorithm, Validation, dangerous::insecure_decode_claims, decode, decode_header};
 use serde::Deserialize;
@@ -10,87 +9,67 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    TokenIssuer, TokenSubject,
+    CognitoConfig, TokenIssuer, TokenSubject, UserPool,
+    db::Identity,
     keys::{KeyCache, KeysUnavailable},
 };
 
-/// The longest token that is looked at, in bytes. Cognito's access tokens have about a thousand.
-const MAX_TOKEN: usize = 8192;
+/// The longest token that is parsed. Cognito's access tokens have about a thousand bytes.
+const MAX_TOKEN_BYTES: usize = 8192;
 
-/// How far the issuer's clock may be ahead of ours, in seconds.
-const SKEW: u64 = 60;
+/// How far the issuer's clock may be ahead of ours.
+const MAX_CLOCK_SKEW_SECONDS: u64 = 60;
 
-/// The longest name of an API key, in characters: that of its column, `tokens.token`.
-const MAX_API_KEY: usize = 255;
+/// The longest name of an API key: the length of its column, `tokens.token`.
+const MAX_API_KEY_CHARS: usize = 255;
 
-/// Knows the pools and their keys.
+/// Verifies tokens of the issuers that it trusts.
 #[derive(Debug, Clone)]
-pub struct Verifier {
-    pools: Arc<[(TokenIssuer, KeyCache)]>,
+pub struct TokenVerifier {
+    issuers: Arc<[TrustedIssuer]>,
 }
 
-/// Why it is not known whom a token names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An issuer whose tokens are accepted, with its keys.
+#[derive(Debug, Clone)]
+pub struct TrustedIssuer {
+    /// The issuer.
+    pub issuer: TokenIssuer,
+    /// Its keys.
+    pub keys: KeyCache,
+}
+
+/// Why a token identifies nobody.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthenticationError {
-    /// It names nobody: whoever sent it is to be refused.
-    Invalid(InvalidToken),
-    /// It cannot be said, for now: nobody is to be refused for this.
-    Unavailable(KeysUnavailable),
+    /// The token is invalid: refuse its sender.
+    #[error(transparent)]
+    Invalid(#[from] InvalidToken),
+    /// The token could not be verified for now: its sender may try again.
+    #[error(transparent)]
+    Unavailable(#[from] KeysUnavailable),
 }
 
-impl fmt::Display for AuthenticationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Invalid(why) => why.fmt(f),
-            Self::Unavailable(why) => why.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for AuthenticationError {}
-
-impl From<InvalidToken> for AuthenticationError {
-    fn from(why: InvalidToken) -> Self {
-        Self::Invalid(why)
-    }
-}
-
-impl From<KeysUnavailable> for AuthenticationError {
-    fn from(why: KeysUnavailable) -> Self {
-        Self::Unavailable(why)
-    }
-}
-
-/// Why a token is not believed. It repeats nothing of the token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a token is refused. It repeats nothing of the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidToken {
-    /// Not a signed token, or one without the claims that an access token has.
+    /// It is not a signed token, or lacks a claim of an access token.
+    #[error("the bearer token is malformed")]
     Malformed,
-    /// Signed by an unknown key, or by another algorithm than RS256, or not by this key at all.
+    /// The signature is invalid, or by an unknown key or another algorithm than RS256.
+    #[error("the bearer token's signature is invalid")]
     Signature,
-    /// Its time is over, or has not come.
+    /// It has expired, or is not valid yet.
+    #[error("the bearer token has expired")]
     Expired,
-    /// It is for another application, or no access token.
+    /// It is for another application, or not an access token.
+    #[error("the bearer token is not an access token of this platform")]
     Purpose,
 }
 
-impl fmt::Display for InvalidToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => "the bearer token is malformed",
-            Self::Signature => "the bearer token's signature does not hold",
-            Self::Expired => "the bearer token has expired",
-            Self::Purpose => "the bearer token is not an access token of this platform",
-        })
-    }
-}
-
-impl std::error::Error for InvalidToken {}
-
-/// The claims that decide. A token that lacks one, has it twice, or has it in another type, is malformed.
+/// The claims that are used. A token that lacks one, has one twice, or in another type, is malformed.
 ///
-/// `custom:organization_id` is not among them: Cognito puts custom attributes into ID tokens, which are refused here, and
-/// the workspace that somebody is active in is what the database says.
+/// `custom:organization_id` is not used: Cognito puts custom attributes into ID tokens, which are refused, and the active
+/// workspace comes from the database.
 #[derive(Deserialize)]
 struct AccessToken {
     iss: String,
@@ -103,13 +82,13 @@ struct AccessToken {
 }
 
 impl AccessToken {
-    /// A pool's tokens are good from `nbf`, if there is one, until `exp`, by our clock (RFC 7519, sections 4.1.4, 4.1.5).
+    /// A token is valid from `nbf`, if it has one, until `exp`, by our clock (RFC 7519, sections 4.1.4 and 4.1.5).
     fn is_current(&self, now: u64) -> bool {
-        self.exp > now && self.nbf <= now.saturating_add(SKEW)
+        self.exp > now && self.nbf <= now.saturating_add(MAX_CLOCK_SKEW_SECONDS)
     }
 
-    fn names(self, bearers: TokenSubject) -> Result<Identity, InvalidToken> {
-        match bearers {
+    fn into_identity(self, subject: TokenSubject) -> Result<Identity, InvalidToken> {
+        match subject {
             TokenSubject::People => {
                 Uuid::parse_str(&self.username).map(Identity::User).map_err(|_| InvalidToken::Malformed)
             }
@@ -119,56 +98,59 @@ impl AccessToken {
     }
 }
 
-impl Verifier {
-    /// Believes these pools, each by its own keys.
+impl TokenVerifier {
+    /// Trusts these issuers, each with its own keys.
     #[must_use]
-    pub fn new(pools: Vec<(TokenIssuer, KeyCache)>) -> Self {
-        Self { pools: pools.into() }
+    pub fn new(issuers: Vec<TrustedIssuer>) -> Self {
+        Self { issuers: issuers.into() }
     }
 
-    /// Believes the platform's two pools in Cognito, by the keys that they publish.
+    /// Trusts the platform's two user pools in Cognito, by the keys that they publish.
     #[must_use]
-    pub fn cognito(pools: &CognitoPools, http: &HttpClient) -> Self {
-        let endpoint = pools.endpoint.as_deref();
-        let pool = |ids: &UserPool, bearers| {
-            let pool = TokenIssuer::cognito(&pools.region, ids, bearers);
-            let keys = KeyCache::fetched(&pool, endpoint, http.clone());
-            (pool, keys)
+    pub fn from_cognito(config: &CognitoConfig, http: &HttpClient) -> Self {
+        let trust_pool = |pool: &UserPool, subject| {
+            let issuer = TokenIssuer::from_user_pool(&config.region, pool, subject);
+            let keys = KeyCache::from_issuer(&issuer, config.endpoint.as_deref(), http.clone());
+            TrustedIssuer { issuer, keys }
         };
         Self::new(vec![
-            pool(&pools.people, TokenSubject::People),
-            pool(&pools.api_keys, TokenSubject::ApiKeys),
+            trust_pool(&config.people, TokenSubject::People),
+            trust_pool(&config.api_keys, TokenSubject::ApiKeys),
         ])
     }
 
-    /// Verifies a token at a time (seconds since the Unix epoch) and says whom it names.
+    /// Verifies a token at a time (seconds since the Unix epoch), and returns whom it identifies.
     ///
-    /// What can be refused without a key is refused first: only a current token that claims to come from one of the
-    /// pools can make us ask for keys.
+    /// Everything that needs no key is checked first: only a current token that claims to be from a trusted issuer can
+    /// cause a fetch of keys.
     pub async fn verify(&self, token: &str, now: u64) -> Result<Identity, AuthenticationError> {
-        let key_id = key_id(token)?;
-        let claimed: AccessToken = insecure_decode_claims(token).map_err(|_| InvalidToken::Malformed)?;
-        let (pool, keys) = self.pool(&claimed).ok_or(InvalidToken::Purpose)?;
-        if !claimed.is_current(now) {
+        let key_id = read_key_id(token)?;
+        let unverified: AccessToken = insecure_decode_claims(token).map_err(|_| InvalidToken::Malformed)?;
+        let TrustedIssuer { issuer, keys } = self.find_issuer(&unverified).ok_or(InvalidToken::Purpose)?;
+        if !unverified.is_current(now) {
             return Err(InvalidToken::Expired.into());
         }
-        let key = keys.find(&key_id, now).await?.ok_or(InvalidToken::Signature)?;
-        let proven: AccessToken = decode(token, &key, &rs256()).map_err(|error| reason(&error))?.claims;
-        Ok(proven.names(pool.bearers)?)
+        let key = keys.find_key(&key_id, now).await?.ok_or(InvalidToken::Signature)?;
+        let verified = decode::<AccessToken>(token, &key, &rs256_validation());
+        let verified = verified.map_err(|error| classify_error(&error))?.claims;
+        Ok(verified.into_identity(issuer.subject)?)
     }
 
-    /// The pool that a token for access says it is from.
-    fn pool(&self, claimed: &AccessToken) -> Option<&(TokenIssuer, KeyCache)> {
-        let issued = |pool: &TokenIssuer| pool.issuer == claimed.iss && pool.client_id == claimed.client_id;
-        self.pools.iter().find(|(pool, _)| issued(pool)).filter(|_| claimed.token_use == "access")
+    /// The trusted issuer that an access token claims to be from.
+    fn find_issuer(&self, token: &AccessToken) -> Option<&TrustedIssuer> {
+        let mut issuers = self.issuers.iter();
+        let found = issuers.find(|trusted| {
+            trusted.issuer.issuer == token.iss && trusted.issuer.client_id == token.client_id
+        });
+        found.filter(|_| token.token_use == "access")
     }
 }
 
-/// The id of the key that is said to have signed a token, if the token's header is one that we understand: RS256, and no
-/// extension. One that is marked as critical must be refused (RFC 7515, section 4.1.11), and `b64` would have us read
-/// the claims in another way (RFC 7797), marked or not.
-fn key_id(token: &str) -> Result<String, InvalidToken> {
-    if token.len() > MAX_TOKEN {
+/// Reads the id of the signing key from a token's header. The header must be RS256 without extensions: one marked as
+/// critical must be refused (RFC 7515, section 4.1.11), and `b64` would change how the claims are read (RFC 7797), whether
+/// marked or not.
+fn read_key_id(token: &str) -> Result<String, InvalidToken> {
+    if token.len() > MAX_TOKEN_BYTES {
         return Err(InvalidToken::Malformed);
     }
     let header = decode_header(token).map_err(|_| InvalidToken::Malformed)?;
@@ -182,13 +164,13 @@ fn key_id(token: &str) -> Result<String, InvalidToken> {
     header.kid.ok_or(InvalidToken::Signature)
 }
 
-/// What a row of `tokens` can be found by. Postgres has no text with a NUL in it.
+/// Whether a row of `tokens` may have this name. Postgres has no text with a NUL in it.
 fn is_api_key(name: &str) -> bool {
-    (1..=MAX_API_KEY).contains(&name.chars().count()) && !name.contains(char::is_control)
+    (1..=MAX_API_KEY_CHARS).contains(&name.chars().count()) && !name.contains(char::is_control)
 }
 
-/// RS256 and nothing else. The times are compared by us, to our own clock.
-fn rs256() -> Validation {
+/// Verifies RS256 signatures only. Times are compared here, by our own clock.
+fn rs256_validation() -> Validation {
     let mut validation = Validation::new(Algorithm::RS256);
     validation.validate_exp = false;
     validation.validate_aud = false;
@@ -196,7 +178,7 @@ fn rs256() -> Validation {
     validation
 }
 
-fn reason(error: &jsonwebtoken::errors::Error) -> InvalidToken {
+fn classify_error(error: &jsonwebtoken::errors::Error) -> InvalidToken {
     use jsonwebtoken::errors::ErrorKind;
     match error.kind() {
         ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm => InvalidToken::Signature,

@@ -55,7 +55,7 @@ pub async fn check_service(
     let purposes = [Purpose::Links, Purpose::Trash, Purpose::Orders];
     let samples = push_database(&mut report, builder, &reached, &purposes).await;
     push_service(&mut report, builder, (config, &samples), &reached).await;
-    if let Some(url) = &config.queue
+    if let Some(url) = &config.restore_queue_url
         && reached.has("sqs")
     {
         report.push("Restores", check_order_queue(builder, url).await);
@@ -111,7 +111,7 @@ fn complete_configuration(
 }
 
 fn service_variables(platform: &PlatformConfig, config: &ServiceConfig) -> Vec<Check> {
-    let queue = config.queue.as_ref();
+    let queue = config.restore_queue_url.as_ref();
     let queue =
         queue.and_then(|url| configuration::check_queue_region("RESTORE_PACKAGE_QUEUE_URL", url, platform));
     configuration::check_service(config).into_iter().chain(queue).collect()
@@ -125,7 +125,7 @@ fn authorizer_variables(platform: &PlatformConfig, config: &AuthorizeConfig) -> 
 }
 
 fn restore_variables(platform: &PlatformConfig, config: &RestoreConfig) -> Vec<Check> {
-    let changelog = config.changelog.as_ref();
+    let changelog = config.changelog_queue_url.as_ref();
     let changelog =
         changelog.and_then(|url| configuration::check_queue_region("JOBS_QUEUE_ID", url, platform));
     changelog.into_iter().collect()
@@ -152,7 +152,7 @@ async fn push_service(
     (config, samples): (&ServiceConfig, &[SampleFile]),
     reached: &Reached,
 ) {
-    let (objects, now) = (builder.objects(), CLOCK.now());
+    let (objects, now) = (builder.object_store(), CLOCK.now());
     let mut asset = None;
     if reached.has("s3") {
         let mut checks = Vec::new();
@@ -183,7 +183,7 @@ async fn push_service(
 }
 
 async fn check_order_queue(builder: &HostBuilder, url: &str) -> Vec<Check> {
-    match builder.queue(url.to_owned()) {
+    match builder.sqs_queue(url.to_owned()) {
         Ok(queue) => Box::pin(queues::check_orders(&queue.client, url)).await,
         Err(error) => {
             vec![Check::failure("restore orders", error.to_string(), "correct AWS_ENDPOINT_URL_SQS")]
@@ -194,19 +194,19 @@ async fn check_order_queue(builder: &HostBuilder, url: &str) -> Vec<Check> {
 /// The changelog's queue and the table of delete records.
 async fn check_destinations(builder: &HostBuilder, config: &RestoreConfig, reached: &Reached) -> Vec<Check> {
     let mut checks = Vec::new();
-    match &config.changelog {
+    match &config.changelog_queue_url {
         None => checks.push(Check::ok("changelog", "none, as was said")),
         Some(url) if reached.has("sqs") => {
-            if let Ok(queue) = builder.queue(url.clone()) {
+            if let Ok(queue) = builder.sqs_queue(url.clone()) {
                 checks.push(Box::pin(queues::check_changelog(&queue.client, url)).await);
             }
         }
         Some(_) => {}
     }
-    match &config.delete_records {
+    match &config.delete_record_table {
         None => checks.push(Check::ok("delete records", "none, as was said")),
         Some(table) if reached.has("dynamodb") => {
-            if let Ok(dynamodb) = builder.dynamodb() {
+            if let Ok(dynamodb) = builder.dynamodb_client() {
                 checks.push(Box::pin(queues::check_delete_records(dynamodb, table)).await);
             }
         }
@@ -222,7 +222,7 @@ async fn push_restore(
     reached: &Reached,
 ) {
     if reached.has("s3") {
-        let (objects, mut checks) = (builder.objects(), Vec::new());
+        let (objects, mut checks) = (builder.object_store(), Vec::new());
         for stored in storage::stored_files(samples) {
             checks
                 .extend(Box::pin(storage::check_bucket(&objects, Use::Restores, stored, CLOCK.now())).await);
@@ -230,7 +230,7 @@ async fn push_restore(
         report.push("Storage", checks);
     }
     let mut checks = Vec::new();
-    if let Some(url) = config.queue.as_ref().filter(|_| reached.has("sqs")) {
+    if let Some(url) = config.restore_queue_url.as_ref().filter(|_| reached.has("sqs")) {
         checks.extend(check_order_queue(builder, url).await);
     }
     checks.extend(check_destinations(builder, config, reached).await);

@@ -1,7 +1,7 @@
 //! The local identity provider: its key pair, its pools of people and of API keys, and tokens as Cognito would make them.
 
 use authorize::{
-    TokenIssuer, TokenSubject, Verifier,
+    TokenIssuer, TokenSubject, TokenVerifier, TrustedIssuer,
     keys::{KeyCache, KeySet},
 };
 use jsonwebtoken::{
@@ -120,23 +120,26 @@ impl Issuer {
 
     /// A verifier that believes this issuer alone.
     #[must_use]
-    pub fn verifier(&self) -> Verifier {
-        let believed = |bearers| (pool(bearers), KeyCache::fixed(self.keys.clone()));
-        Verifier::new(vec![believed(TokenSubject::People), believed(TokenSubject::ApiKeys)])
+    pub fn verifier(&self) -> TokenVerifier {
+        let trust = |subject| TrustedIssuer {
+            issuer: pool(subject),
+            keys: KeyCache::from_fixed_keys(self.keys.clone()),
+        };
+        TokenVerifier::new(vec![trust(TokenSubject::People), trust(TokenSubject::ApiKeys)])
     }
 }
 
 /// The pool whose tokens name people, or that whose tokens name API keys. They look as if they were in Cognito, so that
 /// what believes Cognito can be told to believe them.
 #[must_use]
-pub fn pool(bearers: TokenSubject) -> TokenIssuer {
-    let name = match bearers {
+pub fn pool(subject: TokenSubject) -> TokenIssuer {
+    let name = match subject {
         TokenSubject::People => "People",
-        TokenSubject::ApiKeys => "KeyCache",
+        TokenSubject::ApiKeys => "Keys",
     };
     TokenIssuer {
         issuer: format!("https://cognito-idp.{REGION}.amazonaws.com/{REGION}_Local{name}"),
         client_id: format!("local{name}"),
-        bearers,
+        subject,
     }
 }

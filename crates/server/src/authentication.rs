@@ -1,7 +1,7 @@
 //! Who asks: the bearer token of a private route becomes claims on the dataset that the request names.
 
 use api::Problem;
-use authorize::{AuthenticationError, AuthorizeError, Authorizer, bearer};
+use authorize::{AuthenticationError, AuthorizeError, Authorizer, parse_bearer_token};
 use axum::{
     extract::{Request, State},
     http::{header::AUTHORIZATION, request::Parts},
@@ -16,7 +16,7 @@ use packages::access::Claims;
 pub async fn authenticate(State(authorizer): State<Authorizer>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
-    let header = headers.next().map(|value| value.to_str().ok().and_then(bearer));
+    let header = headers.next().map(|value| value.to_str().ok().and_then(parse_bearer_token));
     let token = match header.map(|token| token.filter(|_| headers.next().is_none())) {
         None => return next.run(Request::from_parts(parts, body)).await,
         Some(None) => {
@@ -35,13 +35,13 @@ pub async fn authenticate(State(authorizer): State<Authorizer>, request: Request
 }
 
 async fn claims(authorizer: &Authorizer, token: &str, parts: &mut Parts) -> Result<Claims, Problem> {
-    let identity = authorizer.identify(token).await.map_err(|unidentified| match unidentified {
+    let identity = authorizer.authenticate(token).await.map_err(|unidentified| match unidentified {
         AuthenticationError::Invalid(why) => Problem::unauthorized(why.to_string()),
         AuthenticationError::Unavailable(why) => Problem::unavailable(why.to_string()),
     })?;
     let dataset = api::parse_dataset_id(parts)?;
     authorizer.authorize(&identity, &dataset).await.map_err(|denied| match denied {
         AuthorizeError::NoAccess => Problem::forbidden(denied.to_string()),
-        AuthorizeError::Db(error) => error.into(),
+        AuthorizeError::Database(error) => error.into(),
     })
 }

@@ -11,8 +11,10 @@ use api::{App, ProxyPolicy};
 use authorize::Authorizer;
 use aws::Clock;
 use axum::{Json, Router, middleware::from_fn_with_state, routing::get};
-use hosting::config;
-use hosting::{HostBuilder, StartupError};
+use hosting::{
+    HostBuilder, StartupError,
+    config::{self, variables::PROXY_ALLOWED_BUCKETS},
+};
 use local::{
     demo::{self, Demo},
     stack::{Ports, REGION, STORAGE_BUCKET, Stack, VIEWER_ASSETS_BUCKET},
@@ -137,9 +139,11 @@ async fn app(
     queue: WorkerQueue,
     proxy: &[String],
 ) -> Result<App, StartupError> {
-    let (db, (cdn, _)) = (builder.db().await?, builder.cdn(&config.service.cdn).await?);
-    let app = builder.app(config.service.clone(), db, cdn, queue)?;
-    let bucket = |name: &String| Bucket::new(name.trim()).map_err(StartupError::new);
+    let (db, (cdn, _)) = (builder.connect_db().await?, builder.load_cdn(&config.service.cdn).await?);
+    let app = builder.build_app(config.service.clone(), db, cdn, queue)?;
+    let bucket = |name: &String| {
+        Bucket::new(name.trim()).map_err(|_| StartupError::InvalidVariable(PROXY_ALLOWED_BUCKETS.name()))
+    };
     let named = proxy.iter().filter(|name| !name.trim().is_empty());
     let buckets = named.map(bucket).collect::<Result<_, _>>()?;
     let endpoint = config.service.platform.endpoints.s3.clone();
@@ -153,7 +157,7 @@ fn restorer(
     state: &StateDir,
 ) -> Result<Restorer, StartupError> {
     let changelog = Changelog::file(state.path().join("changelog.jsonl"));
-    Ok(Restorer { changelog, ..builder.server_restorer(config)? })
+    Ok(Restorer { changelog, ..builder.build_server_restorer(config)? })
 }
 
 fn stack_file(demo: &Demo, stack: &Stack, api: SocketAddr) -> io::Result<StackFile> {

@@ -26,7 +26,7 @@ pub(crate) fn run(options: &Options) -> io::Result<ExitCode> {
     let file = options.env_file.as_deref().map(read_variables).transpose()?;
     let lookup = |name: &str| match &file {
         Some(variables) => variables.get(name).cloned(),
-        None => hosting::variable(name),
+        None => hosting::read_variable(name),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report =
@@ -43,7 +43,7 @@ fn print(report: &Report, is_json: bool) -> io::Result<String> {
     }
     // NO_COLOR is everybody's way to say so (no-color.org).
     let is_colored =
-        io::stdout().is_terminal() && hosting::variable("NO_COLOR").is_none_or(|no| no.is_empty());
+        io::stdout().is_terminal() && hosting::read_variable("NO_COLOR").is_none_or(|no| no.is_empty());
     Ok(render(report, is_colored))
 }
 

@@ -24,7 +24,7 @@ enum Command {
     /// Run the service with all that it needs: Postgres, S3, an edge, an identity provider and demo data
     #[cfg(feature = "dev")]
     Dev(dev::Options),
-    /// Run the service for a platform that is there already; the README has the variables
+    /// Run the service for an existing platform; docs/configuration.md describes the variables
     Serve(standalone::Options),
     /// Check what `serve` is told by its variables against what is there; nothing is changed
     Doctor(doctor::Options),

@@ -9,7 +9,7 @@ use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use axum::middleware::from_fn_with_state;
 use hosting::HostBuilder;
-use hosting::config::{self, PlatformConfig};
+use hosting::config::{self, PlatformConfig, variables::LISTEN_ADDRESS};
 use restore::queue::WorkerQueue;
 use server::{authentication::authenticate, metrics, serve, worker::WorkerThread};
 use telemetry::{Host, LogFormat, Telemetry, TelemetryConfig};
@@ -23,7 +23,12 @@ const TICK: Duration = Duration::from_secs(20);
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Where to listen
-    #[arg(long, env = "LISTEN_ADDRESS", value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8080")]
+    #[arg(
+        long,
+        env = LISTEN_ADDRESS.name(),
+        value_name = "ADDRESS:PORT",
+        default_value = LISTEN_ADDRESS.default_value()
+    )]
     listen: SocketAddr,
     /// Write the log for people, and not as JSON
     #[arg(long)]
@@ -32,15 +37,15 @@ pub(crate) struct Options {
 
 /// Runs until it is told to stop.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    let config = config::ServerConfig::read(&hosting::variable).map_err(io::Error::other)?;
+    let config = config::ServerConfig::read(&hosting::read_variable).map_err(io::Error::other)?;
     let platform = &config.service.platform;
     let format = if options.plain_log { LogFormat::Text } else { LogFormat::Json };
     let telemetry = telemetry::init(TelemetryConfig {
-        filter: &platform.log,
+        filter: &platform.log_filter,
         service: "packages-service",
         environment: &platform.env,
         host: Host::Server(format),
-        xray_daemon: platform.xray.as_deref(),
+        xray_daemon: platform.xray_address.as_deref(),
         catalog: &hosting::telemetry_catalog(),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -58,12 +63,12 @@ async fn run_service(
     let platform = config.service.platform.clone();
     let builder =
         HostBuilder::new(platform.clone(), credentials(&platform).await).map_err(io::Error::other)?;
-    let db = builder.db().await.map_err(io::Error::other)?;
+    let db = builder.connect_db().await.map_err(io::Error::other)?;
     let mut background = JoinSet::new();
     let (queue, workers) = queue(&builder, &config)?;
-    let authorizer = builder.authorizer(&config.authorize, db.clone());
-    let (cdn, rotation) = builder.cdn(&config.service.cdn).await.map_err(io::Error::other)?;
-    let app = builder.app(config.service, db, cdn, queue).map_err(io::Error::other)?;
+    let authorizer = builder.build_authorizer(&config.authorize, db.clone());
+    let (cdn, rotation) = builder.load_cdn(&config.service.cdn).await.map_err(io::Error::other)?;
+    let app = builder.build_app(config.service, db, cdn, queue).map_err(io::Error::other)?;
     background.spawn(renew(app.cdn.clone(), app.clock, rotation));
     let router = api::router(app, |private| private.layer(from_fn_with_state(authorizer, authenticate)))
         .merge(metrics::route(telemetry));
@@ -90,13 +95,13 @@ fn queue(
     builder: &HostBuilder,
     config: &config::ServerConfig,
 ) -> io::Result<(WorkerQueue, Option<WorkerThread>)> {
-    if let Some(url) = &config.service.queue {
-        return Ok((WorkerQueue::Sqs(builder.queue(url.clone()).map_err(io::Error::other)?), None));
+    if let Some(url) = &config.service.restore_queue_url {
+        return Ok((WorkerQueue::Sqs(builder.sqs_queue(url.clone()).map_err(io::Error::other)?), None));
     }
     let restore = config.restore.clone();
     let restore = restore.ok_or_else(|| io::Error::other("restore is not configured"))?;
     let stray_max_age = restore.stray_max_age;
-    let restorer = builder.server_restorer(restore).map_err(io::Error::other)?;
+    let restorer = builder.build_server_restorer(restore).map_err(io::Error::other)?;
     let wake = Arc::new(Notify::new());
     let workers = WorkerThread::start(restorer, Arc::clone(&wake), stray_max_age)?;
     Ok((WorkerQueue::Local(wake), Some(workers)))

@@ -32,11 +32,11 @@ async fn service(stand: &mut Stand, source: KeySource) -> Service {
     let config =
         config::ServiceConfig::read(Host::Lambda, &|name| stand.variables.get(name).cloned()).unwrap();
     let builder = HostBuilder::from_environment(config.platform.clone()).unwrap();
-    let queue = WorkerQueue::Sqs(builder.queue(config.queue.clone().unwrap()).unwrap());
-    let db = builder.db().await.unwrap();
-    let (cdn, _) = builder.cdn(&config.cdn).await.unwrap();
+    let queue = WorkerQueue::Sqs(builder.sqs_queue(config.restore_queue_url.clone().unwrap()).unwrap());
+    let db = builder.connect_db().await.unwrap();
+    let (cdn, _) = builder.load_cdn(&config.cdn).await.unwrap();
     Service::new(
-        builder.app(config, db, cdn, queue).unwrap(),
+        builder.build_app(config, db, cdn, queue).unwrap(),
         KeyRotation::new(source, None, HashAlgorithm::Sha256, Duration::ZERO),
     )
 }

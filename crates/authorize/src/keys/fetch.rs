@@ -12,27 +12,27 @@ use http_body_util::{BodyExt as _, Collected, Full, Limited};
 
 use super::set::KeySet;
 
-/// How long a request may take, from the look-up of the name to the last byte: a bearer waits for it.
-const TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a request may take, from the DNS query to the last byte: a caller waits for it.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The longest answer that is read, in bytes. Cognito's have about a thousand.
-const MAX_BODY: usize = 64 * 1024;
+/// The longest response that is read. Cognito's have about a thousand bytes.
+const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// Fetches a key set. The error is a text for the log.
-pub(super) async fn fetch(http: &HttpClient, url: &str) -> Result<KeySet, String> {
-    let body = tokio::time::timeout(TIMEOUT, body(http, url)).await;
-    let body = body.map_err(|_| format!("no answer within {} s", TIMEOUT.as_secs()))??;
+pub(super) async fn fetch_key_set(http: &HttpClient, url: &str) -> Result<KeySet, String> {
+    let body = tokio::time::timeout(REQUEST_TIMEOUT, fetch_body(http, url)).await;
+    let body = body.map_err(|_| format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()))??;
     KeySet::parse(&body).map_err(|error| error.to_string())
 }
 
-async fn body(http: &HttpClient, url: &str) -> Result<Bytes, String> {
-    // The next request is an hour away, and in Lambda a kept connection would silently die before it.
+async fn fetch_body(http: &HttpClient, url: &str) -> Result<Bytes, String> {
+    // The next request is an hour away, and in Lambda a pooled connection would silently die before it.
     let request = Request::get(url).header(ACCEPT, "application/json").header(CONNECTION, "close");
     let request = request.body(Full::default()).map_err(|error| error_chain(&error))?;
     let response = http.send(request).await.map_err(|error| error_chain(&error))?;
     if response.status() != StatusCode::OK {
         return Err(format!("the answer was {}", response.status()));
     }
-    let body = Limited::new(response.into_body(), MAX_BODY).collect().await;
+    let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect().await;
     body.map(Collected::to_bytes).map_err(|error| error_chain(&*error))
 }

@@ -1,4 +1,4 @@
-//! Reading a JWK set (RFC 7517), and taking only what can verify RS256.
+//! Parsing a JWK set (RFC 7517). Only keys that can verify RS256 are used.
 
 use std::{collections::HashMap, fmt};
 
@@ -7,39 +7,29 @@ use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Keys in a set at most. Cognito publishes two.
+/// The most keys in a set. Cognito publishes two.
 const MAX_KEYS: usize = 16;
 
-/// The least and the greatest length of a modulus, in bits. RFC 7518, section 3.3, demands 2048 or more; a longer one
-/// than this would only cost time.
+/// The allowed length of a modulus. RFC 7518, section 3.3, requires 2048 bits or more; a longer one only costs time.
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
 /// Public keys by their ids.
 #[derive(Clone)]
 pub struct KeySet(HashMap<String, DecodingKey>);
 
-/// Why a document is no key set that we can use. It repeats nothing of the document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a document is not a usable key set. It repeats nothing of the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKeySet {
-    /// Not a JWK set.
+    /// It is not a JWK set.
+    #[error("the document is not a JWK set")]
     Malformed,
-    /// More keys than any pool has.
+    /// It has more keys than any pool has.
+    #[error("the JWK set has more than {MAX_KEYS} keys")]
     TooMany,
-    /// No key for RS256 in it.
+    /// It has no key for RS256.
+    #[error("the JWK set has no RSA key of 2048 bits or more for RS256 signatures")]
     Empty,
 }
-
-impl fmt::Display for InvalidKeySet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => "the document is no JWK set",
-            Self::TooMany => "the JWK set has more than 16 keys",
-            Self::Empty => "the JWK set has no RSA key of 2048 bits or more for signatures by RS256",
-        })
-    }
-}
-
-impl std::error::Error for InvalidKeySet {}
 
 impl fmt::Debug for KeySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,18 +54,18 @@ struct RsaKey {
 }
 
 impl KeySet {
-    /// Reads a set as `/.well-known/jwks.json` gives it. Keys of another kind are left out, as RFC 7517, section 5, asks
-    /// for; a set in which none is left is unusable.
+    /// Parses a set as `/.well-known/jwks.json` has it. Other kinds of keys are ignored (RFC 7517, section 5); a set without
+    /// a usable key is an error.
     pub fn parse(json: &[u8]) -> Result<Self, InvalidKeySet> {
         let document: Document = serde_json::from_slice(json).map_err(|_| InvalidKeySet::Malformed)?;
         if document.keys.len() > MAX_KEYS {
             return Err(InvalidKeySet::TooMany);
         }
-        let keys: HashMap<_, _> = document.keys.into_iter().filter_map(usable).collect();
+        let keys: HashMap<_, _> = document.keys.into_iter().filter_map(parse_key).collect();
         if keys.is_empty() { Err(InvalidKeySet::Empty) } else { Ok(Self(keys)) }
     }
 
-    /// How many keys there are: never none.
+    /// The number of keys, at least one.
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.len()
@@ -86,18 +76,18 @@ impl KeySet {
     }
 }
 
-fn usable(key: Value) -> Option<(String, DecodingKey)> {
+fn parse_key(key: Value) -> Option<(String, DecodingKey)> {
     let key: RsaKey = serde_json::from_value(key).ok()?;
     if key.kty != "RSA" || key.purpose != "sig" || key.alg.is_some_and(|alg| alg != "RS256") {
         return None;
     }
     let (modulus, exponent) = (URL_SAFE_NO_PAD.decode(&key.n).ok()?, URL_SAFE_NO_PAD.decode(&key.e).ok()?);
-    let fits = MODULUS_BITS.contains(&bits(&modulus)) && bits(&exponent) > 1;
-    fits.then(|| (key.kid, DecodingKey::from_rsa_raw_components(&modulus, &exponent)))
+    let is_usable = MODULUS_BITS.contains(&bit_length(&modulus)) && bit_length(&exponent) > 1;
+    is_usable.then(|| (key.kid, DecodingKey::from_rsa_raw_components(&modulus, &exponent)))
 }
 
-/// The length of a number, in bits, without the zeros in front.
-fn bits(number: &[u8]) -> usize {
+/// The length of a big-endian number, without leading zeros.
+fn bit_length(number: &[u8]) -> usize {
     let mut significant = number.iter().skip_while(|byte| **byte == 0);
     let Some(first) = significant.next() else { return 0 };
     (8 - first.leading_zeros() as usize) + 8 * significant.count()
@@ -124,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_cannot_verify_rs256_are_left_out() {
+    fn ignores_keys_that_cannot_verify_rs256() {
         let with = |member: &str, value: Value| {
             let mut key = key("odd");
             key[member] = value;
@@ -159,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_that_are_no_key_set_are_refused() {
+    fn rejects_documents_that_are_not_key_sets() {
         for text in ["", "{", "[]", "null", "{}", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#, "<html>"] {
             assert_eq!(KeySet::parse(text.as_bytes()).unwrap_err(), InvalidKeySet::Malformed, "{text}");
         }

@@ -33,25 +33,25 @@ fn keys() -> &'static [(EncodingKey, Jwk); 2] {
 }
 
 /// People's tokens are signed by key `one`, API keys' by key `two`.
-fn verifier() -> Verifier {
-    let pool = |name: &str, bearers, key: &Jwk| {
-        let pool = TokenIssuer { issuer: format!("https://idp/{name}"), client_id: name.into(), bearers };
+fn verifier() -> TokenVerifier {
+    let trust = |name: &str, subject, key: &Jwk| {
+        let issuer = TokenIssuer { issuer: format!("https://idp/{name}"), client_id: name.into(), subject };
         let keys = serde_json::to_vec(&JwkSet { keys: vec![key.clone()] }).unwrap();
-        (pool, KeyCache::fixed(KeySet::parse(&keys).unwrap()))
+        TrustedIssuer { issuer, keys: KeyCache::from_fixed_keys(KeySet::parse(&keys).unwrap()) }
     };
     let [one, two] = keys();
-    Verifier::new(vec![
-        pool("people", TokenSubject::People, &one.1),
-        pool("keys", TokenSubject::ApiKeys, &two.1),
+    TokenVerifier::new(vec![
+        trust("people", TokenSubject::People, &one.1),
+        trust("keys", TokenSubject::ApiKeys, &two.1),
     ])
 }
 
-/// Asks a verifier with fixed keys, which never waits.
+/// Verifies with fixed keys, which needs no waiting.
 fn verify(token: &str) -> Result<Identity, InvalidToken> {
-    let answer = verifier().verify(token, NOW).now_or_never().expect("it waited");
-    answer.map_err(|why| match why {
-        AuthenticationError::Invalid(why) => why,
-        AuthenticationError::Unavailable(why) => panic!("{why}"),
+    let result = verifier().verify(token, NOW).now_or_never().expect("it waited");
+    result.map_err(|error| match error {
+        AuthenticationError::Invalid(error) => error,
+        AuthenticationError::Unavailable(error) => panic!("{error}"),
     })
 }
 
@@ -66,15 +66,15 @@ fn header(kid: Option<&str>, algorithm: Algorithm) -> Header {
 }
 
 fn token(claims: &Value) -> String {
-    signed(&header(Some("one"), Algorithm::RS256), claims, &keys()[0].0)
+    sign_token(&header(Some("one"), Algorithm::RS256), claims, &keys()[0].0)
 }
 
-fn signed(header: &Header, claims: &Value, key: &EncodingKey) -> String {
+fn sign_token(header: &Header, claims: &Value, key: &EncodingKey) -> String {
     encode(header, claims, key).unwrap()
 }
 
 /// A token with this header and these claims, as text, and a good signature of key `one`.
-fn raw(header: &str, claims: &str) -> String {
+fn sign_raw(header: &str, claims: &str) -> String {
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let signature = sign(message.as_bytes(), &keys()[0].0, Algorithm::RS256).unwrap();
     format!("{message}.{signature}")
@@ -87,13 +87,13 @@ fn api_key(username: &str) -> String {
     claims["iss"] = json!("https://idp/keys");
     claims["client_id"] = json!("keys");
     claims["username"] = json!(username);
-    signed(&header(Some("two"), Algorithm::RS256), &claims, &keys()[1].0)
+    sign_token(&header(Some("two"), Algorithm::RS256), &claims, &keys()[1].0)
 }
 
 #[test]
-fn a_token_names_a_person_or_an_api_key() {
+fn a_token_identifies_a_person_or_an_api_key() {
     assert_eq!(verify(&token(&claims())), Ok(Identity::User(Uuid::parse_str(USER).unwrap())));
-    assert_eq!(verify(&raw(HEADER, &claims().to_string())), verify(&token(&claims())));
+    assert_eq!(verify(&sign_raw(HEADER, &claims().to_string())), verify(&token(&claims())));
     assert_eq!(verify(&api_key("3f1b")), Ok(Identity::ApiKey("3f1b".into())));
     for odd in ["", "a\0b", "a\nb", &"x".repeat(256)] {
         assert_eq!(verify(&api_key(odd)), Err(InvalidToken::Malformed), "{odd:?}");
@@ -101,7 +101,7 @@ fn a_token_names_a_person_or_an_api_key() {
 }
 
 #[test]
-fn a_claim_that_is_wrong_missing_or_of_another_type_is_refused() {
+fn rejects_claims_that_are_wrong_missing_or_of_another_type() {
     use InvalidToken::*;
     for (claim, value, why) in [
         ("exp", json!(NOW), Expired),
@@ -136,20 +136,20 @@ fn a_claim_that_is_wrong_missing_or_of_another_type_is_refused() {
 }
 
 #[test]
-fn a_claim_that_is_there_twice_is_refused() {
+fn rejects_duplicate_claims() {
     let claims = claims().to_string();
     for twice in
         [r#""exp":9999999999"#, r#""iss":"https://idp/people""#, r#""username":"x""#, r#""nbf":0,"nbf":0"#]
     {
         let claims = format!("{},{twice}}}", claims.trim_end_matches('}'));
-        assert_eq!(verify(&raw(HEADER, &claims)), Err(InvalidToken::Malformed), "{twice}");
+        assert_eq!(verify(&sign_raw(HEADER, &claims)), Err(InvalidToken::Malformed), "{twice}");
     }
     let twice = r#"{"kid":"two","kid":"one","alg":"RS256"}"#;
-    assert_eq!(verify(&raw(twice, &claims)), Err(InvalidToken::Malformed));
+    assert_eq!(verify(&sign_raw(twice, &claims)), Err(InvalidToken::Malformed));
 }
 
 #[test]
-fn a_header_that_asks_for_more_than_we_do_is_refused() {
+fn rejects_headers_with_extensions() {
     let claims = claims().to_string();
     for more in [
         r#""crit":["exp"]"#,
@@ -160,16 +160,16 @@ fn a_header_that_asks_for_more_than_we_do_is_refused() {
         r#""crit":["b64"],"b64":false"#,
     ] {
         let header = format!("{},{more}}}", HEADER.trim_end_matches('}'));
-        assert_eq!(verify(&raw(&header, &claims)), Err(InvalidToken::Malformed), "{more}");
+        assert_eq!(verify(&sign_raw(&header, &claims)), Err(InvalidToken::Malformed), "{more}");
     }
-    // Keys that the token brings along, or points to, are not looked at.
+    // Keys in the token, or at a URL in it, are ignored.
     let own = serde_json::to_string(&keys()[1].1).unwrap();
     let header = format!(r#"{{"kid":"two","alg":"RS256","jwk":{own},"jku":"https://evil.example/keys"}}"#);
-    assert_eq!(verify(&raw(&header, &claims)), Err(InvalidToken::Signature));
+    assert_eq!(verify(&sign_raw(&header, &claims)), Err(InvalidToken::Signature));
 }
 
 #[test]
-fn only_a_known_key_by_rs256_signs() {
+fn accepts_only_known_keys_with_rs256() {
     let (known, other) = (&keys()[0].0, &keys()[1].0);
     let public = serde_json::to_string(&keys()[0].1).unwrap();
     for (header, key) in [
@@ -181,13 +181,13 @@ fn only_a_known_key_by_rs256_signs() {
         (header(Some("one"), Algorithm::PS256), known),
         (header(Some("one"), Algorithm::HS256), &EncodingKey::from_secret(public.as_bytes())),
     ] {
-        assert_eq!(verify(&signed(&header, &claims(), key)), Err(InvalidToken::Signature), "{header:?}");
+        assert_eq!(verify(&sign_token(&header, &claims(), key)), Err(InvalidToken::Signature), "{header:?}");
     }
 }
 
 #[test]
-fn a_key_of_one_pool_signs_nothing_for_the_other() {
-    let people_by_api_keys = signed(&header(Some("two"), Algorithm::RS256), &claims(), &keys()[1].0);
+fn rejects_keys_of_another_pool() {
+    let people_by_api_keys = sign_token(&header(Some("two"), Algorithm::RS256), &claims(), &keys()[1].0);
     assert_eq!(verify(&people_by_api_keys), Err(InvalidToken::Signature));
     let mut claims = claims();
     claims["iss"] = json!("https://idp/keys");
@@ -196,7 +196,7 @@ fn a_key_of_one_pool_signs_nothing_for_the_other() {
 }
 
 #[test]
-fn an_unsigned_or_altered_token_is_refused() {
+fn rejects_unsigned_and_altered_tokens() {
     let good = token(&claims());
     let parts: Vec<&str> = good.split('.').collect();
     let none = "eyJhbGciOiJub25lIiwia2lkIjoib25lIn0"; // {"alg":"none","kid":"one"}
@@ -208,7 +208,7 @@ fn an_unsigned_or_altered_token_is_refused() {
         format!("{}.{}", parts[0], parts[1]),
         format!("{}.{}.{}", parts[0], parts[1].replacen('a', "b", 1), parts[2]),
         format!("{}.{}.{}=", parts[0], parts[1], parts[2]),
-        "x".repeat(MAX_TOKEN + 1),
+        "x".repeat(MAX_TOKEN_BYTES + 1),
         format!("{good}.{good}"),
         format!("{good} "),
     ] {
@@ -217,7 +217,7 @@ fn an_unsigned_or_altered_token_is_refused() {
 }
 
 #[test]
-fn a_token_may_be_as_long_as_a_header_field_but_no_longer() {
+fn rejects_tokens_longer_than_a_header_field() {
     let mut claims = claims();
     claims["more"] = json!("x".repeat(5000));
     assert!(verify(&token(&claims)).is_ok());
@@ -236,11 +236,11 @@ proptest! {
     #[test]
     fn no_claims_panic(claim in "iss|client_id|token_use|exp|nbf|username", value in "[-0-9.eE\\[\\]{}\",:a-z]{0,12}") {
         let claims = format!("{{\"{claim}\":{value},{}", claims().to_string().trim_start_matches('{'));
-        let _ = verify(&raw(HEADER, &claims));
+        let _ = verify(&sign_raw(HEADER, &claims));
     }
 
     #[test]
-    fn no_token_survives_a_changed_character(at in 0_usize..1000, other in "[A-Za-z0-9._=-]") {
+    fn rejects_tokens_with_a_changed_character(at in 0_usize..1000, other in "[A-Za-z0-9._=-]") {
         static GOOD: OnceLock<String> = OnceLock::new();
         let good = GOOD.get_or_init(|| token(&claims()));
         let at = at % good.len();

@@ -1,4 +1,4 @@
-//! Published keys, over a socket.
+//! Keys that a server publishes, fetched over a socket.
 
 #![allow(
     clippy::indexing_slicing,
@@ -7,6 +7,6 @@
     reason = "a test stops at what it did not expect"
 )]
 
-mod issuer;
+mod key_server;
 mod keys;
-mod server;
+mod tokens;

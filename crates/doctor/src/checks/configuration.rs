@@ -7,21 +7,24 @@ use hosting::config::{ConfigError, PlatformConfig, ServiceConfig, VARIABLES, Var
 
 use crate::report::Check;
 
-/// A line for each variable that is missing or cannot be meant.
-pub(crate) fn check_faults<'a>(faults: impl Iterator<Item = &'a ConfigError> + Clone) -> Vec<Check> {
-    let missing: BTreeSet<&str> = faults.clone().flat_map(ConfigError::missing).collect();
-    let unusable: BTreeSet<&str> = faults.flat_map(ConfigError::unusable).collect();
-    let missing = missing.into_iter().map(|name| Check::failure(name, "not set", meaning(name)));
-    let unusable =
-        unusable.into_iter().map(|name| Check::failure(name, "its value cannot be meant", meaning(name)));
-    missing.chain(unusable).collect()
+/// A line for each variable that is missing or invalid.
+pub(crate) fn check_errors<'a>(errors: impl Iterator<Item = &'a ConfigError> + Clone) -> Vec<Check> {
+    let missing: BTreeSet<&str> = errors.clone().flat_map(ConfigError::missing).collect();
+    let invalid: BTreeSet<&str> = errors.flat_map(ConfigError::invalid).collect();
+    let missing =
+        missing.into_iter().map(|name| Check::failure(name, "not set", variable_advice("set", name)));
+    let invalid = invalid
+        .into_iter()
+        .map(|name| Check::failure(name, "invalid value", variable_advice("correct", name)));
+    missing.chain(invalid).collect()
 }
 
-/// What the README says of a variable.
-fn meaning(text: &str) -> String {
+/// `verb` it, and what docs/configuration.md says about the variable. An error's `NAME (or OTHER)` begins with its name.
+fn variable_advice(verb: &str, text: &str) -> String {
     let name = text.split(' ').next().unwrap_or_default();
-    let about = VARIABLES.iter().find(|variable| variable.name == name).map_or("", |variable| variable.about);
-    format!("set it: {}", if about.is_empty() { "the README describes it" } else { about })
+    let known = VARIABLES.iter().find(|variable| variable.name == name);
+    let meaning = known.map_or("docs/configuration.md describes it", |variable| variable.meaning);
+    format!("{verb} it: {meaning}")
 }
 
 /// The line for a complete configuration.
@@ -73,7 +76,7 @@ pub(crate) fn check_queue_region(name: &str, url: &str, platform: &PlatformConfi
 
 /// Whether a pool is in our region, by its id.
 pub(crate) fn check_pool_region(name: &str, pool: &UserPool, platform: &PlatformConfig) -> Option<Check> {
-    let (region, _) = pool.pool().split_once('_')?;
+    let (region, _) = pool.pool_id().split_once('_')?;
     if region == platform.region.as_str() || region == "local" {
         return None;
     }

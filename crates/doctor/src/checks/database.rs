@@ -26,7 +26,7 @@ pub(crate) async fn check_database(
     purposes: &[Purpose],
 ) -> (Vec<Check>, Vec<SampleFile>) {
     let settings = &builder.platform().database;
-    let db = match builder.single_connection_db() {
+    let db = match builder.build_single_connection_db() {
         Ok(db) => db.with_statement_timeout(TIMEOUT),
         Err(error) => {
             let check = Check::failure("settings", error.to_string(), "correct the variable");

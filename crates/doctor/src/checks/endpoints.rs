@@ -31,10 +31,11 @@ pub(crate) async fn service_endpoints(builder: &HostBuilder, config: &ServiceCon
     endpoints.extend(Endpoint::of_url("s3", &bucket_url(builder, config).await));
     endpoints.extend(Endpoint::of_url("cdn", &config.cdn.origin));
     if matches!(config.cdn.key, KeyLocation::Parameter(_)) {
-        endpoints.extend(builder.ssm().ok().and_then(|ssm| Endpoint::of_url("ssm", &ssm.endpoint_url())));
+        endpoints
+            .extend(builder.ssm_client().ok().and_then(|ssm| Endpoint::of_url("ssm", &ssm.endpoint_url())));
     }
-    if let Some(url) = &config.queue {
-        let sqs = builder.queue(url.clone()).ok();
+    if let Some(url) = &config.restore_queue_url {
+        let sqs = builder.sqs_queue(url.clone()).ok();
         endpoints.extend(sqs.and_then(|queue| Endpoint::of_url("sqs", &queue.client.endpoint_url())));
     }
     endpoints
@@ -49,11 +50,11 @@ pub(crate) fn authorizer_endpoints(builder: &HostBuilder, config: &AuthorizeConf
 pub(crate) fn restore_endpoints(builder: &HostBuilder, config: &RestoreConfig) -> Vec<Endpoint> {
     let mut endpoints = vec![database_endpoint(builder)];
     endpoints.extend(restore_urls(builder).first().and_then(|(name, url)| Endpoint::of_url(name, url)));
-    let queue = config.changelog.as_ref().or(config.queue.as_ref());
-    let sqs = queue.and_then(|url| builder.queue(url.clone()).ok());
+    let queue = config.changelog_queue_url.as_ref().or(config.restore_queue_url.as_ref());
+    let sqs = queue.and_then(|url| builder.sqs_queue(url.clone()).ok());
     endpoints.extend(sqs.and_then(|queue| Endpoint::of_url("sqs", &queue.client.endpoint_url())));
-    if config.delete_records.is_some() {
-        let dynamodb = builder.dynamodb().ok();
+    if config.delete_record_table.is_some() {
+        let dynamodb = builder.dynamodb_client().ok();
         endpoints
             .extend(dynamodb.and_then(|dynamodb| Endpoint::of_url("dynamodb", &dynamodb.endpoint_url())));
     }
@@ -63,7 +64,7 @@ pub(crate) fn restore_endpoints(builder: &HostBuilder, config: &RestoreConfig) -
 /// Where links to viewer assets lead, without what signs them.
 async fn bucket_url(builder: &HostBuilder, config: &ServiceConfig) -> String {
     let location = Location { bucket: config.viewer_assets.clone(), key: "key".to_owned(), version: None };
-    let link = builder.objects().presign(&location, Method::Head, CLOCK.now()).await;
+    let link = builder.object_store().presign(&location, Method::Head, CLOCK.now()).await;
     link.map(|link| link.url().split('?').next().unwrap_or_default().to_owned()).unwrap_or_default()
 }
 

@@ -9,7 +9,7 @@ use crate::report::Check;
 
 /// Both pools, as the authorizer knows them.
 pub(crate) fn pools(config: &AuthorizeConfig) -> [(&'static str, TokenIssuer); 2] {
-    let pool = |ids: &UserPool, bearers| TokenIssuer::cognito(&config.platform.region, ids, bearers);
+    let pool = |pool: &UserPool, subject| TokenIssuer::from_user_pool(&config.platform.region, pool, subject);
     [
         ("people (USER_POOL)", pool(&config.people, TokenSubject::People)),
         ("API keys (TOKEN_POOL)", pool(&config.api_keys, TokenSubject::ApiKeys)),

@@ -30,7 +30,7 @@ pub async fn check_server(
     let mut report = Report::default();
     let parts = Parts::read(lookup);
     let Some(platform) = parts.platform().cloned() else {
-        report.push("Configuration", configuration::check_faults(parts.faults()));
+        report.push("Configuration", configuration::check_errors(parts.errors()));
         return report;
     };
     let credentials = credentials(&platform).await;
@@ -79,13 +79,13 @@ impl Parts {
         service.or(authorize).or(self.restore().map(|part| &part.platform))
     }
 
-    fn faults(&self) -> impl Iterator<Item = &ConfigError> + Clone {
+    fn errors(&self) -> impl Iterator<Item = &ConfigError> + Clone {
         let restore = self.restore.as_ref().and_then(|part| part.as_ref().err());
         self.service.as_ref().err().into_iter().chain(self.authorize.as_ref().err()).chain(restore)
     }
 
     fn configuration(&self, lookup: VariableLookup<'_>, platform: &PlatformConfig) -> Vec<Check> {
-        let mut checks = configuration::check_faults(self.faults());
+        let mut checks = configuration::check_errors(self.errors());
         if checks.is_empty() {
             checks.push(configuration::check_complete(platform));
         }
@@ -121,7 +121,7 @@ impl Parts {
             push_service(report, builder, (config, &samples), &reached).await;
         }
         let mut restores = Vec::new();
-        let queue = service.and_then(|config| config.queue.as_ref());
+        let queue = service.and_then(|config| config.restore_queue_url.as_ref());
         if let Some(url) = queue.filter(|_| reached.has("sqs")) {
             restores.extend(check_order_queue(builder, url).await);
         }

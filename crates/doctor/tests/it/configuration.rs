@@ -58,7 +58,7 @@ async fn what_is_missing_or_cannot_be_meant_is_told_and_the_rest_is_checked() {
     scene.set("TOKEN_POOL", "no pool");
     let report = scene.report().await;
     assert_check(&report, "CLOUDFRONT_KEY_ID", Failure, ["not set", "the id of the public key"]);
-    assert_check(&report, "TOKEN_POOL", Failure, ["cannot be meant", "user pool of API keys"]);
+    assert_check(&report, "TOKEN_POOL", Failure, ["invalid value", "user pool of API keys"]);
     assert_eq!(failures(&report), ["CLOUDFRONT_KEY_ID", "TOKEN_POOL"]);
     assert_check(&report, "privileges: restores", Ok, ["", ""]);
 

@@ -74,9 +74,9 @@ impl Scene {
             ("PENNSIEVE_DOMAIN", "localhost".to_owned()),
             ("REGION", "us-east-1".to_owned()),
             ("TOKEN_CLIENT", api_keys.client_id.clone()),
-            ("TOKEN_POOL", api_keys.id().to_owned()),
+            ("TOKEN_POOL", api_keys.pool_id().to_owned()),
             ("USER_CLIENT", people.client_id.clone()),
-            ("USER_POOL", people.id().to_owned()),
+            ("USER_POOL", people.pool_id().to_owned()),
             ("VIEWER_ASSETS_BUCKET", ASSETS.to_owned()),
         ]);
         Self { variables, workspace, dataset, database, store, faults, dir, _servers: (s3, edge, cognito) }

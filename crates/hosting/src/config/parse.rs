@@ -1,28 +1,64 @@
-//! What single variables may hold.
+//! How values are parsed. `None`: the value is invalid.
 
-use std::time::Duration;
+#![expect(clippy::unnecessary_wraps, reason = "all parsers have one signature")]
 
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use authorize::{is_client_id, is_pool_id};
 use http::Uri;
 use signing::{
-    cloudfront::{HashAlgorithm, PublicKey, decode_pem_parameter},
-    s3::Bucket,
+    cloudfront::{HashAlgorithm, KeyPairId, PublicKey, decode_pem_parameter},
+    s3::{Bucket, CustomEndpoint, Region},
 };
+use zeroize::Zeroizing;
 
-pub(super) fn buckets(list: &str) -> Option<Vec<Bucket>> {
-    list.split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .map(|name| Bucket::new(name).ok())
-        .collect()
+pub(super) fn text(text: &str) -> Option<String> {
+    Some(text.to_owned())
 }
 
-/// `https://` and the domain; a scheme may be given, for a stand-in of CloudFront without TLS.
+pub(super) fn secret(text: &str) -> Option<Zeroizing<String>> {
+    Some(Zeroizing::new(text.to_owned()))
+}
+
+pub(super) fn path(text: &str) -> Option<PathBuf> {
+    Some(text.into())
+}
+
+/// A name, or nothing if the operator wrote `none`.
+#[expect(clippy::option_option, reason = "the outer one says whether the value is valid")]
+pub(super) fn text_or_none(text: &str) -> Option<Option<String>> {
+    Some(Some(text.to_owned()).filter(|text| text != "none"))
+}
+
+pub(super) fn region(name: &str) -> Option<Region> {
+    Region::new(name).ok()
+}
+
+pub(super) fn bucket(name: &str) -> Option<Bucket> {
+    Bucket::new(name).ok()
+}
+
+/// Names separated by commas.
+pub(super) fn buckets(list: &str) -> Option<Vec<Bucket>> {
+    list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(bucket).collect()
+}
+
+/// `https://` and the domain. A scheme is allowed, for a stand-in of CloudFront without TLS.
 pub(super) fn origin(domain: &str) -> Option<String> {
     let (scheme, host) = domain.split_once("://").unwrap_or(("https", domain));
     let host = host.trim_end_matches('/');
     let (name, port) = host.split_once(':').unwrap_or((host, "443"));
-    let fits = matches!(scheme, "http" | "https") && is_host(name) && port.parse::<u16>().is_ok();
-    fits.then(|| format!("{scheme}://{host}"))
+    let is_valid = matches!(scheme, "http" | "https") && is_host(name) && port.parse::<u16>().is_ok();
+    is_valid.then(|| format!("{scheme}://{host}"))
+}
+
+pub(super) fn key_pair_id(id: &str) -> Option<KeyPairId> {
+    KeyPairId::new(id).ok()
+}
+
+/// PEM, or a PEM file in base64.
+pub(super) fn public_key(text: &str) -> Option<PublicKey> {
+    PublicKey::from_pem(&decode_pem_parameter(text).ok()?).ok()
 }
 
 pub(super) fn hash(name: &str) -> Option<HashAlgorithm> {
@@ -33,11 +69,7 @@ pub(super) fn hash(name: &str) -> Option<HashAlgorithm> {
     }
 }
 
-/// PEM, or a PEM file in base64.
-pub(super) fn public_key(text: &str) -> Option<PublicKey> {
-    PublicKey::from_pem(&decode_pem_parameter(text).ok()?).ok()
-}
-
+/// Whether to use TLS. The modes are libpq's (PostgreSQL documentation, "SSL Support"); we always verify certificates.
 pub(super) fn ssl_mode(mode: &str) -> Option<bool> {
     match mode {
         "disable" => Some(false),
@@ -46,31 +78,51 @@ pub(super) fn ssl_mode(mode: &str) -> Option<bool> {
     }
 }
 
-/// A number of hours, at least one and at most a year.
+/// A number of hours, from one to a year.
 pub(super) fn hours(number: &str) -> Option<Duration> {
     let hours: u64 = number.parse().ok()?;
     (1..=366 * 24).contains(&hours).then(|| Duration::from_hours(hours))
 }
 
-pub(super) fn positive(number: &str) -> Option<usize> {
+pub(super) fn positive_number(number: &str) -> Option<usize> {
     number.parse().ok().filter(|number| *number > 0)
 }
 
-/// A host name, with or without a port.
-pub(super) fn address(text: &str) -> Option<(String, Option<u16>)> {
-    let (host, port) = match text.split_once(':') {
-        Some((host, port)) => (host, Some(port.parse().ok()?)),
-        None => (text, None),
-    };
-    is_host(host).then(|| (host.to_owned(), port))
+pub(super) fn port(number: &str) -> Option<u16> {
+    number.parse().ok()
 }
 
-pub(super) fn is_host(name: &str) -> bool {
+pub(super) fn socket_address(text: &str) -> Option<SocketAddr> {
+    text.parse().ok()
+}
+
+pub(super) fn host(name: &str) -> Option<String> {
+    is_host(name).then(|| name.to_owned())
+}
+
+/// A host name, with or without a port.
+pub(super) fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
+    let (name, port) = match text.split_once(':') {
+        Some((name, port)) => (name, Some(port.parse().ok()?)),
+        None => (text, None),
+    };
+    Some((host(name)?, port))
+}
+
+fn is_host(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
 }
 
-/// An address as the X-Ray SDKs take it: `127.0.0.1:2000`, or `tcp:127.0.0.1:2000 udp:127.0.0.1:2000`.
-pub(super) fn daemon(text: &str) -> Option<String> {
+pub(super) fn pool_id(id: &str) -> Option<String> {
+    is_pool_id(id).then(|| id.to_owned())
+}
+
+pub(super) fn client_id(id: &str) -> Option<String> {
+    is_client_id(id).then(|| id.to_owned())
+}
+
+/// The formats of the X-Ray SDKs: `127.0.0.1:2000`, or `tcp:127.0.0.1:2000 udp:127.0.0.1:2000`.
+pub(super) fn xray_address(text: &str) -> Option<String> {
     let udp = text.split(' ').find_map(|part| part.strip_prefix("udp:")).unwrap_or(text);
     let (host, port) = udp.rsplit_once(':')?;
     (!host.is_empty() && port.parse::<u16>().is_ok()).then(|| udp.to_owned())
@@ -78,6 +130,10 @@ pub(super) fn daemon(text: &str) -> Option<String> {
 
 pub(super) fn base_url(url: &str) -> Option<String> {
     let uri: Uri = url.parse().ok()?;
-    let fits = matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none();
-    fits.then(|| url.trim_end_matches('/').to_owned())
+    let is_valid = matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none();
+    is_valid.then(|| url.trim_end_matches('/').to_owned())
+}
+
+pub(super) fn s3_endpoint(url: &str) -> Option<CustomEndpoint> {
+    CustomEndpoint::parse(url).ok()
 }

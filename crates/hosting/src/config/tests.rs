@@ -1,8 +1,14 @@
-use std::collections::HashMap;
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
+
+use signing::s3::Bucket;
 
 use crate::config::*;
 
-fn complete() -> HashMap<&'static str, &'static str> {
+fn complete_variables() -> HashMap<&'static str, &'static str> {
     HashMap::from([
         ("ENV", "dev"),
         ("PENNSIEVE_DOMAIN", "example.org"),
@@ -24,20 +30,20 @@ fn complete() -> HashMap<&'static str, &'static str> {
     ])
 }
 
-fn changed(changes: &[(&'static str, &'static str)]) -> HashMap<&'static str, &'static str> {
-    let mut variables = complete();
+fn with_changes(changes: &[(&'static str, &'static str)]) -> HashMap<&'static str, &'static str> {
+    let mut variables = complete_variables();
     variables.extend(changes.iter().copied());
     variables
 }
 
 fn service(host: Host, variables: &HashMap<&'static str, &'static str>) -> Result<ServiceConfig, String> {
     let lookup = |name: &str| variables.get(name).map(|value| (*value).to_owned());
-    ServiceConfig::read(host, &lookup).map_err(|faults| faults.to_string())
+    ServiceConfig::read(host, &lookup).map_err(|error| error.to_string())
 }
 
 #[test]
-fn a_complete_environment_is_read() {
-    let service = service(Host::Lambda, &complete()).unwrap();
+fn reads_a_complete_environment() {
+    let service = service(Host::Lambda, &complete_variables()).unwrap();
     assert_eq!(service.platform.database.host, "proxy.example.org");
     assert_eq!(service.platform.database.port, 5432);
     assert_eq!(service.platform.database.user, "dev_rds_proxy_user");
@@ -46,12 +52,12 @@ fn a_complete_environment_is_read() {
     assert_eq!(service.platform.region.as_str(), "us-east-1");
     assert_eq!(service.cdn.origin, "https://d111111abcdef8.cloudfront.net");
     assert_eq!(service.proxy_buckets, [Bucket::new("viewer-assets").unwrap()]);
-    assert_eq!(service.platform.log, "info");
+    assert_eq!(service.platform.log_filter, "info");
 }
 
 #[test]
-fn every_fault_is_named_at_once_and_no_value_is() {
-    let nothing = service(Host::Lambda, &HashMap::new()).unwrap_err();
+fn reports_all_errors_at_once_without_values() {
+    let missing = service(Host::Lambda, &HashMap::new()).unwrap_err();
     for name in [
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
@@ -60,14 +66,14 @@ fn every_fault_is_named_at_once_and_no_value_is() {
         "CLOUDFRONT_PRIVATE_KEY_SSM_PARAM (or CLOUDFRONT_PRIVATE_KEY_FILE)",
         "ENV",
         "PENNSIEVE_DOMAIN",
-        "POSTGRES_HOST (or RDS_PROXY_ENDPOINT)",
-        "REGION",
+        "RDS_PROXY_ENDPOINT (or POSTGRES_HOST)",
+        "REGION (or AWS_REGION)",
         "RESTORE_PACKAGE_QUEUE_URL",
         "VIEWER_ASSETS_BUCKET",
     ] {
-        assert!(nothing.contains(name), "{name}: {nothing}");
+        assert!(missing.contains(name), "{name}: {missing}");
     }
-    let odd = changed(&[
+    let invalid = with_changes(&[
         ("VIEWER_ASSETS_BUCKET", "HUNTER2"),
         ("CLOUDFRONT_HASH_ALGORITHM", "hunter2"),
         ("RDS_PROXY_ENDPOINT", "hunter2:x"),
@@ -78,7 +84,7 @@ fn every_fault_is_named_at_once_and_no_value_is() {
         ("AWS_ENDPOINT_URL_DYNAMODB", "http://hunter 2/"),
         ("ENV", " "),
     ]);
-    let odd = service(Host::Lambda, &odd).unwrap_err();
+    let invalid = service(Host::Lambda, &invalid).unwrap_err();
     for name in [
         "not set: ENV;",
         "AWS_ENDPOINT_URL,",
@@ -89,27 +95,27 @@ fn every_fault_is_named_at_once_and_no_value_is() {
         "RDS_PROXY_ENDPOINT",
         "VIEWER_ASSETS_BUCKET",
     ] {
-        assert!(odd.contains(name), "{name}: {odd}");
+        assert!(invalid.contains(name), "{name}: {invalid}");
     }
-    assert!(!odd.to_lowercase().contains("hunter2") && !odd.contains("POSTGRES_HOST"), "{odd}");
+    assert!(!invalid.to_lowercase().contains("hunter2") && !invalid.contains("POSTGRES_HOST"), "{invalid}");
 }
 
 #[test]
-fn the_restore_function_must_be_told_that_there_are_no_records() {
+fn delete_records_and_changelog_are_turned_off_by_none() {
     let read = |variables: &HashMap<&'static str, &'static str>| {
         RestoreConfig::read(Host::Lambda, &|name: &str| variables.get(name).map(|value| (*value).to_owned()))
     };
-    let restore = read(&changed(&[("DELETE_RECORD_DYNAMODB_TABLE_NAME", "none")])).unwrap();
-    assert_eq!(restore.delete_records, None);
-    assert!(restore.changelog.is_some());
-    let mut variables = complete();
+    let restore = read(&with_changes(&[("DELETE_RECORD_DYNAMODB_TABLE_NAME", "none")])).unwrap();
+    assert_eq!(restore.delete_record_table, None);
+    assert!(restore.changelog_queue_url.is_some());
+    let mut variables = complete_variables();
     variables.remove("JOBS_QUEUE_ID");
     assert!(read(&variables).unwrap_err().to_string().contains("not set: JOBS_QUEUE_ID"));
 }
 
 #[test]
 fn a_server_needs_no_queue_no_credentials_and_no_proxy() {
-    let mut variables = changed(&[
+    let mut variables = with_changes(&[
         ("POSTGRES_HOST", "db.example.org"),
         ("POSTGRES_PASSWORD", "hunter2"),
         ("POSTGRES_PORT", "6432"),
@@ -126,33 +132,33 @@ fn a_server_needs_no_queue_no_credentials_and_no_proxy() {
         variables.remove(name);
     }
     let service = service(Host::Server, &variables).unwrap();
-    assert!(service.queue.is_none() && service.platform.credentials.is_none());
+    assert!(service.restore_queue_url.is_none() && service.platform.credentials.is_none());
     assert!(service.platform.database.tls, "encryption must be switched off by name");
     assert_eq!(service.platform.database.port, 6432);
     assert_eq!(service.proxy_buckets.len(), 2);
     assert!(matches!(service.cdn.key, KeyLocation::File(_)));
-    assert_eq!(service.platform.xray.as_deref(), Some("127.0.0.1:2000"));
+    assert_eq!(service.platform.xray_address.as_deref(), Some("127.0.0.1:2000"));
     assert!(!format!("{service:?}").contains("hunter2"), "secrets do not print");
 }
 
 #[test]
-fn a_server_that_restores_itself_names_what_that_takes_too() {
+fn a_server_that_runs_restores_needs_their_variables() {
     let read = |variables: &HashMap<&'static str, &'static str>| {
         ServerConfig::read(&|name: &str| variables.get(name).map(|value| (*value).to_owned()))
     };
-    assert!(read(&complete()).unwrap().restore.is_none());
-    let mut variables = complete();
+    assert!(read(&complete_variables()).unwrap().restore.is_none());
+    let mut variables = complete_variables();
     for name in ["RESTORE_PACKAGE_QUEUE_URL", "JOBS_QUEUE_ID", "TOKEN_POOL"] {
         variables.remove(name);
     }
     assert!(read(&variables).unwrap_err().to_string().contains("not set: JOBS_QUEUE_ID, TOKEN_POOL"));
     variables.extend([("JOBS_QUEUE_ID", "none"), ("TOKEN_POOL", "us-east-1_keys")]);
-    assert!(read(&variables).unwrap().restore.unwrap().changelog.is_none());
+    assert!(read(&variables).unwrap().restore.unwrap().changelog_queue_url.is_none());
 }
 
 #[test]
-fn one_endpoint_serves_all_services_that_have_none_of_their_own() {
-    let variables = changed(&[
+fn the_common_endpoint_applies_to_services_without_their_own() {
+    let variables = with_changes(&[
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566/"),
         ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:8000"),
     ]);
@@ -163,29 +169,83 @@ fn one_endpoint_serves_all_services_that_have_none_of_their_own() {
 }
 
 #[test]
-fn an_empty_list_of_proxy_buckets_counts_as_none_given() {
-    assert_eq!(service(Host::Lambda, &changed(&[("PROXY_ALLOWED_BUCKETS", ",")])).unwrap().proxy_buckets, []);
+fn a_list_of_only_commas_allows_no_proxy_bucket() {
     assert_eq!(
-        service(Host::Lambda, &changed(&[("PROXY_ALLOWED_BUCKETS", "")])).unwrap().proxy_buckets.len(),
+        service(Host::Lambda, &with_changes(&[("PROXY_ALLOWED_BUCKETS", ",")])).unwrap().proxy_buckets,
+        []
+    );
+    assert_eq!(
+        service(Host::Lambda, &with_changes(&[("PROXY_ALLOWED_BUCKETS", "")])).unwrap().proxy_buckets.len(),
         1
     );
 }
 
 #[test]
-fn the_readme_has_the_table() {
-    let readme = include_str!("../../../../README.md");
-    assert!(readme.contains(&readme_table()), "the README needs this table:\n{}", readme_table());
+fn the_page_has_the_table() {
+    let page = include_str!("../../../../docs/configuration.md");
+    let (_, rest) = page.split_once("<!-- variables:begin -->\n").unwrap();
+    let (table, _) = rest.split_once("<!-- variables:end -->").unwrap();
+    assert_eq!(table, markdown_table(), "run make configuration");
+}
+
+/// The names that a part looks up.
+fn looked_up<T>(
+    variables: &HashMap<&'static str, &'static str>,
+    read: impl Fn(VariableLookup<'_>) -> T,
+) -> BTreeSet<String> {
+    let names = RefCell::new(BTreeSet::new());
+    read(&|name: &str| {
+        names.borrow_mut().insert(name.to_owned());
+        variables.get(name).map(|value| (*value).to_owned())
+    });
+    names.into_inner()
 }
 
 #[test]
-fn ids_of_pools_that_would_change_a_url_are_refused() {
-    for id in ["", "us-east-1", "_x", "us-east-1_", "a_b/../c", "a_b?x", "a_b@evil", "a_b.c", "a_é", "a_b c"]
-    {
-        assert!(UserPool::new(id, "client").is_none(), "{id}");
+fn each_variable_is_read_by_the_hosts_that_the_table_names() {
+    let password = with_changes(&[
+        ("POSTGRES_HOST", "db.example.org"),
+        ("RDS_PROXY_ENDPOINT", ""),
+        ("RESTORE_PACKAGE_QUEUE_URL", ""),
+    ]);
+    for (host, names) in [
+        ("service", looked_up(&complete_variables(), |lookup| ServiceConfig::read(Host::Lambda, lookup))),
+        ("restore", looked_up(&complete_variables(), |lookup| RestoreConfig::read(Host::Lambda, lookup))),
+        (
+            "authorizer",
+            looked_up(&complete_variables(), |lookup| AuthorizeConfig::read(Host::Lambda, lookup)),
+        ),
+        ("serve", looked_up(&password, ServerConfig::read)),
+    ] {
+        for variable in VARIABLES {
+            let is_reader =
+                variable.readers == "all" || variable.readers.split(", ").any(|reader| reader == host);
+            assert!(is_reader || !names.contains(variable.name), "{host} reads {}", variable.name);
+            // The program's options read the address. A server with a password reads all others.
+            let is_read = names.contains(variable.name) || variable.name == "LISTEN_ADDRESS";
+            assert!(is_read || host != "serve", "nothing reads {}", variable.name);
+        }
     }
-    assert!(UserPool::new(&format!("a_{}", "b".repeat(54)), "client").is_none());
-    for client in ["", "a b", "a/b", &"x".repeat(129)] {
-        assert!(UserPool::new("us-east-1_a", client).is_none(), "{client}");
+}
+
+#[test]
+fn requirements_name_variables_that_exist() {
+    for variable in VARIABLES {
+        if let Requirement::RequiredUnless(other) = variable.requirement {
+            assert!(VARIABLES.iter().any(|known| known.name == other), "{}: {other}", variable.name);
+        }
     }
-    assert!(UserPool::new("us-east-1_AbC123", "3n4b5c").is_some());
+}
+
+#[test]
+fn defaults_are_valid() {
+    assert!(variables::LISTEN_ADDRESS.default_value().unwrap().parse::<std::net::SocketAddr>().is_ok());
+    let service = service(Host::Server, &complete_variables()).unwrap();
+    assert_eq!(service.platform.database.connections, 16);
+    let restore = RestoreConfig::read(Host::Lambda, &|name| {
+        complete_variables().get(name).map(|&value| value.to_owned())
+    });
+    let restore = restore.unwrap();
+    assert_eq!(restore.platform.database.connections, 2);
+    assert_eq!(restore.stray_max_age, Duration::from_hours(24));
 }

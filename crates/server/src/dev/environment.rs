@@ -44,9 +44,9 @@ pub(crate) fn variables(stack: &Stack, state: &Path, api: SocketAddr) -> io::Res
         ("PENNSIEVE_DOMAIN", "localhost".to_owned()),
         ("REGION", REGION.to_owned()),
         ("TOKEN_CLIENT", api_keys.client_id.clone()),
-        ("TOKEN_POOL", api_keys.id().to_owned()),
+        ("TOKEN_POOL", api_keys.pool_id().to_owned()),
         ("USER_CLIENT", people.client_id.clone()),
-        ("USER_POOL", people.id().to_owned()),
+        ("USER_POOL", people.pool_id().to_owned()),
         ("VIEWER_ASSETS_BUCKET", VIEWER_ASSETS_BUCKET.to_owned()),
     ]);
     variables.extend(database);

@@ -339,7 +339,7 @@ pub(crate) fn router(app: &App) -> Router {
 }
 
 /// The same service, but one that believes other tokens.
-pub(crate) fn router_believing(app: &App, verifier: authorize::Verifier) -> Router {
+pub(crate) fn router_believing(app: &App, verifier: authorize::TokenVerifier) -> Router {
     let authorizer = Authorizer::new(verifier, app.db.clone(), Clock::System);
     api::router(app.clone(), |private| private.layer(from_fn_with_state(authorizer, authenticate)))
 }

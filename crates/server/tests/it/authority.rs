@@ -1,6 +1,6 @@
 //! Who may do what: roles, other datasets, other workspaces, and tokens that are not to be believed.
 
-use authorize::{TokenSubject, Verifier, keys::KeyCache};
+use authorize::{TokenSubject, TokenVerifier, TrustedIssuer, keys::KeyCache};
 use aws::HttpClient;
 use axum::body::Body;
 use serde_json::json;
@@ -221,9 +221,9 @@ async fn without_the_issuers_keys_nobody_is_refused() {
     let mut app = TestApp::start().await;
     let package = app.file(None, "a", b"-").await;
     let (path, token) = (app.presign_path(&package, ""), app.token("owner").await);
-    let people = local::tokens::pool(TokenSubject::People);
-    let keys = KeyCache::fetched(&people, Some("http://127.0.0.1:1"), HttpClient::new().unwrap());
-    app.router = router_believing(&app.app, Verifier::new(vec![(people, keys)]));
+    let issuer = local::tokens::pool(TokenSubject::People);
+    let keys = KeyCache::from_issuer(&issuer, Some("http://127.0.0.1:1"), HttpClient::new().unwrap());
+    app.router = router_believing(&app.app, TokenVerifier::new(vec![TrustedIssuer { issuer, keys }]));
     let answer = app.get(&path, &token).await;
     assert!(!answer.problem(503).contains("people"), "why is for the log");
     assert!(!answer.header("retry-after").is_empty());

@@ -142,8 +142,8 @@ async fn platform(connections: usize) -> PlatformConfig {
     PlatformConfig {
         env: "test".to_owned(),
         region: Region::new("us-east-1").unwrap(),
-        log: "info".to_owned(),
-        xray: None,
+        log_filter: "info".to_owned(),
+        xray_address: None,
         credentials: None,
         endpoints: EndpointsConfig::default(),
         database: config::DatabaseConfig {
@@ -164,15 +164,15 @@ async fn restores_that_wait_leave_links_their_connections() {
     let (mut app, package, token) = service(1, Duration::from_mins(1)).await;
     let credentials = SharedCredentialsProvider::new(Credentials::new("AKID", "secret", None, None, "test"));
     let builder = HostBuilder::new(platform(1).await, credentials).unwrap();
-    app.through(builder.db().await.unwrap());
+    app.through(builder.connect_db().await.unwrap());
     let config = config::RestoreConfig {
         platform: platform(1).await,
-        queue: None,
-        changelog: None,
-        delete_records: None,
+        restore_queue_url: None,
+        changelog_queue_url: None,
+        delete_record_table: None,
         stray_max_age: Duration::from_hours(24),
     };
-    app.restorer.db = builder.server_restorer(config).unwrap().db;
+    app.restorer.db = builder.build_server_restorer(config).unwrap().db;
     let deleted = app.file(None, "deleted", b"-").await;
     app.trash(&deleted).await;
     app.order(&token, &[&deleted.node_id]).await;

@@ -1,4 +1,4 @@
-//! A server that publishes keys, well or badly, and counts how often it is asked.
+//! A server that publishes keys, with faults on demand, and records its requests.
 
 use std::{
     net::SocketAddr,
@@ -11,42 +11,42 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// How the server answers.
+/// How the server responds.
 #[derive(Clone)]
-pub(crate) enum Reply {
+pub(crate) enum ServerReply {
     /// With this status and this body.
-    With(u16, String),
-    /// With these bytes, each after a pause.
-    Slowly(String, Duration),
+    Status(u16, String),
+    /// With this body, each byte after a delay.
+    Slow(String, Duration),
     /// With a redirect to itself.
-    Elsewhere,
-    /// Not at all.
-    Never,
-    /// By hanging up.
-    HangUp,
+    Redirect,
+    /// With nothing, while the connection stays open.
+    NoResponse,
+    /// With a closed connection.
+    Disconnect,
 }
 
 struct State {
-    reply: Reply,
-    pause: Duration,
+    reply: ServerReply,
+    delay: Duration,
     requests: Vec<String>,
 }
 
-pub(crate) struct Server {
+pub(crate) struct KeyServer {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
 }
 
-impl Server {
-    pub(crate) async fn start(reply: Reply) -> Self {
+impl KeyServer {
+    pub(crate) async fn start(reply: ServerReply) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = State { reply, pause: Duration::ZERO, requests: Vec::new() };
+        let state = State { reply, delay: Duration::ZERO, requests: Vec::new() };
         let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(stream, Arc::clone(&shared)));
+                tokio::spawn(respond(stream, Arc::clone(&shared)));
             }
         });
         Self { address, state }
@@ -56,28 +56,28 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// From now on it answers so.
-    pub(crate) fn reply(&self, reply: Reply) {
+    /// Sets how it responds from now on.
+    pub(crate) fn set_reply(&self, reply: ServerReply) {
         self.state.lock().unwrap().reply = reply;
     }
 
-    /// From now on it thinks this long first.
-    pub(crate) fn pause(&self, pause: Duration) {
-        self.state.lock().unwrap().pause = pause;
+    /// Sets how long it waits before each response from now on.
+    pub(crate) fn set_delay(&self, delay: Duration) {
+        self.state.lock().unwrap().delay = delay;
     }
 
-    /// The first lines of the requests until now.
+    /// The request lines so far.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.state.lock().unwrap().requests.clone()
     }
 
-    /// How many requests there were until now.
-    pub(crate) fn count(&self) -> usize {
+    /// The number of requests so far.
+    pub(crate) fn request_count(&self) -> usize {
         self.requests().len()
     }
 }
 
-async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>) {
+async fn respond(mut stream: TcpStream, state: Arc<Mutex<State>>) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -85,31 +85,31 @@ async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             Err(_) => return,
         }
     }
-    let (reply, pause) = {
+    let (reply, delay) = {
         let mut state = state.lock().unwrap();
         let first = String::from_utf8(head).unwrap().lines().next().unwrap().to_owned();
         state.requests.push(first);
-        (state.reply.clone(), state.pause)
+        (state.reply.clone(), state.delay)
     };
-    tokio::time::sleep(pause).await;
+    tokio::time::sleep(delay).await;
     match reply {
-        Reply::With(status, body) => {
+        ServerReply::Status(status, body) => {
             let head = format!("HTTP/1.1 {status} S\r\ncontent-length: {}\r\n\r\n", body.len());
             let _ = stream.write_all((head + &body).as_bytes()).await;
         }
-        Reply::Slowly(body, pause) => {
+        ServerReply::Slow(body, delay) => {
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
             let _ = stream.write_all(head.as_bytes()).await;
             for byte in body.bytes() {
-                tokio::time::sleep(pause).await;
+                tokio::time::sleep(delay).await;
                 let _ = stream.write_u8(byte).await;
             }
         }
-        Reply::Elsewhere => {
+        ServerReply::Redirect => {
             let head = "HTTP/1.1 302 Found\r\nlocation: /other\r\ncontent-length: 0\r\n\r\n";
             let _ = stream.write_all(head.as_bytes()).await;
         }
-        Reply::Never => std::future::pending().await,
-        Reply::HangUp => {}
+        ServerReply::NoResponse => std::future::pending().await,
+        ServerReply::Disconnect => {}
     }
 }
