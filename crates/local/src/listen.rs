@@ -25,10 +25,6 @@ const GRACE: Duration = Duration::from_secs(5);
 /// After an error of `accept`, such as too many open files.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// An extension of every request: where it came from.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Client(pub(crate) SocketAddr);
-
 /// What becomes of a request.
 pub(crate) enum Reply {
     Answer(Response<Body>),
@@ -82,8 +78,8 @@ where
             _ = stopped.changed() => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, client)) => {
-                    connections.spawn(serve(stream, Client(client), handler.clone(), stopped.clone()));
+                Ok((stream, _)) => {
+                    connections.spawn(serve(stream, handler.clone(), stopped.clone()));
                 }
                 Err(_) => tokio::time::sleep(BREATH).await,
             },
@@ -93,15 +89,14 @@ where
     let _ = tokio::time::timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
 }
 
-async fn serve<H, F>(stream: TcpStream, client: Client, handler: H, mut stopped: watch::Receiver<()>)
+async fn serve<H, F>(stream: TcpStream, handler: H, mut stopped: watch::Receiver<()>)
 where
     H: Fn(Request<Incoming>) -> F,
     F: Future<Output = Reply>,
 {
     // Answers are written whole; waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(client);
+    let service = service_fn(move |request: Request<Incoming>| {
         let reply = handler(request);
         async move {
             match reply.await {

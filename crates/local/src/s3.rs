@@ -40,6 +40,6 @@ mod uploads;
 pub(crate) mod version;
 
 pub use lifecycle::LifecycleRule;
-pub use server::{Credentials, S3Config, S3Server};
+pub use server::{Credentials, REGION, S3Config, S3Server};
 pub use store::S3;
 pub use version::{Attributes, VersionEntry};

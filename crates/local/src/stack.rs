@@ -13,14 +13,13 @@ use crate::{
     tokens::Issuer,
 };
 
+pub use crate::s3::REGION;
+
 /// The bucket of stored files.
 pub const STORAGE_BUCKET: &str = "local-storage";
 
 /// The bucket of viewer assets, which the edge serves.
 pub const VIEWER_ASSETS_BUCKET: &str = "local-viewer-assets";
-
-/// The region that the local S3 says it is in.
-pub const REGION: &str = "us-east-1";
 
 /// The id under which the edge knows the service's key.
 pub const KEY_PAIR_ID: &str = "KLOCAL00000001";
@@ -73,11 +72,7 @@ impl Stack {
         let store = S3::open(&state.path().join("s3"), clock)?;
         store.create_bucket(STORAGE_BUCKET)?;
         store.create_bucket(VIEWER_ASSETS_BUCKET)?;
-        let s3 = S3Config {
-            address: address(ports.s3),
-            region: REGION.to_owned(),
-            ..S3Config::new(store.clone())
-        };
+        let s3 = S3Config { address: address(ports.s3), ..S3Config::new(store.clone()) };
         let s3 = S3Server::start(s3).await.map_err(|error| unusable("--s3-port", &error))?;
         let signing_key = state.keep(SIGNING_KEY, new_signing_key)?;
         let verifier = Verifier::new()

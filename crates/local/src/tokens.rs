@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use signing::cloudfront::PrivateKey;
 use uuid::Uuid;
 
-use crate::stack::REGION;
+use crate::s3::REGION;
 
 /// The id of the one key, which signs for both pools.
 const KEY_ID: &str = "local";

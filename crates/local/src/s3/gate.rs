@@ -10,6 +10,7 @@ use http::{HeaderMap, Method, Uri, header};
 use s3s::{S3Error, S3Result, s3_error};
 
 use super::Credentials;
+use super::server::REGION;
 
 /// AWS, *Authenticating Requests: Using Query Parameters*: at most seven days, in seconds.
 const LONGEST_EXPIRY: u32 = 604_800;
@@ -19,7 +20,6 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// Whom and what a signature may name.
 #[derive(Debug)]
 pub(super) struct Gate {
-    pub(super) region: String,
     /// The session token of each access key, if it has one.
     tokens: BTreeMap<String, Option<String>>,
 }
@@ -41,9 +41,9 @@ struct Signature<'a> {
 }
 
 impl Gate {
-    pub(super) fn new(region: String, credentials: &[Credentials]) -> Self {
+    pub(super) fn new(credentials: &[Credentials]) -> Self {
         let token = |one: &Credentials| (one.access_key.clone(), one.session_token.clone());
-        Self { region, tokens: credentials.iter().map(token).collect() }
+        Self { tokens: credentials.iter().map(token).collect() }
     }
 
     /// Returns the names of the signed headers, separated by semicolons.
@@ -64,7 +64,7 @@ impl Gate {
                 "the Credential is mal-formed; expecting \"<KEY>/YYYYMMDD/REGION/s3/aws4_request\".",
             ));
         };
-        if *region != self.region {
+        if *region != REGION {
             return Err(signature.malformed("the region in the Credential is wrong"));
         }
         let Some(token) = self.tokens.get(*access_key) else {

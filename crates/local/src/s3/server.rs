@@ -25,6 +25,9 @@ use crate::cors;
 use crate::faults::{End, Faults};
 use crate::listen::{Reply, Server};
 
+/// The region of all buckets. Signatures must name it.
+pub const REGION: &str = "us-east-1";
+
 /// Whose signatures are good.
 #[derive(Clone)]
 pub struct Credentials {
@@ -61,8 +64,6 @@ pub struct S3Config {
     pub store: S3,
     /// Where to listen; port 0 means any free one.
     pub address: SocketAddr,
-    /// The region that signatures must name.
-    pub region: String,
     /// Whose signatures are good. There is no anonymous access.
     pub credentials: Vec<Credentials>,
     /// Faults on order.
@@ -70,13 +71,12 @@ pub struct S3Config {
 }
 
 impl S3Config {
-    /// Any free port of the loopback interface, `us-east-1`, [`Credentials::local`], no faults.
+    /// Any free port of the loopback interface, [`Credentials::local`], no faults.
     #[must_use]
     pub fn new(store: S3) -> Self {
         Self {
             store,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            region: "us-east-1".to_owned(),
             credentials: vec![Credentials::local()],
             faults: Faults::default(),
         }
@@ -96,9 +96,9 @@ impl S3Server {
     ///
     /// If the address cannot be listened on.
     pub async fn start(config: S3Config) -> io::Result<Self> {
-        let S3Config { store, address, region, credentials, faults } = config;
-        let gate = Arc::new(Gate::new(region.clone(), &credentials));
-        let mut builder = S3ServiceBuilder::new(Operations { store, region, faults: faults.clone() });
+        let S3Config { store, address, credentials, faults } = config;
+        let gate = Arc::new(Gate::new(&credentials));
+        let mut builder = S3ServiceBuilder::new(Operations { store, faults: faults.clone() });
         builder.set_auth(Keys::new(credentials));
         builder.set_access(Signed { faults });
         let service = builder.build();

@@ -4,16 +4,14 @@ use async_trait::async_trait;
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
     CompleteMultipartUploadOutput, CopyObjectInput, CopyObjectOutput, CreateBucketInput, CreateBucketOutput,
-    CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteBucketInput, DeleteBucketLifecycleInput,
-    DeleteBucketLifecycleOutput, DeleteBucketOutput, DeleteObjectInput, DeleteObjectOutput,
-    DeleteObjectsInput, DeleteObjectsOutput, GetBucketCorsInput, GetBucketCorsOutput,
+    CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteBucketInput, DeleteBucketOutput,
+    DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput,
     GetBucketLifecycleConfigurationInput, GetBucketLifecycleConfigurationOutput, GetBucketLocationInput,
     GetBucketLocationOutput, GetBucketVersioningInput, GetBucketVersioningOutput, GetObjectInput,
     GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListBucketsInput,
     ListBucketsOutput, ListObjectVersionsInput, ListObjectVersionsOutput, ListObjectsInput,
-    ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, PutBucketLifecycleConfigurationInput,
-    PutBucketLifecycleConfigurationOutput, PutBucketVersioningInput, PutBucketVersioningOutput,
-    PutObjectInput, PutObjectOutput, UploadPartInput, UploadPartOutput,
+    ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, PutObjectInput, PutObjectOutput,
+    UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3Request, S3Response, S3Result};
 
@@ -24,7 +22,6 @@ use crate::faults::Faults;
 /// What the protocol crate calls.
 pub(super) struct Operations {
     pub(super) store: S3,
-    pub(super) region: String,
     pub(super) faults: Faults,
 }
 
@@ -33,11 +30,11 @@ type Answer<T> = S3Result<S3Response<T>>;
 #[async_trait]
 impl s3s::S3 for Operations {
     async fn create_bucket(&self, request: S3Request<CreateBucketInput>) -> Answer<CreateBucketOutput> {
-        buckets::create(&self.store, &self.region, &request.input.bucket)
+        buckets::create(&self.store, &request.input.bucket)
     }
 
     async fn head_bucket(&self, request: S3Request<HeadBucketInput>) -> Answer<HeadBucketOutput> {
-        buckets::head(&self.store, &self.region, &request.input.bucket)
+        buckets::head(&self.store, &request.input.bucket)
     }
 
     async fn list_buckets(&self, _: S3Request<ListBucketsInput>) -> Answer<ListBucketsOutput> {
@@ -53,11 +50,7 @@ impl s3s::S3 for Operations {
         &self,
         request: S3Request<GetBucketLocationInput>,
     ) -> Answer<GetBucketLocationOutput> {
-        buckets::location(&self.store, &self.region, &request.input.bucket)
-    }
-
-    async fn get_bucket_cors(&self, request: S3Request<GetBucketCorsInput>) -> Answer<GetBucketCorsOutput> {
-        buckets::cors(&self.store, &request.input.bucket)
+        buckets::location(&self.store, &request.input.bucket)
     }
 
     async fn get_bucket_versioning(
@@ -67,32 +60,11 @@ impl s3s::S3 for Operations {
         buckets::versioning(&self.store, &request.input.bucket)
     }
 
-    async fn put_bucket_versioning(
-        &self,
-        request: S3Request<PutBucketVersioningInput>,
-    ) -> Answer<PutBucketVersioningOutput> {
-        buckets::set_versioning(&self.store, &request.input)
-    }
-
     async fn get_bucket_lifecycle_configuration(
         &self,
         request: S3Request<GetBucketLifecycleConfigurationInput>,
     ) -> Answer<GetBucketLifecycleConfigurationOutput> {
         lifecycle::get(&self.store, &request.input.bucket)
-    }
-
-    async fn put_bucket_lifecycle_configuration(
-        &self,
-        request: S3Request<PutBucketLifecycleConfigurationInput>,
-    ) -> Answer<PutBucketLifecycleConfigurationOutput> {
-        lifecycle::put(&self.store, request.input)
-    }
-
-    async fn delete_bucket_lifecycle(
-        &self,
-        request: S3Request<DeleteBucketLifecycleInput>,
-    ) -> Answer<DeleteBucketLifecycleOutput> {
-        lifecycle::delete(&self.store, &request.input.bucket)
     }
 
     async fn get_object(&self, request: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use std::{collections::HashSet, time::Instant};
+use std::collections::HashSet;
 
 use local::{
     s3::S3,
@@ -124,18 +124,4 @@ async fn objects_are_put_and_hidden_by_the_thousand() {
         assert!(top.delete_marker && top.id == *marker && !object.delete_marker);
         assert_eq!(object.size, *size as u64);
     }
-}
-
-#[tokio::test]
-#[ignore = "prints how long a million packages take to make"]
-async fn a_million() {
-    let (workspace, dataset) = tenant().await;
-    let begun = Instant::now();
-    let tree =
-        workspace.fill(&dataset, None, &Filling::live(Shape::ManySmall, 1_000_000, BUCKET)).await.unwrap();
-    println!("made after {:?}", begun.elapsed());
-    workspace.analyze().await.unwrap();
-    println!("analysed after {:?}", begun.elapsed());
-    workspace.trash_tree(&tree).await.unwrap();
-    println!("in the trash after {:?}", begun.elapsed());
 }
