@@ -1,43 +1,45 @@
-//! Lifecycles of buckets: kept and told, so that a client can read them, and never carried out.
+//! Lifecycle rules of buckets. The store keeps and returns them, and never applies them.
 //!
-//! Of all that a rule can say, only the removal of old versions is known here.
+//! A rule can only expire noncurrent versions.
 
 use std::io;
 
 use s3s::dto::{
-    ExpirationStatus, GetBucketLifecycleConfigurationOutput, LifecycleRule as Described, LifecycleRuleFilter,
+    ExpirationStatus, GetBucketLifecycleConfigurationOutput, LifecycleRule as RuleDto, LifecycleRuleFilter,
     NoncurrentVersionExpiration,
 };
 use s3s::{S3Response, S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 
-use super::journal::Entry;
-use super::store::{Refusal, S3, into_io};
+use super::errors::StoreError;
+use super::journal::JournalEntry;
+use super::store::S3Store;
 
-/// A rule: old versions of keys that begin so are removed some days after another version was put on top.
+/// Expires versions of keys with this prefix, some days after they became noncurrent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LifecycleRule {
     prefix: String,
     days: i32,
-    /// How many of the old versions are kept for good.
-    kept: Option<i32>,
+    /// The number of noncurrent versions that never expire.
+    #[serde(rename = "kept")]
+    newer_versions: Option<i32>,
 }
 
 impl LifecycleRule {
-    /// A rule for keys that begin so.
+    /// Expires all noncurrent versions of keys with this prefix.
     #[must_use]
     pub fn new(prefix: &str, days: i32) -> Self {
-        Self { prefix: prefix.to_owned(), days, kept: None }
+        Self { prefix: prefix.to_owned(), days, newer_versions: None }
     }
 
-    /// The same, but for so many of the newest old versions.
+    /// Keeps this many of the newest noncurrent versions (`NewerNoncurrentVersions`).
     #[must_use]
-    pub fn keeping(self, versions: i32) -> Self {
-        Self { kept: Some(versions), ..self }
+    pub fn with_newer_versions(self, count: i32) -> Self {
+        Self { newer_versions: Some(count), ..self }
     }
 
-    fn described(&self) -> Described {
-        Described {
+    fn to_dto(&self) -> RuleDto {
+        RuleDto {
             abort_incomplete_multipart_upload: None,
             expiration: None,
             filter: Some(LifecycleRuleFilter {
@@ -46,7 +48,7 @@ impl LifecycleRule {
             }),
             id: None,
             noncurrent_version_expiration: Some(NoncurrentVersionExpiration {
-                newer_noncurrent_versions: self.kept,
+                newer_noncurrent_versions: self.newer_versions,
                 noncurrent_days: Some(self.days),
             }),
             noncurrent_version_transitions: None,
@@ -57,34 +59,34 @@ impl LifecycleRule {
     }
 }
 
-impl S3 {
-    /// Gives a bucket a lifecycle in place of the one it had; none, where there are no rules.
+impl S3Store {
+    /// Replaces the lifecycle of a bucket. Without rules the bucket has no lifecycle.
     ///
     /// # Errors
     ///
-    /// `NotFound` if there is no such bucket, or what the file system says.
+    /// `NotFound` if the bucket does not exist, or an error of the file system.
     pub fn set_lifecycle(&self, bucket: &str, rules: Vec<LifecycleRule>) -> io::Result<()> {
-        self.replace_lifecycle(bucket, rules).map_err(into_io)
-    }
-
-    /// A bucket's lifecycle; no rules if it has none, or is unknown.
-    #[must_use]
-    pub fn lifecycle(&self, bucket: &str) -> Vec<LifecycleRule> {
-        self.read(bucket, |bucket| bucket.lifecycle.clone()).unwrap_or_default()
-    }
-
-    fn replace_lifecycle(&self, bucket: &str, rules: Vec<LifecycleRule>) -> Result<(), Refusal> {
         let mut state = self.state();
         if !state.buckets.contains_key(bucket) {
-            return Err(Refusal::NoSuchBucket);
+            return Err(StoreError::NoSuchBucket.into());
         }
-        Ok(state.commit([Entry::SetLifecycle { bucket: bucket.into(), rules: rules.into() }])?)
+        state.commit([JournalEntry::SetLifecycle { bucket: bucket.into(), rules: rules.into() }])
+    }
+
+    /// The lifecycle of a bucket. Empty if it has none, or if the bucket does not exist.
+    #[must_use]
+    pub fn lifecycle(&self, bucket: &str) -> Vec<LifecycleRule> {
+        self.with_bucket(bucket, |bucket| bucket.lifecycle.clone()).unwrap_or_default()
     }
 }
 
-pub(super) fn get(store: &S3, bucket: &str) -> S3Result<S3Response<GetBucketLifecycleConfigurationOutput>> {
-    let rules: Vec<Described> =
-        store.read(bucket, |bucket| bucket.lifecycle.iter().map(LifecycleRule::described).collect())?;
+pub(super) fn get_bucket_lifecycle(
+    store: &S3Store,
+    bucket: &str,
+) -> S3Result<S3Response<GetBucketLifecycleConfigurationOutput>> {
+    let to_dtos = |rules: &[LifecycleRule]| rules.iter().map(LifecycleRule::to_dto).collect();
+    let rules: Vec<RuleDto> = store.with_bucket(bucket, |bucket| to_dtos(&bucket.lifecycle))?;
+    // S3 has no empty lifecycle: a bucket without rules answers 404.
     if rules.is_empty() {
         return Err(s3_error!(NoSuchLifecycleConfiguration, "The lifecycle configuration does not exist"));
     }

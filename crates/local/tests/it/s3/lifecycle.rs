@@ -4,7 +4,7 @@ use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::types::{
     ExpirationStatus, LifecycleRule as SdkRule, LifecycleRuleFilter, NoncurrentVersionExpiration,
 };
-use local::s3::{LifecycleRule, S3};
+use local::s3::{LifecycleRule, S3Store};
 use packages::clock::Clock;
 
 use super::{BUCKET, Fixture};
@@ -19,7 +19,7 @@ async fn a_lifecycle_can_be_set_replaced_and_removed() {
     let fixture = Fixture::start().await;
     assert_eq!(get(&fixture).await.unwrap_err(), "NoSuchLifecycleConfiguration");
     for days in [30, 7] {
-        let rule = LifecycleRule::new("O1/", days).keeping(2);
+        let rule = LifecycleRule::new("O1/", days).with_newer_versions(2);
         fixture.store.set_lifecycle(BUCKET, vec![rule]).unwrap();
         let expiration =
             NoncurrentVersionExpiration::builder().noncurrent_days(days).newer_noncurrent_versions(2);
@@ -40,7 +40,7 @@ fn a_lifecycle_survives_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let rules = vec![LifecycleRule::new("a", 3)];
     for has_compacted_journal in [false, true] {
-        let store = S3::open(dir.path(), Clock::System).unwrap();
+        let store = S3Store::open(dir.path(), Clock::System).unwrap();
         store.create_bucket(BUCKET).unwrap();
         // Enough changes for the journal to be compacted when it is next opened.
         for _ in 0..if has_compacted_journal { 0 } else { 1100 } {
@@ -48,6 +48,6 @@ fn a_lifecycle_survives_a_restart() {
         }
         assert_eq!(store.lifecycle(BUCKET), rules);
     }
-    assert_eq!(S3::open(dir.path(), Clock::System).unwrap().lifecycle(BUCKET), rules);
+    assert_eq!(S3Store::open(dir.path(), Clock::System).unwrap().lifecycle(BUCKET), rules);
     assert!(std::fs::read_to_string(dir.path().join("journal")).unwrap().lines().count() < 10);
 }

@@ -1,8 +1,9 @@
-//! Multipart uploads. They live in memory, their parts among the arriving bodies: an upload ends with the process.
+//! Multipart uploads. They are in memory, and their parts are incomplete bodies: an upload ends with the process.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use http::HeaderMap;
 use md5::{Digest, Md5};
@@ -13,23 +14,23 @@ use s3s::dto::{
 };
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
-use super::bodies::Staged;
+use super::body_store::StagedBody;
 use super::checksum;
-use super::content::{self, Promise, stored_encoding};
-use super::errors::broken_store;
-use super::objects::may_replace;
-use super::store::{NewObject, S3};
-use super::version::Attributes;
+use super::content::{self, BodyExpectations, stored_content_encoding};
+use super::errors::internal_error;
+use super::objects::is_write_allowed;
+use super::store::{NewObject, S3Store};
+use super::version::{Attributes, Version};
 
-/// AWS, *Amazon S3 multipart upload limits*: every part but the last has at least 5 MiB.
-const SMALLEST_PART: u64 = 5 * 1024 * 1024;
-const MOST_PARTS: i32 = 10_000;
+/// AWS, *Amazon S3 multipart upload limits*: every part except the last has at least 5 MiB.
+const MIN_PART_BYTES: u64 = 5 * 1024 * 1024;
+const MAX_PART_NUMBER: i32 = 10_000;
 
-/// The uploads that are under way, by their ids.
-pub(crate) type Uploads = HashMap<String, Upload>;
+/// The open uploads by id.
+pub(crate) type MultipartUploads = HashMap<String, MultipartUpload>;
 
 #[derive(Debug)]
-pub(crate) struct Upload {
+pub(crate) struct MultipartUpload {
     bucket: String,
     key: String,
     attributes: Attributes,
@@ -40,26 +41,27 @@ pub(crate) struct Upload {
 struct Part {
     size: u64,
     md5: [u8; 16],
-    body: Staged,
+    body: StagedBody,
 }
 
-pub(super) fn create(
-    store: &S3,
+pub(super) fn create_upload(
+    store: &S3Store,
     request: S3Request<CreateMultipartUploadInput>,
 ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
     let S3Request { input, headers, .. } = request;
-    store.read(&input.bucket, |_| ())?;
+    store.check_bucket(&input.bucket)?;
     let attributes = Attributes {
         content_type: input.content_type,
         cache_control: input.cache_control,
         content_disposition: input.content_disposition,
-        content_encoding: stored_encoding(&headers),
+        content_encoding: stored_content_encoding(&headers),
         content_language: input.content_language,
         metadata: input.metadata.into_iter().flatten().collect(),
     };
     let id = uuid::Uuid::new_v4().simple().to_string();
     let (bucket, key) = (input.bucket.clone(), input.key.clone());
-    store.uploads().insert(id.clone(), Upload { bucket, key, attributes, parts: BTreeMap::new() });
+    let upload = MultipartUpload { bucket, key, attributes, parts: BTreeMap::new() };
+    store.uploads().insert(id.clone(), upload);
     Ok(S3Response::new(CreateMultipartUploadOutput {
         bucket: Some(input.bucket),
         checksum_algorithm: input.checksum_algorithm,
@@ -70,26 +72,31 @@ pub(super) fn create(
     }))
 }
 
-pub(super) async fn part(
-    store: &S3,
+pub(super) async fn upload_part(
+    store: &S3Store,
     request: S3Request<UploadPartInput>,
 ) -> S3Result<S3Response<UploadPartOutput>> {
     let S3Request { input, headers, trailing_headers, .. } = request;
-    if !(1..=MOST_PARTS).contains(&input.part_number) {
+    if !(1..=MAX_PART_NUMBER).contains(&input.part_number) {
         return Err(s3_error!(
             InvalidArgument,
             "Part number must be an integer between 1 and 10000, inclusive"
         ));
     }
-    find(&mut store.uploads(), &input.upload_id, &input.bucket, &input.key)?;
-    let promise =
-        Promise { headers: &headers, trailers: trailing_headers.as_ref(), length: input.content_length };
-    let received = content::receive(store, input.body, promise).await?;
+    find_upload(&mut store.uploads(), &input.upload_id, &input.bucket, &input.key)?;
+    let expectations = BodyExpectations {
+        headers: &headers,
+        trailers: trailing_headers.as_ref(),
+        length: input.content_length,
+    };
+    let received = content::receive_body(store, input.body, expectations).await?;
     let part = Part { size: received.size, md5: received.md5, body: received.body };
-    find(&mut store.uploads(), &input.upload_id, &input.bucket, &input.key)?
+    // Looked up again: the upload may have ended while the body arrived. A part may be uploaded more than once, and the
+    // last one counts.
+    find_upload(&mut store.uploads(), &input.upload_id, &input.bucket, &input.key)?
         .parts
         .insert(input.part_number, part);
-    let checksum = checksum::shown(received.checksum.as_ref());
+    let checksum = checksum::to_dto(received.checksum.as_ref());
     Ok(S3Response::new(UploadPartOutput {
         checksum_crc32: checksum.checksum_crc32,
         checksum_crc32c: checksum.checksum_crc32c,
@@ -101,21 +108,22 @@ pub(super) async fn part(
     }))
 }
 
-pub(super) async fn complete(
-    store: &S3,
+pub(super) async fn complete_upload(
+    store: &S3Store,
     request: S3Request<CompleteMultipartUploadInput>,
 ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
     let S3Request { input, headers, .. } = request;
-    let asked = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
+    let requested = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
     let upload = {
         let mut uploads = store.uploads();
-        check(find(&mut uploads, &input.upload_id, &input.bucket, &input.key)?, &asked)?;
+        validate_parts(find_upload(&mut uploads, &input.upload_id, &input.bucket, &input.key)?, &requested)?;
         uploads.remove(&input.upload_id).ok_or_else(no_such_upload)?
     };
+    // Concatenating large files would block the runtime.
     let version = {
         let store = store.clone();
-        let joining = tokio::task::spawn_blocking(move || join(&store, upload, &asked, &headers));
-        joining.await.map_err(|error| broken_store(&io::Error::other(error)))??
+        let task = tokio::task::spawn_blocking(move || assemble(&store, upload, &requested, &headers));
+        task.await.map_err(|error| internal_error(&io::Error::other(error)))??
     };
     Ok(S3Response::new(CompleteMultipartUploadOutput {
         bucket: Some(input.bucket),
@@ -126,17 +134,22 @@ pub(super) async fn complete(
     }))
 }
 
-pub(super) fn abort(
-    store: &S3,
+pub(super) fn abort_upload(
+    store: &S3Store,
     input: &AbortMultipartUploadInput,
 ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
     let mut uploads = store.uploads();
-    find(&mut uploads, &input.upload_id, &input.bucket, &input.key)?;
+    find_upload(&mut uploads, &input.upload_id, &input.bucket, &input.key)?;
     uploads.remove(&input.upload_id);
     Ok(S3Response::new(AbortMultipartUploadOutput::default()))
 }
 
-fn find<'a>(uploads: &'a mut Uploads, id: &str, bucket: &str, key: &str) -> S3Result<&'a mut Upload> {
+fn find_upload<'a>(
+    uploads: &'a mut MultipartUploads,
+    id: &str,
+    bucket: &str,
+    key: &str,
+) -> S3Result<&'a mut MultipartUpload> {
     let found = uploads.get_mut(id).filter(|upload| upload.bucket == bucket && upload.key == key);
     found.ok_or_else(no_such_upload)
 }
@@ -145,21 +158,21 @@ fn no_such_upload() -> s3s::S3Error {
     s3_error!(NoSuchUpload, "The specified multipart upload does not exist.")
 }
 
-/// Whether these parts, in this order, make an object.
-fn check(upload: &Upload, asked: &[CompletedPart]) -> S3Result<()> {
-    if asked.is_empty() {
+/// Checks that the requested parts exist and can become one object.
+fn validate_parts(upload: &MultipartUpload, requested: &[CompletedPart]) -> S3Result<()> {
+    if requested.is_empty() {
         return Err(s3_error!(MalformedXML, "You must specify at least one part"));
     }
-    if !asked.is_sorted_by(|a, b| a.part_number < b.part_number) {
+    if !requested.is_sorted_by(|a, b| a.part_number < b.part_number) {
         return Err(s3_error!(InvalidPartOrder, "The list of parts was not in ascending order."));
     }
-    for (at, part) in asked.iter().enumerate() {
-        let kept = part.part_number.and_then(|number| upload.parts.get(&number));
+    for (index, part) in requested.iter().enumerate() {
+        let uploaded = part.part_number.and_then(|number| upload.parts.get(&number));
         let tag = part.e_tag.as_ref().map(ETag::value);
-        let Some(kept) = kept.filter(|kept| tag == Some(&hex::encode(kept.md5))) else {
+        let Some(uploaded) = uploaded.filter(|part| tag == Some(&hex::encode(part.md5))) else {
             return Err(s3_error!(InvalidPart, "One or more of the specified parts could not be found."));
         };
-        if kept.size < SMALLEST_PART && at + 1 < asked.len() {
+        if uploaded.size < MIN_PART_BYTES && index + 1 < requested.len() {
             return Err(s3_error!(
                 EntityTooSmall,
                 "Your proposed upload is smaller than the minimum allowed size"
@@ -169,43 +182,44 @@ fn check(upload: &Upload, asked: &[CompletedPart]) -> S3Result<()> {
     Ok(())
 }
 
-/// Puts the parts one after another and makes them a version.
-fn join(
-    store: &S3,
-    mut upload: Upload,
-    asked: &[CompletedPart],
+/// Concatenates the parts into a new version. Uploaded parts that the request does not name are discarded.
+fn assemble(
+    store: &S3Store,
+    mut upload: MultipartUpload,
+    requested: &[CompletedPart],
     headers: &HeaderMap,
-) -> S3Result<std::sync::Arc<super::version::Version>> {
-    let chosen = asked.iter().filter_map(|part| upload.parts.remove(&part.part_number?)).collect::<Vec<_>>();
-    let (mut size, mut tags) = (0, Md5::new());
-    for part in &chosen {
+) -> S3Result<Arc<Version>> {
+    let parts: Vec<_> = requested.iter().filter_map(|part| upload.parts.remove(&part.part_number?)).collect();
+    let (mut size, mut digest) = (0, Md5::new());
+    for part in &parts {
         size += part.size;
-        tags.update(part.md5);
+        digest.update(part.md5);
     }
     let object = NewObject {
         size,
-        etag: format!("{}-{}", hex::encode(tags.finalize()), chosen.len()),
+        // Not the MD5 of the content: the MD5 of the parts' MD5s, and the number of parts.
+        etag: format!("{}-{}", hex::encode(digest.finalize()), parts.len()),
         attributes: upload.attributes,
         checksum: None,
-        body: concatenate(store, chosen).map_err(|error| broken_store(&error))?,
+        body: concatenate_parts(store, parts).map_err(|error| internal_error(&error))?,
     };
-    Ok(store.add(&upload.bucket, &upload.key, object, |newest| may_replace(headers, newest))?)
+    Ok(store.add_version(&upload.bucket, &upload.key, object, |newest| is_write_allowed(headers, newest))?)
 }
 
-fn concatenate(store: &S3, mut parts: Vec<Part>) -> io::Result<Staged> {
+fn concatenate_parts(store: &S3Store, mut parts: Vec<Part>) -> io::Result<StagedBody> {
     if parts.len() == 1
         && let Some(only) = parts.pop()
     {
         return Ok(only.body);
     }
-    let (mut whole, temporary) = store.bodies().arrive()?;
+    let (mut whole, temporary) = store.bodies().create_temporary()?;
     for part in parts {
         match part.body {
-            Staged::Inline(bytes) => whole.write_all(&bytes)?,
-            Staged::File(file) => {
+            StagedBody::Inline(bytes) => whole.write_all(&bytes)?,
+            StagedBody::File(file) => {
                 io::copy(&mut File::open(file.path())?, &mut whole)?;
             }
         }
     }
-    Ok(Staged::File(temporary))
+    Ok(StagedBody::File(temporary))
 }

@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 server: one listener, one task per connection, a graceful end.
+//! A small HTTP/1.1 server: one listener, one task per connection, graceful shutdown.
 
 use std::future::Future;
 use std::io;
@@ -16,32 +16,32 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// For a client to send the head of a request; also how long an idle connection is kept.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time for a client to send the head of a request. Also the time that an idle connection is kept.
+const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// For requests under way to end once the server is told to stop.
-const GRACE: Duration = Duration::from_secs(5);
+/// Time for open requests to end after the server was told to stop.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// After an error of `accept`, such as too many open files.
-const BREATH: Duration = Duration::from_millis(50);
+/// Pause after an error of `accept`, such as too many open files.
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What becomes of a request.
+/// What the server does with a request.
 pub(crate) enum Reply {
-    Answer(Response<Body>),
-    /// The connection breaks without a word.
-    Hangup,
+    Response(Response<Body>),
+    /// Closes the connection without a response.
+    Disconnect,
 }
 
-/// A running server. Dropping it stops it as [`Server::shutdown`] does, without waiting.
+/// A running server. Dropping it stops it as [`HttpServer::shutdown`] does, without waiting.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub(crate) struct HttpServer {
     address: SocketAddr,
     stop: watch::Sender<()>,
     accepting: JoinHandle<()>,
 }
 
-impl Server {
-    /// Listens on this address; port 0 means any free one.
+impl HttpServer {
+    /// Listens on this address. Port 0 means any free port.
     pub(crate) async fn start<H, F>(address: SocketAddr, handler: H) -> io::Result<Self>
     where
         H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
@@ -50,7 +50,7 @@ impl Server {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(());
-        Ok(Self { address, stop, accepting: tokio::spawn(accept(listener, handler, stopped)) })
+        Ok(Self { address, stop, accepting: tokio::spawn(accept_connections(listener, handler, stopped)) })
     }
 
     /// The origin that clients use, such as `http://127.0.0.1:4566`.
@@ -58,15 +58,15 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// Takes no more requests, and returns when those under way have ended, or after five seconds.
+    /// Accepts no more requests. Returns when the open ones have ended, or after five seconds.
     pub(crate) async fn shutdown(self) {
         drop(self.stop);
-        // An error would mean that the task panicked, and then it has ended too.
+        // An error means that the task panicked. Then it has ended too.
         let _ = self.accepting.await;
     }
 }
 
-async fn accept<H, F>(listener: TcpListener, handler: H, mut stopped: watch::Receiver<()>)
+async fn accept_connections<H, F>(listener: TcpListener, handler: H, mut stopped: watch::Receiver<()>)
 where
     H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Reply> + Send + 'static,
@@ -74,56 +74,46 @@ where
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            // The sender says nothing; it only goes.
+            // The sender never sends. Dropping it ends this wait.
             _ = stopped.changed() => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(serve(stream, handler.clone(), stopped.clone()));
+                    connections.spawn(serve_connection(stream, handler.clone(), stopped.clone()));
                 }
-                Err(_) => tokio::time::sleep(BREATH).await,
+                Err(_) => tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await,
             },
         }
     }
     drop(listener);
-    let _ = tokio::time::timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
+    let all_ended = async { while connections.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, all_ended).await;
 }
 
-async fn serve<H, F>(stream: TcpStream, handler: H, mut stopped: watch::Receiver<()>)
+async fn serve_connection<H, F>(stream: TcpStream, handler: H, mut stopped: watch::Receiver<()>)
 where
     H: Fn(Request<Incoming>) -> F,
     F: Future<Output = Reply>,
 {
-    // Answers are written whole; waiting to fill a packet only delays them.
+    // Responses are written in one piece. Nagle's algorithm would only delay them.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {
         let reply = handler(request);
         async move {
             match reply.await {
-                Reply::Answer(answer) => Ok::<_, Hangup>(answer),
-                Reply::Hangup => Err(Hangup),
+                Reply::Response(response) => Ok(response),
+                // hyper closes the connection when the service returns an error.
+                Reply::Disconnect => Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
             }
         }
     });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    // How a connection ends is the client's affair: a broken one is not worth a line in the log.
+    // A connection that the client breaks is no error of the server, so results are ignored.
     tokio::select! {
         _ = connection.as_mut() => return,
         _ = stopped.changed() => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
 }
-
-/// Makes hyper break the connection.
-#[derive(Debug)]
-struct Hangup;
-
-impl std::fmt::Display for Hangup {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("hang up")
-    }
-}
-
-impl std::error::Error for Hangup {}
