@@ -131,6 +131,7 @@ impl Account {
             ("AWS_REGION", REGION.to_owned()),
             ("AWS_ACCESS_KEY_ID", self.credentials.access_key_id().to_owned()),
             ("AWS_SECRET_ACCESS_KEY", self.credentials.secret_access_key().to_owned()),
+            // For all services. S3 and DynamoDB may have servers of their own.
             ("AWS_ENDPOINT_URL", self.server.endpoint(Service::Sqs).to_owned()),
         ];
         for (name, service) in

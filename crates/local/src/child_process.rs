@@ -34,6 +34,7 @@ static SPAWNER: LazyLock<mpsc::Sender<SpawnRequest>> = LazyLock::new(|| {
 pub(crate) fn spawn_child(mut command: Command) -> io::Result<Child> {
     // The account that the program runs as may have no access to our working directory.
     command.current_dir("/").process_group(0).stdin(Stdio::null()).stdout(Stdio::null());
+    // It does not get the Ctrl-C of the terminal, so it needs another signal.
     end_with_parent(&mut command);
     let (result, spawned) = mpsc::sync_channel(1);
     let ended = || io::Error::other("the thread that starts programs has ended");

@@ -23,6 +23,7 @@ pub(crate) fn preflight_response(request_headers: &HeaderMap, methods: &'static 
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
+    // With `Authorization` a wildcard would not be enough, so the requested names are repeated.
     if let Some(names) = request_headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
     }

@@ -63,6 +63,7 @@ pub async fn ensure_demo(state: &StateDir, client: Client, store: &S3Store) -> i
     schema::create_shared_tables(&client).await.map_err(io::Error::other)?;
     let existing =
         client.query("SELECT 1 FROM pennsieve.organizations LIMIT 1", &[]).await.map_err(io::Error::other)?;
+    // A workspace exists, so an earlier start committed.
     if !existing.is_empty() {
         let text = std::fs::read_to_string(state.path().join(DEMO_FILE))?;
         return serde_json::from_str(&text).map_err(io::Error::other);
@@ -86,6 +87,7 @@ async fn create_demo(client: &Arc<Client>, store: &S3Store) -> io::Result<Demo> 
         users.push(create_user(&laboratory, role, &dataset, role).await?);
     }
     let mut stranger = create_user(&other_workspace, "stranger", &other_dataset, "owner").await?;
+    // The role is that in the laboratory, and the stranger has none there.
     stranger.role = None;
     users.push(stranger);
 

@@ -72,10 +72,12 @@ impl EdgeServer {
 }
 
 async fn handle_request(config: Arc<EdgeConfig>, request: Request<Incoming>) -> Reply {
+    // Before the signature check, because a preflight has no cookies.
     if cors::is_preflight(request.method()) {
         return Reply::Response(cors::preflight_response(request.headers(), "GET, HEAD, OPTIONS"));
     }
     let mut response = respond(&config, &request).await;
+    // The headers of a HEAD are those of the GET, `Content-Length` included.
     if request.method() == Method::HEAD {
         *response.body_mut() = Body::empty();
     }
@@ -85,6 +87,7 @@ async fn handle_request(config: Arc<EdgeConfig>, request: Request<Incoming>) -> 
 
 async fn respond(config: &EdgeConfig, request: &Request<Incoming>) -> Response<Body> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
+        // CloudFront answers 403 where S3 would answer 405.
         return response::error(StatusCode::FORBIDDEN, "InvalidRequest", "This method is not allowed here");
     }
     if let Err(refused) = verify_signature(config, request) {
@@ -118,6 +121,7 @@ fn parse_cookies(headers: &HeaderMap) -> Vec<(&str, &str)> {
 }
 
 fn signature_error(refused: Refused) -> Response<Body> {
+    // The codes that CloudFront shows. All other reasons look alike to the client.
     let (code, message) = match refused {
         Refused::NotSigned | Refused::Missing("Key-Pair-Id") => {
             ("MissingKey", "Missing Key-Pair-Id query parameter or cookie value")

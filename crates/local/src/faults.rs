@@ -141,6 +141,7 @@ impl FaultInjector {
         let operation = rules.operation(operation);
         operation.request_count += 1;
         let delay = operation.delay;
+        // One fault per request. The others stay for the next requests.
         let action = if take_one(&mut operation.remaining_request_drops) {
             FaultAction::DropRequest
         } else if take_one(&mut operation.remaining_response_drops) {

@@ -76,6 +76,7 @@ where
         tokio::select! {
             // The sender never sends. Dropping it ends this wait.
             _ = stopped.changed() => break,
+            // Frees the connections that have ended.
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
@@ -108,6 +109,7 @@ where
         }
     });
     let mut builder = http1::Builder::new();
+    // Without a timer hyper ignores the timeout.
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_READ_TIMEOUT);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     // A connection that the client breaks is no error of the server, so results are ignored.

@@ -76,6 +76,7 @@ type InvocationResult = Result<Value, Value>;
 
 #[derive(Debug)]
 struct RuntimeState {
+    /// Locked while a poll waits, so that each event goes to one poll.
     events: AsyncMutex<mpsc::UnboundedReceiver<PendingEvent>>,
     /// The callers of [`RuntimeApi::invoke`], by request id.
     waiting: Mutex<HashMap<String, oneshot::Sender<InvocationResult>>>,
@@ -133,6 +134,7 @@ impl RuntimeApi {
     ///
     /// If the program does not start.
     pub fn spawn(&self, command: Command) -> io::Result<Child> {
+        // A function may be started again, as Lambda does after a timeout.
         self.state.init_duration.send_replace(None);
         *lock(&self.state.started_at) = Instant::now();
         tokio::process::Command::from(command).kill_on_drop(true).spawn()
@@ -155,13 +157,16 @@ impl RuntimeApi {
         let (sender, receiver) = oneshot::channel();
         let timeout = invocation.timeout;
         let now_ms = Clock::System.date().unix_timestamp_nanos() / 1_000_000;
+        // The deadline is a point in time, not a duration.
         let deadline_ms = now_ms + i128::try_from(timeout.as_millis()).unwrap_or(i128::MAX / 2);
         lock(&self.state.waiting).insert(invocation.request_id.clone(), sender);
+        // The caller is registered first, because the result may arrive at once.
         let event = PendingEvent { body: event.to_string().into_bytes(), deadline_ms, invocation };
         // The receiver lives as long as `self`.
         let _ = self.events.send(event);
         match tokio::time::timeout(timeout, receiver).await {
             Ok(Ok(result)) => result,
+            // The error of Lambda itself. The process of the function keeps running here.
             _ => Err(json!({"errorType": "Sandbox.Timedout", "errorMessage": "Task timed out"})),
         }
     }
@@ -180,6 +185,7 @@ async fn handle_request(state: Arc<RuntimeState>, request: Request<Incoming>) ->
         (Method::GET, ["invocation", "next"]) => return next_event(&state).await,
         (Method::POST, ["invocation", id, outcome @ ("response" | "error")]) => {
             let Some(value) = read_json(request).await else { return status_reply(StatusCode::BAD_REQUEST) };
+            // Both paths acknowledge with 202. The body of an error has `errorType` and `errorMessage`.
             let result = if *outcome == "response" { Ok(value) } else { Err(value) };
             let waiting = lock(&state.waiting).remove(*id);
             // After the timeout the caller is gone. Lambda refuses late results as well.
@@ -188,6 +194,7 @@ async fn handle_request(state: Arc<RuntimeState>, request: Request<Incoming>) ->
                 _ => StatusCode::BAD_REQUEST,
             }
         }
+        // A runtime posts here when it cannot start.
         (Method::POST, ["init", "error"]) => {
             *lock(&state.init_error) = read_json(request).await;
             StatusCode::ACCEPTED
@@ -214,6 +221,7 @@ async fn next_event(state: &RuntimeState) -> Reply {
     let headers = response.headers_mut();
     let (Ok(id), Ok(trace)) = (id, trace.transpose()) else { return Reply::Disconnect };
     headers.insert(REQUEST_ID, id);
+    // Without tracing Lambda sends no header.
     headers.extend(trace.map(|trace| (TRACE_ID, trace)));
     if let Ok(deadline) = HeaderValue::try_from(event.deadline_ms.to_string()) {
         headers.insert(DEADLINE_MS, deadline);

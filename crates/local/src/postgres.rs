@@ -99,6 +99,7 @@ impl PostgresServer {
         let PostgresConfig { data_dir: configured, port, durability, binaries } = config;
         let account = SystemAccount::for_server(&configured)?;
         let data_dir = data_dir::resolve_path(&configured, account)?;
+        // Two servers on one data directory would corrupt it.
         postmaster::clear_stale_server(&data_dir)?;
         let candidates = binaries::find_binaries(binaries.as_deref(), account)?;
         let binaries = choose_binaries(candidates, &data_dir, durability)?;
@@ -181,6 +182,7 @@ impl ServerLauncher<'_> {
     fn start(&self, port: Option<u16>) -> Result<(Child, u16), PostgresError> {
         let mut attempt = 1;
         loop {
+            // Another program may take the port before the server binds it, so each attempt looks for a new one.
             let port = port.map_or_else(find_free_port, Ok).map_err(io_context("cannot find a free port"))?;
             let mut process = self.spawn(port)?;
             match postmaster::wait_until_ready(&mut process, self.data_dir, START_TIMEOUT) {
@@ -197,6 +199,7 @@ impl ServerLauncher<'_> {
         let log = self.create_log().map_err(io_error("cannot write", &self.log_path()))?;
         let mut command = Command::new(self.binaries.postgres_path());
         command.arg("-D").arg(self.data_dir).arg("-p").arg(port.to_string()).stderr(log);
+        // A setting that the version does not know would stop the server.
         let version = cluster::read_version(self.data_dir);
         for (name, value) in settings::server_settings(self.durability, version) {
             command.arg("-c").arg(format!("{name}={value}"));

@@ -78,6 +78,7 @@ impl Stack {
         store.create_bucket(VIEWER_ASSETS_BUCKET)?;
         let s3 = S3Config { address: address(ports.s3), ..S3Config::new(store.clone()) };
         let s3 = S3Server::start(s3).await.map_err(|error| port_error("--s3-port", &error))?;
+        // Keys survive a restart, so that links and tokens stay valid.
         let signing_key = state.read_or_create(SIGNING_KEY_FILE, generate_signing_key)?;
         let public_key = parse_private_key(&signing_key)?.public_key().map_err(io::Error::other)?;
         let edge = EdgeConfig {
@@ -107,6 +108,7 @@ impl Stack {
     pub async fn stop(self) {
         self.edge.shutdown().await;
         self.s3.shutdown().await;
+        // Stopping Postgres blocks.
         let postgres = self.postgres;
         let _ = tokio::task::spawn_blocking(move || postgres.stop()).await;
     }

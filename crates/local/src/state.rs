@@ -24,6 +24,7 @@ impl StateDir {
         fs::create_dir_all(path)?;
         let path = path.canonicalize()?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join("lock"))?;
+        // The system releases the lock when the process ends, even by a kill.
         if lock.try_lock().is_err() {
             let message =
                 format!("{} is in use by another packages-service: stop that one first", path.display());

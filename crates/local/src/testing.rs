@@ -104,6 +104,7 @@ async fn drop_old_databases(server: &Client, until: i64) -> Result<(), Error> {
     for row in server.query("SELECT datname::text FROM pg_database", &[]).await? {
         let name: &str = row.get(0);
         if parse_creation_time(name).is_some_and(|created| created <= until) {
+            // Fails while there are connections, which is intended.
             let _ = server.batch_execute(&format!("DROP DATABASE {name}")).await;
         }
     }

@@ -60,6 +60,7 @@ impl TokenKey {
 
     /// Signs a token with these claims. Its header names the key by this id.
     pub fn sign(&self, claims: &Value, id: &str) -> Result<String, TokenKeyError> {
+        // The id may differ from that of the key: tests need tokens with an unknown key.
         let header = Header { kid: Some(id.to_owned()), ..Header::new(Algorithm::RS256) };
         encode(&header, claims, &self.0).map_err(TokenKeyError::new)
     }

@@ -54,6 +54,7 @@ impl Workspace {
     /// Creates an empty dataset.
     pub async fn create_dataset(&self, name: &str) -> Result<Dataset, Error> {
         let node_id = format!("N:dataset:{}", Uuid::new_v4());
+        // Status 1 is NO_STATUS.
         let sql = format!(
             r#"INSERT INTO "{}".datasets (name, state, node_id, status_id) VALUES ($1, 'READY', $2, 1) RETURNING id"#,
             self.id

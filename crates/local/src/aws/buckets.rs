@@ -46,6 +46,7 @@ impl Account {
     pub async fn get_object(&self, bucket: &str, key: &str) -> io::Result<Option<Bytes>> {
         match self.send_s3_request(Method::GET, &format!("/{bucket}/{key}"), Bytes::new()).await? {
             (StatusCode::OK, body) => Ok(Some(body)),
+            // A missing key and a delete marker look alike.
             (StatusCode::NOT_FOUND, _) => Ok(None),
             (status, _) => Err(io::Error::other(format!("S3 returned {status}"))),
         }

@@ -65,6 +65,7 @@ fn adapt_policy(policy: &str) -> io::Result<String> {
     for statement in policy.get_mut("Statement").and_then(Value::as_array_mut).into_iter().flatten() {
         let Some(actions) = statement.get_mut("Action") else { continue };
         if !actions.is_array() {
+            // IAM allows a string in place of a list with one action.
             *actions = json!([actions.take()]);
         }
         let Some(actions) = actions.as_array_mut() else { continue };

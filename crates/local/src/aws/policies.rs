@@ -39,6 +39,7 @@ fn load_policy(function: &str, resources: FunctionResources<'_>) -> io::Result<S
         resources;
     let bucket = format!("arn:aws:s3:::{bucket}");
     let (buckets, objects) = (json!([bucket]).to_string(), json!([format!("{bucket}/*")]).to_string());
+    // Without KMS keys the statements have no resource, and `render_policy` removes them.
     let no_arns = || "[]".to_owned();
     let parameter_name = key_parameter.trim_start_matches('/');
     let values = [

@@ -29,6 +29,7 @@ impl Account {
         let request = json!({
             "QueueUrl": queue.url,
             "MaxNumberOfMessages": 10,
+            // Short polling: an empty queue answers at once.
             "WaitTimeSeconds": 0,
             "MessageSystemAttributeNames": ["All"],
             // The old name of the field above, for servers that know only that.

@@ -81,6 +81,7 @@ impl ScriptedServer {
 async fn next_reply(script: &Mutex<Script>, request: Request<Incoming>) -> Reply {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(|body| serde_json::from_slice(&body.to_bytes()).unwrap_or_default());
+    // Locked only now: a lock must not be held across an await.
     let mut script = lock(script);
     script.requests.push(RecordedRequest { headers: head.headers, body: body.unwrap_or_default() });
     let (status, body) = match script.replies.pop_front() {

@@ -95,12 +95,14 @@ fn start_ministack(root: &Credentials) -> io::Result<(String, Child)> {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
     let mut command = Command::new(program);
     command.stderr(Stdio::null()).envs([
+        // Without it ministack checks neither signatures nor policies.
         ("AUTH", "true"),
         ("AWS_ACCESS_KEY_ID", root.access_key_id()),
         ("AWS_SECRET_ACCESS_KEY", root.secret_access_key()),
         ("AWS_SESSION_TOKEN", ""),
         ("BIND_HOST", "127.0.0.1"),
         ("GATEWAY_PORT", &port.to_string()),
+        // A second port, which would collide between processes.
         ("IOT_MTLS_ENABLED", "0"),
         ("MINISTACK_REGION", REGION),
         ("PYTHONDONTWRITEBYTECODE", "1"),

@@ -24,6 +24,7 @@ struct ServedObject<'a> {
 
 /// The newest version of this key, or the requested part of it.
 pub(super) async fn object<B>(config: &EdgeConfig, key: &str, request: &Request<B>) -> Response<Body> {
+    // A missing key, a delete marker and a missing bucket all answer 404.
     let Ok(version) = config.store.find_version(&config.bucket, key, None) else { return not_found() };
     let Some(content) = version.content.as_deref() else { return not_found() };
     let object = ServedObject { key, version: &version, content };
@@ -50,6 +51,7 @@ pub(super) async fn object<B>(config: &EdgeConfig, key: &str, request: &Request<
     let body = content::read_range(&config.store, &version, content, part.clone().unwrap_or(whole)).await;
     match body {
         Ok(body) => with_content(&object, part, Body::from(body)),
+        // The version was removed after it was looked up.
         Err(error) if error.kind() == io::ErrorKind::NotFound => not_found(),
         Err(_) => error(StatusCode::BAD_GATEWAY, "InternalError", "The origin could not be read"),
     }
@@ -78,6 +80,7 @@ fn not_modified(object: &ServedObject<'_>) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     insert_object_headers(response.headers_mut(), object);
+    // A 304 has no body, so it has no type.
     response.headers_mut().remove(header::CONTENT_TYPE);
     response
 }

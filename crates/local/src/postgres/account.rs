@@ -27,6 +27,7 @@ impl SystemAccount {
         if effective_uid() != 0 {
             return Ok(None);
         }
+        // PostgreSQL refuses a data directory of another account.
         match fs::metadata(data_dir) {
             Ok(owned) if owned.uid() != 0 => return Ok(Some(Self { uid: owned.uid(), gid: owned.gid() })),
             _ => {}

@@ -81,6 +81,7 @@ pub(super) fn find_binaries(
 fn candidate_dirs() -> Vec<PathBuf> {
     let mut dirs: Vec<PathBuf> =
         list_dirs(DEBIAN_DIR.as_ref()).into_iter().map(|dir| dir.join("bin")).collect();
+    // Tests run in the directory of their crate, the service anywhere. Both use the checkout's `.tools`.
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     for root in [std::env::current_dir().ok(), Some(workspace)].into_iter().flatten() {
         add_tools_dirs(&root.join(".tools"), &mut dirs);
@@ -102,6 +103,7 @@ fn add_bin_dirs(dir: &Path, depth: u32, dirs: &mut Vec<PathBuf>) {
     for dir in list_dirs(dir) {
         if dir.ends_with("bin") {
             dirs.push(dir);
+        // In a package the programs may be several directories down.
         } else if depth > 1 {
             add_bin_dirs(&dir, depth - 1, dirs);
         }

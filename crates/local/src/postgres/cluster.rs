@@ -60,6 +60,8 @@ fn run_initdb(
 ) -> Result<(), PostgresError> {
     let mut command = Command::new(binaries.initdb_path());
     command.arg("--pgdata").arg(partial.data_path()).arg("--pwfile").arg(partial.password_path());
+    // A password, because every account of the machine can connect to the loopback interface.
+    // The locale C, so that text sorts by bytes on every machine.
     command.args([
         "--username=postgres",
         "--auth=scram-sha-256",
@@ -67,6 +69,7 @@ fn run_initdb(
         "--locale=C",
         "--no-instructions",
     ]);
+    // Faster. After a power cut the data are created again.
     if durability == Durability::Throwaway {
         command.arg("--no-sync");
     }
@@ -93,6 +96,7 @@ impl PartialCluster {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
+        // Both belong to the server's account, which writes and moves files in them.
         for dir in [&partial.dir, &partial.data_path()] {
             DirBuilder::new().mode(0o700).create(dir)?;
             partial.set_owner(dir)?;

@@ -53,11 +53,13 @@ fn link_to_var_tmp(path: &Path) -> Result<PathBuf, PostgresError> {
     let error = || io_error("cannot move data to /var/tmp for", path);
     let base = PathBuf::from(format!("/var/tmp/packages-service-{}", effective_uid()));
     create_own_dir(&base).map_err(error())?;
+    // One directory per configured path, so that several checkouts do not share data.
     let parent = base.join(format!("{:016x}", fnv1a_hash(path.as_os_str().as_bytes())));
     let dir = parent.join("postgres");
     if fs::read_link(path).is_ok_and(|target| target == dir) {
         return Ok(dir);
     }
+    // The link is gone, so the old data are no longer wanted. A server may still run on them.
     if parent.exists() {
         postmaster::clear_stale_server(&dir)?;
         fs::remove_dir_all(&parent).map_err(error())?;
@@ -77,6 +79,7 @@ pub(super) fn create_own_dir(dir: &Path) -> io::Result<()> {
         io::ErrorKind::AlreadyExists => Ok(()),
         _ => Err(error),
     })?;
+    // Without following links: another account may have created one with this name.
     let metadata = fs::symlink_metadata(dir)?;
     if !metadata.is_dir() || metadata.uid() != effective_uid() {
         let message = format!("{} belongs to another account", dir.display());

@@ -41,6 +41,7 @@ pub(super) fn wait_until_ready(server: &mut Child, data_dir: &Path, timeout: Dur
 
 fn is_ready(data_dir: &Path, pid: u32) -> bool {
     let Ok(text) = fs::read_to_string(data_dir.join("postmaster.pid")) else { return false };
+    // The file of an earlier server may still be there, so the process id must match.
     let mut lines = text.lines();
     lines.next() == Some(pid.to_string().as_str())
         && lines.nth(6).is_some_and(|status| status.trim_end() == "ready")
@@ -83,6 +84,7 @@ fn stop_orphan(pid: u32, data_dir: &Path) -> Result<(), PostgresError> {
     let context = format!("cannot stop the server {pid} that still runs on {}", data_dir.display());
     for (signal, timeout) in SHUTDOWN_SIGNALS {
         match send_signal(pid, signal) {
+            // It ended by itself.
             Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Ok(()),
             sent => sent.map_err(io_context(&context))?,
         }
@@ -95,7 +97,7 @@ fn stop_orphan(pid: u32, data_dir: &Path) -> Result<(), PostgresError> {
 }
 
 /// Whether this process is a server on this data directory, by its command line. The id in a stale file may belong to any
-/// process by now. The working directory would tell it too, but in a container even root may not read that. On systems
+/// process by now. The working directory would show it too, but in a container even root may not read that. On systems
 /// without `/proc` the check of PostgreSQL itself has to do.
 fn is_server_process(pid: u32, data_dir: &Path) -> bool {
     let path = Path::new("/proc").join(pid.to_string()).join("cmdline");

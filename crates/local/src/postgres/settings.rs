@@ -4,11 +4,14 @@ use super::Durability;
 
 const COMMON_SETTINGS: [(&str, &str); 14] = [
     ("listen_addresses", "127.0.0.1"),
+    // Socket paths are limited to about 100 bytes, and the data directory may be deeper.
     ("unix_socket_directories", ""),
+    // The log goes to standard error, which is a file.
     ("logging_collector", "off"),
     ("log_destination", "stderr"),
     ("log_timezone", "UTC"),
     ("timezone", "UTC"),
+    // As in production: compiling costs more than the short queries take.
     ("jit", "off"),
     // There are no replicas, and no query needs a second process.
     ("wal_level", "minimal"),

@@ -31,6 +31,7 @@ const MAX_DATA_DIR_AGE: Duration = Duration::from_hours(24);
 pub fn shared_server_url() -> String {
     static SERVER: LazyLock<Result<(PostgresServer, File), PostgresError>> = LazyLock::new(start_server);
     match &*SERVER {
+        // The lock is part of the static value, so it is held until the process ends.
         Ok((server, _lock)) => server.url(),
         #[expect(clippy::panic, reason = "a test without its database cannot continue")]
         Err(error) => panic!("{error}"),
@@ -63,6 +64,7 @@ fn start_server() -> Result<(PostgresServer, File), PostgresError> {
 /// Locks the first directory that no other process uses.
 fn lock_slot(dir: &Path) -> io::Result<(PathBuf, File)> {
     data_dir::create_own_dir(dir)?;
+    // Several processes may run tests at the same time.
     let mut number = 0_u32;
     loop {
         let slot = dir.join(number.to_string());

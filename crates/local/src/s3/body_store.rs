@@ -27,6 +27,7 @@ impl BodyStore {
     pub(crate) fn open(dir: &Path) -> io::Result<Self> {
         let (complete, incomplete) = (dir.join("bodies"), dir.join("arriving"));
         fs::create_dir_all(&complete)?;
+        // It is missing at the first start.
         if let Err(error) = fs::remove_dir_all(&incomplete)
             && error.kind() != io::ErrorKind::NotFound
         {
@@ -38,6 +39,7 @@ impl BodyStore {
 
     /// Creates a file for an incoming body. It is removed unless [`BodyStore::persist`] moves it.
     pub(crate) fn create_temporary(&self) -> io::Result<(File, TemporaryFile)> {
+        // The version id is not known yet: it is assigned under the lock of the store.
         let path = self.temporary_path();
         let file = File::create_new(&path)?;
         Ok((file, TemporaryFile(path)))

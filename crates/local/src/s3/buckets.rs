@@ -14,6 +14,7 @@ use super::version::to_timestamp;
 /// In `us-east-1` creating a bucket again succeeds: AWS, `CreateBucket`, `BucketAlreadyOwnedByYou`.
 pub(super) fn create_bucket(store: &S3Store, bucket: &str) -> S3Result<S3Response<CreateBucketOutput>> {
     store.create_bucket(bucket).map_err(|error| internal_error(&error))?;
+    // S3 returns the path of the bucket as its location.
     Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{bucket}")) }))
 }
 

@@ -28,6 +28,7 @@ impl S3Store {
     pub fn put_deleted_objects(&self, bucket: &str, objects: &[StoredObject]) -> io::Result<Vec<String>> {
         let mut markers = Vec::with_capacity(objects.len());
         for chunk in objects.chunks(CHUNK_SIZE) {
+            // Locked per chunk, so that other requests run between two chunks.
             let mut state = self.state();
             if !state.buckets.contains_key(bucket) {
                 return Err(StoreError::NoSuchBucket.into());

@@ -72,6 +72,7 @@ impl ExpectedChecksum {
         trailers: Option<&TrailingHeaders>,
     ) -> S3Result<Checksum> {
         let algorithm = self.algorithm;
+        // With `aws-chunked` the SDKs know the checksum only after the last chunk.
         let in_trailer =
             || trailers.and_then(|all| all.read(|headers| headers.get(algorithm.header_name()).cloned()))?;
         let expected = self.value.or_else(|| in_trailer()?.to_str().ok().map(str::to_owned));

@@ -68,6 +68,7 @@ pub(crate) fn matches_if_range(headers: &HeaderMap, etag: &str, modified: i64) -
 /// Whether a list of entity tags, or `*`, contains this tag.
 pub(crate) fn matches_etag(tags: &str, etag: &str) -> bool {
     tags.split(',').map(str::trim).any(|tag| {
+        // All tags of the store are strong, so a weak one can be compared like a strong one.
         let tag = tag.strip_prefix("W/").unwrap_or(tag);
         tag == "*" || tag.trim_matches('"') == etag
     })

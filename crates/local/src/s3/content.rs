@@ -47,6 +47,7 @@ pub(super) async fn receive_body(
     expectations: BodyExpectations<'_>,
 ) -> S3Result<ReceivedBody> {
     let Some(length) = expectations.length.and_then(|length| u64::try_from(length).ok()) else {
+        // S3 requires the length in advance, also for `aws-chunked`.
         return Err(s3_error!(MissingContentLength));
     };
     let expected = ExpectedChecksum::from_headers(expectations.headers)?;
@@ -119,6 +120,7 @@ impl BodyWriter {
         if let Some(hasher) = &mut self.hasher {
             hasher.update(chunk);
         }
+        // The first chunk over the limit moves the buffered bytes to a file.
         if self.file.is_none() && self.buffer.len() + chunk.len() > MAX_INLINE_BYTES {
             let (file, temporary) = store.bodies().create_temporary()?;
             let (file, _) = self.file.insert((File::from_std(file), temporary));

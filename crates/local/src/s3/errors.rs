@@ -96,6 +96,7 @@ fn no_such_key(marker: Option<&VersionId>) -> S3Error {
 /// For the version id of a delete marker, S3 answers 405, because such a version can only be deleted.
 fn method_not_allowed(marker: &Version) -> S3Error {
     let mut headers = delete_marker_headers(&marker.id);
+    // RFC 9110, section 15.5.6: a 405 lists the allowed methods.
     headers.insert(header::ALLOW, HeaderValue::from_static("DELETE"));
     if let Some(date) = format_http_date(marker.modified_seconds()) {
         headers.insert(header::LAST_MODIFIED, date);

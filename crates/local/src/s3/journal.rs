@@ -91,6 +91,7 @@ impl Journal {
         for entry in entries {
             write_line(&mut writer, &entry)?;
         }
+        // Synced before the rename, so that the new name never has an incomplete file.
         writer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         fs::rename(&new_path, &self.path)?;
         self.file = OpenOptions::new().append(true).open(&self.path)?;

@@ -108,6 +108,7 @@ fn parse_page_size(max_keys: Option<i32>) -> S3Result<PageSize> {
 }
 
 fn key_marker(key: Option<&str>) -> Option<PageMarker> {
+    // An empty marker counts as absent.
     let key = key.filter(|key| !key.is_empty())?;
     Some(PageMarker { key: key.to_owned(), version: None })
 }
@@ -146,6 +147,7 @@ pub(super) fn list_objects_v2(
         delimiter: encoding.encode_option(input.delimiter.as_deref()),
         encoding_type: input.encoding_type,
         is_truncated: Some(page.next.is_some()),
+        // `key_count` includes the common prefixes.
         key_count: i32::try_from(page.entries.len() + page.common_prefixes.len()).ok(),
         max_keys: Some(max_keys),
         name: Some(input.bucket),
@@ -176,6 +178,7 @@ pub(super) fn list_objects(
         marker: Some(encoding.encode(input.marker.as_deref().unwrap_or_default())),
         max_keys: Some(max_keys),
         name: Some(input.bucket),
+        // S3 returns it only with a delimiter. Clients without one use the last key, which is the same.
         next_marker: page.next.as_ref().map(|marker| encoding.encode(&marker.key)),
         prefix: Some(encoding.encode(prefix)),
         ..ListObjectsOutput::default()
@@ -190,6 +193,7 @@ pub(super) fn list_object_versions(
     let mut after = key_marker(input.key_marker.as_deref());
     let version = parse_version_id(input.version_id_marker.as_deref().filter(|id| !id.is_empty()))?;
     match (&mut after, version) {
+        // Without a version id the next page starts after all versions of the key.
         (Some(after), version) => after.version = version,
         (None, None) => {}
         (None, Some(_)) => {

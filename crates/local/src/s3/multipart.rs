@@ -58,6 +58,7 @@ pub(super) fn create_upload(
         content_language: input.content_language,
         metadata: input.metadata.into_iter().flatten().collect(),
     };
+    // The attributes of the object come from this request, not from those of the parts.
     let id = uuid::Uuid::new_v4().simple().to_string();
     let (bucket, key) = (input.bucket.clone(), input.key.clone());
     let upload = MultipartUpload { bucket, key, attributes, parts: BTreeMap::new() };
@@ -117,6 +118,7 @@ pub(super) async fn complete_upload(
     let upload = {
         let mut uploads = store.uploads();
         validate_parts(find_upload(&mut uploads, &input.upload_id, &input.bucket, &input.key)?, &requested)?;
+        // Removed before the parts are assembled, so that a second completion fails with `NoSuchUpload`.
         uploads.remove(&input.upload_id).ok_or_else(no_such_upload)?
     };
     // Concatenating large files would block the runtime.
@@ -163,11 +165,13 @@ fn validate_parts(upload: &MultipartUpload, requested: &[CompletedPart]) -> S3Re
     if requested.is_empty() {
         return Err(s3_error!(MalformedXML, "You must specify at least one part"));
     }
+    // The order of uploads does not matter, but the list must be ascending.
     if !requested.is_sorted_by(|a, b| a.part_number < b.part_number) {
         return Err(s3_error!(InvalidPartOrder, "The list of parts was not in ascending order."));
     }
     for (index, part) in requested.iter().enumerate() {
         let uploaded = part.part_number.and_then(|number| upload.parts.get(&number));
+        // The ETag proves that the client means the part that is stored.
         let tag = part.e_tag.as_ref().map(ETag::value);
         let Some(uploaded) = uploaded.filter(|part| tag == Some(&hex::encode(part.md5))) else {
             return Err(s3_error!(InvalidPart, "One or more of the specified parts could not be found."));
@@ -200,6 +204,7 @@ fn assemble(
         // Not the MD5 of the content: the MD5 of the parts' MD5s, and the number of parts.
         etag: format!("{}-{}", hex::encode(digest.finalize()), parts.len()),
         attributes: upload.attributes,
+        // S3 would combine the checksums of the parts. Nothing here needs that.
         checksum: None,
         body: concatenate_parts(store, parts).map_err(|error| internal_error(&error))?,
     };
@@ -207,6 +212,7 @@ fn assemble(
 }
 
 fn concatenate_parts(store: &S3Store, mut parts: Vec<Part>) -> io::Result<StagedBody> {
+    // A single part needs no copy.
     if parts.len() == 1
         && let Some(only) = parts.pop()
     {

@@ -114,6 +114,7 @@ fn head_output(
     let range =
         part.map(|part| format!("bytes {}-{}/{}", part.start, part.end.saturating_sub(1), content.size));
     HeadObjectOutput {
+        // Tells clients that they may read ranges.
         accept_ranges: Some("bytes".to_owned()),
         cache_control: attributes.cache_control,
         checksum_crc32: checksum.checksum_crc32,
@@ -233,12 +234,14 @@ pub(super) fn copy_object(
     request: S3Request<CopyObjectInput>,
 ) -> S3Result<S3Response<CopyObjectOutput>> {
     let S3Request { input, .. } = request;
+    // The source may name a version: `bucket/key?versionId=…`.
     let CopySource::Bucket { bucket, key, version_id } = &input.copy_source else {
         return Err(s3_error!(NotImplemented, "The source of a copy must be a bucket"));
     };
     let source = find_version(store, bucket, key, version_id.as_deref())?;
     let content = require_content(&source)?;
     let replace = input.metadata_directive.as_ref().is_some_and(|d| d.as_str() == MetadataDirective::REPLACE);
+    // AWS, `CopyObject`: the directive is COPY by default, and then the attributes of the request are ignored.
     let attributes = if replace {
         Attributes {
             content_type: input.content_type,

@@ -51,6 +51,7 @@ impl ListQuery<'_> {
             return page;
         }
         let after = self.after.as_ref().map_or("", |marker| marker.key.as_str());
+        // The marker of a key is included, because older versions of that key may follow.
         let start = after.max(self.prefix);
         let keys = objects
             .range::<str, _>((Bound::Included(start), Bound::Unbounded))
@@ -77,6 +78,7 @@ impl ListQuery<'_> {
 
     /// Returns false if the page was already full.
     fn add_common_prefix(&self, page: &mut ListPage, prefix: &str, versions: &[Arc<Version>]) -> bool {
+        // The previous page may have ended with this prefix.
         let is_listed = self.after.as_ref().is_some_and(|marker| marker.key == prefix)
             || page.common_prefixes.last().is_some_and(|last| last == prefix);
         // A prefix whose keys are all hidden by delete markers is not listed.

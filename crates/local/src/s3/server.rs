@@ -132,6 +132,7 @@ async fn handle_request(
         Ok(signed_headers) => remove_unsupported_range(request.headers_mut(), &signed_headers),
         Err(error) => return finish_response(&method, error.to_http_response()),
     }
+    // The access check sets it. It has no other way to reach this function.
     let disconnect = DisconnectFlag::default();
     request.extensions_mut().insert(disconnect.clone());
     let request = match delete_objects::verify_body(request).await {
@@ -206,11 +207,13 @@ struct FaultingAccess {
 #[async_trait]
 impl S3Access for FaultingAccess {
     async fn check(&self, request: &mut S3AccessContext<'_>) -> S3Result<()> {
+        // The protocol crate passes anonymous requests to this check.
         if request.credentials().is_none() {
             return Err(s3_error!(AccessDenied, "Access Denied"));
         }
         let operation = request.s3_op().name();
         let outcome = self.faults.record_request(operation);
+        // Counted before it waits, so that a test can see that the request has arrived.
         self.faults.wait_for_release(operation).await;
         if let Some(delay) = outcome.delay {
             tokio::time::sleep(delay).await;

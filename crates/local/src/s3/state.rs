@@ -73,6 +73,7 @@ impl StoreState {
     }
 
     pub(crate) fn next_version_id(&mut self) -> io::Result<VersionId> {
+        // A gap after a failed write does no harm: only the order counts.
         self.sequence += 1;
         VersionId::new(self.sequence)
     }
@@ -152,6 +153,7 @@ fn apply_entry(buckets: &mut Buckets, entry: JournalEntry<'_>) {
             let Some(bucket) = buckets.get_mut(&*bucket) else { return };
             let Some(versions) = bucket.objects.get_mut(&*key) else { return };
             versions.retain(|version| version.id != *id);
+            // A key without versions does not exist, also not in listings.
             if versions.is_empty() {
                 bucket.objects.remove(&*key);
             }

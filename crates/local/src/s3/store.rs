@@ -67,6 +67,7 @@ impl S3Store {
         })?;
         let bodies = BodyStore::open(dir)?;
         let state = StoreState::open(&dir.join("journal"))?;
+        // A process may have been killed between a body and its journal entry.
         let files = state.body_file_names();
         bodies.remove_orphans(|name| files.contains(name))?;
         drop(files);
@@ -188,6 +189,7 @@ impl S3Store {
                 Some(id) => versions.iter().find(|v| v.id == *id).cloned().ok_or(StoreError::NoSuchVersion),
             }
         })??;
+        // A delete marker is a version without content. S3 distinguishes whether the client named it.
         match (&version.content, id) {
             (Some(_), _) => Ok(version),
             (None, None) => Err(StoreError::NoSuchKey(Some(version.id.clone()))),
@@ -209,6 +211,7 @@ impl S3Store {
         if !is_expected(newest.and_then(|version| version.content.as_deref())) {
             return Err(StoreError::PreconditionFailed);
         }
+        // The lock is held from the sequence number to the journal, so both have the same order.
         let version = self.create_version(&mut state, object)?;
         if let Err(error) = state.commit([JournalEntry::add(bucket, key, &version)]) {
             self.bodies().remove(&version.id);

@@ -128,6 +128,7 @@ impl VersionId {
         let mut bytes = [0; ID_BYTES];
         aws_lc_rs::rand::fill(&mut bytes)
             .map_err(|_| io::Error::other("the system provides no random bytes"))?;
+        // Big-endian, in the last bytes.
         let (_, tail) = bytes.split_at_mut(ID_BYTES - SEQUENCE_BYTES);
         for (target, byte) in tail.iter_mut().rev().zip(sequence.to_le_bytes()) {
             *target = byte;

@@ -135,6 +135,7 @@ impl Workspace {
         let parents: Vec<Option<i32>> = new.iter().map(|package| package.parent.map(|id| id.0)).collect();
         self.client.execute(&sql, &[&dataset.id.0, &ids, &node_ids, &names, &kinds, &parents]).await?;
 
+        // Folders and links to external files have no source file.
         let files =
             || packages.iter().zip(new).filter_map(|(package, new)| Some((package, new.file.as_ref()?)));
         let sql = format!(
@@ -169,11 +170,11 @@ impl Workspace {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Moves a package and everything beneath it to the trash, as the platform does: with new names, and with the bytes
+    /// Moves a package and everything below it to the trash, as the platform does: with new names, and with the bytes
     /// subtracted from the package's own counter and from those of its parents, its dataset and the workspace.
     pub async fn trash(&self, package: &Package) -> Result<(), Error> {
         let workspace = self.id;
-        // One transaction that locks the package first, so that a concurrent restore beneath it goes to the trash too.
+        // One transaction that locks the package first, so that a concurrent restore below it goes to the trash too.
         self.client
             .batch_execute(&format!(
                 r#"BEGIN; SELECT 1 FROM "{workspace}".packages WHERE id = {} FOR UPDATE"#,
@@ -187,6 +188,7 @@ impl Workspace {
                    UNION ALL
                    SELECT p.id FROM tree JOIN "{workspace}".packages p ON p.parent_id = tree.id
                )
+               -- A package that is in the trash already keeps its name.
                UPDATE "{workspace}".packages p
                SET state = 'DELETED', name = '__DELETED__' || p.node_id || '_' || p.name
                FROM tree WHERE p.id = tree.id AND p.state NOT IN ('DELETING', 'DELETED')"#

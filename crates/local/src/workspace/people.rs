@@ -37,6 +37,7 @@ impl Workspace {
                        INSERT INTO pennsieve.users (email, first_name, last_name, is_super_admin, preferred_org_id, node_id, cognito_id)
                        VALUES ($1, '', '', false, $2, $3, $4) RETURNING id
                    ), joined AS (
+                       -- Permission 8 means delete. It makes an ordinary member.
                        INSERT INTO pennsieve.organization_user (organization_id, user_id, permission_bit) SELECT $2, id, 8 FROM created
                    )
                    SELECT id FROM created";
@@ -64,6 +65,7 @@ impl Workspace {
         let sql = "WITH created AS (
                        INSERT INTO pennsieve.teams (name, node_id) VALUES ($1, $2) RETURNING id
                    ), owned AS (
+                       -- A team without a row here belongs to no workspace.
                        INSERT INTO pennsieve.organization_team (organization_id, team_id, permission_bit) SELECT $3, id, 8 FROM created
                    ), joined AS (
                        INSERT INTO pennsieve.team_user (team_id, user_id, permission_bit)

@@ -67,7 +67,7 @@ struct TreeLayout {
 }
 
 impl TreeLayout {
-    /// The bytes beneath each folder.
+    /// The bytes below each folder.
     fn total_bytes(&self, files: usize) -> Vec<i64> {
         let mut totals = vec![0; self.parents.len() + 1];
         let folders = self.with_files.clone().cycle();
@@ -77,8 +77,8 @@ impl TreeLayout {
         // Children have higher indexes, so each total is complete before it is added to its parent.
         for (index, parent) in self.parents.iter().enumerate().rev() {
             let folder = index + 1;
-            let beneath = totals.get(folder).copied().unwrap_or_default();
-            add_bytes(&mut totals, *parent, beneath);
+            let below = totals.get(folder).copied().unwrap_or_default();
+            add_bytes(&mut totals, *parent, below);
         }
         totals
     }
@@ -131,7 +131,7 @@ impl PackageTree {
 }
 
 impl Workspace {
-    /// Creates a folder with folders and files beneath it, in a live folder or at the top level of the dataset. Updates the
+    /// Creates a folder with folders and files below it, in a live folder or at the top level of the dataset. Updates the
     /// counters. All keys belong to one upload.
     pub async fn create_tree(
         &self,
@@ -140,6 +140,7 @@ impl Workspace {
         spec: &TreeSpec<'_>,
     ) -> Result<PackageTree, Error> {
         let layout = spec.shape.layout(spec.files);
+        // The root has the first of the reserved ids.
         let root = new_node_id("Collection");
         let folders = self.reserve_ids(layout.parents.len() + 1).await?;
         let tree = PackageTree {
@@ -152,6 +153,7 @@ impl Workspace {
         let folder_ids = tree.folder_ids();
         let with_files = folder_ids.get(layout.with_files.clone()).unwrap_or_default();
         let key_prefix = format!("O{}/D{}/{}/", self.id, dataset.id, Uuid::new_v4());
+        // The statement materializes its rows, so they are inserted in batches.
         for start in (0..spec.files).step_by(BATCH_SIZE) {
             let batch = start..spec.files.min(start + BATCH_SIZE);
             builder.insert_files(with_files, &key_prefix, batch).await?;

@@ -10,7 +10,7 @@ use super::{Package, Workspace};
 pub type UsageCounters = BTreeMap<String, i64>;
 
 impl Workspace {
-    /// Subtracts a READY package from all counters, its own included. The counters of packages beneath it do not change.
+    /// Subtracts a READY package from all counters, its own included. The counters of packages below it do not change.
     pub(super) async fn subtract_usage(&self, package: &Package) -> Result<(), Error> {
         let workspace = self.id;
         let sql = format!(
@@ -39,7 +39,7 @@ impl Workspace {
         self.client.execute(&sql, &[&package.id.0, &self.id.0]).await.map(drop)
     }
 
-    /// Computes the counters from the source files of live packages. A folder counts everything beneath it.
+    /// Computes the counters from the source files of live packages. A folder counts everything below it.
     ///
     /// The statement walks from each file upwards and shares no code with the statements that update the counters.
     pub async fn compute_usage(&self) -> Result<UsageCounters, Error> {
@@ -59,6 +59,7 @@ impl Workspace {
                    SELECT live.id, live.parent_id, up.size FROM up JOIN live ON live.id = up.parent_id
                )
                SELECT 'package ' || id, sum(size)::bigint FROM up GROUP BY id
+               -- Datasets and the workspace count each file once.
                UNION ALL SELECT 'dataset ' || dataset_id, sum(size)::bigint FROM stored GROUP BY dataset_id
                UNION ALL SELECT 'workspace', sum(size)::bigint FROM stored"#
         );
@@ -93,6 +94,7 @@ impl Workspace {
                DELETE FROM pennsieve.organization_storage WHERE organization_id = {workspace};"#
         );
         self.client.batch_execute(&sql).await?;
+        // The kind of a counter is the first word of its name.
         let (names, bytes): (Vec<String>, Vec<i64>) = computed.into_iter().unzip();
         let sql = format!(
             r#"WITH n AS (SELECT split_part(name, ' ', 1) AS of, split_part(name, ' ', 2) AS id, bytes

@@ -76,8 +76,10 @@ async fn a_canned_policy_allows_one_object() {
     assert_eq!(response.header("content-type"), "text/plain");
     assert_eq!(response.header("access-control-allow-origin"), "*");
     assert!(response.header("access-control-expose-headers").contains("Content-Range"));
+    // The edge has no TLS, so a browser must not remember one for this host.
     assert_eq!(response.header("strict-transport-security"), "");
     assert_refused(&get(&url.replace("/O1/a%20b/%C3%BC.txt", "/O1/other.txt"), &[]).await, "AccessDenied");
+    // The signature covers the expiry.
     assert_refused(&get(&url.replace("Expires=1", "Expires=2"), &[]).await, "AccessDenied");
 }
 
@@ -138,6 +140,7 @@ async fn unsigned_expired_and_forged_requests_are_refused() {
         &get(&wrong_key.sign_canned(&edge.url("/k"), NOW + 60).unwrap(), &[]).await,
         "AccessDenied",
     );
+    // A HEAD has no body, also if it is refused.
     let refused = head(&edge.url("/k"), &[]).await;
     assert_eq!((refused.status.as_u16(), refused.body.len()), (403, 0));
 }
@@ -199,7 +202,9 @@ async fn evaluates_conditions() {
     let cached = get(&url, &[("if-none-match", etag)]).await;
     assert_eq!((cached.status.as_u16(), cached.body.len(), cached.header("etag")), (304, 0, etag));
     assert_eq!(get(&url, &[("if-modified-since", modified)]).await.status, 304);
+    // Another version than the client expects.
     assert_eq!(get(&url, &[("if-match", "\"0\"")]).await.status, 412);
+    // If-Range: only an exact validator allows a part of the object.
     for (validator, status) in [(etag, 206), (modified, 206), ("\"0\"", 200), ("W/\"0\"", 200)] {
         assert_eq!(
             get(&url, &[("range", "bytes=0-0"), ("if-range", validator)]).await.status,

@@ -43,6 +43,7 @@ async fn a_function_gets_an_event_and_returns_a_response() {
         assert_eq!(headers["lambda-runtime-aws-request-id"], "id-1");
         assert_eq!(headers["lambda-runtime-trace-id"], "Root=1-67891233-abcdef012345678912345678");
         let deadline: u64 = headers["lambda-runtime-deadline-ms"].to_str().unwrap().parse().unwrap();
+        // Milliseconds since the Unix epoch.
         assert!(deadline / 1000 > packages::clock::Clock::System.now() + 50);
         send("POST", &format!("{endpoint}/invocation/id-1/response"), &json!({"b": 2})).await.0
     };

@@ -63,7 +63,6 @@ fn is_listening(url: &str) -> bool {
     TcpStream::connect(parse_address(url)).is_ok()
 }
 
-/// The process id of the server on this data directory.
 fn read_pid(data_dir: &Path) -> u32 {
     fs::read_to_string(data_dir.join("postmaster.pid")).unwrap().lines().next().unwrap().parse().unwrap()
 }
@@ -127,6 +126,7 @@ fn the_process_in_a_stale_file_is_not_killed() {
     let stale = fs::read_to_string(&file).unwrap();
     let (pid, rest) = stale.split_once('\n').unwrap();
     kill_process(pid.parse().unwrap());
+    // Another process with the id in the file, as after a restart of the machine.
     let mut bystander = Command::new("sleep").arg("60").spawn().unwrap();
     fs::write(&file, format!("{}\n{rest}", bystander.id())).unwrap();
     let second = start(dir.path());
@@ -211,6 +211,7 @@ fn the_server_ends_with_its_parent() {
 fn parent_process() {
     let Some(dir) = std::env::var_os(PARENT_DIR_VARIABLE).map(PathBuf::from) else { return };
     let server = start(&dir);
+    // Renamed, so that the test never reads half of it.
     fs::write(dir.join("url.partial"), server.url()).unwrap();
     fs::rename(dir.join("url.partial"), dir.join("url")).unwrap();
     loop {
@@ -244,6 +245,7 @@ fn only_throwaway_data_of_another_version_are_replaced() {
     let dir = create_temp_dir();
     let data_dir = dir.path().join("postgres");
     fs::create_dir(&data_dir).unwrap();
+    // A version that is not installed.
     fs::write(data_dir.join("PG_VERSION"), "7\n").unwrap();
     let durable = PostgresConfig { durability: Durability::Durable, ..config(dir.path()) };
     let refused = PostgresServer::start(durable);

@@ -81,6 +81,7 @@ pub(crate) fn client(endpoint: &str, credentials: &Credentials, region: &str) ->
         .endpoint_url(endpoint)
         .force_path_style(true)
         .region(Region::new(region.to_owned()))
+        // Tests count requests.
         .retry_config(RetryConfig::disabled())
         .build();
     Client::from_conf(config)

@@ -95,6 +95,7 @@ async fn rows_are_not_sorted_by_folder() {
     let spec = TreeSpec::live(TreeShape::ManySmall, 5000, BUCKET);
     let tree = workspace.create_tree(&dataset, None, &spec).await.unwrap();
     workspace.analyze_tables().await.unwrap();
+    // 1 means that the rows are in the order of the column, 0 that they are not.
     let sql = format!(
         "SELECT abs(correlation) FROM pg_stats WHERE schemaname = '{}' AND tablename = 'packages' AND attname = 'parent_id'",
         workspace.id

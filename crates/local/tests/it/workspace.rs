@@ -117,8 +117,10 @@ async fn names_in_a_folder_are_unique() {
     let folder = workspace.create_collection(&dataset, None, "x").await.unwrap();
     create_file(&workspace, &dataset, Some(&folder), "x", 1).await;
     let other = workspace.create_dataset("Other").await.unwrap();
+    // Another dataset may have the same name.
     workspace.create_collection(&other, None, "x").await.unwrap();
 
+    // The service recognises a clash by the name of its index.
     for (parent, index) in [
         (None, "packages_name_dataset_id__parent_id_null_idx"),
         (Some(&folder), "packages_name_dataset_id_parent_id__parent_id_not_null_idx"),
@@ -131,12 +133,13 @@ async fn names_in_a_folder_are_unique() {
         assert_eq!(clash.code(), &SqlState::UNIQUE_VIOLATION);
         assert_eq!(clash.constraint(), Some(index));
     }
+    // A package in the trash has another name, so its old one is free.
     workspace.trash(&folder).await.unwrap();
     workspace.create_collection(&dataset, None, "x").await.unwrap();
 }
 
 #[tokio::test]
-async fn trash_includes_everything_beneath_and_updates_the_counters() {
+async fn trash_includes_everything_below_and_updates_the_counters() {
     let (workspace, dataset) = create_workspace().await;
     let (top, sub, deep) = create_folders(&workspace, &dataset).await;
     let before = workspace.load_usage().await.unwrap();
@@ -153,7 +156,7 @@ async fn trash_includes_everything_beneath_and_updates_the_counters() {
     assert_eq!(workspace.load_usage().await.unwrap(), workspace.compute_usage().await.unwrap());
     assert_eq!(load_counter(&workspace, &top).await, Some(10));
     assert_eq!(load_counter(&workspace, &sub).await, Some(0), "a package is subtracted from its own counter");
-    assert_eq!(load_counter(&workspace, &deep).await, Some(200), "packages beneath it keep their counters");
+    assert_eq!(load_counter(&workspace, &deep).await, Some(200), "packages below it keep their counters");
 
     let (_, name) = load_row(&workspace, &deep).await;
     workspace.trash(&top).await.unwrap();

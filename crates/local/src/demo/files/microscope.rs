@@ -109,7 +109,9 @@ fn array_document(side: usize) -> Value {
         "order": "C",
         "fill_value": 0,
         "filters": null,
+        // Without a compressor every reader can read the chunks.
         "compressor": null,
+        // The layout of OME-Zarr 0.4: one directory per dimension.
         "dimension_separator": "/",
     })
 }

@@ -88,6 +88,7 @@ fn add_spike(samples: &mut [u8], spike: &Spike<'_>) {
     let frames = samples.chunks_exact_mut(FRAME_BYTES).skip(frame_of(spike).saturating_sub(trough));
     for (frame, percent) in frames.zip(WAVEFORM) {
         if let Some(sample) = frame.as_chunks_mut().0.get_mut(spike.unit.channel) {
+            // Spikes add up with the background, as in a real recording.
             let count = (spike.counts * percent / 100) as i16;
             *sample = i16::from_le_bytes(*sample).saturating_add(count).to_le_bytes();
         }

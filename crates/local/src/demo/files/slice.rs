@@ -42,6 +42,7 @@ pub(super) fn planes() -> [Plane; 2] {
         for index in 0..band.cells {
             let cell = band.cell(&mut random);
             cell.stain_nucleus(&mut nuclei, &mut random);
+            // Few neurons take up the dye.
             if index % 26 == 0 {
                 cell.fill_with_dye(&mut neurons, &mut random);
             }
@@ -119,6 +120,7 @@ impl Plane {
 
     /// Adds a disc with a soft edge, `peak / (1 + (distance / radius)⁶)`.
     fn add_spot(&mut self, x: f64, y: f64, radius: f64, peak: f64) {
+        // Less than one percent of the peak is left there.
         let reach = 2.2 * radius;
         let (left, top, size) = ((x - reach) as usize, (y - reach) as usize, (2.0 * reach) as usize + 1);
         for (row, line) in self.pixels.chunks_mut(self.width).enumerate().skip(top).take(size) {

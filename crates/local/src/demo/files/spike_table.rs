@@ -23,6 +23,7 @@ use super::{
 /// Rows per row group. A reader of a short time range needs one or two of the ten groups.
 const ROWS_PER_GROUP: usize = 10_000;
 
+// `TIMESTAMP(MICROS, true)` means UTC.
 const SCHEMA: &str = "message spikes {
     REQUIRED INT64 time (TIMESTAMP(MICROS, true));
     REQUIRED INT32 unit_id;

@@ -51,11 +51,13 @@ impl TreeBuilder<'_> {
         let workspace = self.workspace.id;
         let sql = format!(
             r#"WITH shuffled AS (
+                   -- Assigns the files to the folders in turn, then shuffles them.
                    SELECT i, f.id AS parent_id, 'N:package:' || gen_random_uuid() AS node_id
                    FROM generate_series($3::bigint, $4::bigint) AS i
                    JOIN unnest($5::int[]) WITH ORDINALITY AS f (id, place) ON f.place = 1 + i % cardinality($5)
                    ORDER BY random()
                ), new AS MATERIALIZED (
+                   -- MATERIALIZED, because each id must be taken once though three statements read it.
                    SELECT nextval('"{workspace}".packages_id_seq')::int AS id, parent_id, node_id,
                           1 + i % {MAX_FILE_BYTES} AS size,
                           CASE $2 WHEN 'DELETED' THEN '__DELETED__' || node_id || '_' ELSE '' END || i || '.txt' AS name,
@@ -90,11 +92,13 @@ impl TreeBuilder<'_> {
         }
         let sql = format!(
             r#"WITH RECURSIVE up AS (
+                   -- The parent and the folders above it. None at the top level of the dataset.
                    SELECT id, parent_id FROM "{workspace}".packages WHERE id = $1
                    UNION ALL
                    SELECT p.id, p.parent_id FROM up JOIN "{workspace}".packages p ON p.id = up.parent_id
                ), folders AS (
                    INSERT INTO "{workspace}".package_storage AS s (package_id, size)
+                   -- Those above get the total, the folders of the tree their own sums.
                    SELECT id, $2 FROM up UNION ALL SELECT * FROM unnest($3::int[], $4::bigint[])
                    ON CONFLICT (package_id) DO UPDATE SET size = coalesce(s.size, 0) + excluded.size
                ), datasets AS (

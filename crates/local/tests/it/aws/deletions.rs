@@ -137,6 +137,7 @@ fn batch_write_response(rest: &[usize]) -> Value {
 async fn repeats_what_dynamodb_did_not_process() {
     let throttled =
         json!({"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"});
+    // `UnprocessedKeys` and `UnprocessedItems` list what DynamoDB did not do. Errors in between are retried.
     let (server, records) = scripted_table(vec![
         (200, batch_get_response(&[0], &[1, 2])),
         (400, throttled.clone()),

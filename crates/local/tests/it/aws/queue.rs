@@ -53,6 +53,7 @@ async fn each_message_arrives_once() {
     let service = create_user(&root, "service", &name).await;
     let sender = Sqs { service: service.sqs().unwrap(), url: queue.url.clone() };
 
+    // More than two batches of ten, with characters that need escaping in JSON and XML.
     let messages: Vec<Message> = (1..=25).map(|id| message(id, "東 \u{ffff}\u{1}<&>")).collect();
     assert!(sender.send(&bodies(&messages)).await.is_empty());
 

@@ -33,6 +33,7 @@ async fn a_dropped_request_does_not_run_but_a_dropped_response_was_run() {
     let s3 = Fixture::start().await;
     let delete = || s3.client.delete_object().bucket(BUCKET).key("k").send();
     s3.faults.drop_requests("DeleteObject", 1);
+    // The client got no response at all.
     assert!(delete().await.unwrap_err().as_service_error().is_none());
     assert!(s3.store.list_versions(BUCKET, "k").is_empty());
     s3.faults.drop_responses("DeleteObject", 1);

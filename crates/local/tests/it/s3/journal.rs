@@ -55,6 +55,7 @@ fn a_corrupt_line_is_an_error() {
     let dir = create_store();
     let path = dir.path().join("journal");
     let mut text = fs::read(&path).unwrap();
+    // Splits a line.
     text[300] = b'\n';
     fs::write(&path, text).unwrap();
     assert_eq!(S3Store::open(dir.path(), Clock::System).unwrap_err().kind(), std::io::ErrorKind::InvalidData);
@@ -69,6 +70,7 @@ fn orphaned_files_are_removed() {
     let _store = open_store(dir.path());
     assert!(!orphan.exists());
     assert_eq!(fs::read_dir(dir.path().join("arriving")).unwrap().count(), 0);
+    // Three keys with four large versions each. The small ones are in the journal.
     assert_eq!(fs::read_dir(dir.path().join("bodies")).unwrap().count(), 12);
 }
 

@@ -36,6 +36,7 @@ async fn a_delimiter_groups_keys() {
     }
     s3.store.put(BUCKET, "gone/1", "x", "text/plain").unwrap();
     s3.store.add_delete_marker(BUCKET, "gone/1").unwrap();
+    // Pages of one entry, so that each page ends with a key or a common prefix.
     let mut seen = Vec::new();
     let mut token = None;
     loop {
@@ -89,6 +90,7 @@ async fn a_listing_continues_after_a_deleted_version() {
         s3.store.put(BUCKET, "a", "x", "text/plain").unwrap();
     }
     s3.store.put(BUCKET, "b", "x", "text/plain").unwrap();
+    // A client that empties a bucket page by page deletes the version that the next page starts after.
     let (mut key, mut version, mut removed) = (None, None, 0);
     loop {
         let page = s3.client.list_object_versions().bucket(BUCKET).max_keys(2);

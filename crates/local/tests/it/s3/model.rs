@@ -63,6 +63,7 @@ async fn run_step(client: &Client, model: &mut Model, step: Step) {
         }
         Step::List { page } => assert_listing(client, model, page).await,
     }
+    // After each step a plain GET returns the newest version, unless it is a delete marker.
     for key in KEYS {
         let got = client.get_object().bucket(BUCKET).key(key).send().await.ok();
         let size = got.and_then(|got| usize::try_from(got.content_length?).ok());

@@ -41,6 +41,7 @@ async fn parts_become_one_object() {
         upload_part(&s3, &upload, 2, vec![2; 5 * MIB]).await,
     );
     let etag = complete_upload(&s3, &upload, vec![first, second, third]).await.unwrap();
+    // The ETag of a multipart upload ends with the number of parts.
     assert!(etag.ends_with("-3\""), "{etag}");
     let got = s3.get("k").await;
     assert_eq!(got.len(), 10 * MIB + 10);
@@ -62,6 +63,7 @@ async fn invalid_parts_are_refused() {
     assert_eq!(error_code(vec![one.clone(), two]).await.as_deref(), Some("EntityTooSmall"));
     let wrong = CompletedPart::builder().part_number(1).e_tag("\"0\"").build();
     assert_eq!(error_code(vec![wrong]).await.as_deref(), Some("InvalidPart"));
+    // The upload is still open after the errors. A single small part is the last one.
     complete_upload(&s3, &upload, vec![one]).await.unwrap();
 }
 

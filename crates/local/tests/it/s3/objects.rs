@@ -12,6 +12,7 @@ use super::{BUCKET, Fixture, get, head, one_minute};
 #[tokio::test]
 async fn returns_what_was_stored() {
     let s3 = Fixture::start().await;
+    // Bodies of up to 1,024 bytes are in the journal, larger ones in files.
     for size in [0, 1, 1_023, 1_024, 1_025, 200_000] {
         let body: Vec<u8> = (0..size).map(|n: u32| n.to_le_bytes()[0]).collect();
         s3.put("some/key", body.clone()).await;
@@ -142,6 +143,7 @@ async fn evaluates_conditions_of_writes() {
         put("three").if_match(first.e_tag().unwrap()).send().await.unwrap_err().code(),
         Some("PreconditionFailed")
     );
+    // A key behind a delete marker counts as absent.
     s3.store.add_delete_marker(BUCKET, "k").unwrap();
     put("four").if_none_match("*").send().await.unwrap();
 }
@@ -196,6 +198,7 @@ async fn a_checksum_may_be_in_a_trailer() {
         assert_eq!(sums.iter().flatten().count(), 1);
         assert_eq!(s3.get("k").await, body);
         let described = s3.client.head_object().bucket(BUCKET).key("k").send().await.unwrap();
+        // `aws-chunked` is not stored.
         assert_eq!(described.content_encoding(), None);
     }
 }
@@ -256,6 +259,7 @@ async fn missing_objects_and_buckets_have_their_error_codes() {
 #[tokio::test]
 async fn creates_lists_and_deletes_buckets() {
     let s3 = Fixture::start().await;
+    // In us-east-1 the second creation succeeds.
     s3.client.create_bucket().bucket("second").send().await.unwrap();
     s3.client.create_bucket().bucket("second").send().await.unwrap();
     s3.client.head_bucket().bucket("second").send().await.unwrap();

@@ -16,6 +16,7 @@ async fn a_link_allows_one_object_and_one_method() {
     s3.put("a b/ü+&.txt", "hello").await;
     let url = s3.presigned_get("a b/ü+&.txt").await.uri().to_owned();
     assert_eq!(get(&url, &[]).await.body, "hello");
+    // The method is part of what is signed.
     let refused = head(&url, &[]).await;
     assert_eq!((refused.status.as_u16(), refused.body.len()), (403, 0));
     let refused = send(Method::PUT, &url, &[], b"overwritten").await;
@@ -44,6 +45,7 @@ async fn a_link_can_allow_an_upload() {
 async fn a_link_expires() {
     let s3 = Fixture::start().await;
     s3.put("k", "hello").await;
+    // Signed two minutes ago.
     let ago = SystemTime::UNIX_EPOCH + Duration::from_secs(packages::clock::Clock::System.now() - 120);
     let past = |seconds: u64| {
         PresigningConfig::builder().start_time(ago).expires_in(Duration::from_secs(seconds)).build().unwrap()
@@ -123,6 +125,7 @@ async fn nothing_is_served_unsigned() {
         assert_eq!(send(method.clone(), &plain, &[], b"").await.status, 403, "{method}");
     }
     assert_eq!(get(&s3.server.endpoint(), &[]).await.status, 403);
+    // Signature version 2, in the query and in the header.
     assert_eq!(
         get(&format!("{plain}?AWSAccessKeyId=LOCALACCESSKEY&Expires=9999999999&Signature=x"), &[])
             .await
@@ -130,6 +133,7 @@ async fn nothing_is_served_unsigned() {
         400
     );
     assert_eq!(get(&plain, &[("authorization", "AWS LOCALACCESSKEY:x")]).await.status, 400);
+    // A form with a policy in its body.
     let form = [("content-type", "multipart/form-data; boundary=x")];
     assert_eq!(
         send(Method::POST, &format!("{}/{BUCKET}", s3.server.endpoint()), &form, b"--x--").await.status,
@@ -142,6 +146,7 @@ async fn a_second_authentication_is_refused() {
     let s3 = Fixture::start().await;
     s3.put("k", "hello").await;
     let url = s3.presigned_get("k").await.uri().to_owned();
+    // Clients such as wget send the header of the first request to the target of a redirect.
     let refused = get(&url, &[("authorization", "Bearer from-the-api-before-the-redirect")]).await;
     assert_eq!(refused.status, 400);
     assert!(refused.text().contains("Only one auth mechanism allowed"));
@@ -178,6 +183,7 @@ async fn responses_have_cors_headers() {
         get(&url, &origin).await,
         get(&plain, &origin).await,
         head(&plain, &origin).await,
+        // An error, here of the signature, needs the headers too.
         get(&url.replace("/k?", "/none?"), &origin).await,
     ];
     for response in responses {
@@ -254,6 +260,7 @@ async fn links_are_not_traced() {
     let url = s3.presigned_get("k").await.uri().to_owned();
     let traces = TraceCollector::default();
     let _guard = tracing::subscriber::set_default(traces.clone());
+    // Without any trace the test would prove nothing.
     tracing::info!("the collector works");
     assert_eq!(get(&url, &[]).await.status, 200);
     assert_eq!(get(&url.replace("/k?", "/none?"), &[]).await.status, 403);

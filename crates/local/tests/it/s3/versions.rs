@@ -90,6 +90,7 @@ async fn a_hidden_key_is_404_and_names_its_delete_marker() {
     let s3 = Fixture::start().await;
     s3.put("k", "one").await;
     let marker = s3.store.add_delete_marker(BUCKET, "k").unwrap();
+    // The headers tell a deleted key from one that never existed.
     let response = get(s3.presigned_get("k").await.uri(), &[]).await;
     assert_eq!((response.status.as_u16(), response.header("x-amz-delete-marker")), (404, "true"));
     assert_eq!(response.header("x-amz-version-id"), marker);
