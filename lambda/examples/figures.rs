@@ -52,8 +52,8 @@ impl Function {
         let api = RuntimeApi::start().await.unwrap();
         let mut command = api.command(program);
         command.envs(&stand.variables).stdout(Stdio::null());
-        let process = api.run(command).unwrap();
-        api.initialised().await;
+        let process = api.spawn(command).unwrap();
+        api.init_duration().await;
         Self { process, api }
     }
 
@@ -87,7 +87,7 @@ impl Function {
 async fn start(program: &Path, stand: &Stand) {
     let mut times = Vec::new();
     for _ in 0..STARTS {
-        times.push(Function::start(program, stand).await.api.initialised().await);
+        times.push(Function::start(program, stand).await.api.init_duration().await);
     }
     times.sort();
     let function = Function::start(program, stand).await;

@@ -1,11 +1,11 @@
 //! AWS for tests: ministack, which checks signatures and IAM policies.
 //!
-//! [`Account::root`] may do everything and makes what a test needs; [`Account::user`] is somebody who may do what one
-//! policy says and nothing else, so that a permission which the policy forgets fails the test.
+//! [`Account::root`] may do everything and creates what a test needs. [`Account::create_user`] returns a user with one
+//! policy, so that a permission which the policy lacks fails the test.
 //!
-//! One server serves all the tests of a process and ends with it. Names are to be chosen so that tests do not meet.
-//! `TEST_AWS_ENDPOINT_URL`, `TEST_AWS_ENDPOINT_URL_S3` and `TEST_AWS_ENDPOINT_URL_DYNAMODB` name other servers to use
-//! instead, with the keys in `TEST_AWS_KEY` and `TEST_AWS_SECRET`; policies hold only for what ministack serves.
+//! One server serves all tests of a process and ends with it. Tests share it, so they use unique names.
+//! `TEST_AWS_ENDPOINT_URL`, `TEST_AWS_ENDPOINT_URL_S3` and `TEST_AWS_ENDPOINT_URL_DYNAMODB` select other servers, with the
+//! access keys in `TEST_AWS_KEY` and `TEST_AWS_SECRET`. Only ministack enforces policies.
 
 mod buckets;
 mod iam;
@@ -27,25 +27,25 @@ use signing::s3::CustomEndpoint;
 use signing::s3::Region;
 use storage::{self, ObjectStore};
 
-pub use iam::render;
-pub use policies::Resources;
-use server::Server;
+pub use policies::FunctionResources;
+use server::AwsServer;
 
-/// The region of everything.
+/// The region of all resources.
 pub const REGION: &str = "us-east-1";
 
-/// The account that everything belongs to, as it stands in ARNs.
-pub const ACCOUNT: &str = "000000000000";
+/// The account number in ARNs. ministack has one account.
+const ACCOUNT_ID: &str = "000000000000";
 
-/// Somebody with access keys. It belongs to the runtime of the test that made it.
+/// An AWS account as seen by one principal: its access keys decide what it may do. The value belongs to the runtime of the
+/// test that created it.
 #[derive(Debug, Clone)]
 pub struct Account {
-    server: &'static Server,
+    server: &'static AwsServer,
     http: HttpClient,
-    keys: Credentials,
+    credentials: Credentials,
 }
 
-/// A service, by the name it has in signatures.
+/// A service, by its name in signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Service {
     DynamoDb,
@@ -68,66 +68,67 @@ impl Service {
 }
 
 impl Account {
-    /// Who may do everything.
+    /// The root user, which may do everything.
     ///
     /// # Panics
-    /// Where no server can be started: a test can do nothing then.
+    /// If the server does not start. No test could continue.
     pub fn root() -> io::Result<Self> {
-        let server = Server::shared();
-        Ok(Self { server, http: HttpClient::new().map_err(io::Error::other)?, keys: server.root() })
+        let server = AwsServer::shared();
+        Ok(Self { server, http: HttpClient::new().map_err(io::Error::other)?, credentials: server.root() })
     }
 
     /// The access keys.
     #[must_use]
     pub fn credentials(&self) -> &Credentials {
-        &self.keys
+        &self.credentials
     }
 
-    /// The same servers, with other keys.
+    /// The same servers with other access keys.
     #[must_use]
-    pub fn with_keys(&self, keys: Credentials) -> Self {
-        Self { keys, ..self.clone() }
+    pub fn with_credentials(&self, credentials: Credentials) -> Self {
+        Self { credentials, ..self.clone() }
     }
 
-    /// SQS, as this account.
+    /// A client for SQS.
     pub fn sqs(&self) -> io::Result<JsonClient> {
         JsonClient::sqs(&self.settings(Service::Sqs)?, self.http.clone()).map_err(io::Error::other)
     }
 
-    /// DynamoDB, as this account.
+    /// A client for DynamoDB.
     pub fn dynamodb(&self) -> io::Result<JsonClient> {
         JsonClient::dynamodb(&self.settings(Service::DynamoDb)?, self.http.clone()).map_err(io::Error::other)
     }
 
-    /// SSM, as this account.
+    /// A client for SSM.
     pub fn ssm(&self) -> io::Result<JsonClient> {
         JsonClient::ssm(&self.settings(Service::Ssm)?, self.http.clone()).map_err(io::Error::other)
     }
 
-    /// S3, as this account.
+    /// A client for S3.
     pub fn objects(&self) -> io::Result<ObjectStore> {
         let endpoint = CustomEndpoint::parse(self.server.endpoint(Service::S3)).map_err(io::Error::other)?;
         let settings = storage::StorageConfig {
             endpoint: Some(endpoint),
             region: region()?,
-            credentials: SharedCredentialsProvider::new(self.keys(Service::S3)),
+            credentials: SharedCredentialsProvider::new(self.service_credentials(Service::S3)),
         };
         Ok(ObjectStore::new(settings, self.http.clone()))
     }
 
-    /// Sets a parameter of this type (`String`, `SecureString`), whether or not there was one.
+    /// Creates or replaces a parameter of this type (`String`, `SecureString`).
     pub async fn put_parameter(&self, name: &str, kind: &str, value: &str) -> io::Result<()> {
         let parameter = json!({"Name": name, "Type": kind, "Value": value, "Overwrite": true});
         self.ssm()?.call("PutParameter", &parameter).await.map(drop).map_err(io::Error::other)
     }
 
-    /// The variables by which a program finds the same servers, with the same keys.
+    /// The environment variables that direct a program to the same servers with the same access keys.
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let mut variables = vec![
             ("AWS_REGION", REGION.to_owned()),
-            ("AWS_ACCESS_KEY_ID", self.keys.access_key_id().to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", self.keys.secret_access_key().to_owned()),
+            ("AWS_ACCESS_KEY_ID", self.credentials.access_key_id().to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", self.credentials.secret_access_key().to_owned()),
+            // For all services. S3 and DynamoDB may have servers of their own.
             ("AWS_ENDPOINT_URL", self.server.endpoint(Service::Sqs).to_owned()),
         ];
         for (name, service) in
@@ -141,31 +142,35 @@ impl Account {
     fn settings(&self, service: Service) -> io::Result<ClientConfig> {
         Ok(ClientConfig {
             region: region()?,
-            credentials: SharedCredentialsProvider::new(self.keys(service)),
+            credentials: SharedCredentialsProvider::new(self.service_credentials(service)),
             endpoint: Some(self.server.endpoint(service).to_owned()),
             clock: Clock::System,
         })
     }
 
-    /// A server that was given knows only the keys that were given with it.
-    fn keys(&self, service: Service) -> Credentials {
-        self.server.given_keys(service).unwrap_or_else(|| self.keys.clone())
+    /// An external server knows only the access keys that were configured with it.
+    fn service_credentials(&self, service: Service) -> Credentials {
+        self.server.external_credentials(service).unwrap_or_else(|| self.credentials.clone())
     }
 
-    /// Sends a signed request; the path is to need no encoding.
-    async fn send(&self, service: Service, request: Request<Bytes>) -> io::Result<(StatusCode, Bytes)> {
+    /// Sends a signed request. The path must need no encoding.
+    async fn send_request(
+        &self,
+        service: Service,
+        request: Request<Bytes>,
+    ) -> io::Result<(StatusCode, Bytes)> {
         let now = Clock::System.now();
         let region = region()?;
         let scope = SigningScope { service: service.name(), region: &region };
-        let signed = sign_request(request, scope, &self.keys(service), now);
-        let answer = self.http.send(signed.map_err(io::Error::other)?).await.map_err(io::Error::other)?;
-        let status = answer.status();
-        Ok((status, answer.into_body().collect().await.map_err(io::Error::other)?.to_bytes()))
+        let signed = sign_request(request, scope, &self.service_credentials(service), now);
+        let response = self.http.send(signed.map_err(io::Error::other)?).await.map_err(io::Error::other)?;
+        let status = response.status();
+        Ok((status, response.into_body().collect().await.map_err(io::Error::other)?.to_bytes()))
     }
+}
 
-    async fn call(&self, service: JsonClient, operation: &str, input: Value) -> io::Result<Value> {
-        service.call(operation, &input).await.map_err(io::Error::other)
-    }
+async fn call(service: JsonClient, operation: &str, input: Value) -> io::Result<Value> {
+    service.call(operation, &input).await.map_err(io::Error::other)
 }
 
 fn region() -> io::Result<Region> {

@@ -1,4 +1,5 @@
-//! The demo: a laboratory's dataset with real files in it, a trash worth emptying, and a neighbour to be kept out.
+//! The demo data: a laboratory's dataset with real files, a trash with files and folders, and a second workspace whose users
+//! must not see them.
 
 pub mod files;
 
@@ -13,125 +14,110 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::{
-    s3::S3,
+    s3::S3Store,
     schema,
     stack::{STORAGE_BUCKET, VIEWER_ASSETS_BUCKET},
     state::StateDir,
-    workspace::{Dataset, NewPackage, Package, Workspace},
+    workspace::{Dataset, NewPackage, Package, SourceFile, Workspace},
 };
+use files::FileContent;
 
-const FILE: &str = "demo.json";
+const DEMO_FILE: &str = "demo.json";
 
-/// What the demo consists of, for those who want to try it.
+/// The content of the demo.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Demo {
     /// The laboratory.
     pub workspace: WorkspaceId,
     /// Its dataset.
     pub dataset: DatasetNodeId,
-    /// The neighbour's dataset.
+    /// The dataset of the second workspace.
     pub other_dataset: DatasetNodeId,
-    /// The people: four of the laboratory, each with another role in its dataset, and one neighbour.
-    pub people: Vec<Person>,
-    /// Packages worth trying, by a name for each: node ids.
+    /// The users: four of the laboratory, each with another role in its dataset, and one of the second workspace.
+    #[serde(rename = "people")]
+    pub users: Vec<DemoUser>,
+    /// The node ids of packages for examples and tests, by name.
     pub packages: BTreeMap<String, String>,
 }
 
-/// Somebody to log in as.
+/// A user to sign in as.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Person {
-    /// Address.
+pub struct DemoUser {
+    /// The email address.
     pub email: String,
-    /// Public id.
+    /// The public id.
     pub node_id: String,
-    /// What the identity provider knows them by.
+    /// The id at the identity provider.
     pub cognito_id: Uuid,
-    /// Where they belong.
+    /// The user's workspace.
     pub workspace: WorkspaceId,
-    /// Their role in the laboratory's dataset.
+    /// The role in the laboratory's dataset.
     pub role: Option<String>,
 }
 
-/// The demo of this state directory, made if it is not there yet. It is there as a whole or not at all: the database
-/// commits last, and a start that was cut off before that makes everything anew.
-pub async fn ensure(state: &StateDir, client: Client, store: &S3) -> io::Result<Demo> {
-    schema::create_shared(&client).await.map_err(io::Error::other)?;
-    let made =
+/// The demo of this state directory. Creates it if it is missing.
+///
+/// The demo is complete or missing: the database commits last, and a start that was interrupted before that creates
+/// everything again.
+pub async fn ensure_demo(state: &StateDir, client: Client, store: &S3Store) -> io::Result<Demo> {
+    schema::create_shared_tables(&client).await.map_err(io::Error::other)?;
+    let existing =
         client.query("SELECT 1 FROM pennsieve.organizations LIMIT 1", &[]).await.map_err(io::Error::other)?;
-    if !made.is_empty() {
-        let text = std::fs::read_to_string(state.path().join(FILE))?;
+    // A workspace exists, so an earlier start committed.
+    if !existing.is_empty() {
+        let text = std::fs::read_to_string(state.path().join(DEMO_FILE))?;
         return serde_json::from_str(&text).map_err(io::Error::other);
     }
     let client = Arc::new(client);
     client.batch_execute("BEGIN").await.map_err(io::Error::other)?;
-    let demo = Seeding { client: Arc::clone(&client), store }.seed().await?;
-    state.write(FILE, &serde_json::to_string_pretty(&demo)?)?;
+    let demo = create_demo(&client, store).await?;
+    state.write_file(DEMO_FILE, &serde_json::to_string_pretty(&demo)?)?;
     client.batch_execute("COMMIT").await.map_err(io::Error::other)?;
     Ok(demo)
 }
 
-struct Seeding<'a> {
-    client: Arc<Client>,
-    store: &'a S3,
-}
+async fn create_demo(client: &Arc<Client>, store: &S3Store) -> io::Result<Demo> {
+    let laboratory = create_workspace(client, "Hippocampus Laboratory").await?;
+    let other_workspace = create_workspace(client, "Cerebellum Laboratory").await?;
+    let dataset = laboratory.create_dataset("Hippocampal slice 12").await.map_err(io::Error::other)?;
+    let other_dataset = other_workspace.create_dataset("Purkinje cells").await.map_err(io::Error::other)?;
 
-/// A place for packages, and their names for `stack.json`.
-struct Shelf<'a> {
-    workspace: &'a Workspace,
-    dataset: &'a Dataset,
-    store: &'a S3,
-    named: BTreeMap<String, String>,
-}
-
-impl Seeding<'_> {
-    async fn seed(&self) -> io::Result<Demo> {
-        let laboratory = self.workspace("Hippocampus Laboratory").await?;
-        let neighbour = self.workspace("Cerebellum Laboratory").await?;
-        let dataset = laboratory.dataset("Hippocampal slice 12").await.map_err(io::Error::other)?;
-        let other_dataset = neighbour.dataset("Purkinje cells").await.map_err(io::Error::other)?;
-
-        let mut people = Vec::new();
-        for role in ["owner", "editor", "viewer", "guest"] {
-            people.push(person(&laboratory, role, (&dataset, role)).await?);
-        }
-        let mut stranger = person(&neighbour, "stranger", (&other_dataset, "owner")).await?;
-        stranger.role = None;
-        people.push(stranger);
-
-        let mut shelf =
-            Shelf { workspace: &laboratory, dataset: &dataset, store: self.store, named: BTreeMap::new() };
-        shelf.live_packages().await?;
-        shelf.trash().await?;
-        let mut packages = shelf.named;
-        let mut shelf = Shelf {
-            workspace: &neighbour,
-            dataset: &other_dataset,
-            store: self.store,
-            named: BTreeMap::new(),
-        };
-        shelf
-            .file(
-                "other_file",
-                None,
-                "cells.csv",
-                ("text/csv", b"cell,lobule,dendrites_um\n1,IV,812\n2,V,774\n".to_vec()),
-            )
-            .await?;
-        neighbour.populate().await.map_err(io::Error::other)?;
-        packages.extend(shelf.named);
-        let (dataset, other_dataset) = (dataset.node_id, other_dataset.node_id);
-        Ok(Demo { workspace: laboratory.id, dataset, other_dataset, people, packages })
+    let mut users = Vec::new();
+    for role in ["owner", "editor", "viewer", "guest"] {
+        users.push(create_user(&laboratory, role, &dataset, role).await?);
     }
+    let mut stranger = create_user(&other_workspace, "stranger", &other_dataset, "owner").await?;
+    // The role is that in the laboratory, and the stranger has none there.
+    stranger.role = None;
+    users.push(stranger);
 
-    async fn workspace(&self, name: &str) -> io::Result<Workspace> {
-        Workspace::create(Arc::clone(&self.client), name).await.map_err(io::Error::other)
-    }
+    let mut seeder = DatasetSeeder::new(&laboratory, &dataset, store);
+    seeder.create_live_packages().await?;
+    seeder.create_trash().await?;
+    let mut packages = seeder.named;
+
+    let mut seeder = DatasetSeeder::new(&other_workspace, &other_dataset, store);
+    let csv = FileContent::new("text/csv", "cell,lobule,dendrites_um\n1,IV,812\n2,V,774\n");
+    seeder.create_file("other_file", None, "cells.csv", csv).await?;
+    other_workspace.populate_usage().await.map_err(io::Error::other)?;
+    packages.extend(seeder.named);
+    let (dataset, other_dataset) = (dataset.node_id, other_dataset.node_id);
+    Ok(Demo { workspace: laboratory.id, dataset, other_dataset, users, packages })
 }
 
-async fn person(workspace: &Workspace, name: &str, (dataset, role): (&Dataset, &str)) -> io::Result<Person> {
-    let user = workspace.user(&format!("{name}@example.org")).await.map_err(io::Error::other)?;
-    workspace.grant(dataset, &user, role).await.map_err(io::Error::other)?;
-    Ok(Person {
+async fn create_workspace(client: &Arc<Client>, name: &str) -> io::Result<Workspace> {
+    Workspace::create(Arc::clone(client), name).await.map_err(io::Error::other)
+}
+
+async fn create_user(
+    workspace: &Workspace,
+    name: &str,
+    dataset: &Dataset,
+    role: &str,
+) -> io::Result<DemoUser> {
+    let user = workspace.create_user(&format!("{name}@example.org")).await.map_err(io::Error::other)?;
+    workspace.grant_user_role(dataset, &user, role).await.map_err(io::Error::other)?;
+    Ok(DemoUser {
         email: user.email,
         node_id: user.node_id.to_string(),
         cognito_id: user.cognito_id,
@@ -140,107 +126,120 @@ async fn person(workspace: &Workspace, name: &str, (dataset, role): (&Dataset, &
     })
 }
 
-impl Shelf<'_> {
-    async fn live_packages(&mut self) -> io::Result<()> {
-        let recordings = self.collection("recordings", None, "recordings").await?;
-        self.file(
-            "recording",
-            Some(&recordings),
-            "slice-12.dat",
-            ("application/octet-stream", files::recording()),
-        )
-        .await?;
-        let about = ("application/json", files::recording_json()?.into_bytes());
-        self.file("recording_about", Some(&recordings), "slice-12.json", about).await?;
-        self.file("table", Some(&recordings), "units.csv", ("text/csv", files::csv().into_bytes())).await?;
+/// Creates the packages of one dataset.
+struct DatasetSeeder<'a> {
+    workspace: &'a Workspace,
+    dataset: &'a Dataset,
+    store: &'a S3Store,
+    /// Node ids by their names in `stack.json`. Packages with an empty name are left out.
+    named: BTreeMap<String, String>,
+}
 
-        let parquet = files::parquet()?;
-        let type_ = "application/vnd.apache.parquet";
-        let spikes =
-            self.file("spikes", Some(&recordings), "spikes.parquet", (type_, parquet.clone())).await?;
-        self.asset(&spikes, "spikes.parquet", (type_, parquet))?;
+impl<'a> DatasetSeeder<'a> {
+    fn new(workspace: &'a Workspace, dataset: &'a Dataset, store: &'a S3Store) -> Self {
+        Self { workspace, dataset, store, named: BTreeMap::new() }
+    }
 
-        let imaging = self.collection("imaging", None, "imaging").await?;
-        let png = files::png()?;
-        let image = self.file("image", Some(&imaging), "overview.png", ("image/png", png.clone())).await?;
-        self.asset(&image, "preview/thumbnail.png", ("image/png", png))?;
+    async fn create_live_packages(&mut self) -> io::Result<()> {
+        let recordings = self.create_collection("recordings", None, "recordings").await?;
+        let folder = Some(&recordings);
+        let recording = FileContent::new("application/octet-stream", files::recording());
+        self.create_file("recording", folder, "slice-12.dat", recording).await?;
+        let sidecar = FileContent::new("application/json", files::recording_json()?);
+        self.create_file("recording_about", folder, "slice-12.json", sidecar).await?;
+        let table = FileContent::new("text/csv", files::units_csv());
+        self.create_file("table", folder, "units.csv", table).await?;
 
-        let readme = b"The pyramid is a viewer asset of this package: image.ome.zarr".to_vec();
-        let pyramid =
-            self.file("pyramid", Some(&imaging), "slice-12.ome.zarr.txt", ("text/plain", readme)).await?;
-        for (path, bytes, content_type) in files::ome_zarr() {
-            self.asset(&pyramid, &format!("image.ome.zarr/{path}"), (content_type, bytes))?;
+        let parquet = FileContent::new("application/vnd.apache.parquet", files::spikes_parquet()?);
+        let spikes = self.create_file("spikes", folder, "spikes.parquet", parquet.clone()).await?;
+        self.create_asset(&spikes, "spikes.parquet", parquet)?;
+
+        let imaging = self.create_collection("imaging", None, "imaging").await?;
+        let png = FileContent::new("image/png", files::preview_png()?);
+        let image = self.create_file("image", Some(&imaging), "overview.png", png.clone()).await?;
+        self.create_asset(&image, "preview/thumbnail.png", png)?;
+
+        let readme = "The pyramid is a viewer asset of this package: image.ome.zarr";
+        let readme = FileContent::new("text/plain", readme);
+        let pyramid = self.create_file("pyramid", Some(&imaging), "slice-12.ome.zarr.txt", readme).await?;
+        for file in files::ome_zarr() {
+            self.create_asset(&pyramid, &format!("image.ome.zarr/{}", file.path), file.content)?;
         }
         Ok(())
     }
 
-    /// A file, a folder of fifty pages in five folders, and a file whose name is taken meanwhile. The counters are
-    /// populated in between: what goes into the trash is taken off them.
-    async fn trash(&mut self) -> io::Result<()> {
-        let note = |n| ("text/markdown", files::note(n).into_bytes());
-        let file = self.file("trashed_file", None, "protocol.md", note(0)).await?;
-        let replaced = self.file("trashed_with_taken_name", None, "README.md", note(1)).await?;
-        let notebook = self.collection("trashed_folder", None, "notebook").await?;
+    /// A file, a folder of fifty pages in five folders, and a file whose name is taken by a live package. The counters are
+    /// populated before the packages go to the trash, because the trash subtracts from them.
+    async fn create_trash(&mut self) -> io::Result<()> {
+        let page = |n| FileContent::new("text/markdown", files::notebook_page(n));
+        let file = self.create_file("trashed_file", None, "protocol.md", page(0)).await?;
+        let replaced = self.create_file("trashed_with_taken_name", None, "README.md", page(1)).await?;
+        let notebook = self.create_collection("trashed_folder", None, "notebook").await?;
         for week in 1..=5 {
-            let folder = self.collection("", Some(&notebook), &format!("week {week}")).await?;
-            for page in 1..=10 {
-                let name = format!("page {page:02}.md");
-                self.file("", Some(&folder), &name, note(week * 10 + page)).await?;
+            let folder = self.create_collection("", Some(&notebook), &format!("week {week}")).await?;
+            for day in 1..=10 {
+                let title = format!("page {day:02}.md");
+                self.create_file("", Some(&folder), &title, page(week * 10 + day)).await?;
             }
         }
-        self.workspace.populate().await.map_err(io::Error::other)?;
+        self.workspace.populate_usage().await.map_err(io::Error::other)?;
         for package in [&file, &replaced, &notebook] {
             self.workspace.trash(package).await.map_err(io::Error::other)?;
         }
-        self.hide_deleted().await?;
-        self.file("live_with_taken_name", None, "README.md", note(2)).await?;
-        self.workspace.populate().await.map_err(io::Error::other)
+        self.add_delete_markers().await?;
+        self.create_file("live_with_taken_name", None, "README.md", page(2)).await?;
+        self.workspace.populate_usage().await.map_err(io::Error::other)
     }
 
-    /// Puts delete markers on the files of what is in the trash.
-    async fn hide_deleted(&self) -> io::Result<()> {
+    /// Adds delete markers to the files of all packages in the trash.
+    async fn add_delete_markers(&self) -> io::Result<()> {
         let workspace = self.workspace.id;
         let sql = format!(
             r#"SELECT f.s3_key FROM "{workspace}".files f JOIN "{workspace}".packages p ON p.id = f.package_id
                WHERE p.state = 'DELETED'"#
         );
         for row in self.workspace.client.query(&sql, &[]).await.map_err(io::Error::other)? {
-            self.store.delete_marker(STORAGE_BUCKET, row.get(0))?;
+            self.store.add_delete_marker(STORAGE_BUCKET, row.get("s3_key"))?;
         }
         Ok(())
     }
 
-    async fn collection(&mut self, name: &str, parent: Option<&Package>, title: &str) -> io::Result<Package> {
-        self.add(name, NewPackage::collection(parent.map(|parent| parent.id), title)).await
-    }
-
-    async fn file(
+    async fn create_collection(
         &mut self,
         name: &str,
         parent: Option<&Package>,
         title: &str,
-        (content_type, bytes): (&str, Vec<u8>),
     ) -> io::Result<Package> {
-        let upload = Uuid::new_v4();
-        let key = format!("O{}/D{}/{}/{upload}", self.workspace.id, self.dataset.id, Uuid::new_v4());
-        let size = i64::try_from(bytes.len()).map_err(io::Error::other)?;
-        self.store.put(STORAGE_BUCKET, &key, bytes, content_type)?;
-        self.add(name, NewPackage::file(parent.map(|parent| parent.id), title, (STORAGE_BUCKET, &key, size)))
-            .await
+        self.create_package(name, NewPackage::collection(parent.map(|parent| parent.id), title)).await
     }
 
-    async fn add(&mut self, name: &str, new: NewPackage) -> io::Result<Package> {
-        let made = self.workspace.packages(self.dataset, &[new]).await.map_err(io::Error::other)?;
-        let package = made.into_iter().next().ok_or_else(|| io::Error::other("no package was made"))?;
+    async fn create_file(
+        &mut self,
+        name: &str,
+        parent: Option<&Package>,
+        title: &str,
+        content: FileContent,
+    ) -> io::Result<Package> {
+        let key = self.workspace.storage_key(self.dataset);
+        let FileContent { content_type, bytes } = content;
+        let size = i64::try_from(bytes.len()).map_err(io::Error::other)?;
+        self.store.put(STORAGE_BUCKET, &key, bytes, content_type)?;
+        let file = SourceFile::new(STORAGE_BUCKET, &key, size);
+        self.create_package(name, NewPackage::file(parent.map(|parent| parent.id), title, file)).await
+    }
+
+    async fn create_package(&mut self, name: &str, new: NewPackage) -> io::Result<Package> {
+        let created = self.workspace.create_packages(self.dataset, &[new]).await.map_err(io::Error::other)?;
+        let package = created.into_iter().next().ok_or_else(|| io::Error::other("no package was created"))?;
         if !name.is_empty() {
             self.named.insert(name.to_owned(), package.node_id.to_string());
         }
         Ok(package)
     }
 
-    fn asset(&self, package: &Package, path: &str, (content_type, bytes): (&str, Vec<u8>)) -> io::Result<()> {
+    fn create_asset(&self, package: &Package, path: &str, content: FileContent) -> io::Result<()> {
         let path = AssetPath::parse(path).map_err(io::Error::other)?;
         let key = path.object_key(self.workspace.id, self.dataset.id, package.id);
-        self.store.put(VIEWER_ASSETS_BUCKET, &key, bytes, content_type).map(drop)
+        self.store.put(VIEWER_ASSETS_BUCKET, &key, content.bytes, content.content_type).map(drop)
     }
 }

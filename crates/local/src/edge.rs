@@ -1,15 +1,15 @@
-//! A stand-in for the CDN in front of the viewer assets: Amazon CloudFront as far as clients can tell.
+//! A stand-in for the CDN in front of the viewer assets. Clients see what Amazon CloudFront shows them.
 //!
-//! Nothing is served unsigned. A signature may be in the query or, where there is none, in cookies; it is checked
-//! against the URL that the client asked for, with the scheme `http`, since there is no TLS here. What is served is
-//! the newest version of the object that the path names. The origin sees no query string, as the distribution
-//! forwards none, so parameters beside the signature change nothing.
+//! Every request needs a signature: in the query or, where the query has none, in cookies. It is checked against the URL
+//! that the client requested, with the scheme `http`, since there is no TLS here. The response is the newest version of
+//! the object that the path names. The distribution forwards no query string to its origin, so other parameters change
+//! nothing.
 //!
-//! Like CloudFront it refuses methods other than GET, HEAD and OPTIONS with 403, and answers a HEAD as if it had no
-//! `Range`. Unlike CloudFront it has no cache, so a new version is seen at once.
+//! Like CloudFront, the edge refuses methods other than GET, HEAD and OPTIONS with 403, and ignores `Range` in a HEAD.
+//! Unlike CloudFront, it has no cache: a new version is visible at once.
 
-mod answer;
 mod path;
+mod response;
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,82 +22,85 @@ use s3s::Body;
 use signing::cloudfront::{Verifier, VerifyError};
 
 use crate::cors;
-use crate::listen::{Client, Reply, Server};
-use crate::s3::S3;
+use crate::http_server::{HttpServer, Reply};
+use crate::s3::S3Store;
 
 /// How to serve a bucket through the edge.
 #[derive(Debug, Clone)]
 pub struct EdgeConfig {
     /// The store that holds the bucket.
-    pub store: S3,
-    /// The bucket that keys are looked up in.
+    pub store: S3Store,
+    /// The bucket to serve.
     pub bucket: String,
-    /// Where to listen; port 0 means any free one.
+    /// The address to listen on. Port 0 means any free port.
     pub address: SocketAddr,
-    /// The keys whose signatures are good.
+    /// The keys of accepted signatures.
     pub verifier: Verifier,
-    /// What signatures expire by.
+    /// The clock for the expiry of signatures.
     pub clock: Clock,
 }
 
 /// A running edge. Dropping it stops it.
 #[derive(Debug)]
-pub struct Edge {
-    server: Server,
+pub struct EdgeServer {
+    server: HttpServer,
 }
 
-impl Edge {
-    /// Starts to serve.
+impl EdgeServer {
+    /// Starts the server.
     ///
     /// # Errors
     ///
-    /// If the address cannot be listened on.
+    /// If the server cannot listen on the address.
     pub async fn start(config: EdgeConfig) -> io::Result<Self> {
         let address = config.address;
         let config = Arc::new(config);
-        let handler = move |request| handle(Arc::clone(&config), request);
-        Ok(Self { server: Server::start(address, handler).await? })
+        let handler = move |request| handle_request(Arc::clone(&config), request);
+        Ok(Self { server: HttpServer::start(address, handler).await? })
     }
 
-    /// The origin to make URLs with, such as `http://127.0.0.1:4567`.
+    /// The origin of all URLs, such as `http://127.0.0.1:4567`.
     #[must_use]
     pub fn endpoint(&self) -> String {
         self.server.endpoint()
     }
 
-    /// Takes no more requests, and returns when those under way have ended, or after five seconds.
+    /// Accepts no more requests. Returns when the open ones have ended, or after five seconds.
     pub async fn shutdown(self) {
         self.server.shutdown().await;
     }
 }
 
-async fn handle(config: Arc<EdgeConfig>, request: Request<Incoming>) -> Reply {
+async fn handle_request(config: Arc<EdgeConfig>, request: Request<Incoming>) -> Reply {
+    // Before the signature check, because a preflight has no cookies.
     if cors::is_preflight(request.method()) {
-        return Reply::Answer(cors::preflight(request.headers(), "GET, HEAD, OPTIONS"));
+        return Reply::Response(cors::preflight_response(request.headers(), "GET, HEAD, OPTIONS"));
     }
-    let mut answer = respond(&config, &request).await;
+    let mut response = respond(&config, &request).await;
+    // The headers of a HEAD are those of the GET, `Content-Length` included.
     if request.method() == Method::HEAD {
-        *answer.body_mut() = Body::empty();
+        *response.body_mut() = Body::empty();
     }
-    cors::allow(answer.headers_mut());
-    Reply::Answer(answer)
+    cors::add_headers(response.headers_mut());
+    Reply::Response(response)
 }
 
 async fn respond(config: &EdgeConfig, request: &Request<Incoming>) -> Response<Body> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
-        return answer::error(StatusCode::FORBIDDEN, "InvalidRequest", "This method is not allowed here");
+        // CloudFront answers 403 where S3 would answer 405.
+        return response::error(StatusCode::FORBIDDEN, "InvalidRequest", "This method is not allowed here");
     }
-    if let Err(refused) = verify(config, request) {
-        return refusal(refused);
+    if let Err(refused) = verify_signature(config, request) {
+        return signature_error(refused);
     }
-    match path::key(request.uri().path()) {
-        Some(key) => answer::object(config, &key, request).await,
-        None => answer::error(StatusCode::BAD_REQUEST, "InvalidURI", "Couldn't parse the specified URI."),
+    match path::parse_key(request.uri().path()) {
+        Some(key) => response::object(config, &key, request).await,
+        None => response::error(StatusCode::BAD_REQUEST, "InvalidURI", "Couldn't parse the specified URI."),
     }
 }
 
-/// Looks for a signature in the query and, if there is not even a part of one, in the cookies.
-fn verify(config: &EdgeConfig, request: &Request<Incoming>) -> Result<(), VerifyError> {
+/// Checks the signature in the query. CloudFront reads cookies only if the query has no part of a signature.
+fn verify_signature(config: &EdgeConfig, request: &Request<Incoming>) -> Result<(), VerifyError> {
     let headers = request.headers();
     let host = headers
         .get(header::HOST)
@@ -105,22 +108,24 @@ fn verify(config: &EdgeConfig, request: &Request<Incoming>) -> Result<(), Verify
         .ok_or(VerifyError::MalformedParameter("Host"))?;
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
     let url = format!("http://{host}{target}");
-    let client = request.extensions().get::<Client>().map(|Client(address)| address.ip().to_canonical());
     let now = config.clock.now();
-    let verified = match config.verifier.verify_url(&url, now, client) {
-        Err(VerifyError::NotSigned) => config.verifier.verify_cookies(&url, &cookies(headers), now, client),
+    let verified = match config.verifier.verify_url(&url, now, None) {
+        Err(VerifyError::NotSigned) => {
+            config.verifier.verify_cookies(&url, &parse_cookies(headers), now, None)
+        }
         in_query => in_query,
     };
     verified.map(|_| ())
 }
 
-/// RFC 6265, section 4.2.1: pairs of one or more `Cookie` headers.
-fn cookies(headers: &HeaderMap) -> Vec<(&str, &str)> {
+/// RFC 6265, section 4.2.1: pairs in one or more `Cookie` headers.
+fn parse_cookies(headers: &HeaderMap) -> Vec<(&str, &str)> {
     let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('=')).collect()
 }
 
-fn refusal(refused: VerifyError) -> Response<Body> {
+fn signature_error(refused: VerifyError) -> Response<Body> {
+    // The codes that CloudFront shows. All other reasons look alike to the client.
     let (code, message) = match refused {
         VerifyError::NotSigned | VerifyError::MissingParameter("Key-Pair-Id") => {
             ("MissingKey", "Missing Key-Pair-Id query parameter or cookie value")
@@ -131,5 +136,5 @@ fn refusal(refused: VerifyError) -> Response<Body> {
         }
         _ => ("AccessDenied", "Access denied"),
     };
-    answer::error(StatusCode::FORBIDDEN, code, message)
+    response::error(StatusCode::FORBIDDEN, code, message)
 }

@@ -1,7 +1,7 @@
-//! Faults on order: makes the real object store misbehave over the wire, and counts what it was asked.
+//! Fault injection for the embedded S3: errors, delays and broken connections over the wire. It also counts requests.
 //!
-//! A test keeps one handle and gives a clone of it to the server. Operations have the names of S3's API reference,
-//! such as `DeleteObjects`. Only requests that were properly signed count, and only those can fail on order.
+//! A test keeps one injector and gives a clone of it to the server. Operations have the names of S3's API reference, such
+//! as `DeleteObjects`. Only requests with a valid signature count, and only those can fail.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,41 +9,50 @@ use std::time::Duration;
 
 use s3s::{S3Error, S3ErrorCode};
 
+/// How often a held request looks whether it was released.
+const RELEASE_POLL_INTERVAL: Duration = Duration::from_millis(2);
+
 /// A shared handle on the faults of one server. By default there are none.
 #[derive(Debug, Clone, Default)]
-pub struct Faults {
-    rules: Arc<Mutex<Rules>>,
+pub struct FaultInjector {
+    rules: Arc<Mutex<FaultRules>>,
 }
 
 #[derive(Debug, Default)]
-struct Rules {
-    operations: BTreeMap<String, Operation>,
-    keys: BTreeMap<String, (u32, Failure)>,
+struct FaultRules {
+    operations: BTreeMap<String, OperationRules>,
+    keys: BTreeMap<String, RemainingErrors>,
 }
 
 #[derive(Debug, Default)]
-struct Operation {
-    seen: u64,
+struct OperationRules {
+    request_count: u64,
     delay: Option<Duration>,
-    held: bool,
-    failures: Option<(u32, Failure)>,
-    dropped: u32,
-    unanswered: u32,
+    is_held: bool,
+    errors: Option<RemainingErrors>,
+    remaining_request_drops: u32,
+    remaining_response_drops: u32,
 }
 
-/// An error of S3's that a client should be ready for.
+#[derive(Debug)]
+struct RemainingErrors {
+    count: u32,
+    error: InjectedError,
+}
+
+/// An S3 error that a client must handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
+pub enum InjectedError {
     /// 503 `SlowDown`: too many requests.
     SlowDown,
     /// 500 `InternalError`.
     InternalError,
-    /// 403 `AccessDenied`, which no repetition cures.
+    /// 403 `AccessDenied`, which a retry does not change.
     AccessDenied,
 }
 
-impl Failure {
-    pub(crate) const MESSAGE: &str = "This failure was ordered.";
+impl InjectedError {
+    pub(crate) const MESSAGE: &str = "This error was injected.";
 
     pub(crate) fn code(self) -> &'static str {
         match self {
@@ -53,7 +62,7 @@ impl Failure {
         }
     }
 
-    fn error(self) -> S3Error {
+    fn to_s3_error(self) -> S3Error {
         let code = match self {
             Self::SlowDown => S3ErrorCode::SlowDown,
             Self::InternalError => S3ErrorCode::InternalError,
@@ -63,121 +72,124 @@ impl Failure {
     }
 }
 
-impl Faults {
-    /// The next `times` requests of this operation fail and change nothing.
-    pub fn fail(&self, operation: &str, times: u32, failure: Failure) {
-        self.rules().operation(operation).failures = Some((times, failure));
+impl FaultInjector {
+    /// The next `count` requests of this operation fail and change nothing.
+    pub fn fail_requests(&self, operation: &str, count: u32, error: InjectedError) {
+        self.rules().operation(operation).errors = Some(RemainingErrors { count, error });
     }
 
-    /// The next `times` that `DeleteObjects` is to delete this key, that key's result is an error; the others' are not.
-    pub fn fail_key(&self, key: &str, times: u32, failure: Failure) {
-        self.rules().keys.insert(key.to_owned(), (times, failure));
+    /// The next `count` times that `DeleteObjects` names this key, the result for this key is an error. Other keys in the
+    /// same request are deleted.
+    pub fn fail_key(&self, key: &str, count: u32, error: InjectedError) {
+        self.rules().keys.insert(key.to_owned(), RemainingErrors { count, error });
     }
 
     /// Every request of this operation waits this long before it runs.
-    pub fn delay(&self, operation: &str, by: Duration) {
-        self.rules().operation(operation).delay = Some(by);
+    pub fn delay_requests(&self, operation: &str, delay: Duration) {
+        self.rules().operation(operation).delay = Some(delay);
     }
 
-    /// From now on requests of this operation wait before they run, until they are released.
-    pub fn hold(&self, operation: &str) {
-        self.rules().operation(operation).held = true;
+    /// Requests of this operation wait before they run, until [`FaultInjector::release_requests`].
+    pub fn hold_requests(&self, operation: &str) {
+        self.rules().operation(operation).is_held = true;
     }
 
-    /// Requests of this operation wait no longer.
-    pub fn release(&self, operation: &str) {
-        self.rules().operation(operation).held = false;
+    /// Ends [`FaultInjector::hold_requests`].
+    pub fn release_requests(&self, operation: &str) {
+        self.rules().operation(operation).is_held = false;
     }
 
     /// Waits until a request of this operation may run.
     pub(crate) async fn wait_for_release(&self, operation: &str) {
-        while self.rules().operations.get(operation).is_some_and(|operation| operation.held) {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+        while self.rules().operations.get(operation).is_some_and(|operation| operation.is_held) {
+            tokio::time::sleep(RELEASE_POLL_INTERVAL).await;
         }
     }
 
-    /// The next `times` requests of this operation do not run, and their connections break.
-    pub fn drop_connection(&self, operation: &str, times: u32) {
-        self.rules().operation(operation).dropped = times;
+    /// The next `count` requests of this operation do not run, and their connections break.
+    pub fn drop_requests(&self, operation: &str, count: u32) {
+        self.rules().operation(operation).remaining_request_drops = count;
     }
 
-    /// The next `times` requests of this operation run, but their connections break before the answer.
-    pub fn lose_answer(&self, operation: &str, times: u32) {
-        self.rules().operation(operation).unanswered = times;
+    /// The next `count` requests of this operation run, and their connections break before the response.
+    pub fn drop_responses(&self, operation: &str, count: u32) {
+        self.rules().operation(operation).remaining_response_drops = count;
     }
 
-    /// How many requests of this operation there were, failed ones included.
+    /// The number of requests of this operation, failed ones included.
     #[must_use]
-    pub fn count(&self, operation: &str) -> u64 {
-        self.rules().operations.get(operation).map_or(0, |operation| operation.seen)
+    pub fn count_requests(&self, operation: &str) -> u64 {
+        self.rules().operations.get(operation).map_or(0, |operation| operation.request_count)
     }
 
-    /// The counts of all operations that there were requests of.
+    /// The number of requests of each operation. Operations without requests are left out.
     #[must_use]
-    pub fn counts(&self) -> BTreeMap<String, u64> {
+    pub fn request_counts(&self) -> BTreeMap<String, u64> {
         let rules = self.rules();
-        let seen = rules.operations.iter().filter(|(_, operation)| operation.seen > 0);
-        seen.map(|(name, operation)| (name.clone(), operation.seen)).collect()
+        let called = rules.operations.iter().filter(|(_, operation)| operation.request_count > 0);
+        called.map(|(name, operation)| (name.clone(), operation.request_count)).collect()
     }
 
-    /// Forgets all faults and counts.
+    /// Removes all faults and counts.
     pub fn reset(&self) {
-        *self.rules() = Rules::default();
+        *self.rules() = FaultRules::default();
     }
 
-    /// Counts a request and says what is to become of it.
-    pub(crate) fn meet(&self, operation: &str) -> Fate {
+    /// Counts a request and returns what the server does with it.
+    pub(crate) fn record_request(&self, operation: &str) -> FaultOutcome {
         let mut rules = self.rules();
         let operation = rules.operation(operation);
-        operation.seen += 1;
+        operation.request_count += 1;
         let delay = operation.delay;
-        let end = if take(&mut operation.dropped) {
-            End::Dropped
-        } else if take(&mut operation.unanswered) {
-            End::Unanswered
-        } else if let Some((times, failure)) = &mut operation.failures
-            && take(times)
+        // One fault per request. The others stay for the next requests.
+        let action = if take_one(&mut operation.remaining_request_drops) {
+            FaultAction::DropRequest
+        } else if take_one(&mut operation.remaining_response_drops) {
+            FaultAction::DropResponse
+        } else if let Some(remaining) = &mut operation.errors
+            && take_one(&mut remaining.count)
         {
-            End::Failed(failure.error())
+            FaultAction::Fail(remaining.error.to_s3_error())
         } else {
-            End::Served
+            FaultAction::Serve
         };
-        Fate { delay, end }
+        FaultOutcome { delay, action }
     }
 
-    /// The error that this key's deletion is to end with.
-    pub(crate) fn key(&self, key: &str) -> Option<Failure> {
+    /// The error for the next deletion of this key.
+    pub(crate) fn take_key_error(&self, key: &str) -> Option<InjectedError> {
         let mut rules = self.rules();
-        let (times, failure) = rules.keys.get_mut(key)?;
-        take(times).then_some(*failure)
+        let remaining = rules.keys.get_mut(key)?;
+        take_one(&mut remaining.count).then_some(remaining.error)
     }
 
-    fn rules(&self) -> MutexGuard<'_, Rules> {
+    fn rules(&self) -> MutexGuard<'_, FaultRules> {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What is to become of one request.
-pub(crate) struct Fate {
+/// What the server does with one request.
+pub(crate) struct FaultOutcome {
     pub(crate) delay: Option<Duration>,
-    pub(crate) end: End,
+    pub(crate) action: FaultAction,
 }
 
-pub(crate) enum End {
-    Served,
-    Failed(S3Error),
-    Dropped,
-    Unanswered,
+pub(crate) enum FaultAction {
+    Serve,
+    Fail(S3Error),
+    DropRequest,
+    DropResponse,
 }
 
-impl Rules {
-    fn operation(&mut self, name: &str) -> &mut Operation {
+impl FaultRules {
+    fn operation(&mut self, name: &str) -> &mut OperationRules {
         self.operations.entry(name.to_owned()).or_default()
     }
 }
 
-fn take(times: &mut u32) -> bool {
-    let left = *times > 0;
-    *times = times.saturating_sub(1);
-    left
+/// Decrements the count. Returns false if it was zero.
+fn take_one(count: &mut u32) -> bool {
+    let is_left = *count > 0;
+    *count = count.saturating_sub(1);
+    is_left
 }

@@ -1,8 +1,8 @@
-//! A stand-in for the place in AWS that runs a Lambda function: its Runtime API, and the environment of its process.
+//! A stand-in for AWS Lambda: its Runtime API, and the environment of a function's process.
 //!
-//! The program under test polls for events and posts what became of them (AWS Lambda Developer Guide, "Using the Lambda
-//! runtime API for custom runtimes"). One event is given out at a time to whoever polls first; a client may hold as many
-//! connections as it likes.
+//! The function under test polls for events and posts the results (AWS Lambda Developer Guide, "Using the Lambda runtime
+//! API for custom runtimes"). Each event goes to the first poll that waits for one. A client may hold any number of
+//! connections.
 
 use std::{
     collections::HashMap,
@@ -14,8 +14,7 @@ use std::{
     time::Duration,
 };
 
-use aws::Clock;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use s3s::Body;
@@ -27,81 +26,89 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::listen::{Reply, Server};
+use crate::http_server::{HttpServer, Reply};
 
-/// What all paths of the API begin with.
-const ROOT: &str = "/2018-06-01/runtime/";
+/// The prefix of all paths of the API.
+const BASE_PATH: &str = "/2018-06-01/runtime/";
 
-/// A Runtime API on a port of its own, for one function. Dropping it stops it.
+const REQUEST_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-request-id");
+const DEADLINE_MS: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");
+const FUNCTION_ARN: HeaderName = HeaderName::from_static("lambda-runtime-invoked-function-arn");
+const TRACE_ID: HeaderName = HeaderName::from_static("lambda-runtime-trace-id");
+
+/// A Runtime API on its own port, for one function. Dropping it stops it.
 #[derive(Debug)]
 pub struct RuntimeApi {
-    server: Server,
-    events: mpsc::UnboundedSender<Event>,
-    shared: Arc<Shared>,
+    server: HttpServer,
+    events: mpsc::UnboundedSender<PendingEvent>,
+    state: Arc<RuntimeState>,
 }
 
-/// The circumstances of one event.
+/// The context of one invocation.
 #[derive(Debug, Clone)]
 pub struct Invocation {
-    /// How much time the function has, from now on.
-    pub time: Duration,
-    /// X-Ray's tracing header, as in `Root=1-…;Parent=…;Sampled=1`.
-    pub trace: Option<String>,
-    /// The invocation's id.
+    /// The time that the function has, from now on.
+    pub timeout: Duration,
+    /// The tracing header of X-Ray, such as `Root=1-…;Parent=…;Sampled=1`.
+    pub trace_header: Option<String>,
+    /// The id of the invocation.
     pub request_id: String,
 }
 
 impl Default for Invocation {
-    /// Thirty seconds, no trace, a fresh id.
+    /// Thirty seconds, no trace, a new id.
     fn default() -> Self {
-        Self { time: Duration::from_secs(30), trace: None, request_id: Uuid::new_v4().to_string() }
+        Self { timeout: Duration::from_secs(30), trace_header: None, request_id: Uuid::new_v4().to_string() }
     }
 }
 
-/// An event on its way to the function.
+/// An event that waits for the next poll.
 #[derive(Debug)]
-struct Event {
+struct PendingEvent {
     body: Vec<u8>,
     deadline_ms: i128,
     invocation: Invocation,
 }
 
-type Answer = Result<Value, Value>;
+/// The response of the function, or its error as JSON.
+type InvocationResult = Result<Value, Value>;
 
 #[derive(Debug)]
-struct Shared {
-    events: AsyncMutex<mpsc::UnboundedReceiver<Event>>,
-    answers: Mutex<HashMap<String, oneshot::Sender<Answer>>>,
-    started: Mutex<Instant>,
-    initialised: watch::Sender<Option<Duration>>,
+struct RuntimeState {
+    /// Locked while a poll waits, so that each event goes to one poll.
+    events: AsyncMutex<mpsc::UnboundedReceiver<PendingEvent>>,
+    /// The callers of [`RuntimeApi::invoke`], by request id.
+    waiting: Mutex<HashMap<String, oneshot::Sender<InvocationResult>>>,
+    started_at: Mutex<Instant>,
+    init_duration: watch::Sender<Option<Duration>>,
     init_error: Mutex<Option<Value>>,
 }
 
 impl RuntimeApi {
-    /// Listens on any free port of the loopback interface.
+    /// Listens on a free port of the loopback interface.
     ///
     /// # Errors
     ///
-    /// If there is none.
+    /// If there is no free port.
     pub async fn start() -> io::Result<Self> {
         let (events, receiver) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared {
+        let state = Arc::new(RuntimeState {
             events: AsyncMutex::new(receiver),
-            answers: Mutex::default(),
-            started: Mutex::new(Instant::now()),
-            initialised: watch::Sender::new(None),
+            waiting: Mutex::default(),
+            started_at: Mutex::new(Instant::now()),
+            init_duration: watch::Sender::new(None),
             init_error: Mutex::default(),
         });
         let handler = {
-            let shared = Arc::clone(&shared);
-            move |request| handle(Arc::clone(&shared), request)
+            let state = Arc::clone(&state);
+            move |request| handle_request(Arc::clone(&state), request)
         };
-        let server = Server::start((Ipv4Addr::LOCALHOST, 0).into(), handler).await?;
-        Ok(Self { server, events, shared })
+        let server = HttpServer::start((Ipv4Addr::LOCALHOST, 0).into(), handler).await?;
+        Ok(Self { server, events, state })
     }
 
-    /// A command that starts a function here: nothing but what Lambda itself sets is in its environment ("Defined runtime
-    /// environment variables"), so that it lacks what its own configuration lacks.
+    /// A command that starts a function. Its environment has only the variables that Lambda itself sets ("Defined runtime
+    /// environment variables"), so a variable that the function's own configuration lacks is missing here too.
     #[must_use]
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
@@ -120,111 +127,119 @@ impl RuntimeApi {
         command
     }
 
-    /// Starts a function, and the clock of [`RuntimeApi::initialised`]. It is killed when the child is dropped.
+    /// Starts a function and the clock of [`RuntimeApi::init_duration`]. Dropping the child kills it.
     ///
     /// # Errors
     ///
-    /// If the program cannot be started.
-    pub fn run(&self, command: Command) -> io::Result<Child> {
-        self.shared.initialised.send_replace(None);
-        *lock(&self.shared.started) = Instant::now();
+    /// If the program does not start.
+    pub fn spawn(&self, command: Command) -> io::Result<Child> {
+        // A function may be started again, as Lambda does after a timeout.
+        self.state.init_duration.send_replace(None);
+        *lock(&self.state.started_at) = Instant::now();
         tokio::process::Command::from(command).kill_on_drop(true).spawn()
     }
 
-    /// How long it took from the start of the process to its first poll. Waits for that poll.
-    pub async fn initialised(&self) -> Duration {
-        let mut initialised = self.shared.initialised.subscribe();
+    /// The time from the start of the process to its first poll. Waits for that poll.
+    pub async fn init_duration(&self) -> Duration {
+        let mut init_duration = self.state.init_duration.subscribe();
         // The sender lives as long as `self`.
-        let waited = initialised.wait_for(Option::is_some).await;
-        waited.ok().and_then(|value| *value).unwrap_or_default()
+        let measured = init_duration.wait_for(Option::is_some).await;
+        measured.ok().and_then(|value| *value).unwrap_or_default()
     }
 
-    /// Gives the function an event and waits for its answer; an error is what the function reported, or that its time
-    /// was over.
+    /// Sends an event to the function and waits for the result.
     ///
     /// # Errors
     ///
-    /// As JSON with `errorType` and `errorMessage`.
+    /// What the function reported, or a timeout: JSON with `errorType` and `errorMessage`.
     pub async fn invoke(&self, event: Value, invocation: Invocation) -> Result<Value, Value> {
-        let (answer, answered) = oneshot::channel();
-        let time = invocation.time;
-        let now_ms = Clock::System.now_utc().unix_timestamp_nanos() / 1_000_000;
-        let deadline_ms = now_ms + i128::try_from(time.as_millis()).unwrap_or(i128::MAX / 2);
-        lock(&self.shared.answers).insert(invocation.request_id.clone(), answer);
-        let event = Event { body: event.to_string().into_bytes(), deadline_ms, invocation };
+        let (sender, receiver) = oneshot::channel();
+        let timeout = invocation.timeout;
+        let now_ms = aws::Clock::System.now_utc().unix_timestamp_nanos() / 1_000_000;
+        // The deadline is a point in time, not a duration.
+        let deadline_ms = now_ms + i128::try_from(timeout.as_millis()).unwrap_or(i128::MAX / 2);
+        lock(&self.state.waiting).insert(invocation.request_id.clone(), sender);
+        // The caller is registered first, because the result may arrive at once.
+        let event = PendingEvent { body: event.to_string().into_bytes(), deadline_ms, invocation };
         // The receiver lives as long as `self`.
         let _ = self.events.send(event);
-        match tokio::time::timeout(time, answered).await {
-            Ok(Ok(answer)) => answer,
+        match tokio::time::timeout(timeout, receiver).await {
+            Ok(Ok(result)) => result,
+            // The error of Lambda itself. The process of the function keeps running here.
             _ => Err(json!({"errorType": "Sandbox.Timedout", "errorMessage": "Task timed out"})),
         }
     }
 
-    /// What the function said about why it cannot start, if it did.
+    /// The error that the function posted to `/init/error`, if it did.
     #[must_use]
     pub fn init_error(&self) -> Option<Value> {
-        lock(&self.shared.init_error).clone()
+        lock(&self.state.init_error).clone()
     }
 }
 
-async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Reply {
-    let path = request.uri().path().strip_prefix(ROOT).unwrap_or_default().to_owned();
+async fn handle_request(state: Arc<RuntimeState>, request: Request<Incoming>) -> Reply {
+    let path = request.uri().path().strip_prefix(BASE_PATH).unwrap_or_default().to_owned();
     let method = request.method().clone();
-    let reply = match (method, path.split('/').collect::<Vec<_>>().as_slice()) {
-        (Method::GET, ["invocation", "next"]) => return next(&shared).await,
+    let status = match (method, path.split('/').collect::<Vec<_>>().as_slice()) {
+        (Method::GET, ["invocation", "next"]) => return next_event(&state).await,
         (Method::POST, ["invocation", id, outcome @ ("response" | "error")]) => {
-            let Some(value) = read(request).await else { return answer(StatusCode::BAD_REQUEST) };
+            let Some(value) = read_json(request).await else { return status_reply(StatusCode::BAD_REQUEST) };
+            // Both paths acknowledge with 202. The body of an error has `errorType` and `errorMessage`.
             let result = if *outcome == "response" { Ok(value) } else { Err(value) };
-            let waiting = lock(&shared.answers).remove(*id);
-            // Nobody waits any more where the time was over: Lambda refuses a late answer, too.
+            let waiting = lock(&state.waiting).remove(*id);
+            // After the timeout the caller is gone. Lambda refuses late results as well.
             match waiting.map(|waiting| waiting.send(result)) {
                 Some(Ok(())) => StatusCode::ACCEPTED,
                 _ => StatusCode::BAD_REQUEST,
             }
         }
+        // A runtime posts here when it cannot start.
         (Method::POST, ["init", "error"]) => {
-            *lock(&shared.init_error) = read(request).await;
+            *lock(&state.init_error) = read_json(request).await;
             StatusCode::ACCEPTED
         }
         _ => StatusCode::NOT_FOUND,
     };
-    answer(reply)
+    status_reply(status)
 }
 
-/// Waits for an event: also for hours, as the real one does.
-async fn next(shared: &Shared) -> Reply {
-    let started = *lock(&shared.started);
-    shared.initialised.send_if_modified(|initialised| {
-        let first = initialised.is_none();
-        initialised.get_or_insert_with(|| started.elapsed());
-        first
+/// Waits for an event without a time limit. The guide asks clients to set no timeout on this call, because Lambda may
+/// freeze the process between two events.
+async fn next_event(state: &RuntimeState) -> Reply {
+    let started_at = *lock(&state.started_at);
+    // The first poll ends the initialisation.
+    state.init_duration.send_if_modified(|init_duration| {
+        let is_first = init_duration.is_none();
+        init_duration.get_or_insert_with(|| started_at.elapsed());
+        is_first
     });
-    let Some(event) = shared.events.lock().await.recv().await else { return Reply::Hangup };
+    let Some(event) = state.events.lock().await.recv().await else { return Reply::Disconnect };
     let id = HeaderValue::try_from(&event.invocation.request_id);
-    let trace = event.invocation.trace.as_deref().map(HeaderValue::try_from);
+    let trace = event.invocation.trace_header.as_deref().map(HeaderValue::try_from);
     let mut response = Response::new(Body::from(event.body));
     let headers = response.headers_mut();
-    let (Ok(id), Ok(trace)) = (id, trace.transpose()) else { return Reply::Hangup };
-    headers.insert("lambda-runtime-aws-request-id", id);
-    headers.extend(trace.map(|trace| (http::HeaderName::from_static("lambda-runtime-trace-id"), trace)));
+    let (Ok(id), Ok(trace)) = (id, trace.transpose()) else { return Reply::Disconnect };
+    headers.insert(REQUEST_ID, id);
+    // Without tracing Lambda sends no header.
+    headers.extend(trace.map(|trace| (TRACE_ID, trace)));
     if let Ok(deadline) = HeaderValue::try_from(event.deadline_ms.to_string()) {
-        headers.insert("lambda-runtime-deadline-ms", deadline);
+        headers.insert(DEADLINE_MS, deadline);
     }
     let arn = HeaderValue::from_static("arn:aws:lambda:us-east-1:000000000000:function:function");
-    headers.insert("lambda-runtime-invoked-function-arn", arn);
-    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Reply::Answer(response)
+    headers.insert(FUNCTION_ARN, arn);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Reply::Response(response)
 }
 
-async fn read(request: Request<Incoming>) -> Option<Value> {
+async fn read_json(request: Request<Incoming>) -> Option<Value> {
     let body = request.into_body().collect().await.ok()?.to_bytes();
     serde_json::from_slice(&body).ok()
 }
 
-fn answer(status: StatusCode) -> Reply {
+fn status_reply(status: StatusCode) -> Reply {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
-    Reply::Answer(response)
+    Reply::Response(response)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,17 +1,17 @@
-//! The embedded stack that the local service and every test run on.
+//! The embedded stack: the servers and the data that the local service and all tests use.
 
 pub mod aws;
+mod child_process;
 mod cors;
 pub mod demo;
 pub mod edge;
 pub mod faults;
-pub mod full_socket;
+pub mod full_backlog;
+mod http_server;
 pub mod lambda;
-mod listen;
 pub mod postgres;
 pub mod s3;
 pub mod schema;
-mod spawn;
 pub mod stack;
 pub mod state;
 pub mod testing;

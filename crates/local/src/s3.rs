@@ -1,45 +1,46 @@
-//! An embedded S3: versioned buckets in a folder, served over S3's own protocol.
+//! An embedded S3: versioned buckets in a directory, served over S3's own protocol.
 //!
-//! It stands for the production bucket in local runs and in tests, so clients meet the real thing: signatures in
-//! header and query, ranges, conditions, versions, delete markers, checksums, pages. What it does not have is what
-//! nothing here asks for: ACLs, policies, encryption, tags, and buckets without versioning. Lifecycles it keeps and tells,
-//! and never carries out.
+//! It replaces the production buckets in local runs and in tests. Clients see real S3 behaviour: signatures in header and
+//! query, ranges, conditions, versions, delete markers, checksums, pages. It leaves out what nothing here uses: ACLs,
+//! policies, encryption, tags, and buckets without versioning. It stores and returns lifecycle rules, but never applies
+//! them.
 //!
-//! | module | is about |
+//! | module | content |
 //! | --- | --- |
-//! | `store` | [`S3`]: what one can do with buckets, objects and versions, without HTTP |
-//! | `many` | thousands of objects at once, for tests |
-//! | `state`, `journal`, `bodies`, `version` | what that is in memory and on disk |
-//! | `listing` | pages of keys and versions |
-//! | `server`, `gate` | the port, and what is checked before the protocol crate sees a request |
-//! | `service` | the operations: `buckets`, `lifecycle`, `objects`, `batch`, `listings`, `uploads` |
-//! | `content`, `checksum`, `conditions`, `errors` | bodies on their way in and out; what S3 says about them |
+//! | `store` | [`S3Store`]: buckets, objects and versions, without HTTP |
+//! | `bulk` | thousands of objects at once, for tests |
+//! | `state`, `journal`, `body_store`, `version` | the store's data in memory and on disk |
+//! | `pagination` | pages of keys and versions |
+//! | `server`, `signature` | the port, and the checks before the protocol crate sees a request |
+//! | `operations` | the operations of the API: `buckets`, `lifecycle`, `objects`, `delete_objects`, `list_objects`, `multipart` |
+//! | `content`, `checksum`, `conditions`, `errors` | bodies in both directions, and S3's rules for them |
 //!
-//! Every change is in the journal before it is answered. Nothing is synced to the disk itself: a killed process loses
-//! nothing that it answered, a power cut may.
+//! Every change is in the journal before its response is sent. The store does not sync files to disk: a killed process
+//! loses nothing that it acknowledged, a power cut may.
 
-mod batch;
-mod bodies;
+mod body_store;
 mod buckets;
+mod bulk;
 mod checksum;
 pub(crate) mod conditions;
 pub(crate) mod content;
+mod delete_objects;
 pub(crate) mod errors;
-mod gate;
 mod journal;
 mod lifecycle;
-mod listing;
-mod listings;
-mod many;
+mod list_objects;
+mod multipart;
 mod objects;
+mod operations;
+mod pagination;
 mod server;
-mod service;
+mod signature;
 mod state;
 mod store;
-mod uploads;
 pub(crate) mod version;
 
+pub use bulk::StoredObject;
 pub use lifecycle::LifecycleRule;
-pub use server::{Credentials, S3Config, S3Server};
-pub use store::S3;
+pub use server::{Credentials, REGION, S3Config, S3Server};
+pub use store::S3Store;
 pub use version::{Attributes, VersionEntry};

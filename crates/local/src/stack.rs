@@ -1,4 +1,4 @@
-//! Everything that the service stands on, started from one directory: Postgres, S3, the edge, the identity provider.
+//! All servers that the service needs, started from one directory: Postgres, S3, the edge, the identity provider.
 
 use std::{fmt, io, net::SocketAddr, path::PathBuf};
 
@@ -6,29 +6,31 @@ use aws::Clock;
 use signing::cloudfront::{KeyPairId, PrivateKey, Verifier};
 
 use crate::{
-    edge::{Edge, EdgeConfig},
-    postgres::{Durability, Postgres, PostgresConfig},
-    s3::{S3, S3Config, S3Server},
+    edge::{EdgeConfig, EdgeServer},
+    postgres::{Durability, PostgresConfig, PostgresServer},
+    s3::{S3Config, S3Server, S3Store},
     state::StateDir,
-    tokens::Issuer,
+    tokens::LocalIssuer,
 };
 
-/// The bucket of stored files.
+pub use crate::s3::REGION;
+
+/// The bucket of source files.
 pub const STORAGE_BUCKET: &str = "local-storage";
 
 /// The bucket of viewer assets, which the edge serves.
 pub const VIEWER_ASSETS_BUCKET: &str = "local-viewer-assets";
 
-/// The region that the local S3 says it is in.
-pub const REGION: &str = "us-east-1";
-
-/// The id under which the edge knows the service's key.
+/// The id of the service's key at the edge.
 pub const KEY_PAIR_ID: &str = "KLOCAL00000001";
 
-/// The file with the private key that signs links to the edge, in the state directory.
-pub const SIGNING_KEY: &str = "keys/cloudfront.pem";
+/// The file with the private key for links to the edge, in the state directory.
+pub const SIGNING_KEY_FILE: &str = "keys/cloudfront.pem";
 
-/// The ports that the stack listens on, all on the loopback interface; 0 for any that is free.
+/// The file with the private key for tokens, in the state directory.
+const TOKEN_KEY_FILE: &str = "keys/tokens.pem";
+
+/// The ports of the stack on the loopback interface. 0 means any free port.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ports {
     /// Postgres.
@@ -42,15 +44,15 @@ pub struct Ports {
 /// The running stack.
 pub struct Stack {
     /// The database server.
-    pub postgres: Postgres,
-    /// S3, over its protocol.
+    pub postgres: PostgresServer,
+    /// The S3 server.
     pub s3: S3Server,
-    /// What S3 holds, for seeding.
-    pub store: S3,
+    /// The content of S3, for the demo data.
+    pub store: S3Store,
     /// The stand-in for the CDN.
-    pub edge: Edge,
+    pub edge: EdgeServer,
     /// The identity provider.
-    pub issuer: Issuer,
+    pub issuer: LocalIssuer,
 }
 
 impl fmt::Debug for Stack {
@@ -60,7 +62,7 @@ impl fmt::Debug for Stack {
 }
 
 impl Stack {
-    /// Starts everything. Postgres's programs are looked for in `binaries` first.
+    /// Starts all servers. `binaries` is the directory of Postgres's programs, if it is not a usual one.
     pub async fn start(state: &StateDir, binaries: Option<PathBuf>, ports: Ports) -> io::Result<Self> {
         let (clock, address) = (Clock::System, |port| SocketAddr::from(([127, 0, 0, 1], port)));
         let postgres = PostgresConfig {
@@ -69,34 +71,32 @@ impl Stack {
             durability: Durability::Durable,
             binaries,
         };
-        let postgres = tokio::task::spawn_blocking(move || Postgres::start(postgres));
-        let store = S3::open(&state.path().join("s3"), clock)?;
+        // Starting Postgres blocks, so it runs beside the rest.
+        let postgres = tokio::task::spawn_blocking(move || PostgresServer::start(postgres));
+        let store = S3Store::open(&state.path().join("s3"), clock)?;
         store.create_bucket(STORAGE_BUCKET)?;
         store.create_bucket(VIEWER_ASSETS_BUCKET)?;
-        let s3 = S3Config {
-            address: address(ports.s3),
-            region: REGION.to_owned(),
-            ..S3Config::new(store.clone())
-        };
-        let s3 = S3Server::start(s3).await.map_err(|error| unusable("--s3-port", &error))?;
-        let signing_key = state.keep(SIGNING_KEY, new_signing_key)?;
-        let verifier = Verifier::new()
-            .with_key(key_pair_id()?, private_key(&signing_key)?.public_key().map_err(io::Error::other)?);
+        let s3 = S3Config { address: address(ports.s3), ..S3Config::new(store.clone()) };
+        let s3 = S3Server::start(s3).await.map_err(|error| port_error("--s3-port", &error))?;
+        // Keys survive a restart, so that links and tokens stay valid.
+        let signing_key = state.read_or_create(SIGNING_KEY_FILE, generate_signing_key)?;
+        let public_key = parse_private_key(&signing_key)?.public_key().map_err(io::Error::other)?;
         let edge = EdgeConfig {
             store: store.clone(),
             bucket: VIEWER_ASSETS_BUCKET.to_owned(),
             address: address(ports.edge),
-            verifier,
+            verifier: Verifier::new().with_key(key_pair_id()?, public_key),
             clock,
         };
-        let edge = Edge::start(edge).await.map_err(|error| unusable("--edge-port", &error))?;
-        let issuer = state.keep("keys/tokens.pem", || Issuer::generate_key().map_err(io::Error::other))?;
-        let issuer = Issuer::new(&issuer).map_err(io::Error::other)?;
+        let edge = EdgeServer::start(edge).await.map_err(|error| port_error("--edge-port", &error))?;
+        let generate_key = || LocalIssuer::generate_key().map_err(io::Error::other);
+        let token_key = state.read_or_create(TOKEN_KEY_FILE, generate_key)?;
+        let issuer = LocalIssuer::new(&token_key).map_err(io::Error::other)?;
         let postgres = postgres.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
         Ok(Self { postgres, s3, store, edge, issuer })
     }
 
-    /// A connection to the database, as its owner.
+    /// Connects to the database as its owner.
     pub async fn connect(&self) -> io::Result<tokio_postgres::Client> {
         let connected = tokio_postgres::connect(&self.postgres.url(), tokio_postgres::NoTls).await;
         let (client, connection) = connected.map_err(io::Error::other)?;
@@ -104,25 +104,26 @@ impl Stack {
         Ok(client)
     }
 
-    /// Stops everything that is still running.
+    /// Stops all servers.
     pub async fn stop(self) {
         self.edge.shutdown().await;
         self.s3.shutdown().await;
+        // Stopping Postgres blocks.
         let postgres = self.postgres;
         let _ = tokio::task::spawn_blocking(move || postgres.stop()).await;
     }
 }
 
-fn unusable(option: &str, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("the port of {option} cannot be used: {error}"))
+fn port_error(option: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot listen on the port of {option}: {error}"))
 }
 
-fn new_signing_key() -> io::Result<String> {
+fn generate_signing_key() -> io::Result<String> {
     let pem = PrivateKey::generate_p256().and_then(|key| key.to_pkcs8_pem());
     pem.map(|pem| pem.to_string()).map_err(io::Error::other)
 }
 
-fn private_key(pem: &str) -> io::Result<PrivateKey> {
+fn parse_private_key(pem: &str) -> io::Result<PrivateKey> {
     PrivateKey::from_pem(pem).map_err(io::Error::other)
 }
 

@@ -1,4 +1,4 @@
-//! The directory in which the local stack lives between two starts.
+//! The directory with the state of the local stack between two starts.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -7,11 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What the stack keeps in its directory. `--fresh` removes these and nothing else.
-const CONTENT: [&str; 8] =
+/// The files and directories of the stack. `--fresh` removes these and nothing else.
+const ENTRIES: [&str; 8] =
     ["postgres", "postgres.log", "s3", "keys", "tokens", "changelog.jsonl", "demo.json", "stack.json"];
 
-/// The stack's directory, held by one process at a time.
+/// The state directory, locked by one process at a time.
 #[derive(Debug)]
 pub struct StateDir {
     path: PathBuf,
@@ -19,14 +19,15 @@ pub struct StateDir {
 }
 
 impl StateDir {
-    /// Takes the directory, which is made where it is missing; it fails while another process has it.
-    pub fn take(path: &Path) -> io::Result<Self> {
+    /// Locks the directory. Creates it if it is missing. Fails while another process has it locked.
+    pub fn lock(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
         let path = path.canonicalize()?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join("lock"))?;
+        // The system releases the lock when the process ends, even by a kill.
         if lock.try_lock().is_err() {
             let message =
-                format!("{} is in use by another packages-service; stop that first", path.display());
+                format!("{} is in use by another packages-service: stop that one first", path.display());
             return Err(io::Error::new(io::ErrorKind::ResourceBusy, message));
         }
         Ok(Self { path, _lock: lock })
@@ -38,9 +39,9 @@ impl StateDir {
         &self.path
     }
 
-    /// Forgets everything.
+    /// Removes all state.
     pub fn clear(&self) -> io::Result<()> {
-        for name in CONTENT {
+        for name in ENTRIES {
             let path = self.path.join(name);
             let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             match removed {
@@ -51,25 +52,25 @@ impl StateDir {
         Ok(())
     }
 
-    /// A text that was made once and is kept, such as a key. Only its owner may read the file.
-    pub fn keep<E: Into<io::Error>>(
+    /// Reads a file, or creates it with this content if it is missing. Only its owner may read it.
+    pub fn read_or_create<E: Into<io::Error>>(
         &self,
         name: &str,
-        make: impl FnOnce() -> Result<String, E>,
+        create: impl FnOnce() -> Result<String, E>,
     ) -> io::Result<String> {
         let path = self.path.join(name);
         match fs::read_to_string(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let text = make().map_err(Into::into)?;
-                self.write(name, &text)?;
+                let text = create().map_err(Into::into)?;
+                self.write_file(name, &text)?;
                 Ok(text)
             }
-            other => other,
+            result => result,
         }
     }
 
-    /// Replaces a file as a whole: a reader sees the old one or the new one. Only its owner may read it.
-    pub fn write(&self, name: &str, text: &str) -> io::Result<()> {
+    /// Replaces a file atomically: a reader sees the old content or the new one. Only its owner may read it.
+    pub fn write_file(&self, name: &str, text: &str) -> io::Result<()> {
         let path = self.path.join(name);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
@@ -86,21 +87,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_process_at_a_time_and_nothing_foreign_is_cleared() {
+    fn locks_the_directory_and_clears_only_its_own_files() {
         let dir = tempfile::tempdir().unwrap();
-        let state = StateDir::take(dir.path()).unwrap();
-        assert_eq!(StateDir::take(dir.path()).unwrap_err().kind(), io::ErrorKind::ResourceBusy);
-        state.write("stack.json", "{}").unwrap();
+        let state = StateDir::lock(dir.path()).unwrap();
+        assert_eq!(StateDir::lock(dir.path()).unwrap_err().kind(), io::ErrorKind::ResourceBusy);
+        state.write_file("stack.json", "{}").unwrap();
         fs::write(dir.path().join("thesis.txt"), "mine").unwrap();
-        let kept =
-            |text: &'static str| state.keep("keys/one", move || Ok::<_, io::Error>(text.to_owned())).unwrap();
-        assert_eq!((kept("a"), kept("b")), ("a".to_owned(), "a".to_owned()));
+        let read_or_create = |text: &'static str| {
+            state.read_or_create("keys/one", move || Ok::<_, io::Error>(text.to_owned())).unwrap()
+        };
+        assert_eq!((read_or_create("a"), read_or_create("b")), ("a".to_owned(), "a".to_owned()));
 
         state.clear().unwrap();
-        assert_eq!(kept("c"), "c");
+        assert_eq!(read_or_create("c"), "c");
         assert!(!dir.path().join("stack.json").exists());
         assert!(dir.path().join("thesis.txt").exists());
         drop(state);
-        StateDir::take(dir.path()).unwrap();
+        StateDir::lock(dir.path()).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! The local identity provider: its key pair, its pools of people and of API keys, and tokens as Cognito would make them.
+//! The local identity provider: its key pair, its user pool and API key pool, and access tokens in Cognito's format.
 
 use authorize::{
     TokenIssuer, TokenSubject, TokenVerifier, TrustedIssuer,
@@ -12,125 +12,131 @@ use serde_json::{Value, json};
 use signing::cloudfront::PrivateKey;
 use uuid::Uuid;
 
-use crate::stack::REGION;
+use crate::s3::REGION;
 
-/// The id of the one key, which signs for both pools.
+/// The id of the single key, which signs for both pools.
 const KEY_ID: &str = "local";
 
 /// Issues access tokens.
-pub struct Issuer {
+pub struct LocalIssuer {
     key: TokenKey,
     jwks: JwkSet,
     keys: KeySet,
 }
 
-/// A key pair that signs tokens: RSA, since Cognito's are signed with RS256.
+/// A key pair that signs tokens. It is an RSA key, because Cognito signs with RS256.
 pub struct TokenKey(EncodingKey);
 
-/// A key that cannot sign tokens.
-#[derive(Debug)]
-pub struct UnusableKey(String);
+/// The key of the local identity provider is invalid.
+#[derive(Debug, thiserror::Error)]
+#[error("invalid key of the local identity provider: {0}")]
+pub struct TokenKeyError(String);
 
-impl UnusableKey {
+impl TokenKeyError {
     fn new(error: impl std::fmt::Display) -> Self {
         Self(error.to_string())
     }
 }
 
-impl std::fmt::Display for UnusableKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the key of the local identity provider cannot be used: {}", self.0)
-    }
-}
-
-impl std::error::Error for UnusableKey {}
-
 impl TokenKey {
-    /// Makes a new pair.
-    pub fn generate() -> Result<Self, UnusableKey> {
-        Self::from_pem(&Issuer::generate_key()?)
+    /// Generates a key pair.
+    pub fn generate() -> Result<Self, TokenKeyError> {
+        Self::from_pem(&LocalIssuer::generate_key()?)
     }
 
-    /// Reads a pair that [`Issuer::generate_key`] made.
-    pub fn from_pem(pem: &str) -> Result<Self, UnusableKey> {
-        EncodingKey::from_rsa_pem(pem.as_bytes()).map(Self).map_err(UnusableKey::new)
+    /// Parses a key pair of [`LocalIssuer::generate_key`].
+    pub fn from_pem(pem: &str) -> Result<Self, TokenKeyError> {
+        EncodingKey::from_rsa_pem(pem.as_bytes()).map(Self).map_err(TokenKeyError::new)
     }
 
-    /// The public half, as a pool publishes it under this id (RFC 7517).
-    pub fn published(&self, id: &str) -> Result<Jwk, UnusableKey> {
-        let mut jwk = Jwk::from_encoding_key(&self.0, Algorithm::RS256).map_err(UnusableKey::new)?;
+    /// The public key under this id, in the format of a pool's key set (RFC 7517).
+    pub fn to_jwk(&self, id: &str) -> Result<Jwk, TokenKeyError> {
+        let mut jwk = Jwk::from_encoding_key(&self.0, Algorithm::RS256).map_err(TokenKeyError::new)?;
+        // Verifiers find the key of a token by its `kid`.
         jwk.common.key_id = Some(id.to_owned());
         jwk.common.public_key_use = Some(PublicKeyUse::Signature);
         Ok(jwk)
     }
 
-    /// A token with these claims, which says that the key with this id has signed it.
-    pub fn sign(&self, claims: &Value, id: &str) -> Result<String, UnusableKey> {
+    /// Signs a token with these claims. Its header names the key by this id.
+    pub fn sign(&self, claims: &Value, id: &str) -> Result<String, TokenKeyError> {
+        // The id may differ from that of the key: tests need tokens with an unknown key.
         let header = Header { kid: Some(id.to_owned()), ..Header::new(Algorithm::RS256) };
-        encode(&header, claims, &self.0).map_err(UnusableKey::new)
+        encode(&header, claims, &self.0).map_err(TokenKeyError::new)
     }
 }
 
-impl Issuer {
-    /// Makes a new key, as PEM.
-    pub fn generate_key() -> Result<String, UnusableKey> {
+impl LocalIssuer {
+    /// Generates a key in PEM format.
+    pub fn generate_key() -> Result<String, TokenKeyError> {
         let pem = PrivateKey::generate_rsa().and_then(|key| key.to_pkcs8_pem());
-        pem.map(|pem| pem.to_string()).map_err(UnusableKey::new)
+        pem.map(|pem| pem.to_string()).map_err(TokenKeyError::new)
     }
 
-    /// An issuer with a key that [`Issuer::generate_key`] made.
-    pub fn new(pem: &str) -> Result<Self, UnusableKey> {
+    /// An issuer with a key of [`LocalIssuer::generate_key`].
+    pub fn new(pem: &str) -> Result<Self, TokenKeyError> {
         let key = TokenKey::from_pem(pem)?;
-        let jwks = JwkSet { keys: vec![key.published(KEY_ID)?] };
-        let json = serde_json::to_vec(&jwks).map_err(UnusableKey::new)?;
-        let keys = KeySet::parse(&json).map_err(UnusableKey::new)?;
+        let jwks = JwkSet { keys: vec![key.to_jwk(KEY_ID)?] };
+        let json = serde_json::to_vec(&jwks).map_err(TokenKeyError::new)?;
+        let keys = KeySet::parse(&json).map_err(TokenKeyError::new)?;
         Ok(Self { key, jwks, keys })
     }
 
-    /// An access token for a person, valid for `life` seconds from `now` (seconds since the Unix epoch).
-    pub fn issue(&self, cognito_id: Uuid, now: u64, life: u64) -> Result<String, UnusableKey> {
-        self.issue_to(&cognito_id.to_string(), &pool(TokenSubject::People), now, life)
+    /// Issues an access token for a user, valid for `lifetime` seconds from `now` (seconds since the Unix epoch).
+    pub fn issue_user_token(
+        &self,
+        cognito_id: Uuid,
+        now: u64,
+        lifetime: u64,
+    ) -> Result<String, TokenKeyError> {
+        self.issue_token(&cognito_id.to_string(), &pool(TokenSubject::People), now, lifetime)
     }
 
-    /// An access token for an API key, which is what a program gets for the key's two halves.
-    pub fn issue_api_key(&self, api_key: &str, now: u64, life: u64) -> Result<String, UnusableKey> {
-        self.issue_to(api_key, &pool(TokenSubject::ApiKeys), now, life)
+    /// Issues an access token for an API key. Programs get such a token for the key and its secret.
+    pub fn issue_api_key_token(
+        &self,
+        api_key: &str,
+        now: u64,
+        lifetime: u64,
+    ) -> Result<String, TokenKeyError> {
+        self.issue_token(api_key, &pool(TokenSubject::ApiKeys), now, lifetime)
     }
 
-    fn issue_to(
+    fn issue_token(
         &self,
         username: &str,
         pool: &TokenIssuer,
         now: u64,
-        life: u64,
-    ) -> Result<String, UnusableKey> {
+        lifetime: u64,
+    ) -> Result<String, TokenKeyError> {
+        // Cognito's access tokens have no `aud`. The client is in `client_id`.
         let claims = json!({
             "iss": pool.issuer, "client_id": pool.client_id, "token_use": "access",
             "scope": "aws.cognito.signin.user.admin", "sub": username, "username": username,
-            "iat": now, "exp": now + life, "jti": Uuid::new_v4(),
+            "iat": now, "exp": now + lifetime, "jti": Uuid::new_v4(),
         });
         self.key.sign(&claims, KEY_ID)
     }
 
-    /// The public keys, as `/.well-known/jwks.json` tells them.
+    /// The public keys, in the format of `/.well-known/jwks.json`.
     #[must_use]
-    pub fn keys(&self) -> &JwkSet {
+    pub fn jwks(&self) -> &JwkSet {
         &self.jwks
     }
 
-    /// A verifier that believes this issuer alone.
+    /// A verifier that accepts only tokens of this issuer.
     #[must_use]
     pub fn verifier(&self) -> TokenVerifier {
-        let trust = |subject| TrustedIssuer {
+        let trusted = |subject| TrustedIssuer {
             issuer: pool(subject),
             keys: KeyCache::from_fixed_keys(self.keys.clone()),
         };
-        TokenVerifier::new(vec![trust(TokenSubject::People), trust(TokenSubject::ApiKeys)])
+        TokenVerifier::new(vec![trusted(TokenSubject::People), trusted(TokenSubject::ApiKeys)])
     }
 }
 
-/// The pool whose tokens name people, or that whose tokens name API keys. They look as if they were in Cognito, so that
-/// what believes Cognito can be told to believe them.
+/// The pool of users or the pool of API keys. The issuer has the format of Cognito's, so that code for Cognito works with
+/// it.
 #[must_use]
 pub fn pool(subject: TokenSubject) -> TokenIssuer {
     let name = match subject {

@@ -76,7 +76,7 @@ pub(crate) fn run(options: Options) -> io::Result<()> {
 
 async fn dev(options: Options, telemetry: Telemetry) -> io::Result<()> {
     let listener = listen(options.port).await?;
-    let state = StateDir::take(&options.state.state_dir)?;
+    let state = StateDir::lock(&options.state.state_dir)?;
     if options.fresh {
         state.clear()?;
     }
@@ -102,7 +102,7 @@ async fn service(
     listener: TcpListener,
     telemetry: Telemetry,
 ) -> io::Result<()> {
-    let demo = demo::ensure(state, stack.connect().await?, &stack.store).await?;
+    let demo = demo::ensure_demo(state, stack.connect().await?, &stack.store).await?;
     let file = stack_file(&demo, stack, listener.local_addr()?)?;
     let variables = environment::variables(stack, state.path(), listener.local_addr()?)?;
     let config =
@@ -117,13 +117,13 @@ async fn service(
     let restorer = restorer(restore, &builder, state).map_err(io::Error::other)?;
     let worker = WorkerThread::start(restorer, wake, stray_max_age)?;
     let authorizer = Authorizer::new(stack.issuer.verifier(), app.db.clone(), app.clock);
-    let keys = stack.issuer.keys().clone();
+    let keys = stack.issuer.jwks().clone();
     let router = api::router(app, |private| private.layer(from_fn_with_state(authorizer, authenticate)))
         .merge(Router::new().route("/{pool}/.well-known/jwks.json", get(async || Json(keys))))
         .merge(metrics::route(telemetry));
 
-    state.write(stack_file::NAME, &serde_json::to_string_pretty(&file)?)?;
-    state.write(environment::NAME, &environment::file(&variables))?;
+    state.write_file(stack_file::NAME, &serde_json::to_string_pretty(&file)?)?;
+    state.write_file(environment::NAME, &environment::file(&variables))?;
     write_headers(state, &file)?;
     welcome::print(&file, state.path());
     serve::serve(listener, router, stop()).await;
@@ -162,14 +162,17 @@ fn restorer(
 
 fn stack_file(demo: &Demo, stack: &Stack, api: SocketAddr) -> io::Result<StackFile> {
     let now = Clock::System.now();
-    let user = |person: &demo::Person| {
+    let user = |person: &demo::DemoUser| {
         Ok(stack_file::User {
             email: person.email.clone(),
             node_id: person.node_id.clone(),
             workspace_id: person.workspace.0,
             role: person.role.clone(),
             cognito_id: person.cognito_id,
-            token: stack.issuer.issue(person.cognito_id, now, token::LIFE).map_err(io::Error::other)?,
+            token: stack
+                .issuer
+                .issue_user_token(person.cognito_id, now, token::LIFE)
+                .map_err(io::Error::other)?,
         })
     };
     let keys = local::s3::Credentials::local();
@@ -185,7 +188,7 @@ fn stack_file(demo: &Demo, stack: &Stack, api: SocketAddr) -> io::Result<StackFi
             viewer_assets_bucket: VIEWER_ASSETS_BUCKET.to_owned(),
         },
         database_url: stack.postgres.url(),
-        users: demo.people.iter().map(user).collect::<io::Result<_>>()?,
+        users: demo.users.iter().map(user).collect::<io::Result<_>>()?,
         demo: stack_file::Demo {
             workspace_id: demo.workspace.0,
             dataset_node_id: demo.dataset.to_string(),
@@ -199,7 +202,7 @@ fn stack_file(demo: &Demo, stack: &Stack, api: SocketAddr) -> io::Result<StackFi
 fn write_headers(state: &StateDir, file: &StackFile) -> io::Result<()> {
     for user in &file.users {
         let name = user.email.split('@').next().unwrap_or_default();
-        state.write(&format!("tokens/{name}"), &format!("Authorization: Bearer {}\n", user.token))?;
+        state.write_file(&format!("tokens/{name}"), &format!("Authorization: Bearer {}\n", user.token))?;
     }
     Ok(())
 }

@@ -75,7 +75,7 @@ async fn who_has_a_role_is_let_in_with_their_claims() {
 async fn an_api_key_acts_for_its_owner() {
     let gateway = Gateway::start().await;
     let user = gateway.stand.user("viewer").await;
-    let name = gateway.stand.workspace.api_key(&user).await.unwrap();
+    let name = gateway.stand.workspace.create_api_key(&user).await.unwrap();
     let answer = gateway.ask(&signed(&access_token(API_KEYS, &name), API_KEYS, API_KEYS)).await.unwrap();
     assert_eq!(answer["context"]["user_claim"]["NodeId"], json!(user.node_id));
     // The same name in the other pool is nobody's.
@@ -120,10 +120,10 @@ async fn a_token_that_is_not_good_is_denied() {
 #[tokio::test]
 async fn who_has_no_role_is_denied() {
     let gateway = Gateway::start().await;
-    let stranger = gateway.stand.workspace.user("stranger@example.org").await.unwrap();
+    let stranger = gateway.stand.workspace.create_user("stranger@example.org").await.unwrap();
     assert_eq!(gateway.ask(&token(&stranger)).await.unwrap(), denied());
     assert!(!gateway.is_let_in(&gateway.token("none").await).await);
-    let other = gateway.stand.workspace.dataset("Other").await.unwrap();
+    let other = gateway.stand.workspace.create_dataset("Other").await.unwrap();
     let token = gateway.token("editor").await;
     for dataset in [other.node_id.as_str(), "N:dataset:0", "x' OR '1'='1", ""] {
         let answer = gateway.ask_with(json!([format!("Bearer {token}"), dataset])).await.unwrap();

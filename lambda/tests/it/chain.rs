@@ -2,8 +2,8 @@
 
 use aws::SqsQueue;
 use local::{
-    aws::{Account, Resources},
-    workspace::Package,
+    aws::{Account, FunctionResources},
+    workspace::{Package, SourceFile},
 };
 use restore::MAX_ATTEMPTS;
 use serde_json::{Value, json};
@@ -60,15 +60,15 @@ impl Place {
     /// A function, as somebody with its policy.
     async fn start(&self, name: &str, program: &str) -> Function {
         let id = &self.id;
-        let resources = Resources {
-            orders: &format!("orders-{id}"),
-            jobs: &format!("jobs-{id}"),
-            table: &format!("records-{id}"),
+        let resources = FunctionResources {
+            restore_queue: &format!("orders-{id}"),
+            changelog_queue: &format!("jobs-{id}"),
+            delete_record_table: &format!("records-{id}"),
             bucket: &self.bucket,
-            parameter: &format!("/test/{id}/private-key"),
+            key_parameter: &format!("/test/{id}/private-key"),
         };
         let mut variables = self.stand.variables.clone();
-        variables.extend(self.root.function(name, resources).await.unwrap().environment());
+        variables.extend(self.root.create_function_user(name, resources).await.unwrap().environment());
         Function::start(program, &variables).await
     }
 
@@ -76,7 +76,11 @@ impl Place {
     async fn trashed(&self, key: &str) -> Package {
         let Self { root, stand, bucket, .. } = self;
         root.put_object(bucket, key, b"hello").await.unwrap();
-        let package = stand.workspace.file(&stand.dataset, None, "a.txt", (bucket, key, 5)).await.unwrap();
+        let package = stand
+            .workspace
+            .create_file(&stand.dataset, None, "a.txt", SourceFile::new(bucket, key, 5))
+            .await
+            .unwrap();
         stand.workspace.trash(&package).await.unwrap();
         root.delete_object(bucket, key).await.unwrap();
         let record = json!({"NodeId": {"S": package.node_id}, "Bucket": {"S": bucket}, "Key": {"S": key}});
@@ -134,7 +138,11 @@ async fn a_restore_goes_from_the_gateway_to_the_changelog() {
     assert_eq!(done, json!({"batchItemFailures": []}), "{}", restore.stdout());
     assert_eq!(stand.state(&package).await, "READY");
     assert_eq!(root.get_object(bucket, &key).await.unwrap().as_deref(), Some(&b"hello"[..]));
-    assert!(root.items(&format!("records-{}", place.id)).await.unwrap().is_empty(), "{}", restore.stdout());
+    assert!(
+        root.scan_items(&format!("records-{}", place.id)).await.unwrap().is_empty(),
+        "{}",
+        restore.stdout()
+    );
     let jobs = root.drain_queue(&place.jobs).await.unwrap();
     assert_eq!(jobs.len(), 1, "{}", restore.stdout());
     let job: Value = serde_json::from_str(jobs[0]["Body"].as_str().unwrap()).unwrap();
@@ -154,8 +162,8 @@ async fn the_service_may_see_what_is_there_and_what_is_not() {
     let (root, service) = (&place.root, place.start("service", SERVICE).await);
     root.put_object(&place.bucket, "there", b"hello").await.unwrap();
     for (key, status) in [("there", 206), ("missing", 404)] {
-        let file = (place.bucket.as_str(), key, 5);
-        let package = place.stand.workspace.file(&place.stand.dataset, None, key, file).await.unwrap();
+        let file = SourceFile::new(&place.bucket, key, 5);
+        let package = place.stand.workspace.create_file(&place.stand.dataset, None, key, file).await.unwrap();
         let answer = service.invoke(place.request("head", &package)).await.unwrap();
         assert_eq!(answer["statusCode"], status, "{key}: {answer}");
     }
@@ -165,7 +173,7 @@ async fn the_service_may_see_what_is_there_and_what_is_not() {
 async fn a_failed_message_does_not_wait_for_the_visibility_timeout() {
     let place = Place::make().await;
     assert!(place.orders.send(&["\"no order\"".to_owned()]).await.is_empty());
-    let received = place.root.receive(&place.orders).await.unwrap();
+    let received = place.root.receive_messages(&place.orders).await.unwrap();
 
     let restore = place.start("restore", RESTORE).await;
     for (attempt, shown) in [(1, 0), (MAX_ATTEMPTS, 1)] {
@@ -174,8 +182,8 @@ async fn a_failed_message_does_not_wait_for_the_visibility_timeout() {
         let answer = restore.invoke(event).await.unwrap();
         assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 1, "{answer}");
         // The one delivery that the queue allows is over: what it shows again, it shows to the dead letters.
-        assert!(place.root.receive(&place.orders).await.unwrap().is_empty());
-        let letters = place.root.receive(&place.dead).await.unwrap();
+        assert!(place.root.receive_messages(&place.orders).await.unwrap().is_empty());
+        let letters = place.root.receive_messages(&place.dead).await.unwrap();
         assert_eq!(letters.len(), shown, "attempt {attempt}: {}", restore.stdout());
     }
 }

@@ -33,7 +33,7 @@ impl Function {
         let output = |name: &str| Stdio::from(File::create(dir.path().join(name)).unwrap());
         let mut command = api.command(program);
         command.envs(variables).stdin(Stdio::null()).stdout(output("stdout")).stderr(output("stderr"));
-        let process = api.run(command).unwrap();
+        let process = api.spawn(command).unwrap();
         Self { api, process, dir }
     }
 
@@ -43,7 +43,7 @@ impl Function {
             ended = function.process.wait() => {
                 panic!("{} ended: {ended:?}: {}", program, fs::read_to_string(function.dir.path().join("stderr")).unwrap())
             }
-            _ = function.api.initialised() => {}
+            _ = function.api.init_duration() => {}
         }
         function
     }
@@ -53,11 +53,13 @@ impl Function {
     }
 
     pub(crate) async fn invoke_in_trace(&self, event: Value, trace: &str) -> Result<Value, Value> {
-        self.api.invoke(event, Invocation { trace: Some(trace.to_owned()), ..Invocation::default() }).await
+        self.api
+            .invoke(event, Invocation { trace_header: Some(trace.to_owned()), ..Invocation::default() })
+            .await
     }
 
     pub(crate) async fn invoke_within(&self, event: Value, time: Duration) -> Result<Value, Value> {
-        self.api.invoke(event, Invocation { time, ..Invocation::default() }).await
+        self.api.invoke(event, Invocation { timeout: time, ..Invocation::default() }).await
     }
 
     pub(crate) fn stdout(&self) -> String {

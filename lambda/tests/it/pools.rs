@@ -75,7 +75,7 @@ impl Drop for Pools {
 
 fn published(pool: &str) -> Option<Value> {
     let pool = pool.strip_prefix("us-east-1_").filter(|pool| [PEOPLE, API_KEYS].contains(pool))?;
-    Some(json!({"keys": [key(pool).published(pool).unwrap()]}))
+    Some(json!({"keys": [key(pool).to_jwk(pool).unwrap()]}))
 }
 
 /// What a good access token of a pool says.

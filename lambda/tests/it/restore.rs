@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use local::faults::Failure;
+use local::faults::InjectedError;
 use restore::MAX_ATTEMPTS;
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ async fn a_batch_is_carried_out_and_only_its_failures_come_again() {
     // The fourth is no message, in the recorded event; another one fails at S3.
     let broken = recorded("sqs")["Records"][3]["body"].as_str().unwrap().to_owned();
     bodies.insert(3, broken);
-    stand.faults.fail_key(&stand.key(&packages[6]).await, 100, Failure::InternalError);
+    stand.faults.fail_key(&stand.key(&packages[6]).await, 100, InjectedError::InternalError);
 
     let another = event(&[stand.message(&packages[6])], 1);
     let waiting = event(&[stand.message(&packages[6])], 2);
@@ -73,7 +73,7 @@ async fn the_last_attempt_puts_the_package_back_into_the_trash() {
     let stand = Stand::start().await;
     let function = Function::start(RESTORE, &stand.variables).await;
     let package = stand.restoring("a.txt").await;
-    stand.faults.fail("ListObjectVersions", 100, Failure::InternalError);
+    stand.faults.fail_requests("ListObjectVersions", 100, InjectedError::InternalError);
     for attempt in 1..=MAX_ATTEMPTS {
         assert_eq!(stand.state(&package).await, "RESTORING");
         let event = event(&[stand.message(&package)], attempt);
@@ -99,7 +99,7 @@ async fn what_cannot_be_done_in_time_is_handed_back() {
     let event_1 = event(&messages, 1);
     let answer = function.invoke_within(event_1.clone(), Duration::from_secs(12)).await;
     assert_eq!(answer.unwrap(), handed_back(&event_1, &[0, 1]));
-    assert_eq!(stand.faults.count("ListObjectVersions"), 0, "nothing was begun");
+    assert_eq!(stand.faults.count_requests("ListObjectVersions"), 0, "nothing was begun");
     assert_eq!(stand.state(&packages[0]).await, "RESTORING");
 
     // It is on record: a schedule goes on with it, once it is overdue.
@@ -117,13 +117,13 @@ async fn a_restore_that_takes_too_long_is_stopped_before_lambda_stops_it() {
     let stand = Stand::start().await;
     let function = Function::start(RESTORE, &stand.variables).await;
     let packages = [stand.restoring("a.txt").await, stand.restoring("b.txt").await];
-    stand.faults.delay("DeleteObjects", Duration::from_mins(1));
+    stand.faults.delay_requests("DeleteObjects", Duration::from_mins(1));
     let event = event(&[stand.message(&packages[0]), stand.message(&packages[1])], 1);
     let (begun, time) = (Instant::now(), Duration::from_secs(17));
     let answer = function.invoke_within(event.clone(), time).await;
     assert_eq!(answer.unwrap(), handed_back(&event, &[0, 1]));
     assert!((5..17).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
-    assert_eq!(stand.faults.count("DeleteObjects"), 1);
+    assert_eq!(stand.faults.count_requests("DeleteObjects"), 1);
 
     stand.faults.reset();
     assert_eq!(function.invoke(event.clone()).await.unwrap(), handed_back(&event, &[]));
@@ -136,9 +136,9 @@ async fn a_function_that_is_killed_half_way_has_lost_nothing() {
     let mut function = Function::start(RESTORE, &stand.variables).await;
     let package = stand.restoring("a.txt").await;
     let event = event(&[stand.message(&package)], 1);
-    stand.faults.delay("DeleteObjects", Duration::from_mins(1));
+    stand.faults.delay_requests("DeleteObjects", Duration::from_mins(1));
     let reached = async {
-        while stand.faults.count("DeleteObjects") == 0 {
+        while stand.faults.count_requests("DeleteObjects") == 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };

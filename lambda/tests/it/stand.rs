@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use aws::Clock;
 use local::{
-    faults::Faults,
+    faults::FaultInjector,
     postgres,
-    s3::{Credentials, S3, S3Config, S3Server},
+    s3::{Credentials, S3Config, S3Server, S3Store},
     testing,
-    workspace::{Dataset, Package, User, Workspace},
+    workspace::{Dataset, Package, SourceFile, User, Workspace},
 };
 use serde_json::{Value, json};
 use signing::cloudfront::PrivateKey;
@@ -23,8 +23,8 @@ pub(crate) const ASSETS: &str = "test-assets";
 pub(crate) struct Stand {
     pub(crate) workspace: Workspace,
     pub(crate) dataset: Dataset,
-    pub(crate) store: S3,
-    pub(crate) faults: Faults,
+    pub(crate) store: S3Store,
+    pub(crate) faults: FaultInjector,
     pub(crate) variables: Variables,
     pub(crate) dir: TempDir,
     _s3: S3Server,
@@ -32,20 +32,20 @@ pub(crate) struct Stand {
 
 impl Stand {
     pub(crate) async fn start() -> Self {
-        Self::start_in(testing::database().await).await
+        Self::start_in(testing::database_url().await).await
     }
 
     /// With a database that no other test is in: for schedules, which do what is due in all workspaces.
     pub(crate) async fn start_alone() -> Self {
-        Self::start_in(&testing::database_of_its_own().await).await
+        Self::start_in(&testing::isolated_database_url().await).await
     }
 
     async fn start_in(database: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = S3::open(&dir.path().join("s3"), Clock::System).unwrap();
+        let store = S3Store::open(&dir.path().join("s3"), Clock::System).unwrap();
         store.create_bucket(STORAGE).unwrap();
         store.create_bucket(ASSETS).unwrap();
-        let faults = Faults::default();
+        let faults = FaultInjector::default();
         let s3 = S3Server::start(S3Config { faults: faults.clone(), ..S3Config::new(store.clone()) })
             .await
             .unwrap();
@@ -66,14 +66,14 @@ impl Stand {
             ("DELETE_RECORD_DYNAMODB_TABLE_NAME", "none".to_owned()),
             ("JOBS_QUEUE_ID", "none".to_owned()),
         ]);
-        let workspace = testing::workspace_in(database).await;
-        let dataset = workspace.dataset("Test").await.unwrap();
+        let workspace = testing::create_workspace_in(database).await;
+        let dataset = workspace.create_dataset("Test").await.unwrap();
         Self { workspace, dataset, store, faults, variables, dir, _s3: s3 }
     }
 
     pub(crate) async fn user(&self, role: &str) -> User {
-        let user = self.workspace.user(&format!("{role}@example.org")).await.unwrap();
-        self.workspace.grant(&self.dataset, &user, role).await.unwrap();
+        let user = self.workspace.create_user(&format!("{role}@example.org")).await.unwrap();
+        self.workspace.grant_user_role(&self.dataset, &user, role).await.unwrap();
         user
     }
 
@@ -94,13 +94,16 @@ impl Stand {
         let key = self.workspace.storage_key(&self.dataset);
         self.store.put(STORAGE, &key, bytes.to_vec(), "text/plain").unwrap();
         let size = i64::try_from(bytes.len()).unwrap();
-        self.workspace.file(&self.dataset, None, name, (STORAGE, &key, size)).await.unwrap()
+        self.workspace
+            .create_file(&self.dataset, None, name, SourceFile::new(STORAGE, &key, size))
+            .await
+            .unwrap()
     }
 
     /// Into the trash, as the platform does it.
     pub(crate) async fn trash(&self, package: &Package) {
         self.workspace.trash(package).await.unwrap();
-        self.store.delete_marker(STORAGE, &self.key(package).await).unwrap();
+        self.store.add_delete_marker(STORAGE, &self.key(package).await).unwrap();
     }
 
     /// A package on its way out of the trash.
@@ -133,23 +136,23 @@ impl Stand {
     }
 
     pub(crate) async fn key(&self, package: &Package) -> String {
-        self.workspace.keys(package.id).await.unwrap().remove(0)
+        self.workspace.load_keys(package.id).await.unwrap().remove(0)
     }
 
     pub(crate) async fn is_visible(&self, package: &Package) -> bool {
-        let versions = self.store.versions(STORAGE, &self.key(package).await);
+        let versions = self.store.list_versions(STORAGE, &self.key(package).await);
         versions.first().is_some_and(|top| !top.delete_marker)
     }
 
     pub(crate) async fn state(&self, package: &Package) -> String {
-        self.workspace.row(package.id).await.unwrap().0
+        self.workspace.load_state_and_name(package.id).await.unwrap().0
     }
 }
 
 /// The variables that every function needs.
 fn platform(database: &str) -> Variables {
     let keys = Credentials::local();
-    let mut variables = Variables::from(postgres::variables(database).unwrap());
+    let mut variables = Variables::from(postgres::environment_variables(database).unwrap());
     variables.extend([
         ("ENV", "test".to_owned()),
         ("AWS_ACCESS_KEY_ID", keys.access_key),

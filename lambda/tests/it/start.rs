@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use local::full_socket::FullSocket;
+use local::full_backlog::FullBacklogListener;
 use tokio::net::TcpListener;
 
 use crate::{
@@ -71,7 +71,7 @@ async fn without_a_signing_key_there_is_no_service() {
 async fn it_is_soon_there() {
     let stand = Stand::start().await;
     let function = Function::start(SERVICE, &stand.variables).await;
-    let took = function.api.initialised().await;
+    let took = function.api.init_duration().await;
     assert!(took.as_secs() < 10, "Lambda waits no longer: {took:?}");
     assert_eq!(function.api.init_error(), None);
 }
@@ -113,8 +113,8 @@ async fn ssm_that_accepts_and_never_answers_is_named_before_lambda_ends_the_star
 /// As in a subnet without a route: packets are dropped, here by a queue of connections that is full.
 #[tokio::test]
 async fn ssm_that_cannot_be_reached_is_named_before_lambda_ends_the_start() {
-    let full = FullSocket::start().await.unwrap();
-    assert_ssm_is_named(full.address().unwrap()).await;
+    let full = FullBacklogListener::start().await.unwrap();
+    assert_ssm_is_named(full.local_addr().unwrap()).await;
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn a_database_that_never_answers_is_named_and_keeps_nobody_from_starting()
     stand.variables.insert("POSTGRES_HOST", address.ip().to_string());
     stand.variables.insert("POSTGRES_PORT", address.port().to_string());
     let function = Function::start(SERVICE, &stand.variables).await;
-    let took = function.api.initialised().await;
+    let took = function.api.init_duration().await;
     assert!(took < Duration::from_secs(8), "{took:?}");
     let log = function.log();
     let line = log.iter().find(|line| line["message"] == "the database does not answer yet").unwrap();

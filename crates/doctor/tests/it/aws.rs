@@ -2,7 +2,7 @@
 //! not be.
 
 use doctor::Status::{Failure, Ok, Skipped, Warning};
-use local::aws::{Account, Resources};
+use local::aws::{Account, FunctionResources};
 use serde_json::json;
 
 use crate::scene::{Scene, assert_check, failures};
@@ -126,7 +126,7 @@ async fn queues_that_are_not_set_up_for_restores_are_told() {
     assert_check(&report, "attempts", Warning, ["maxReceiveCount is 7", "set it to 3"]);
     assert_check(&report, "dead letters", Warning, ["2 orders were given up", "Drain the dead letters"]);
     // They were looked at, and not received.
-    let received = cloud.root.receive(&letters).await.unwrap();
+    let received = cloud.root.receive_messages(&letters).await.unwrap();
     assert!(
         received.iter().all(|message| message["Attributes"]["ApproximateReceiveCount"] == "1"),
         "{received:?}"
@@ -138,9 +138,13 @@ async fn what_a_role_may_not_look_at_is_skipped() {
     let mut cloud = Cloud::start().await;
     let parameter = format!("/{}/key", cloud.name);
     let (orders, bucket) = (format!("{}-orders", cloud.name), cloud.bucket.clone());
-    let resources =
-        Resources { orders: &orders, bucket: &bucket, parameter: &parameter, ..Resources::default() };
-    let service = cloud.root.function("service", resources).await.unwrap();
+    let resources = FunctionResources {
+        restore_queue: &orders,
+        bucket: &bucket,
+        key_parameter: &parameter,
+        ..FunctionResources::default()
+    };
+    let service = cloud.root.create_function_user("service", resources).await.unwrap();
     cloud.act_as(&service);
     cloud.scene.set("JOBS_QUEUE_ID", "none");
     cloud.scene.set("DELETE_RECORD_DYNAMODB_TABLE_NAME", "none");
@@ -152,7 +156,7 @@ async fn what_a_role_may_not_look_at_is_skipped() {
 
     // Somebody else's keys open nothing.
     let nobody =
-        cloud.root.user(
+        cloud.root.create_user(
         &json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}).to_string(),
     ).await.unwrap();
     cloud.act_as(&nobody);

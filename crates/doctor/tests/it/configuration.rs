@@ -25,7 +25,7 @@ async fn a_service_that_works_is_found_to_work_and_nothing_is_written() {
     assert_check(&report, "variables", Ok, ["the environment test in us-east-1", ""]);
     assert_check(&report, "AWS", Ok, ["not AWS's own: AWS_ENDPOINT_URL_S3", ""]);
     assert_check(&report, "clock", Ok, ["agrees", ""]);
-    for operation in scene.faults.counts().keys() {
+    for operation in scene.faults.request_counts().keys() {
         assert!(
             operation.starts_with("Get") || operation.starts_with("Head") || operation.starts_with("List"),
             "{operation}"

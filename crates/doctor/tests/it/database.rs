@@ -127,10 +127,10 @@ async fn an_index_that_queries_need_is_told() {
 #[tokio::test]
 async fn the_largest_workspace_is_looked_at() {
     let scene = Scene::start().await;
-    let large = local::testing::workspace_in(&scene.database).await;
-    let dataset = large.dataset("Large").await.unwrap();
+    let large = local::testing::create_workspace_in(&scene.database).await;
+    let dataset = large.create_dataset("Large").await.unwrap();
     for n in 0..5 {
-        large.collection(&dataset, None, &n.to_string()).await.unwrap();
+        large.create_collection(&dataset, None, &n.to_string()).await.unwrap();
     }
     large.client.batch_execute(&format!("ANALYZE \"{}\".packages", large.id)).await.unwrap();
     let found = format!("in workspace {} (about 5 packages)", large.id);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use doctor::Status::{Failure, Ok, Warning};
-use local::full_socket::FullSocket;
+use local::full_backlog::FullBacklogListener;
 use tokio::net::TcpListener;
 
 use crate::scene::{Scene, assert_check, failures};
@@ -47,8 +47,8 @@ async fn a_port_that_is_closed_is_told() {
 #[tokio::test]
 async fn a_subnet_without_a_way_out_is_told_in_time() {
     let mut scene = Scene::start().await;
-    let full = FullSocket::start().await.unwrap();
-    let address = full.address().unwrap();
+    let full = FullBacklogListener::start().await.unwrap();
+    let address = full.local_addr().unwrap();
     let url = format!("http://{address}");
     for service in
         ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_DYNAMODB"]

@@ -7,14 +7,14 @@ use aws::Clock;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use doctor::{Check, Report, Status, check_server, render};
 use local::{
-    aws::scripted::{Scene as Answer, Scripted},
-    edge::{Edge, EdgeConfig},
-    faults::Faults,
+    aws::scripted::{ScriptedReply, ScriptedServer},
+    edge::{EdgeConfig, EdgeServer},
+    faults::FaultInjector,
     postgres,
-    s3::{Credentials, S3, S3Config, S3Server},
+    s3::{Credentials, S3Config, S3Server, S3Store},
     testing,
-    tokens::{Issuer, pool},
-    workspace::{Dataset, Workspace},
+    tokens::{LocalIssuer, pool},
+    workspace::{Dataset, SourceFile, Workspace},
 };
 use signing::cloudfront::{KeyPairId, PrivateKey, Verifier};
 use tempfile::TempDir;
@@ -30,36 +30,36 @@ pub(crate) struct Scene {
     pub(crate) workspace: Workspace,
     pub(crate) dataset: Dataset,
     pub(crate) database: String,
-    pub(crate) store: S3,
-    pub(crate) faults: Faults,
+    pub(crate) store: S3Store,
+    pub(crate) faults: FaultInjector,
     pub(crate) dir: TempDir,
-    _servers: (S3Server, Edge, Scripted),
+    _servers: (S3Server, EdgeServer, ScriptedServer),
 }
 
 impl Scene {
     pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = S3::open(&dir.path().join("s3"), Clock::System).unwrap();
+        let store = S3Store::open(&dir.path().join("s3"), Clock::System).unwrap();
         store.create_bucket(STORAGE).unwrap();
         store.create_bucket(ASSETS).unwrap();
         store.put(ASSETS, ASSET_KEY, b"PAR1".to_vec(), "application/octet-stream").unwrap();
-        let faults = Faults::default();
+        let faults = FaultInjector::default();
         let s3 = S3Config { faults: faults.clone(), ..S3Config::new(store.clone()) };
         let s3 = S3Server::start(s3).await.unwrap();
         let key = write_key(&dir, "");
         let edge = start_edge(&store, ASSETS, &key).await;
         let cognito = cognito().await;
 
-        let database = testing::database_of_its_own().await;
-        let workspace = testing::workspace_in(&database).await;
-        let dataset = workspace.dataset("Test").await.unwrap();
+        let database = testing::isolated_database_url().await;
+        let workspace = testing::create_workspace_in(&database).await;
+        let dataset = workspace.create_dataset("Test").await.unwrap();
         let stored = workspace.storage_key(&dataset);
         store.put(STORAGE, &stored, b"precious".to_vec(), "text/plain").unwrap();
-        workspace.file(&dataset, None, "a.txt", (STORAGE, &stored, 8)).await.unwrap();
+        workspace.create_file(&dataset, None, "a.txt", SourceFile::new(STORAGE, &stored, 8)).await.unwrap();
 
         let (people, api_keys) = (pool(TokenSubject::People), pool(TokenSubject::ApiKeys));
         let keys = Credentials::local();
-        let mut variables = BTreeMap::from(postgres::variables(&database).unwrap());
+        let mut variables = BTreeMap::from(postgres::environment_variables(&database).unwrap());
         variables.extend([
             ("AWS_ACCESS_KEY_ID", keys.access_key),
             ("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", cognito.settings().unwrap().endpoint.unwrap()),
@@ -120,18 +120,18 @@ pub(crate) fn write_key(dir: &TempDir, line: &str) -> PrivateKey {
 }
 
 /// A distribution in front of a bucket, which trusts this key.
-pub(crate) async fn start_edge(store: &S3, bucket: &str, key: &PrivateKey) -> Edge {
+pub(crate) async fn start_edge(store: &S3Store, bucket: &str, key: &PrivateKey) -> EdgeServer {
     let verifier = Verifier::new().with_key(KeyPairId::new(KEY_ID).unwrap(), key.public_key().unwrap());
     let address = ([127, 0, 0, 1], 0).into();
     let (store, bucket) = (store.clone(), bucket.to_owned());
-    Edge::start(EdgeConfig { store, bucket, address, verifier, clock: Clock::System }).await.unwrap()
+    EdgeServer::start(EdgeConfig { store, bucket, address, verifier, clock: Clock::System }).await.unwrap()
 }
 
 /// What publishes the keys of user pools.
-async fn cognito() -> Scripted {
-    let issuer = Issuer::new(&Issuer::generate_key().unwrap()).unwrap();
-    let keys = serde_json::to_string(issuer.keys()).unwrap();
-    Scripted::start(vec![Answer::Says(200, keys); 40]).await.unwrap()
+async fn cognito() -> ScriptedServer {
+    let issuer = LocalIssuer::new(&LocalIssuer::generate_key().unwrap()).unwrap();
+    let keys = serde_json::to_string(issuer.jwks()).unwrap();
+    ScriptedServer::start(vec![ScriptedReply::Response(200, keys); 40]).await.unwrap()
 }
 
 pub(crate) fn find<'a>(report: &'a Report, name: &str) -> &'a Check {

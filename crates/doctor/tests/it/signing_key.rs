@@ -74,7 +74,7 @@ async fn a_distribution_of_another_bucket_is_told() {
     scene.set("CLOUDFRONT_DISTRIBUTION_DOMAIN", &same.endpoint());
     assert_eq!(failures(&scene.report().await), [""; 0]);
 
-    let version = scene.store.versions(ASSETS, ASSET_KEY).remove(0).id;
+    let version = scene.store.list_versions(ASSETS, ASSET_KEY).remove(0).id;
     scene.store.delete_version(ASSETS, ASSET_KEY, &version).unwrap();
     let report = scene.report().await;
     assert_check(&report, "a signed link", Skipped, ["no viewer asset", ""]);

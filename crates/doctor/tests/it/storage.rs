@@ -1,7 +1,7 @@
 //! Buckets that are not as the service needs them.
 
 use doctor::Status::{Failure, Ok, Warning};
-use local::{faults::Failure as Fault, s3::LifecycleRule};
+use local::{faults::InjectedError, s3::LifecycleRule};
 
 use crate::scene::{ASSETS, STORAGE, Scene, assert_check};
 
@@ -56,7 +56,7 @@ async fn a_bucket_of_another_region_is_told() {
 async fn permissions_that_are_missing_are_told() {
     let scene = Scene::start().await;
     for operation in ["HeadBucket", "ListObjectVersions", "GetBucketVersioning", "HeadObject"] {
-        scene.faults.fail(operation, 100, Fault::AccessDenied);
+        scene.faults.fail_requests(operation, 100, InjectedError::AccessDenied);
     }
     let report = scene.report().await;
     assert_check(&report, STORAGE, Warning, ["access denied", "allow s3:ListBucket"]);
@@ -73,7 +73,7 @@ async fn a_file_that_s3_has_not_is_told() {
     scene.sql("UPDATE WORKSPACE.files SET s3_key = s3_key || 'x'").await;
     let report = scene.report().await;
     assert_check(&report, &of(STORAGE, "a stored file"), Warning, ["404", "copied from elsewhere"]);
-    scene.faults.fail("HeadObject", 100, Fault::InternalError);
+    scene.faults.fail_requests("HeadObject", 100, InjectedError::InternalError);
     let report = scene.report().await;
     assert_check(&report, &of(STORAGE, "a stored file"), Failure, ["", "again"]);
 }

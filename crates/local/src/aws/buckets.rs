@@ -1,4 +1,4 @@
-//! Versioned buckets of S3, and their objects.
+//! S3 buckets and their objects.
 
 use std::io;
 
@@ -9,65 +9,71 @@ use http::{Method, Request, StatusCode};
 use super::{Account, Service};
 
 impl Account {
-    /// Makes a bucket that keeps versions.
+    /// Creates a bucket with versioning.
     pub async fn create_bucket(&self, name: &str) -> io::Result<()> {
         self.create_unversioned_bucket(name).await?;
         let versioning = "<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
                           <Status>Enabled</Status></VersioningConfiguration>";
-        self.s3(Method::PUT, &format!("/{name}?versioning="), versioning.into()).await.map(drop)
+        self.request_s3(Method::PUT, &format!("/{name}?versioning="), versioning.into()).await
     }
 
-    /// Makes a bucket that keeps no versions.
+    /// Creates a bucket without versioning.
     pub async fn create_unversioned_bucket(&self, name: &str) -> io::Result<()> {
-        self.s3(Method::PUT, &format!("/{name}"), Bytes::new()).await.map(drop)
+        self.request_s3(Method::PUT, &format!("/{name}"), Bytes::new()).await
     }
 
-    /// Has versions removed this many days after another one, or a delete marker, was put on top.
-    pub async fn expire_old_versions(&self, bucket: &str, days: u32) -> io::Result<()> {
+    /// Adds a lifecycle rule: versions expire this many days after they became noncurrent.
+    pub async fn expire_noncurrent_versions(&self, bucket: &str, days: u32) -> io::Result<()> {
         let lifecycle = format!(
             "<LifecycleConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Rule><ID>old</ID>\
              <Filter><Prefix></Prefix></Filter><Status>Enabled</Status><NoncurrentVersionExpiration>\
              <NoncurrentDays>{days}</NoncurrentDays></NoncurrentVersionExpiration></Rule></LifecycleConfiguration>"
         );
-        self.s3(Method::PUT, &format!("/{bucket}?lifecycle="), lifecycle.into()).await.map(drop)
+        self.request_s3(Method::PUT, &format!("/{bucket}?lifecycle="), lifecycle.into()).await
     }
 
-    /// Writes an object. The key is to need no encoding.
+    /// Stores an object. The key must need no encoding.
     pub async fn put_object(&self, bucket: &str, key: &str, bytes: &'static [u8]) -> io::Result<()> {
-        self.s3(Method::PUT, &format!("/{bucket}/{key}"), bytes.into()).await.map(drop)
+        self.request_s3(Method::PUT, &format!("/{bucket}/{key}"), bytes.into()).await
     }
 
-    /// Puts a delete marker on an object.
+    /// Adds a delete marker to an object.
     pub async fn delete_object(&self, bucket: &str, key: &str) -> io::Result<()> {
-        self.s3(Method::DELETE, &format!("/{bucket}/{key}"), Bytes::new()).await.map(drop)
+        self.request_s3(Method::DELETE, &format!("/{bucket}/{key}"), Bytes::new()).await
     }
 
-    /// An object's bytes, if it is visible.
+    /// The content of an object. `None` if it does not exist or is hidden by a delete marker.
     pub async fn get_object(&self, bucket: &str, key: &str) -> io::Result<Option<Bytes>> {
-        match self.ask_s3(Method::GET, &format!("/{bucket}/{key}"), Bytes::new()).await? {
+        match self.send_s3_request(Method::GET, &format!("/{bucket}/{key}"), Bytes::new()).await? {
             (StatusCode::OK, body) => Ok(Some(body)),
+            // A missing key and a delete marker look alike.
             (StatusCode::NOT_FOUND, _) => Ok(None),
-            (status, _) => Err(io::Error::other(format!("S3 answered {status}"))),
+            (status, _) => Err(io::Error::other(format!("S3 returned {status}"))),
         }
     }
 
-    async fn s3(&self, method: Method, path: &str, body: Bytes) -> io::Result<Bytes> {
-        let (status, answer) = self.ask_s3(method, path, body).await?;
+    async fn request_s3(&self, method: Method, path: &str, body: Bytes) -> io::Result<()> {
+        let (status, response) = self.send_s3_request(method, path, body).await?;
         if status.is_success() {
-            Ok(answer)
+            Ok(())
         } else {
-            Err(io::Error::other(format!("S3: {status} {}", String::from_utf8_lossy(&answer))))
+            Err(io::Error::other(format!("S3 returned {status}: {}", String::from_utf8_lossy(&response))))
         }
     }
 
-    async fn ask_s3(&self, method: Method, path: &str, body: Bytes) -> io::Result<(StatusCode, Bytes)> {
+    async fn send_s3_request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> io::Result<(StatusCode, Bytes)> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.server.endpoint(Service::S3)))
-            // S3 wants the payload's hash in a header, too.
+            // S3 alone requires the hash of the payload in a header too.
             .header("x-amz-content-sha256", hex::encode(digest(&SHA256, &body)))
             .body(body)
             .map_err(io::Error::other)?;
-        self.send(Service::S3, request).await
+        self.send_request(Service::S3, request).await
     }
 }

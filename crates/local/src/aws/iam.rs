@@ -1,4 +1,4 @@
-//! Users with one policy.
+//! IAM users, each with one policy.
 
 use std::io;
 
@@ -11,76 +11,83 @@ use uuid::Uuid;
 use super::{Account, Service};
 
 impl Account {
-    /// A new user who may do what this policy (JSON) says, and nothing else.
-    pub async fn user(&self, policy: &str) -> io::Result<Self> {
-        let policy = &as_ministack_reads(policy)?;
+    /// Creates a user whose only permissions are those of this policy (JSON).
+    pub async fn create_user(&self, policy: &str) -> io::Result<Self> {
+        let policy = &adapt_policy(policy)?;
         let name = format!("user-{}", Uuid::new_v4().simple());
-        self.iam(&[("Action", "CreateUser"), ("UserName", &name)]).await?;
-        let attach = [
+        self.call_iam(&[("Action", "CreateUser"), ("UserName", &name)]).await?;
+        let put_policy = [
             ("Action", "PutUserPolicy"),
             ("UserName", &name),
             ("PolicyName", "only"),
             ("PolicyDocument", policy),
         ];
-        self.iam(&attach).await?;
-        let keys = self.iam(&[("Action", "CreateAccessKey"), ("UserName", &name)]).await?;
-        let part = |tag: &str| {
-            let (_, rest) = keys.split_once(&format!("<{tag}>"))?;
+        self.call_iam(&put_policy).await?;
+        let response = self.call_iam(&[("Action", "CreateAccessKey"), ("UserName", &name)]).await?;
+        let element = |tag: &str| {
+            let (_, rest) = response.split_once(&format!("<{tag}>"))?;
             Some(rest.split_once('<')?.0.to_owned())
         };
-        let keys = part("AccessKeyId").zip(part("SecretAccessKey"));
-        let (key, secret) = keys.ok_or_else(|| io::Error::other("IAM gave no keys"))?;
-        Ok(self.with_keys(Credentials::new(key, secret, None, None, "test")))
+        let keys = element("AccessKeyId").zip(element("SecretAccessKey"));
+        let (id, secret) = keys.ok_or_else(|| io::Error::other("IAM returned no access key"))?;
+        Ok(self.with_credentials(Credentials::new(id, secret, None, None, "test")))
     }
 
-    /// One call of IAM's Query API.
-    async fn iam(&self, parameters: &[(&str, &str)]) -> io::Result<String> {
+    /// Calls the Query API of IAM.
+    async fn call_iam(&self, parameters: &[(&str, &str)]) -> io::Result<String> {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.append_pair("Version", "2010-05-08").extend_pairs(parameters);
         let request = Request::post(format!("{}/", self.server.endpoint(Service::Iam)))
             .header("content-type", "application/x-www-form-urlencoded")
             .body(Bytes::from(form.finish()))
             .map_err(io::Error::other)?;
-        let (status, body) = self.send(Service::Iam, request).await?;
+        let (status, body) = self.send_request(Service::Iam, request).await?;
         let body = String::from_utf8_lossy(&body).into_owned();
-        if status.is_success() { Ok(body) } else { Err(io::Error::other(format!("IAM: {status} {body}"))) }
+        if status.is_success() {
+            Ok(body)
+        } else {
+            Err(io::Error::other(format!("IAM returned {status}: {body}")))
+        }
     }
 }
 
-/// What ministack asks for where AWS asks for the first of a pair. Messages in batches need `sqs:SendMessage` (Amazon SQS
-/// Developer Guide, "Amazon SQS API permissions"), and AWS knows no permission of the operation's own name. Versions in
-/// batches need `s3:DeleteObjectVersion`, each its own; ministack asks so for all but the first.
-const ASKED_INSTEAD: [(&str, &str); 2] =
+/// Actions that AWS checks, and the actions that ministack checks instead.
+///
+/// AWS checks `sqs:SendMessage` for batches of messages (Amazon SQS Developer Guide, "Amazon SQS API permissions") and has
+/// no permission with the name of the batch operation. AWS checks `s3:DeleteObjectVersion` for each version in a batch.
+/// ministack does so only for the first.
+const MINISTACK_ACTIONS: [(&str, &str); 2] =
     [("sqs:SendMessage", "sqs:SendMessageBatch"), ("s3:DeleteObjectVersion", "s3:DeleteObject")];
 
-/// A policy by which ministack allows what AWS would.
-fn as_ministack_reads(policy: &str) -> io::Result<String> {
+/// A policy with which ministack allows what AWS would allow.
+fn adapt_policy(policy: &str) -> io::Result<String> {
     let mut policy: Value = serde_json::from_str(policy)?;
     for statement in policy.get_mut("Statement").and_then(Value::as_array_mut).into_iter().flatten() {
         let Some(actions) = statement.get_mut("Action") else { continue };
         if !actions.is_array() {
+            // IAM allows a string in place of a list with one action.
             *actions = json!([actions.take()]);
         }
         let Some(actions) = actions.as_array_mut() else { continue };
-        for (right, instead) in ASKED_INSTEAD {
-            if actions.iter().any(|action| action == right) {
-                actions.push(json!(instead));
+        for (aws_action, ministack_action) in MINISTACK_ACTIONS {
+            if actions.iter().any(|action| action == aws_action) {
+                actions.push(json!(ministack_action));
             }
         }
     }
     Ok(policy.to_string())
 }
 
-/// A policy template of Terraform's, rendered as Terraform does it: placeholders are filled in, and a statement about no
-/// resource at all goes. A placeholder without a value is an error.
-pub fn render(template: &str, values: &[(&str, String)]) -> io::Result<String> {
+/// Renders a policy template of Terraform as Terraform does: fills in placeholders and removes statements without a
+/// resource. A placeholder without a value is an error.
+pub(super) fn render_policy(template: &str, values: &[(&str, String)]) -> io::Result<String> {
     let mut policy = template.to_owned();
     for (name, value) in values {
         policy = policy.replace(&format!("${{{name}}}"), value);
     }
     if let Some((_, rest)) = policy.split_once("${") {
         let name = rest.split('}').next().unwrap_or_default();
-        return Err(io::Error::other(format!("the policy's placeholder {name} has no value")));
+        return Err(io::Error::other(format!("no value for the placeholder {name} of the policy")));
     }
     let mut policy: Value = serde_json::from_str(&policy)?;
     if let Some(statements) = policy.get_mut("Statement").and_then(Value::as_array_mut) {
@@ -95,12 +102,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_policy_is_rendered_whole_or_not_at_all() {
+    fn renders_a_policy_and_rejects_missing_values() {
         let template = r#"{"Statement": [{"Resource": ${arns}}, {"Resource": "${name}"}]}"#;
         let render = |values: &[(&str, &str)]| {
             let values: Vec<(&str, String)> =
                 values.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-            render(template, &values).map_err(|error| error.to_string())
+            render_policy(template, &values).map_err(|error| error.to_string())
         };
         assert_eq!(
             render(&[("arns", r#"["a"]"#), ("name", "X")]).unwrap(),

@@ -1,4 +1,4 @@
-//! A server that answers what it was told to: for what a well-behaved stand-in does not do.
+//! A server with prepared replies, for cases that ministack cannot produce.
 
 use std::{
     collections::VecDeque,
@@ -15,43 +15,53 @@ use s3s::Body;
 use serde_json::Value;
 
 use super::region;
-use crate::listen::{Reply, Server};
+use crate::http_server::{HttpServer, Reply};
 
-/// One answer.
+/// One reply.
 #[derive(Debug, Clone)]
-pub enum Scene {
-    /// This status and this body.
-    Says(u16, String),
+pub enum ScriptedReply {
+    /// A response with this status and this body.
+    Response(u16, String),
     /// The connection breaks.
-    HangsUp,
+    Disconnect,
 }
 
-/// A server with answers in store. Dropping it stops it.
+/// A request that the server received.
+#[derive(Debug, Clone)]
+pub struct RecordedRequest {
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body. Null if it is not JSON.
+    pub body: Value,
+}
+
+/// A server with prepared replies. Dropping it stops it.
 #[derive(Debug)]
-pub struct Scripted {
-    server: Server,
-    play: Arc<Mutex<Play>>,
+pub struct ScriptedServer {
+    server: HttpServer,
+    script: Arc<Mutex<Script>>,
 }
 
 #[derive(Debug, Default)]
-struct Play {
-    scenes: VecDeque<Scene>,
-    asked: Vec<(HeaderMap, Value)>,
+struct Script {
+    replies: VecDeque<ScriptedReply>,
+    requests: Vec<RecordedRequest>,
 }
 
-impl Scripted {
-    /// Answers requests with these, in this order, and every one after that with a status that no client expects.
-    pub async fn start(scenes: impl IntoIterator<Item = Scene>) -> io::Result<Self> {
-        let play = Arc::new(Mutex::new(Play { scenes: scenes.into_iter().collect(), asked: Vec::new() }));
-        let stage = Arc::clone(&play);
-        let server = Server::start(([127, 0, 0, 1], 0).into(), move |request| {
-            let stage = Arc::clone(&stage);
-            async move { answer(&stage, request).await }
+impl ScriptedServer {
+    /// Replies to the requests in this order. Every further request gets the status 418, which no client expects.
+    pub async fn start(replies: impl IntoIterator<Item = ScriptedReply>) -> io::Result<Self> {
+        let script = Script { replies: replies.into_iter().collect(), requests: Vec::new() };
+        let script = Arc::new(Mutex::new(script));
+        let shared = Arc::clone(&script);
+        let server = HttpServer::start(([127, 0, 0, 1], 0).into(), move |request| {
+            let script = Arc::clone(&shared);
+            async move { next_reply(&script, request).await }
         });
-        Ok(Self { server: server.await?, play })
+        Ok(Self { server: server.await?, script })
     }
 
-    /// How to reach it, as somebody.
+    /// The settings of a client for this server.
     pub fn settings(&self) -> io::Result<ClientConfig> {
         Ok(ClientConfig {
             region: region()?,
@@ -61,28 +71,29 @@ impl Scripted {
         })
     }
 
-    /// What it was asked: headers, and bodies as JSON.
+    /// The requests so far.
     #[must_use]
-    pub fn asked(&self) -> Vec<(HeaderMap, Value)> {
-        lock(&self.play).asked.clone()
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        lock(&self.script).requests.clone()
     }
 }
 
-async fn answer(play: &Mutex<Play>, request: Request<Incoming>) -> Reply {
+async fn next_reply(script: &Mutex<Script>, request: Request<Incoming>) -> Reply {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(|body| serde_json::from_slice(&body.to_bytes()).unwrap_or_default());
-    let mut play = lock(play);
-    play.asked.push((head.headers, body.unwrap_or_default()));
-    let (status, body) = match play.scenes.pop_front() {
-        Some(Scene::Says(status, body)) => (status, body),
-        Some(Scene::HangsUp) => return Reply::Hangup,
-        None => (418, "the play is over".to_owned()),
+    // Locked only now: a lock must not be held across an await.
+    let mut script = lock(script);
+    script.requests.push(RecordedRequest { headers: head.headers, body: body.unwrap_or_default() });
+    let (status, body) = match script.replies.pop_front() {
+        Some(ScriptedReply::Response(status, body)) => (status, body),
+        Some(ScriptedReply::Disconnect) => return Reply::Disconnect,
+        None => (418, "the script has no more replies".to_owned()),
     };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::IM_A_TEAPOT);
-    Reply::Answer(response)
+    Reply::Response(response)
 }
 
-fn lock(play: &Mutex<Play>) -> MutexGuard<'_, Play> {
-    play.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(script: &Mutex<Script>) -> MutexGuard<'_, Script> {
+    script.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,47 +1,64 @@
-//! The files of one small made-up study, real in their formats and true to each other.
+//! The files of a small invented study, in real formats and consistent with each other.
 //!
-//! A probe of 64 channels listened to a hippocampal slice. `recording` is what it heard at first, `parquet` every
-//! spike that a sorter found, `csv` the neurons that fired them, `ome_zarr` and `png` the slice under the
-//! microscope, and `note` the lab notebook. The spikes of the table are in the recording, sample by sample, and
-//! the neurons' spike counts are those of the table.
+//! A probe with 64 channels recorded a hippocampal slice. `recording` has the first seconds of the signal, `spike_table` all
+//! spikes of a spike sorter, `units` the neurons that fired them, `microscope` and `preview` the image of the slice, and
+//! `notebook` the pages of the lab notebook. The recording contains the spikes of the table, sample by sample, and the spike
+//! counts of the neurons are those of the table.
 //!
-//! Everything is a pure function: the same bytes each time, from no clock and no source of randomness.
+//! All functions are pure: they use no clock and no source of randomness, so they return the same bytes each time.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
-    reason = "made-up numbers, each far inside its type's range"
+    reason = "invented numbers, each far inside the range of its type"
 )]
 
 mod microscope;
-mod noise;
 mod notebook;
 mod preview;
+mod random;
 mod recording;
 mod slice;
+mod spike_table;
 mod spikes;
-mod table;
 mod units;
 
 use ::time::{OffsetDateTime, macros::datetime};
 
 pub use self::{
-    microscope::{Asset, ome_zarr},
-    notebook::note,
-    preview::png,
+    microscope::{AssetFile, ome_zarr},
+    notebook::notebook_page,
+    preview::preview_png,
     recording::{recording, recording_json},
-    table::parquet,
-    units::csv,
+    spike_table::spikes_parquet,
+    units::units_csv,
 };
 
-/// When the recording began.
+/// The content of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileContent {
+    /// The content type.
+    pub content_type: &'static str,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl FileContent {
+    /// Content of this type.
+    #[must_use]
+    pub fn new(content_type: &'static str, bytes: impl Into<Vec<u8>>) -> Self {
+        Self { content_type, bytes: bytes.into() }
+    }
+}
+
+/// The start of the recording.
 const START: OffsetDateTime = datetime!(2024-04-18 09:30 UTC);
 
-/// Channels of the probe, [`CHANNEL_PITCH_UM`] apart, from the surface down.
+/// The channels of the probe, [`CHANNEL_PITCH_UM`] apart, from the surface down.
 const CHANNELS: usize = 64;
 
-/// Distance of neighbouring channels in micrometres.
+/// The distance between neighbouring channels in micrometres.
 const CHANNEL_PITCH_UM: usize = 20;
 
 /// Samples per second and channel.
@@ -53,18 +70,17 @@ const NANOVOLTS_PER_COUNT: i32 = 195;
 /// One cycle of the theta rhythm (8 Hz) in microseconds.
 const THETA_US: i64 = 125_000;
 
-/// How a channel is called everywhere.
+/// The name of a channel in all files.
 fn channel_name(channel: usize) -> String {
     format!("CH{channel:02}")
 }
 
-/// Counts of the converter in microvolts.
+/// Converts counts of the amplifier to microvolts.
 fn microvolts(counts: i32) -> f64 {
     f64::from(counts * NANOVOLTS_PER_COUNT) / 1_000.0
 }
 
-/// Where in the theta cycle a moment is, in radians from the crest at 0 up to 2π; time in microseconds from
-/// [`START`].
+/// The phase of the theta cycle at a time in microseconds since [`START`]: radians from 0 at the crest up to 2π.
 fn theta_phase(at_us: i64) -> f64 {
     std::f64::consts::TAU * (at_us % THETA_US) as f64 / THETA_US as f64
 }

@@ -1,114 +1,83 @@
-//! Why there is no server, in words that say what to do.
+//! Why a server did not start, and what to do about it.
 
-use std::{error::Error, fmt, io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+/// The number of log lines in an error.
+const MAX_LOG_LINES: usize = 10;
 
 /// Why a server did not start.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PostgresError {
-    /// Nowhere did we find `postgres` and `initdb`. These were found, but the account that the server runs as
-    /// cannot reach them.
-    NotInstalled {
-        /// The directories found.
-        out_of_reach: Vec<PathBuf>,
-    },
-    /// The directory that was named lacks `postgres` or `initdb`, or the server's account cannot reach it.
-    BadBinaries(PathBuf),
-    /// Another major version made the data directory, and that version is not installed.
-    OtherVersion {
+    /// No directory has `postgres` and `initdb`.
+    #[error("PostgreSQL is not installed: run `make setup`, or set PG_BIN_DIR")]
+    NotInstalled,
+    /// PostgreSQL does not run as root, and the account that it would run as cannot reach these directories.
+    #[error(
+        "PostgreSQL does not run as root, and other accounts cannot reach {}: run as another user, or install \
+         PostgreSQL system-wide",
+        join_paths(.0)
+    )]
+    Unreachable(Vec<PathBuf>),
+    /// The configured directory lacks `postgres` or `initdb`, or the server's account cannot reach it.
+    #[error("{} must contain `postgres` and `initdb`, and the server's account must have access", .0.display())]
+    InvalidBinaries(PathBuf),
+    /// Another major version created the data directory, and that version is not installed.
+    #[error(
+        "{} was created by PostgreSQL {version}, which is not installed: install it and set PG_BIN_DIR, or \
+         remove the directory to start with an empty database",
+        .data_dir.display()
+    )]
+    VersionMismatch {
         /// The data directory.
         data_dir: PathBuf,
-        /// The major version that made it.
+        /// The major version that created it.
         version: u32,
     },
-    /// The directory holds something that is not PostgreSQL's.
-    Occupied(PathBuf),
-    /// `initdb` failed; this is what it said.
-    NotInitialised(String),
-    /// The server ended instead of starting.
-    NotStarted {
-        /// Its log.
-        log: PathBuf,
-        /// The last lines of it.
-        said: String,
+    /// The directory is not empty and no data directory.
+    #[error("{} is neither empty nor a data directory of PostgreSQL: choose another directory", .0.display())]
+    NotADataDir(PathBuf),
+    /// `initdb` failed with this output.
+    #[error("initdb failed:\n{0}")]
+    InitdbFailed(String),
+    /// The server exited instead of accepting connections.
+    #[error("PostgreSQL did not start. The last lines of {}:\n{output}", .log_path.display())]
+    StartFailed {
+        /// The server's log.
+        log_path: PathBuf,
+        /// The last lines of the log.
+        output: String,
     },
-    /// The system refused something.
+    /// A system call failed.
+    #[error("{context}: {source}")]
     Io {
-        /// What was refused.
+        /// What failed.
         context: String,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
 }
 
-impl fmt::Display for PostgresError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotInstalled { out_of_reach } if out_of_reach.is_empty() => {
-                f.write_str("PostgreSQL is not installed: run `make setup`, or set PG_BIN_DIR")
-            }
-            Self::NotInstalled { out_of_reach } => write!(
-                f,
-                "PostgreSQL does not run as root, and other accounts cannot reach {}: work as another user, \
-                 or install PostgreSQL system-wide",
-                list(out_of_reach)
-            ),
-            Self::BadBinaries(dir) => {
-                write!(
-                    f,
-                    "{} must hold `postgres` and `initdb`, within reach of the server's account",
-                    dir.display()
-                )
-            }
-            Self::OtherVersion { data_dir, version } => write!(
-                f,
-                "{} was made by PostgreSQL {version}, which is not installed: install it and set PG_BIN_DIR, \
-                 or remove the directory to begin anew",
-                data_dir.display()
-            ),
-            Self::Occupied(dir) => {
-                write!(
-                    f,
-                    "{} is neither empty nor a data directory of PostgreSQL's: choose another",
-                    dir.display()
-                )
-            }
-            Self::NotInitialised(said) => write!(f, "initdb failed:\n{said}"),
-            Self::NotStarted { log, said } => {
-                write!(f, "PostgreSQL did not start; {} ends:\n{said}", log.display())
-            }
-            Self::Io { context, source } => write!(f, "{context}: {source}"),
-        }
-    }
-}
-
-impl Error for PostgresError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Io { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-}
-
-fn list(dirs: &[PathBuf]) -> String {
-    dirs.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ")
+fn join_paths(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// The last lines of a log.
-pub(super) fn tail(log: &str) -> String {
-    let mut lines: Vec<&str> = log.lines().rev().take(10).collect();
+pub(super) fn last_lines(log: &str) -> String {
+    let mut lines: Vec<&str> = log.lines().rev().take(MAX_LOG_LINES).collect();
     lines.reverse();
     lines.join("\n")
 }
 
-/// Says what was being done when the system refused.
-pub(super) trait Context<T> {
-    fn context(self, context: impl FnOnce() -> String) -> Result<T, PostgresError>;
+/// Adds what failed to an error of the system: `.map_err(io_error("cannot open", path))`.
+pub(super) fn io_error(action: &str, path: &Path) -> impl FnOnce(io::Error) -> PostgresError {
+    move |source| PostgresError::Io { context: format!("{action} {}", path.display()), source }
 }
 
-impl<T> Context<T> for io::Result<T> {
-    fn context(self, context: impl FnOnce() -> String) -> Result<T, PostgresError> {
-        self.map_err(|source| PostgresError::Io { context: context(), source })
-    }
+/// Adds what failed to an error of the system.
+pub(super) fn io_context(context: &str) -> impl FnOnce(io::Error) -> PostgresError {
+    move |source| PostgresError::Io { context: context.to_owned(), source }
 }

@@ -9,11 +9,11 @@ use s3s::{S3Result, TrailingHeaders, dto, s3_error};
 
 use super::version::{Algorithm, Checksum};
 
-const ALL: [Algorithm; 5] =
+const ALGORITHMS: [Algorithm; 5] =
     [Algorithm::Crc32, Algorithm::Crc32c, Algorithm::Crc64nvme, Algorithm::Sha1, Algorithm::Sha256];
 
 impl Algorithm {
-    pub(super) const fn header(self) -> &'static str {
+    const fn header_name(self) -> &'static str {
         match self {
             Self::Crc32 => "x-amz-checksum-crc32",
             Self::Crc32c => "x-amz-checksum-crc32c",
@@ -23,7 +23,7 @@ impl Algorithm {
         }
     }
 
-    fn hasher(self) -> ChecksumHasher {
+    fn new_hasher(self) -> ChecksumHasher {
         let mut hasher = ChecksumHasher::default();
         match self {
             Self::Crc32 => hasher.crc32 = Some(s3s::crypto::Crc32::new()),
@@ -36,22 +36,22 @@ impl Algorithm {
     }
 }
 
-/// The checksum that an upload announces, and where its value will be.
-pub(super) struct Announced {
+/// The checksum that an upload announces.
+pub(super) struct ExpectedChecksum {
     algorithm: Algorithm,
-    /// `None` while it is still to come in a trailer.
+    /// `None` if the value follows in a trailer.
     value: Option<String>,
 }
 
-impl Announced {
-    /// Looks for a checksum among the headers. S3 refuses two of them.
-    pub(super) fn find(headers: &HeaderMap) -> S3Result<Option<Self>> {
+impl ExpectedChecksum {
+    /// Finds a checksum among the headers. S3 refuses more than one.
+    pub(super) fn from_headers(headers: &HeaderMap) -> S3Result<Option<Self>> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let trailers = text("x-amz-trailer").unwrap_or_default();
-        let mut found = ALL.into_iter().filter_map(|algorithm| {
-            let value = text(algorithm.header()).map(str::to_owned);
+        let mut found = ALGORITHMS.into_iter().filter_map(|algorithm| {
+            let value = text(algorithm.header_name()).map(str::to_owned);
             let in_trailer =
-                trailers.split(',').any(|name| name.trim().eq_ignore_ascii_case(algorithm.header()));
+                trailers.split(',').any(|name| name.trim().eq_ignore_ascii_case(algorithm.header_name()));
             (value.is_some() || in_trailer).then_some(Self { algorithm, value })
         });
         let first = found.next();
@@ -61,26 +61,27 @@ impl Announced {
         Ok(first)
     }
 
-    pub(super) fn hasher(&self) -> ChecksumHasher {
-        self.algorithm.hasher()
+    pub(super) fn new_hasher(&self) -> ChecksumHasher {
+        self.algorithm.new_hasher()
     }
 
-    /// Compares what was computed with what was announced, once the whole body has been read.
-    pub(super) fn check(
+    /// Compares the computed checksum with the announced one. Trailers are complete only after the whole body was read.
+    pub(super) fn verify(
         self,
         hasher: ChecksumHasher,
         trailers: Option<&TrailingHeaders>,
     ) -> S3Result<Checksum> {
         let algorithm = self.algorithm;
+        // With `aws-chunked` the SDKs know the checksum only after the last chunk.
         let in_trailer =
-            || trailers.and_then(|all| all.read(|headers| headers.get(algorithm.header()).cloned()))?;
+            || trailers.and_then(|all| all.read(|headers| headers.get(algorithm.header_name()).cloned()))?;
         let expected = self.value.or_else(|| in_trailer()?.to_str().ok().map(str::to_owned));
         let Some(expected) = expected else {
             return Err(s3_error!(InvalidRequest, "The announced checksum is missing from the trailer"));
         };
-        let value = single(hasher.finalize()).unwrap_or_default();
+        let value = computed_value(hasher.finalize()).unwrap_or_default();
         if value != expected.trim() {
-            let name = algorithm.header();
+            let name = algorithm.header_name();
             return Err(s3_error!(
                 BadDigest,
                 "The {name} you specified did not match the calculated checksum."
@@ -90,23 +91,23 @@ impl Announced {
     }
 }
 
-/// A checksum in the shape of S3's answers.
-pub(super) fn shown(checksum: Option<&Checksum>) -> dto::Checksum {
-    let mut shown = dto::Checksum::default();
+/// A checksum in the format of S3's responses: one field per algorithm.
+pub(super) fn to_dto(checksum: Option<&Checksum>) -> dto::Checksum {
+    let mut response = dto::Checksum::default();
     if let Some(Checksum { algorithm, value }) = checksum {
         let field = match algorithm {
-            Algorithm::Crc32 => &mut shown.checksum_crc32,
-            Algorithm::Crc32c => &mut shown.checksum_crc32c,
-            Algorithm::Crc64nvme => &mut shown.checksum_crc64nvme,
-            Algorithm::Sha1 => &mut shown.checksum_sha1,
-            Algorithm::Sha256 => &mut shown.checksum_sha256,
+            Algorithm::Crc32 => &mut response.checksum_crc32,
+            Algorithm::Crc32c => &mut response.checksum_crc32c,
+            Algorithm::Crc64nvme => &mut response.checksum_crc64nvme,
+            Algorithm::Sha1 => &mut response.checksum_sha1,
+            Algorithm::Sha256 => &mut response.checksum_sha256,
         };
         *field = Some(value.clone());
     }
-    shown
+    response
 }
 
-fn single(computed: dto::Checksum) -> Option<String> {
+fn computed_value(computed: dto::Checksum) -> Option<String> {
     let dto::Checksum {
         checksum_crc32,
         checksum_crc32c,

@@ -4,22 +4,20 @@ use http::{HeaderMap, HeaderName, header};
 use s3s::dto::{Timestamp, TimestampFormat};
 use time::OffsetDateTime;
 
-/// What the client knows or expects, from its headers.
+/// The conditional headers of a request. Dates are in seconds since the Unix epoch.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "the names of the headers")]
 pub(crate) struct Conditions {
-    /// `If-Match`.
-    expected_tags: Option<String>,
-    /// `If-None-Match`.
-    known_tags: Option<String>,
-    /// `If-Unmodified-Since`, in seconds since the Unix epoch.
-    expected_since: Option<i64>,
-    /// `If-Modified-Since`, likewise.
-    known_since: Option<i64>,
+    if_match: Option<String>,
+    if_none_match: Option<String>,
+    if_unmodified_since: Option<i64>,
+    if_modified_since: Option<i64>,
 }
 
+/// The result of [`Conditions::evaluate`].
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Send,
+pub(crate) enum Precondition {
+    Passed,
     NotModified,
     Failed,
 }
@@ -28,56 +26,56 @@ impl Conditions {
     pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
         let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         Self {
-            expected_tags: text(header::IF_MATCH).map(str::to_owned),
-            known_tags: text(header::IF_NONE_MATCH).map(str::to_owned),
-            known_since: text(header::IF_MODIFIED_SINCE).and_then(seconds),
-            expected_since: text(header::IF_UNMODIFIED_SINCE).and_then(seconds),
+            if_match: text(header::IF_MATCH).map(str::to_owned),
+            if_none_match: text(header::IF_NONE_MATCH).map(str::to_owned),
+            if_unmodified_since: text(header::IF_UNMODIFIED_SINCE).and_then(parse_http_date),
+            if_modified_since: text(header::IF_MODIFIED_SINCE).and_then(parse_http_date),
         }
     }
 
-    /// For an object with this entity tag (no quotes), last modified at this second.
-    ///
-    /// A tag says more than a date: where one is given, the date of the same kind is not looked at.
-    pub(crate) fn check(&self, etag: &str, modified: i64) -> Verdict {
-        let as_expected = match (&self.expected_tags, self.expected_since) {
-            (Some(tags), _) => names(tags, etag),
+    /// Evaluates the conditions for an entity tag (without quotes) and a modification time in seconds.
+    pub(crate) fn evaluate(&self, etag: &str, modified: i64) -> Precondition {
+        // RFC 9110, section 13.2.2: with a tag, the date of the same kind is ignored.
+        let is_expected = match (&self.if_match, self.if_unmodified_since) {
+            (Some(tags), _) => matches_etag(tags, etag),
             (None, Some(since)) => modified <= since,
             (None, None) => true,
         };
-        let known = match (&self.known_tags, self.known_since) {
-            (Some(tags), _) => names(tags, etag),
+        let is_known = match (&self.if_none_match, self.if_modified_since) {
+            (Some(tags), _) => matches_etag(tags, etag),
             (None, Some(since)) => modified <= since,
             (None, None) => false,
         };
-        match (as_expected, known) {
-            (false, _) => Verdict::Failed,
-            (true, true) => Verdict::NotModified,
-            (true, false) => Verdict::Send,
+        match (is_expected, is_known) {
+            (false, _) => Precondition::Failed,
+            (true, true) => Precondition::NotModified,
+            (true, false) => Precondition::Passed,
         }
     }
 }
 
-/// Whether a range may be sent, as far as `If-Range` is concerned: RFC 9110, section 13.1.5. Without a strong match
-/// the client has another version, and a part of this one would not fit it.
-pub(crate) fn range_holds(headers: &HeaderMap, etag: &str, modified: i64) -> bool {
+/// Whether `If-Range` allows a partial response: RFC 9110, section 13.1.5. Without a strong match the client has another
+/// version, and a part of this one would not fit.
+pub(crate) fn matches_if_range(headers: &HeaderMap, etag: &str, modified: i64) -> bool {
     let Some(value) = headers.get(header::IF_RANGE) else { return true };
     let Ok(value) = value.to_str() else { return false };
     match value.strip_prefix('"') {
         Some(tag) => tag.strip_suffix('"') == Some(etag),
-        None => seconds(value) == Some(modified),
+        None => parse_http_date(value) == Some(modified),
     }
 }
 
-/// Whether a list of entity tags, or `*`, covers this one.
-pub(crate) fn names(tags: &str, etag: &str) -> bool {
+/// Whether a list of entity tags, or `*`, contains this tag.
+pub(crate) fn matches_etag(tags: &str, etag: &str) -> bool {
     tags.split(',').map(str::trim).any(|tag| {
+        // All tags of the store are strong, so a weak one can be compared like a strong one.
         let tag = tag.strip_prefix("W/").unwrap_or(tag);
         tag == "*" || tag.trim_matches('"') == etag
     })
 }
 
-/// An HTTP date in seconds since the Unix epoch; RFC 9110 ignores what is not a date.
-fn seconds(date: &str) -> Option<i64> {
+/// An HTTP date in seconds since the Unix epoch. RFC 9110 tells servers to ignore an invalid date.
+fn parse_http_date(date: &str) -> Option<i64> {
     let date = Timestamp::parse(TimestampFormat::HttpDate, date).ok()?;
     Some(OffsetDateTime::from(date).unix_timestamp())
 }
@@ -86,37 +84,35 @@ fn seconds(date: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn verdict(headers: &[(HeaderName, &str)]) -> Verdict {
+    fn evaluate(headers: &[(HeaderName, &str)]) -> Precondition {
         let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
-        Conditions::from_headers(&headers).check("abc", 1_000)
+        Conditions::from_headers(&headers).evaluate("abc", 1_000)
     }
 
     #[test]
-    fn tags() {
-        assert_eq!(verdict(&[]), Verdict::Send);
-        assert_eq!(verdict(&[(header::IF_MATCH, "\"abc\"")]), Verdict::Send);
-        assert_eq!(verdict(&[(header::IF_MATCH, "\"xyz\"")]), Verdict::Failed);
-        assert_eq!(verdict(&[(header::IF_NONE_MATCH, "\"x\", W/\"abc\"")]), Verdict::NotModified);
-        assert_eq!(verdict(&[(header::IF_NONE_MATCH, "*")]), Verdict::NotModified);
-        assert_eq!(verdict(&[(header::IF_NONE_MATCH, "\"x\"")]), Verdict::Send);
+    fn evaluates_tags() {
+        assert_eq!(evaluate(&[]), Precondition::Passed);
+        assert_eq!(evaluate(&[(header::IF_MATCH, "\"abc\"")]), Precondition::Passed);
+        assert_eq!(evaluate(&[(header::IF_MATCH, "\"xyz\"")]), Precondition::Failed);
+        assert_eq!(evaluate(&[(header::IF_NONE_MATCH, "\"x\", W/\"abc\"")]), Precondition::NotModified);
+        assert_eq!(evaluate(&[(header::IF_NONE_MATCH, "*")]), Precondition::NotModified);
+        assert_eq!(evaluate(&[(header::IF_NONE_MATCH, "\"x\"")]), Precondition::Passed);
     }
 
     #[test]
-    fn dates() {
+    fn evaluates_dates() {
         let (at, before) = ("Thu, 01 Jan 1970 00:16:40 GMT", "Thu, 01 Jan 1970 00:16:39 GMT");
-        assert_eq!(verdict(&[(header::IF_MODIFIED_SINCE, at)]), Verdict::NotModified);
-        assert_eq!(verdict(&[(header::IF_MODIFIED_SINCE, before)]), Verdict::Send);
-        assert_eq!(verdict(&[(header::IF_UNMODIFIED_SINCE, at)]), Verdict::Send);
-        assert_eq!(verdict(&[(header::IF_UNMODIFIED_SINCE, before)]), Verdict::Failed);
-        assert_eq!(verdict(&[(header::IF_MODIFIED_SINCE, "yesterday")]), Verdict::Send);
+        assert_eq!(evaluate(&[(header::IF_MODIFIED_SINCE, at)]), Precondition::NotModified);
+        assert_eq!(evaluate(&[(header::IF_MODIFIED_SINCE, before)]), Precondition::Passed);
+        assert_eq!(evaluate(&[(header::IF_UNMODIFIED_SINCE, at)]), Precondition::Passed);
+        assert_eq!(evaluate(&[(header::IF_UNMODIFIED_SINCE, before)]), Precondition::Failed);
+        assert_eq!(evaluate(&[(header::IF_MODIFIED_SINCE, "yesterday")]), Precondition::Passed);
     }
 
     #[test]
-    fn a_tag_overrules_a_date() {
+    fn a_tag_takes_precedence_over_a_date() {
         let at = "Thu, 01 Jan 1970 00:16:40 GMT";
-        assert_eq!(
-            verdict(&[(header::IF_NONE_MATCH, "\"x\""), (header::IF_MODIFIED_SINCE, at)]),
-            Verdict::Send
-        );
+        let headers = [(header::IF_NONE_MATCH, "\"x\""), (header::IF_MODIFIED_SINCE, at)];
+        assert_eq!(evaluate(&headers), Precondition::Passed);
     }
 }

@@ -1,4 +1,4 @@
-//! Streams: bytes from a client to a staged body, and from a body to a client.
+//! Body streams: from a client to a staged body, and from a stored body to a client.
 
 use std::io::{self, SeekFrom};
 use std::ops::Range;
@@ -15,71 +15,73 @@ use s3s::{S3Result, TrailingHeaders, s3_error};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
-use super::S3;
-use super::bodies::{INLINE_LIMIT, Staged, Temporary};
-use super::checksum::Announced;
-use super::errors::{self, broken_store};
+use super::S3Store;
+use super::body_store::{MAX_INLINE_BYTES, StagedBody, TemporaryFile};
+use super::checksum::ExpectedChecksum;
+use super::errors::{custom_error, internal_error};
 use super::version::{Body, Checksum, Content, Version};
 
-/// Bytes per piece of a body that is read from a file.
-const PIECE: usize = 64 * 1024;
+/// Size of one chunk of a body that is read from a file.
+const CHUNK_BYTES: usize = 64 * 1024;
 
-/// A body that arrived whole and is what its sender said it would be.
-pub(super) struct Received {
+/// A complete and verified body.
+pub(super) struct ReceivedBody {
     pub(super) size: u64,
     pub(super) md5: [u8; 16],
     pub(super) checksum: Option<Checksum>,
-    pub(super) body: Staged,
+    pub(super) body: StagedBody,
 }
 
-/// What the sender said about the body.
-pub(super) struct Promise<'a> {
+/// What the client announced about the body.
+pub(super) struct BodyExpectations<'a> {
     pub(super) headers: &'a HeaderMap,
     pub(super) trailers: Option<&'a TrailingHeaders>,
-    /// Bytes, without the framing of `aws-chunked`.
+    /// Bytes without the framing of `aws-chunked`.
     pub(super) length: Option<i64>,
 }
 
-/// Reads a body to its end and checks its length, `Content-MD5` and `x-amz-checksum-`.
-pub(super) async fn receive(
-    store: &S3,
+/// Reads a body to its end and verifies its length, `Content-MD5` and `x-amz-checksum-*`.
+pub(super) async fn receive_body(
+    store: &S3Store,
     mut body: Option<StreamingBlob>,
-    promise: Promise<'_>,
-) -> S3Result<Received> {
-    let Some(length) = promise.length.and_then(|length| u64::try_from(length).ok()) else {
+    expectations: BodyExpectations<'_>,
+) -> S3Result<ReceivedBody> {
+    let Some(length) = expectations.length.and_then(|length| u64::try_from(length).ok()) else {
+        // S3 requires the length in advance, also for `aws-chunked`.
         return Err(s3_error!(MissingContentLength));
     };
-    let announced = Announced::find(promise.headers)?;
-    let mut sink = Sink { hasher: announced.as_ref().map(Announced::hasher), ..Sink::default() };
-    while let Some(piece) = next(&mut body).await {
-        let piece = piece.map_err(|error| broken(&error.to_string()))?;
-        sink.write(store, &piece).await.map_err(|error| broken_store(&error))?;
+    let expected = ExpectedChecksum::from_headers(expectations.headers)?;
+    let hasher = expected.as_ref().map(ExpectedChecksum::new_hasher);
+    let mut writer = BodyWriter { hasher, ..BodyWriter::default() };
+    while let Some(chunk) = next_chunk(&mut body).await {
+        let chunk = chunk.map_err(|error| stream_error(&error.to_string()))?;
+        writer.write(store, &chunk).await.map_err(|error| internal_error(&error))?;
     }
-    if sink.size != length {
+    if writer.size != length {
         return Err(s3_error!(IncompleteBody));
     }
-    let md5: [u8; 16] = sink.md5.finalize_reset().into();
-    check_md5(promise.headers, md5)?;
-    let checksum = match (announced, sink.hasher.take()) {
-        (Some(announced), Some(hasher)) => Some(announced.check(hasher, promise.trailers)?),
+    let md5: [u8; 16] = writer.md5.finalize_reset().into();
+    verify_md5(expectations.headers, md5)?;
+    let checksum = match (expected, writer.hasher.take()) {
+        (Some(expected), Some(hasher)) => Some(expected.verify(hasher, expectations.trailers)?),
         _ => None,
     };
-    Ok(Received {
-        size: sink.size,
+    Ok(ReceivedBody {
+        size: writer.size,
         md5,
         checksum,
-        body: sink.finish().await.map_err(|error| broken_store(&error))?,
+        body: writer.finish().await.map_err(|error| internal_error(&error))?,
     })
 }
 
-async fn next(body: &mut Option<StreamingBlob>) -> Option<Result<Bytes, s3s::StdError>> {
+async fn next_chunk(body: &mut Option<StreamingBlob>) -> Option<Result<Bytes, s3s::StdError>> {
     body.as_mut()?.next().await
 }
 
-/// The protocol crate's streams check hashes and signatures as they go, but name their errors only in words.
-fn broken(error: &str) -> s3s::S3Error {
+/// The streams of the protocol crate verify hashes and chunk signatures, but report their errors only as text.
+fn stream_error(error: &str) -> s3s::S3Error {
     if error.contains("Sha256Mismatch") {
-        errors::named(
+        custom_error(
             "XAmzContentSHA256Mismatch",
             StatusCode::BAD_REQUEST,
             "The provided 'x-amz-content-sha256' header does not match what was computed.",
@@ -91,7 +93,7 @@ fn broken(error: &str) -> s3s::S3Error {
     }
 }
 
-pub(super) fn check_md5(headers: &HeaderMap, md5: [u8; 16]) -> S3Result<()> {
+pub(super) fn verify_md5(headers: &HeaderMap, md5: [u8; 16]) -> S3Result<()> {
     let Some(value) = headers.get("content-md5") else { return Ok(()) };
     let expected = STANDARD.decode(value.as_bytes()).ok().filter(|bytes| bytes.len() == md5.len());
     match expected {
@@ -101,98 +103,107 @@ pub(super) fn check_md5(headers: &HeaderMap, md5: [u8; 16]) -> S3Result<()> {
     }
 }
 
-/// Keeps a small body in memory and lets a larger one spill into a file.
+/// Keeps a small body in memory and writes a larger one to a file.
 #[derive(Default)]
-struct Sink {
+struct BodyWriter {
     size: u64,
     md5: Md5,
     hasher: Option<ChecksumHasher>,
-    small: BytesMut,
-    file: Option<(File, Temporary)>,
+    buffer: BytesMut,
+    file: Option<(File, TemporaryFile)>,
 }
 
-impl Sink {
-    async fn write(&mut self, store: &S3, piece: &[u8]) -> io::Result<()> {
-        self.size += piece.len() as u64;
-        self.md5.update(piece);
+impl BodyWriter {
+    async fn write(&mut self, store: &S3Store, chunk: &[u8]) -> io::Result<()> {
+        self.size += chunk.len() as u64;
+        self.md5.update(chunk);
         if let Some(hasher) = &mut self.hasher {
-            hasher.update(piece);
+            hasher.update(chunk);
         }
-        if self.file.is_none() && self.small.len() + piece.len() > INLINE_LIMIT {
-            let (file, temporary) = store.bodies().arrive()?;
+        // The first chunk over the limit moves the buffered bytes to a file.
+        if self.file.is_none() && self.buffer.len() + chunk.len() > MAX_INLINE_BYTES {
+            let (file, temporary) = store.bodies().create_temporary()?;
             let (file, _) = self.file.insert((File::from_std(file), temporary));
-            file.write_all(&self.small).await?;
+            file.write_all(&self.buffer).await?;
         }
         let Some((file, _)) = &mut self.file else {
-            self.small.extend_from_slice(piece);
+            self.buffer.extend_from_slice(chunk);
             return Ok(());
         };
-        file.write_all(piece).await
+        file.write_all(chunk).await
     }
 
-    async fn finish(self) -> io::Result<Staged> {
+    async fn finish(self) -> io::Result<StagedBody> {
         match self.file {
-            None => Ok(Staged::Inline(self.small.freeze())),
+            None => Ok(StagedBody::Inline(self.buffer.freeze())),
             Some((mut file, temporary)) => {
                 file.flush().await?;
-                Ok(Staged::File(temporary))
+                Ok(StagedBody::File(temporary))
             }
         }
     }
 }
 
-/// Opens a part of a version's content, which must lie within it.
+/// Opens a range of a version's content. The range must lie within the content.
 ///
 /// # Errors
 ///
-/// `NotFound` if the version was removed since it was looked up.
-pub(crate) async fn read(
-    store: &S3,
+/// `NotFound` if the version was removed after the caller looked it up.
+pub(crate) async fn read_range(
+    store: &S3Store,
     version: &Version,
     content: &Content,
-    part: Range<u64>,
+    range: Range<u64>,
 ) -> io::Result<StreamingBlob> {
     let body = match &content.body {
-        Body::Inline(bytes) => s3s::Body::from(slice(bytes, &part)),
+        Body::Inline(bytes) => s3s::Body::from(slice_bytes(bytes, &range)),
         Body::File => {
-            let mut file = File::open(store.bodies().path(&version.id)).await?;
-            file.seek(SeekFrom::Start(part.start)).await?;
-            let pieces = stream::try_unfold((file, part.end - part.start), read_piece);
-            return Ok(StreamingBlob::wrap(pieces));
+            let mut file = File::open(store.bodies().body_path(&version.id)).await?;
+            file.seek(SeekFrom::Start(range.start)).await?;
+            let reader = RangeReader { file, remaining: range.end - range.start };
+            return Ok(StreamingBlob::wrap(stream::try_unfold(reader, RangeReader::read_chunk)));
         }
     };
     Ok(StreamingBlob::from(body))
 }
 
-fn slice(bytes: &Bytes, part: &Range<u64>) -> Bytes {
-    let at =
+fn slice_bytes(bytes: &Bytes, range: &Range<u64>) -> Bytes {
+    let index =
         |position: u64| usize::try_from(position).map_or(bytes.len(), |position| position.min(bytes.len()));
-    bytes.slice(at(part.start)..at(part.end))
+    bytes.slice(index(range.start)..index(range.end))
 }
 
-async fn read_piece((mut file, left): (File, u64)) -> io::Result<Option<(Bytes, (File, u64))>> {
-    if left == 0 {
-        return Ok(None);
-    }
-    let want = usize::try_from(left).map_or(PIECE, |left| left.min(PIECE));
-    let mut piece = BytesMut::with_capacity(want);
-    let got = (&mut file).take(left.min(PIECE as u64)).read_buf(&mut piece).await?;
-    if got == 0 {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    Ok(Some((piece.freeze(), (file, left - got as u64))))
+struct RangeReader {
+    file: File,
+    remaining: u64,
 }
 
-/// `Content-Type` of what was stored without one.
-pub(crate) const DEFAULT_TYPE: &str = "binary/octet-stream";
+impl RangeReader {
+    async fn read_chunk(mut self) -> io::Result<Option<(Bytes, Self)>> {
+        if self.remaining == 0 {
+            return Ok(None);
+        }
+        let limit = self.remaining.min(CHUNK_BYTES as u64);
+        let mut chunk = BytesMut::with_capacity(usize::try_from(limit).unwrap_or(CHUNK_BYTES));
+        let count = (&mut self.file).take(limit).read_buf(&mut chunk).await?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.remaining -= count as u64;
+        Ok(Some((chunk.freeze(), self)))
+    }
+}
 
-/// `Content-Encoding` without `aws-chunked`, which is about the transfer and not about the object.
-pub(super) fn stored_encoding(headers: &HeaderMap) -> Option<String> {
+/// The `Content-Type` that S3 returns for an object without one.
+pub(crate) const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
+
+/// `Content-Encoding` without `aws-chunked`, which describes the transfer and not the object.
+pub(super) fn stored_content_encoding(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_ENCODING)?.to_str().ok()?;
-    let kept: Vec<_> = value
+    let codings: Vec<_> = value
         .split(',')
         .map(str::trim)
         .filter(|coding| !coding.is_empty() && *coding != "aws-chunked")
         .collect();
-    (!kept.is_empty()).then(|| kept.join(","))
+    (!codings.is_empty()).then(|| codings.join(","))
 }

@@ -1,4 +1,4 @@
-//! GET, HEAD, PUT, COPY and DELETE of objects.
+//! The operations on objects: get, head, put, copy and delete.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,87 +7,92 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use s3s::dto::{
     CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectInput, DeleteObjectOutput,
     ETag, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, MetadataDirective,
-    PutObjectInput, PutObjectOutput, Timestamp,
+    PutObjectInput, PutObjectOutput,
 };
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use super::checksum;
-use super::conditions::{Conditions, Verdict, names};
-use super::content::{self, DEFAULT_TYPE, Promise, stored_encoding};
-use super::errors::{broken_store, http_date, precondition_failed};
-use super::state::Deleted;
-use super::store::{NewObject, Refusal, S3};
-use super::version::{Attributes, Content, Version, VersionId};
+use super::conditions::{Conditions, Precondition, matches_etag};
+use super::content::{self, BodyExpectations, DEFAULT_CONTENT_TYPE, stored_content_encoding};
+use super::errors::{StoreError, format_http_date, internal_error, precondition_failed};
+use super::state::DeleteOutcome;
+use super::store::{DeleteTarget, NewObject, S3Store};
+use super::version::{Attributes, Content, Version, VersionId, to_timestamp};
 
-pub(super) async fn get(
-    store: &S3,
+pub(super) async fn get_object(
+    store: &S3Store,
     request: S3Request<GetObjectInput>,
 ) -> S3Result<S3Response<GetObjectOutput>> {
     let input = &request.input;
-    let version = find(store, &input.bucket, &input.key, input.version_id.as_deref())?;
-    let content = content_of(&version)?;
-    let part = select(&version, content, &request.headers, input.range)?;
-    let asked = input.checksum_mode.is_some() && part.is_none();
-    let body = content::read(store, &version, content, part.clone().unwrap_or(0..content.size)).await;
-    let head = describe(&version, content, part, asked);
+    let version = find_version(store, &input.bucket, &input.key, input.version_id.as_deref())?;
+    let content = require_content(&version)?;
+    let part = select_range(&version, content, &request.headers, input.range)?;
+    // The checksum covers the whole object, so a partial response has none.
+    let with_checksum = input.checksum_mode.is_some() && part.is_none();
+    let range = part.clone().unwrap_or(0..content.size);
+    let body = content::read_range(store, &version, content, range).await;
+    let head = head_output(&version, content, part, with_checksum);
     Ok(S3Response::new(GetObjectOutput {
-        body: Some(body.map_err(|error| broken_store(&error))?),
-        ..into_get(head)
+        body: Some(body.map_err(|error| internal_error(&error))?),
+        ..get_output(head)
     }))
 }
 
-pub(super) fn head(
-    store: &S3,
+pub(super) fn head_object(
+    store: &S3Store,
     request: &S3Request<HeadObjectInput>,
 ) -> S3Result<S3Response<HeadObjectOutput>> {
     let input = &request.input;
-    let version = find(store, &input.bucket, &input.key, input.version_id.as_deref())?;
-    let content = content_of(&version)?;
-    let part = select(&version, content, &request.headers, input.range)?;
-    let asked = input.checksum_mode.is_some() && part.is_none();
-    Ok(S3Response::with_headers(describe(&version, content, part, asked), overrides(input)?))
+    let version = find_version(store, &input.bucket, &input.key, input.version_id.as_deref())?;
+    let content = require_content(&version)?;
+    // S3 applies `Range` to a HEAD too, and answers 206.
+    let part = select_range(&version, content, &request.headers, input.range)?;
+    let with_checksum = input.checksum_mode.is_some() && part.is_none();
+    let output = head_output(&version, content, part, with_checksum);
+    Ok(S3Response::with_headers(output, response_overrides(input)?))
 }
 
-/// The newest version or the one with this id.
-pub(super) fn find(store: &S3, bucket: &str, key: &str, id: Option<&str>) -> S3Result<Arc<Version>> {
-    Ok(store.find(bucket, key, version_id(id)?.as_ref())?)
+/// The newest version, or the version with this id.
+fn find_version(store: &S3Store, bucket: &str, key: &str, id: Option<&str>) -> S3Result<Arc<Version>> {
+    Ok(store.find_version(bucket, key, parse_version_id(id)?.as_ref())?)
 }
 
-pub(super) fn version_id(text: Option<&str>) -> S3Result<Option<VersionId>> {
+pub(super) fn parse_version_id(text: Option<&str>) -> S3Result<Option<VersionId>> {
     let parsed = text
         .map(|text| VersionId::parse(text).ok_or(s3_error!(InvalidArgument, "Invalid version id specified")));
     parsed.transpose()
 }
 
-fn content_of(version: &Version) -> S3Result<&Content> {
-    version.content.as_deref().ok_or_else(|| Refusal::NoSuchVersion.into())
+fn require_content(version: &Version) -> S3Result<&Content> {
+    version.content.as_deref().ok_or_else(|| StoreError::NoSuchVersion.into())
 }
 
-/// The range to send, `None` for everything, once the conditions hold.
-fn select(
+/// Evaluates the conditions, then the range. `None` means the whole object.
+fn select_range(
     version: &Version,
     content: &Content,
     headers: &HeaderMap,
     range: Option<s3s::dto::Range>,
 ) -> S3Result<Option<Range<u64>>> {
-    match Conditions::from_headers(headers).check(&content.etag, version.modified_seconds()) {
-        Verdict::Send => {}
-        Verdict::NotModified => return Err(not_modified(version, content)),
-        Verdict::Failed => return Err(precondition_failed()),
+    match Conditions::from_headers(headers).evaluate(&content.etag, version.modified_seconds()) {
+        Precondition::Passed => {}
+        Precondition::NotModified => return Err(not_modified(version, content)),
+        Precondition::Failed => return Err(precondition_failed()),
     }
-    range.map(|range| range.check(content.size).map_err(|_| not_satisfiable(content.size))).transpose()
+    range.map(|range| range.check(content.size).map_err(|_| invalid_range(content.size))).transpose()
 }
 
+/// RFC 9110, section 15.4.5: a 304 repeats the validators.
 fn not_modified(version: &Version, content: &Content) -> S3Error {
     let mut headers = HeaderMap::new();
     headers.extend(HeaderValue::try_from(format!("\"{}\"", content.etag)).map(|tag| (header::ETAG, tag)));
-    headers.extend(http_date(version.modified_seconds()).map(|date| (header::LAST_MODIFIED, date)));
+    headers.extend(format_http_date(version.modified_seconds()).map(|date| (header::LAST_MODIFIED, date)));
     let mut error = s3_error!(NotModified);
     error.set_headers(headers);
     error
 }
 
-fn not_satisfiable(size: u64) -> S3Error {
+fn invalid_range(size: u64) -> S3Error {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
     headers
@@ -97,18 +102,19 @@ fn not_satisfiable(size: u64) -> S3Error {
     error
 }
 
-fn describe(
+fn head_output(
     version: &Version,
     content: &Content,
     part: Option<Range<u64>>,
     with_checksum: bool,
 ) -> HeadObjectOutput {
     let attributes = content.attributes.clone();
-    let checksum = checksum::shown(content.checksum.as_ref().filter(|_| with_checksum));
+    let checksum = checksum::to_dto(content.checksum.as_ref().filter(|_| with_checksum));
     let length = part.as_ref().map_or(content.size, |part| part.end - part.start);
     let range =
         part.map(|part| format!("bytes {}-{}/{}", part.start, part.end.saturating_sub(1), content.size));
     HeadObjectOutput {
+        // Tells clients that they may read ranges.
         accept_ranges: Some("bytes".to_owned()),
         cache_control: attributes.cache_control,
         checksum_crc32: checksum.checksum_crc32,
@@ -121,16 +127,16 @@ fn describe(
         content_language: attributes.content_language,
         content_length: i64::try_from(length).ok(),
         content_range: range,
-        content_type: Some(attributes.content_type.unwrap_or_else(|| DEFAULT_TYPE.to_owned())),
+        content_type: Some(attributes.content_type.unwrap_or_else(|| DEFAULT_CONTENT_TYPE.to_owned())),
         e_tag: Some(ETag::Strong(content.etag.clone())),
-        last_modified: modified(version),
+        last_modified: to_timestamp(version.modified),
         metadata: Some(attributes.metadata.into_iter().collect()),
         version_id: Some(version.id.to_string()),
         ..HeadObjectOutput::default()
     }
 }
 
-fn into_get(head: HeadObjectOutput) -> GetObjectOutput {
+fn get_output(head: HeadObjectOutput) -> GetObjectOutput {
     GetObjectOutput {
         accept_ranges: head.accept_ranges,
         cache_control: head.cache_control,
@@ -153,40 +159,39 @@ fn into_get(head: HeadObjectOutput) -> GetObjectOutput {
     }
 }
 
-pub(super) fn modified(version: &Version) -> Option<Timestamp> {
-    let nanoseconds = i128::from(version.modified) * 1_000_000;
-    time::OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok().map(Timestamp::from)
-}
-
-/// The `response-` parameters of a HEAD; those of a GET are seen to by the protocol crate.
-fn overrides(input: &HeadObjectInput) -> S3Result<HeaderMap> {
-    let asked = [
+/// The `response-*` parameters of a HEAD. The protocol crate applies those of a GET.
+fn response_overrides(input: &HeadObjectInput) -> S3Result<HeaderMap> {
+    let parameters = [
         (header::CONTENT_TYPE, &input.response_content_type),
         (header::CONTENT_LANGUAGE, &input.response_content_language),
         (header::CACHE_CONTROL, &input.response_cache_control),
         (header::CONTENT_DISPOSITION, &input.response_content_disposition),
         (header::CONTENT_ENCODING, &input.response_content_encoding),
     ];
-    let given = asked.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
-    given.map(|(name, value)| override_header(name, value)).collect()
+    let present = parameters.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    present.map(|(name, value)| parse_override(name, value)).collect()
 }
 
-fn override_header(name: HeaderName, value: &str) -> S3Result<(HeaderName, HeaderValue)> {
+fn parse_override(name: HeaderName, value: &str) -> S3Result<(HeaderName, HeaderValue)> {
     let value =
-        HeaderValue::from_str(value).map_err(|_| s3_error!(InvalidArgument, "Not a value of {name}"))?;
+        HeaderValue::from_str(value).map_err(|_| s3_error!(InvalidArgument, "Invalid value for {name}"))?;
     Ok((name, value))
 }
 
-pub(super) async fn put(
-    store: &S3,
+pub(super) async fn put_object(
+    store: &S3Store,
     request: S3Request<PutObjectInput>,
 ) -> S3Result<S3Response<PutObjectOutput>> {
     let S3Request { input, headers, trailing_headers, .. } = request;
-    store.read(&input.bucket, |_| ())?;
-    let promise =
-        Promise { headers: &headers, trailers: trailing_headers.as_ref(), length: input.content_length };
-    let received = content::receive(store, input.body, promise).await?;
-    let checksum = checksum::shown(received.checksum.as_ref());
+    // Checked before the body is read, so that a missing bucket is reported at once.
+    store.check_bucket(&input.bucket)?;
+    let expectations = BodyExpectations {
+        headers: &headers,
+        trailers: trailing_headers.as_ref(),
+        length: input.content_length,
+    };
+    let received = content::receive_body(store, input.body, expectations).await?;
+    let checksum = checksum::to_dto(received.checksum.as_ref());
     let object = NewObject {
         size: received.size,
         etag: hex::encode(received.md5),
@@ -194,7 +199,7 @@ pub(super) async fn put(
             content_type: input.content_type,
             cache_control: input.cache_control,
             content_disposition: input.content_disposition,
-            content_encoding: stored_encoding(&headers),
+            content_encoding: stored_content_encoding(&headers),
             content_language: input.content_language,
             metadata: input.metadata.into_iter().flatten().collect(),
         },
@@ -202,7 +207,8 @@ pub(super) async fn put(
         body: received.body,
     };
     let etag = object.etag.clone();
-    let version = store.add(&input.bucket, &input.key, object, |newest| may_replace(&headers, newest))?;
+    let version =
+        store.add_version(&input.bucket, &input.key, object, |newest| is_write_allowed(&headers, newest))?;
     Ok(S3Response::new(PutObjectOutput {
         checksum_crc32: checksum.checksum_crc32,
         checksum_crc32c: checksum.checksum_crc32c,
@@ -215,24 +221,27 @@ pub(super) async fn put(
     }))
 }
 
-/// Conditional writes: AWS, *How to prevent object overwrites with conditional writes*.
-pub(super) fn may_replace(headers: &HeaderMap, newest: Option<&Content>) -> bool {
+/// Conditional writes: AWS, *How to prevent object overwrites with conditional writes*. A key behind a delete marker counts
+/// as absent.
+pub(super) fn is_write_allowed(headers: &HeaderMap, newest: Option<&Content>) -> bool {
     let tags = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let covered = |tags: &str| newest.is_some_and(|content| names(tags, &content.etag));
-    tags(header::IF_MATCH).is_none_or(covered) && !tags(header::IF_NONE_MATCH).is_some_and(covered)
+    let matches = |tags: &str| newest.is_some_and(|content| matches_etag(tags, &content.etag));
+    tags(header::IF_MATCH).is_none_or(matches) && !tags(header::IF_NONE_MATCH).is_some_and(matches)
 }
 
-pub(super) fn copy(
-    store: &S3,
+pub(super) fn copy_object(
+    store: &S3Store,
     request: S3Request<CopyObjectInput>,
 ) -> S3Result<S3Response<CopyObjectOutput>> {
     let S3Request { input, .. } = request;
+    // The source may name a version: `bucket/key?versionId=…`.
     let CopySource::Bucket { bucket, key, version_id } = &input.copy_source else {
-        return Err(s3_error!(NotImplemented, "Only buckets can be copied from"));
+        return Err(s3_error!(NotImplemented, "The source of a copy must be a bucket"));
     };
-    let source = find(store, bucket, key, version_id.as_deref())?;
-    let content = content_of(&source)?;
+    let source = find_version(store, bucket, key, version_id.as_deref())?;
+    let content = require_content(&source)?;
     let replace = input.metadata_directive.as_ref().is_some_and(|d| d.as_str() == MetadataDirective::REPLACE);
+    // AWS, `CopyObject`: the directive is COPY by default, and then the attributes of the request are ignored.
     let attributes = if replace {
         Attributes {
             content_type: input.content_type,
@@ -250,13 +259,16 @@ pub(super) fn copy(
         etag: content.etag.clone(),
         attributes,
         checksum: content.checksum.clone(),
-        body: store.bodies().share(&source.id, &content.body).map_err(|error| broken_store(&error))?,
+        body: store
+            .bodies()
+            .stage_existing(&source.id, &content.body)
+            .map_err(|error| internal_error(&error))?,
     };
-    let version = store.add(&input.bucket, &input.key, object, |_| true)?;
+    let version = store.add_version(&input.bucket, &input.key, object, |_| true)?;
     Ok(S3Response::new(CopyObjectOutput {
         copy_object_result: Some(CopyObjectResult {
             e_tag: Some(ETag::Strong(content.etag.clone())),
-            last_modified: modified(&version),
+            last_modified: to_timestamp(version.modified),
             ..CopyObjectResult::default()
         }),
         copy_source_version_id: Some(source.id.to_string()),
@@ -265,20 +277,21 @@ pub(super) fn copy(
     }))
 }
 
-pub(super) fn delete(
-    store: &S3,
+pub(super) fn delete_object(
+    store: &S3Store,
     request: S3Request<DeleteObjectInput>,
 ) -> S3Result<S3Response<DeleteObjectOutput>> {
     let input = request.input;
-    let id = version_id(input.version_id.as_deref())?;
-    let outcome = store.delete(&input.bucket, &[(&input.key, id.as_ref())])?.pop();
-    let (id, marker) = match outcome {
-        Some(Deleted::Hidden(id)) => (Some(id), true),
-        Some(Deleted::Removed { id, marker }) => (Some(id), marker),
+    let id = parse_version_id(input.version_id.as_deref())?;
+    let target = DeleteTarget { key: &input.key, version_id: id.as_ref() };
+    // `delete_marker` means that one was added, or that the removed version was one.
+    let (id, is_marker) = match store.delete(&input.bucket, &[target])?.pop() {
+        Some(DeleteOutcome::MarkerAdded(id)) => (Some(id), true),
+        Some(DeleteOutcome::VersionRemoved { id, was_marker }) => (Some(id), was_marker),
         None => (None, false),
     };
     Ok(S3Response::new(DeleteObjectOutput {
-        delete_marker: marker.then_some(true),
+        delete_marker: is_marker.then_some(true),
         version_id: id.map(|id| id.to_string()),
         ..DeleteObjectOutput::default()
     }))

@@ -1,4 +1,4 @@
-//! The store behind S3's protocol, on a port of its own.
+//! Serves a store over S3's protocol, on its own port.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,27 +17,30 @@ use s3s::{Body, S3Error, S3Result, s3_error};
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 
-use super::batch;
-use super::gate::{self, Gate};
-use super::service::Operations;
-use super::store::S3;
+use super::delete_objects;
+use super::operations::S3Operations;
+use super::signature::{self, SignatureValidator};
+use super::store::S3Store;
 use crate::cors;
-use crate::faults::{End, Faults};
-use crate::listen::{Reply, Server};
+use crate::faults::{FaultAction, FaultInjector};
+use crate::http_server::{HttpServer, Reply};
 
-/// Whose signatures are good.
+/// The region of all buckets. Signatures must name it.
+pub const REGION: &str = "us-east-1";
+
+/// Access keys whose signatures are valid.
 #[derive(Clone)]
 pub struct Credentials {
-    /// Access key id.
+    /// The access key id.
     pub access_key: String,
-    /// Secret access key.
+    /// The secret access key.
     pub secret_key: String,
-    /// Temporary credentials have one, and every request must then carry it.
+    /// The session token of temporary credentials. Every request must then have it.
     pub session_token: Option<String>,
 }
 
 impl Credentials {
-    /// The fixed pair that everything local uses. It opens nothing but this store.
+    /// The fixed access keys of the local stack. They are valid for the local S3 only.
     #[must_use]
     pub fn local() -> Self {
         Self {
@@ -57,166 +60,182 @@ impl fmt::Debug for Credentials {
 /// How to serve a store.
 #[derive(Debug, Clone)]
 pub struct S3Config {
-    /// What to serve.
-    pub store: S3,
-    /// Where to listen; port 0 means any free one.
+    /// The store to serve.
+    pub store: S3Store,
+    /// The address to listen on. Port 0 means any free port.
     pub address: SocketAddr,
-    /// The region that signatures must name.
-    pub region: String,
-    /// Whose signatures are good. There is no anonymous access.
+    /// The accepted access keys. There is no anonymous access.
     pub credentials: Vec<Credentials>,
-    /// Faults on order.
-    pub faults: Faults,
+    /// The faults to inject.
+    pub faults: FaultInjector,
 }
 
 impl S3Config {
-    /// Any free port of the loopback interface, `us-east-1`, [`Credentials::local`], no faults.
+    /// Any free port of the loopback interface, [`Credentials::local`], no faults.
     #[must_use]
-    pub fn new(store: S3) -> Self {
+    pub fn new(store: S3Store) -> Self {
         Self {
             store,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            region: "us-east-1".to_owned(),
             credentials: vec![Credentials::local()],
-            faults: Faults::default(),
+            faults: FaultInjector::default(),
         }
     }
 }
 
-/// A store that is being served. Dropping it stops the server.
+/// A running S3 server. Dropping it stops it.
 #[derive(Debug)]
 pub struct S3Server {
-    server: Server,
+    server: HttpServer,
 }
 
 impl S3Server {
-    /// Starts to serve.
+    /// Starts the server.
     ///
     /// # Errors
     ///
-    /// If the address cannot be listened on.
+    /// If the server cannot listen on the address.
     pub async fn start(config: S3Config) -> io::Result<Self> {
-        let S3Config { store, address, region, credentials, faults } = config;
-        let gate = Arc::new(Gate::new(region.clone(), &credentials));
-        let mut builder = S3ServiceBuilder::new(Operations { store, region, faults: faults.clone() });
-        builder.set_auth(Keys::new(credentials));
-        builder.set_access(Signed { faults });
+        let S3Config { store, address, credentials, faults } = config;
+        let validator = Arc::new(SignatureValidator::new(&credentials));
+        let mut builder = S3ServiceBuilder::new(S3Operations { store, faults: faults.clone() });
+        builder.set_auth(SecretKeys::new(credentials));
+        builder.set_access(FaultingAccess { faults });
         let service = builder.build();
-        let handler = move |request| handle(service.clone(), Arc::clone(&gate), request);
-        Ok(Self { server: Server::start(address, handler).await? })
+        let handler = move |request| handle_request(service.clone(), Arc::clone(&validator), request);
+        Ok(Self { server: HttpServer::start(address, handler).await? })
     }
 
-    /// The endpoint to give to an SDK, such as `http://127.0.0.1:4566`; buckets are addressed in the path.
+    /// The endpoint for SDKs, such as `http://127.0.0.1:4566`. Buckets are addressed in the path.
     #[must_use]
     pub fn endpoint(&self) -> String {
         self.server.endpoint()
     }
 
-    /// Takes no more requests, and returns when those under way have ended, or after five seconds.
+    /// Accepts no more requests. Returns when the open ones have ended, or after five seconds.
     pub async fn shutdown(self) {
         self.server.shutdown().await;
     }
 }
 
-async fn handle(service: S3Service, gate: Arc<Gate>, mut request: Request<Incoming>) -> Reply {
+async fn handle_request(
+    service: S3Service,
+    validator: Arc<SignatureValidator>,
+    mut request: Request<Incoming>,
+) -> Reply {
     if cors::is_preflight(request.method()) {
-        return Reply::Answer(cors::preflight(request.headers(), "GET, HEAD, PUT, POST, DELETE"));
+        let methods = "GET, HEAD, PUT, POST, DELETE";
+        return Reply::Response(cors::preflight_response(request.headers(), methods));
     }
     let method = request.method().clone();
-    match gate.check(&method, request.uri(), request.headers()) {
-        Ok(signed) => forget_odd_range(request.headers_mut(), &signed),
-        Err(error) => return respond(&method, error.to_http_response()),
+    match validator.validate(&method, request.uri(), request.headers()) {
+        Ok(signed_headers) => remove_unsupported_range(request.headers_mut(), &signed_headers),
+        Err(error) => return finish_response(&method, error.to_http_response()),
     }
-    let broken = Broken::default();
-    request.extensions_mut().insert(broken.clone());
-    let request = match batch::check_body(request).await {
+    // The access check sets it. It has no other way to reach this function.
+    let disconnect = DisconnectFlag::default();
+    request.extensions_mut().insert(disconnect.clone());
+    let request = match delete_objects::verify_body(request).await {
         Ok(request) => request,
-        Err(error) => return respond(&method, error.to_http_response()),
+        Err(error) => return finish_response(&method, error.to_http_response()),
     };
-    // The protocol crate traces whole requests, and a presigned URL in a log is a key under the mat.
-    let answer = service.call(request).with_subscriber(Dispatch::none()).await;
-    match answer {
-        Ok(answer) if !broken.0.load(Ordering::Relaxed) => respond(&method, Ok(answer)),
-        _ => Reply::Hangup,
+    // The protocol crate traces whole requests. Presigned URLs are secrets and must not get into a log.
+    let response = service.call(request).with_subscriber(Dispatch::none()).await;
+    match response {
+        Ok(response) if !disconnect.is_set() => finish_response(&method, Ok(response)),
+        _ => Reply::Disconnect,
     }
 }
 
-fn respond(method: &Method, answer: S3Result<Response<Body>>) -> Reply {
-    let Ok(mut answer) = answer else { return Reply::Hangup };
-    let failed = answer.status().is_client_error() || answer.status().is_server_error();
-    if answer.status() == StatusCode::NOT_MODIFIED || (method == Method::HEAD && failed) {
-        answer.headers_mut().remove(header::CONTENT_LENGTH);
-        *answer.body_mut() = Body::empty();
+fn finish_response(method: &Method, response: S3Result<Response<Body>>) -> Reply {
+    let Ok(mut response) = response else { return Reply::Disconnect };
+    let is_error = response.status().is_client_error() || response.status().is_server_error();
+    // The protocol crate writes an XML body for every error. A 304 and the response to a HEAD must not have one.
+    if response.status() == StatusCode::NOT_MODIFIED || (method == Method::HEAD && is_error) {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        *response.body_mut() = Body::empty();
     }
-    if answer.status() == StatusCode::OK && answer.headers().contains_key(header::CONTENT_RANGE) {
-        *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
+    // The protocol crate answers a HEAD with a range with 200, S3 with 206.
+    if response.status() == StatusCode::OK && response.headers().contains_key(header::CONTENT_RANGE) {
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
-    cors::allow(answer.headers_mut());
-    Reply::Answer(answer)
+    cors::add_headers(response.headers_mut());
+    Reply::Response(response)
 }
 
-/// S3 answers a range that it does not understand, or several at once, with the whole object.
-fn forget_odd_range(headers: &mut HeaderMap, signed: &str) {
+/// S3 sends the whole object for a malformed range or for several ranges. The protocol crate would refuse them, so the
+/// header is removed. A signed header has to stay, because the signature covers it.
+fn remove_unsupported_range(headers: &mut HeaderMap, signed_headers: &str) {
     let range = headers.get(header::RANGE);
-    let understood = |text: &str| s3s::dto::Range::parse(text).is_ok();
-    let odd = range.is_some_and(|range| !range.to_str().is_ok_and(understood));
-    if odd && !signed.split(';').any(|name| name == "range") {
+    let is_supported = |text: &str| s3s::dto::Range::parse(text).is_ok();
+    let is_unsupported = range.is_some_and(|range| !range.to_str().is_ok_and(is_supported));
+    if is_unsupported && !signed_headers.split(';').any(|name| name == "range") {
         headers.remove(header::RANGE);
     }
 }
 
-/// Set when the connection is to break instead of the answer being sent.
+/// A request extension. If it is set, the server closes the connection instead of sending the response.
 #[derive(Debug, Clone, Default)]
-struct Broken(Arc<AtomicBool>);
+struct DisconnectFlag(Arc<AtomicBool>);
 
-struct Keys(BTreeMap<String, SecretKey>);
+impl DisconnectFlag {
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
-impl Keys {
+struct SecretKeys(BTreeMap<String, SecretKey>);
+
+impl SecretKeys {
     fn new(credentials: Vec<Credentials>) -> Self {
         Self(credentials.into_iter().map(|one| (one.access_key, SecretKey::from(one.secret_key))).collect())
     }
 }
 
 #[async_trait]
-impl S3Auth for Keys {
+impl S3Auth for SecretKeys {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        self.0.get(access_key).cloned().ok_or_else(gate::unknown_key)
+        self.0.get(access_key).cloned().ok_or_else(signature::unknown_access_key)
     }
 }
 
-/// Lets every signed request through, unless a fault is on order.
-struct Signed {
-    faults: Faults,
+/// Allows every signed request, and injects the faults.
+struct FaultingAccess {
+    faults: FaultInjector,
 }
 
 #[async_trait]
-impl S3Access for Signed {
+impl S3Access for FaultingAccess {
     async fn check(&self, request: &mut S3AccessContext<'_>) -> S3Result<()> {
+        // The protocol crate passes anonymous requests to this check.
         if request.credentials().is_none() {
             return Err(s3_error!(AccessDenied, "Access Denied"));
         }
-        let fate = self.faults.meet(request.s3_op().name());
-        self.faults.wait_for_release(request.s3_op().name()).await;
-        if let Some(delay) = fate.delay {
+        let operation = request.s3_op().name();
+        let outcome = self.faults.record_request(operation);
+        // Counted before it waits, so that a test can see that the request has arrived.
+        self.faults.wait_for_release(operation).await;
+        if let Some(delay) = outcome.delay {
             tokio::time::sleep(delay).await;
         }
-        match fate.end {
-            End::Served => Ok(()),
-            End::Failed(error) => Err(error),
-            End::Unanswered => {
-                hang_up(request);
+        match outcome.action {
+            FaultAction::Serve => Ok(()),
+            FaultAction::Fail(error) => Err(error),
+            FaultAction::DropResponse => {
+                set_disconnect(request);
                 Ok(())
             }
-            End::Dropped => {
-                hang_up(request);
+            // The error keeps the operation from running. The client never sees it.
+            FaultAction::DropRequest => {
+                set_disconnect(request);
                 Err(S3Error::new(s3s::S3ErrorCode::ServiceUnavailable))
             }
         }
     }
 }
 
-fn hang_up(request: &mut S3AccessContext<'_>) {
-    if let Some(broken) = request.extensions_mut().get::<Broken>() {
-        broken.0.store(true, Ordering::Relaxed);
+fn set_disconnect(request: &mut S3AccessContext<'_>) {
+    if let Some(DisconnectFlag(flag)) = request.extensions_mut().get::<DisconnectFlag>() {
+        flag.store(true, Ordering::Relaxed);
     }
 }

@@ -1,4 +1,4 @@
-//! What the journal says: buckets, keys and versions in memory.
+//! The state that the journal describes: buckets, keys and versions in memory.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -6,111 +6,112 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::journal::{Entry, Journal};
+use super::journal::{Journal, JournalEntry};
 use super::lifecycle::LifecycleRule;
 use super::version::{Body, Version, VersionId};
 
 pub(crate) type Buckets = BTreeMap<String, Bucket>;
 
-/// The versions of each key, oldest first; a key without versions is not there.
+/// The versions of each key, oldest first. A key without versions has no entry.
 pub(crate) type Objects = BTreeMap<String, Vec<Arc<Version>>>;
 
 #[derive(Debug, Default)]
 pub(crate) struct Bucket {
     /// Milliseconds since the Unix epoch.
     pub(crate) created: u64,
-    /// Kept and told, and never carried out.
     pub(crate) lifecycle: Vec<LifecycleRule>,
     pub(crate) objects: Objects,
 }
 
-/// What became of one deletion.
+/// The result of one deletion.
 #[derive(Debug)]
-pub(crate) enum Deleted {
+pub(crate) enum DeleteOutcome {
     /// This delete marker now hides the key.
-    Hidden(VersionId),
-    /// The version is gone, or was gone before; `marker` if it was a delete marker.
-    Removed { id: VersionId, marker: bool },
+    MarkerAdded(VersionId),
+    /// The version is gone. It may have been gone before.
+    VersionRemoved { id: VersionId, was_marker: bool },
 }
 
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct StoreState {
     pub(crate) buckets: Buckets,
     journal: Journal,
-    /// The place of the newest version in the order of all versions.
-    place: u64,
+    /// The sequence number of the newest version.
+    sequence: u64,
 }
 
-/// A journal with this many more changes than it needs is worth writing anew.
-const WASTE: usize = 1_000;
+/// A journal with this many obsolete changes is rewritten at the next start.
+const MAX_OBSOLETE_ENTRIES: usize = 1_000;
 
-impl State {
+impl StoreState {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let (mut buckets, mut place, mut changes) = (Buckets::new(), 0, 0_usize);
+        let (mut buckets, mut sequence, mut entry_count) = (Buckets::new(), 0, 0_usize);
         let mut journal = Journal::open(path, |entry| {
-            changes += 1;
-            if let Entry::Add { version, .. } = &entry {
-                place = place.max(version.id.place());
+            entry_count += 1;
+            if let JournalEntry::Add { version, .. } = &entry {
+                sequence = sequence.max(version.id.sequence());
             }
-            apply(&mut buckets, entry);
+            apply_entry(&mut buckets, entry);
         })?;
-        let needed = live(&buckets).count();
-        if changes > 2 * needed + WASTE {
-            journal.rewrite(live(&buckets))?;
+        let live_count = snapshot_entries(&buckets).count();
+        if entry_count > 2 * live_count + MAX_OBSOLETE_ENTRIES {
+            journal.rewrite(snapshot_entries(&buckets))?;
         }
-        Ok(Self { buckets, journal, place })
+        Ok(Self { buckets, journal, sequence })
     }
 
-    /// Writes the changes to the journal, then makes them.
+    /// Writes the changes to the journal, then applies them.
     pub(crate) fn commit<'a>(
         &mut self,
-        entries: impl AsRef<[Entry<'a>]> + IntoIterator<Item = Entry<'a>>,
+        entries: impl AsRef<[JournalEntry<'a>]> + IntoIterator<Item = JournalEntry<'a>>,
     ) -> io::Result<()> {
         self.journal.append(entries.as_ref())?;
         for entry in entries {
-            apply(&mut self.buckets, entry);
+            apply_entry(&mut self.buckets, entry);
         }
         Ok(())
     }
 
-    pub(crate) fn next_id(&mut self) -> io::Result<VersionId> {
-        self.place += 1;
-        VersionId::new(self.place)
+    pub(crate) fn next_version_id(&mut self) -> io::Result<VersionId> {
+        // A gap after a failed write does no harm: only the order counts.
+        self.sequence += 1;
+        VersionId::new(self.sequence)
     }
 
-    /// The change that removes this version, none if there is no such version.
-    pub(crate) fn removal(
+    /// The change that removes this version. `None` if the version does not exist: S3 reports success for it too.
+    pub(crate) fn removal_entry(
         &self,
         bucket: &str,
         key: &str,
         id: &VersionId,
-    ) -> (Option<Entry<'static>>, Deleted) {
+    ) -> (Option<JournalEntry<'static>>, DeleteOutcome) {
         let versions = self.buckets.get(bucket).and_then(|bucket| bucket.objects.get(key));
         let found = versions.into_iter().flatten().find(|version| version.id == *id);
-        let entry = found.map(|_| Entry::Remove {
+        let entry = found.map(|_| JournalEntry::Remove {
             bucket: bucket.to_owned().into(),
             key: key.to_owned().into(),
             id: Cow::Owned(id.clone()),
         });
-        let marker = found.is_some_and(|version| version.content.is_none());
-        (entry, Deleted::Removed { id: id.clone(), marker })
+        let was_marker = found.is_some_and(|version| version.content.is_none());
+        (entry, DeleteOutcome::VersionRemoved { id: id.clone(), was_marker })
     }
 
-    /// The change that puts a delete marker on top.
-    pub(crate) fn hiding(
+    /// The change that adds a delete marker, and the marker's id. S3 adds one even if the key does not exist.
+    pub(crate) fn delete_marker_entry(
         &mut self,
         bucket: &str,
         key: &str,
-        now: u64,
-    ) -> io::Result<(Option<Entry<'static>>, Deleted)> {
-        let id = self.next_id()?;
-        let version = Cow::Owned(Version { id: id.clone(), modified: now, content: None });
-        let entry = Entry::Add { bucket: bucket.to_owned().into(), key: key.to_owned().into(), version };
-        Ok((Some(entry), Deleted::Hidden(id)))
+        now_ms: u64,
+    ) -> io::Result<(JournalEntry<'static>, VersionId)> {
+        let id = self.next_version_id()?;
+        let version = Cow::Owned(Version { id: id.clone(), modified: now_ms, content: None });
+        let entry =
+            JournalEntry::Add { bucket: bucket.to_owned().into(), key: key.to_owned().into(), version };
+        Ok((entry, id))
     }
 
-    /// The names of all files that are bodies.
-    pub(crate) fn files(&self) -> HashSet<&str> {
+    /// The names of all body files.
+    pub(crate) fn body_file_names(&self) -> HashSet<&str> {
         let versions = self.buckets.values().flat_map(|bucket| bucket.objects.values()).flatten();
         let in_files =
             versions.filter(|version| matches!(&version.content, Some(c) if matches!(c.body, Body::File)));
@@ -118,38 +119,41 @@ impl State {
     }
 }
 
-/// The changes that make these buckets from nothing.
-fn live(buckets: &Buckets) -> impl Iterator<Item = Entry<'_>> {
+/// The changes that create these buckets from nothing.
+fn snapshot_entries(buckets: &Buckets) -> impl Iterator<Item = JournalEntry<'_>> {
     buckets.iter().flat_map(|(name, bucket)| {
-        let made = Entry::CreateBucket { bucket: name.into(), at: bucket.created };
+        let created = JournalEntry::CreateBucket { bucket: name.into(), at: bucket.created };
+        let rules = (!bucket.lifecycle.is_empty()).then(|| JournalEntry::SetLifecycle {
+            bucket: name.into(),
+            rules: (&bucket.lifecycle[..]).into(),
+        });
         let versions =
             bucket.objects.iter().flat_map(|(key, versions)| versions.iter().map(move |v| (key, v)));
-        let rules = (!bucket.lifecycle.is_empty())
-            .then(|| Entry::SetLifecycle { bucket: name.into(), rules: (&bucket.lifecycle[..]).into() });
-        let versions = versions.map(move |(key, version)| Entry::add(name, key, version));
-        std::iter::once(made).chain(rules).chain(versions)
+        let added = versions.map(move |(key, version)| JournalEntry::add(name, key, version));
+        std::iter::once(created).chain(rules).chain(added)
     })
 }
 
-fn apply(buckets: &mut Buckets, entry: Entry<'_>) {
+fn apply_entry(buckets: &mut Buckets, entry: JournalEntry<'_>) {
     match entry {
-        Entry::CreateBucket { bucket, at } => {
+        JournalEntry::CreateBucket { bucket, at } => {
             buckets.entry(bucket.into_owned()).or_default().created = at;
         }
-        Entry::DeleteBucket { bucket } => {
+        JournalEntry::DeleteBucket { bucket } => {
             buckets.remove(&*bucket);
         }
-        Entry::SetLifecycle { bucket, rules } => {
+        JournalEntry::SetLifecycle { bucket, rules } => {
             buckets.entry(bucket.into_owned()).or_default().lifecycle = rules.into_owned();
         }
-        Entry::Add { bucket, key, version } => {
+        JournalEntry::Add { bucket, key, version } => {
             let objects = &mut buckets.entry(bucket.into_owned()).or_default().objects;
             objects.entry(key.into_owned()).or_default().push(Arc::new(version.into_owned()));
         }
-        Entry::Remove { bucket, key, id } => {
+        JournalEntry::Remove { bucket, key, id } => {
             let Some(bucket) = buckets.get_mut(&*bucket) else { return };
             let Some(versions) = bucket.objects.get_mut(&*key) else { return };
             versions.retain(|version| version.id != *id);
+            // A key without versions does not exist, also not in listings.
             if versions.is_empty() {
                 bucket.objects.remove(&*key);
             }

@@ -9,66 +9,53 @@ use aws::Clock;
 use bytes::Bytes;
 use md5::{Digest, Md5};
 
-use super::bodies::{Bodies, Staged};
-use super::journal::Entry;
-use super::state::{Bucket, Buckets, Deleted, State};
-use super::uploads::Uploads;
+use super::body_store::{BodyStore, StagedBody};
+use super::errors::StoreError;
+use super::journal::JournalEntry;
+use super::multipart::MultipartUploads;
+use super::state::{Bucket, Buckets, DeleteOutcome, StoreState};
 use super::version::{Attributes, Checksum, Content, Version, VersionEntry, VersionId};
 
-/// Versioned buckets in a folder. Cheap to clone: all clones are one store.
+/// Versioned buckets in a directory. Cheap to clone: all clones share one store.
 ///
-/// Versioning is always on. A change is in the journal, and so survives the end of the process, when its method returns.
+/// Versioning is always enabled. When a method returns, its change is in the journal and survives the end of the process.
 #[derive(Debug, Clone)]
-pub struct S3 {
-    inner: Arc<Inner>,
+pub struct S3Store {
+    inner: Arc<StoreInner>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct StoreInner {
     clock: Clock,
-    bodies: Bodies,
-    uploads: Mutex<Uploads>,
-    state: Mutex<State>,
-    /// Locked for as long as the store is open.
+    bodies: BodyStore,
+    uploads: Mutex<MultipartUploads>,
+    state: Mutex<StoreState>,
+    /// Locked while the store is open.
     _lock: File,
 }
 
-/// Content that is complete and only waits for its version.
+/// Complete content that has no version yet.
 pub(crate) struct NewObject {
     pub(crate) size: u64,
     pub(crate) etag: String,
     pub(crate) attributes: Attributes,
     pub(crate) checksum: Option<Checksum>,
-    pub(crate) body: Staged,
+    pub(crate) body: StagedBody,
 }
 
-/// Why the store did not do what was asked.
-#[derive(Debug)]
-pub(crate) enum Refusal {
-    NoSuchBucket,
-    BucketNotEmpty,
-    /// The key has no version, or its newest is this delete marker.
-    NoSuchKey(Option<VersionId>),
-    NoSuchVersion,
-    /// The version asked for is a delete marker.
-    IsDeleteMarker(Arc<Version>),
-    PreconditionFailed,
-    Io(io::Error),
+/// What to delete: one version or, without a version, the key. A deleted key gets a delete marker.
+pub(crate) struct DeleteTarget<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) version_id: Option<&'a VersionId>,
 }
 
-impl From<io::Error> for Refusal {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl S3 {
-    /// Opens the store in this folder, which is made where missing, and cleans up after a process that was killed.
+impl S3Store {
+    /// Opens the store in this directory. Creates the directory if it is missing, and cleans up after a killed process.
     ///
     /// # Errors
     ///
-    /// `WouldBlock` if another process has the store open, `InvalidData` if the journal is damaged elsewhere than at
-    /// its end, or what the file system says.
+    /// `WouldBlock` if another process has the store open, `InvalidData` if the journal is corrupt before its last line,
+    /// or an error of the file system.
     pub fn open(dir: &Path, clock: Clock) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
         let lock = File::create(dir.join("lock"))?;
@@ -78,30 +65,31 @@ impl S3 {
             }
             TryLockError::Error(error) => error,
         })?;
-        let bodies = Bodies::open(dir)?;
-        let state = State::open(&dir.join("journal"))?;
-        let files = state.files();
-        bodies.retain(|name| files.contains(name))?;
+        let bodies = BodyStore::open(dir)?;
+        let state = StoreState::open(&dir.join("journal"))?;
+        // A process may have been killed between a body and its journal entry.
+        let files = state.body_file_names();
+        bodies.remove_orphans(|name| files.contains(name))?;
         drop(files);
         let (state, uploads) = (Mutex::new(state), Mutex::default());
-        Ok(Self { inner: Arc::new(Inner { clock, bodies, uploads, state, _lock: lock }) })
+        Ok(Self { inner: Arc::new(StoreInner { clock, bodies, uploads, state, _lock: lock }) })
     }
 
-    /// Makes a bucket; one that exists is left as it is.
+    /// Creates a bucket. An existing bucket is left unchanged.
     pub fn create_bucket(&self, bucket: &str) -> io::Result<()> {
         let mut state = self.state();
         if state.buckets.contains_key(bucket) {
             return Ok(());
         }
-        let at = self.now();
-        state.commit([Entry::CreateBucket { bucket: bucket.into(), at }])
+        let at = self.now_ms();
+        state.commit([JournalEntry::CreateBucket { bucket: bucket.into(), at }])
     }
 
     /// Stores an object and returns its version id.
     ///
     /// # Errors
     ///
-    /// `NotFound` if there is no such bucket, or what the file system says.
+    /// `NotFound` if the bucket does not exist, or an error of the file system.
     pub fn put(
         &self,
         bucket: &str,
@@ -113,7 +101,7 @@ impl S3 {
         self.put_with(bucket, key, body, attributes)
     }
 
-    /// [`S3::put`] with more to say about the object than its type.
+    /// [`S3Store::put`] with all attributes.
     pub fn put_with(
         &self,
         bucket: &str,
@@ -121,170 +109,177 @@ impl S3 {
         body: impl Into<Bytes>,
         attributes: Attributes,
     ) -> io::Result<String> {
-        let object = self.stage(body.into(), attributes)?;
-        let version = self.add(bucket, key, object, |_| true).map_err(into_io)?;
+        let object = self.stage_object(body.into(), attributes)?;
+        let version = self.add_version(bucket, key, object, |_| true).map_err(io::Error::from)?;
         Ok(version.id.to_string())
     }
 
-    /// Hides a key behind a delete marker and returns the marker's version id.
+    /// Adds a delete marker to a key and returns the marker's version id.
     ///
     /// # Errors
     ///
-    /// `NotFound` if there is no such bucket, or what the file system says.
-    pub fn delete_marker(&self, bucket: &str, key: &str) -> io::Result<String> {
-        match self.delete(bucket, &[(key, None)]).map_err(into_io)?.pop() {
-            Some(Deleted::Hidden(id) | Deleted::Removed { id, .. }) => Ok(id.to_string()),
-            None => Err(io::Error::other("a deletion without an outcome")),
+    /// `NotFound` if the bucket does not exist, or an error of the file system.
+    pub fn add_delete_marker(&self, bucket: &str, key: &str) -> io::Result<String> {
+        let target = DeleteTarget { key, version_id: None };
+        match self.delete(bucket, &[target]).map_err(io::Error::from)?.pop() {
+            Some(DeleteOutcome::MarkerAdded(id) | DeleteOutcome::VersionRemoved { id, .. }) => {
+                Ok(id.to_string())
+            }
+            None => Err(io::Error::other("the deletion has no outcome")),
         }
     }
 
-    /// Removes one version for good; one that is not there is as good as removed.
+    /// Removes one version permanently. A version that does not exist is no error.
     ///
     /// # Errors
     ///
-    /// `NotFound` if there is no such bucket, `InvalidInput` if no bucket could have issued this id, or what the file
-    /// system says.
+    /// `NotFound` if the bucket does not exist, `InvalidInput` if the id is malformed, or an error of the file system.
     pub fn delete_version(&self, bucket: &str, key: &str, id: &str) -> io::Result<()> {
         let id = VersionId::parse(id).ok_or(io::ErrorKind::InvalidInput)?;
-        self.delete(bucket, &[(key, Some(&id))]).map_err(into_io)?;
-        Ok(())
+        let target = DeleteTarget { key, version_id: Some(&id) };
+        self.delete(bucket, &[target]).map(drop).map_err(io::Error::from)
     }
 
-    /// The versions of a key, newest first; none if the bucket or the key is unknown.
+    /// The versions of a key, newest first. Empty if the bucket or the key does not exist.
     #[must_use]
-    pub fn versions(&self, bucket: &str, key: &str) -> Vec<VersionEntry> {
+    pub fn list_versions(&self, bucket: &str, key: &str) -> Vec<VersionEntry> {
         let state = self.state();
         let versions = state.buckets.get(bucket).and_then(|bucket| bucket.objects.get(key));
         versions.into_iter().flatten().rev().map(|version| version.entry()).collect()
     }
 
-    /// Looks at a bucket while nothing changes.
-    pub(crate) fn read<T>(&self, bucket: &str, look: impl FnOnce(&Bucket) -> T) -> Result<T, Refusal> {
-        self.state().buckets.get(bucket).map(look).ok_or(Refusal::NoSuchBucket)
+    /// Reads a bucket under the store's lock.
+    pub(crate) fn with_bucket<T>(
+        &self,
+        bucket: &str,
+        read: impl FnOnce(&Bucket) -> T,
+    ) -> Result<T, StoreError> {
+        self.state().buckets.get(bucket).map(read).ok_or(StoreError::NoSuchBucket)
     }
 
-    /// Looks at all buckets while nothing changes.
-    pub(crate) fn read_all<T>(&self, look: impl FnOnce(&Buckets) -> T) -> T {
-        look(&self.state().buckets)
+    /// Reads all buckets under the store's lock.
+    pub(crate) fn with_buckets<T>(&self, read: impl FnOnce(&Buckets) -> T) -> T {
+        read(&self.state().buckets)
     }
 
-    pub(crate) fn delete_bucket(&self, bucket: &str) -> Result<(), Refusal> {
+    pub(crate) fn check_bucket(&self, bucket: &str) -> Result<(), StoreError> {
+        self.with_bucket(bucket, |_| ())
+    }
+
+    pub(crate) fn delete_bucket(&self, bucket: &str) -> Result<(), StoreError> {
         let mut state = self.state();
         match state.buckets.get(bucket) {
-            None => Err(Refusal::NoSuchBucket),
-            Some(found) if !found.objects.is_empty() => Err(Refusal::BucketNotEmpty),
-            Some(_) => Ok(state.commit([Entry::DeleteBucket { bucket: bucket.into() }])?),
+            None => Err(StoreError::NoSuchBucket),
+            Some(found) if !found.objects.is_empty() => Err(StoreError::BucketNotEmpty),
+            Some(_) => Ok(state.commit([JournalEntry::DeleteBucket { bucket: bucket.into() }])?),
         }
     }
 
-    /// The newest version, or the one with this id. Never a delete marker.
-    pub(crate) fn find(
+    /// The newest version, or the version with this id. A delete marker is an error.
+    pub(crate) fn find_version(
         &self,
         bucket: &str,
         key: &str,
         id: Option<&VersionId>,
-    ) -> Result<Arc<Version>, Refusal> {
-        let version = self.read(bucket, |bucket| {
+    ) -> Result<Arc<Version>, StoreError> {
+        let version = self.with_bucket(bucket, |bucket| {
             let versions = bucket.objects.get(key).map_or(&[][..], Vec::as_slice);
             match id {
-                None => versions.last().cloned().ok_or(Refusal::NoSuchKey(None)),
-                Some(id) => versions.iter().find(|v| v.id == *id).cloned().ok_or(Refusal::NoSuchVersion),
+                None => versions.last().cloned().ok_or(StoreError::NoSuchKey(None)),
+                Some(id) => versions.iter().find(|v| v.id == *id).cloned().ok_or(StoreError::NoSuchVersion),
             }
         })??;
+        // A delete marker is a version without content. S3 distinguishes whether the client named it.
         match (&version.content, id) {
             (Some(_), _) => Ok(version),
-            (None, None) => Err(Refusal::NoSuchKey(Some(version.id.clone()))),
-            (None, Some(_)) => Err(Refusal::IsDeleteMarker(version)),
+            (None, None) => Err(StoreError::NoSuchKey(Some(version.id.clone()))),
+            (None, Some(_)) => Err(StoreError::IsDeleteMarker(version)),
         }
     }
 
-    /// Adds a version on top of the others, if the present newest content (`None`: none) is as expected.
-    pub(crate) fn add(
+    /// Adds a version if `is_expected` accepts the current content of the key (`None`: no content).
+    pub(crate) fn add_version(
         &self,
         bucket: &str,
         key: &str,
         object: NewObject,
-        expected: impl FnOnce(Option<&Content>) -> bool,
-    ) -> Result<Arc<Version>, Refusal> {
+        is_expected: impl FnOnce(Option<&Content>) -> bool,
+    ) -> Result<Arc<Version>, StoreError> {
         let mut state = self.state();
-        let found = state.buckets.get(bucket).ok_or(Refusal::NoSuchBucket)?;
+        let found = state.buckets.get(bucket).ok_or(StoreError::NoSuchBucket)?;
         let newest = found.objects.get(key).and_then(|versions| versions.last());
-        if !expected(newest.and_then(|version| version.content.as_deref())) {
-            return Err(Refusal::PreconditionFailed);
+        if !is_expected(newest.and_then(|version| version.content.as_deref())) {
+            return Err(StoreError::PreconditionFailed);
         }
-        let version = self.version(&mut state, object)?;
-        if let Err(error) = state.commit([Entry::add(bucket, key, &version)]) {
-            self.bodies().discard(&version.id);
+        // The lock is held from the sequence number to the journal, so both have the same order.
+        let version = self.create_version(&mut state, object)?;
+        if let Err(error) = state.commit([JournalEntry::add(bucket, key, &version)]) {
+            self.bodies().remove(&version.id);
             return Err(error.into());
         }
         Ok(Arc::new(version))
     }
 
-    /// Content of these bytes.
-    pub(super) fn stage(&self, bytes: Bytes, attributes: Attributes) -> io::Result<NewObject> {
+    /// Stages bytes as a new object.
+    pub(super) fn stage_object(&self, bytes: Bytes, attributes: Attributes) -> io::Result<NewObject> {
         let (size, etag) = (bytes.len() as u64, hex::encode(Md5::digest(&bytes)));
         Ok(NewObject { size, etag, attributes, checksum: None, body: self.bodies().stage(bytes)? })
     }
 
-    /// The version that is to hold this content; nobody sees it yet.
-    pub(super) fn version(&self, state: &mut State, object: NewObject) -> io::Result<Version> {
+    /// Creates a version with this content. It is not visible until the journal has it.
+    pub(super) fn create_version(&self, state: &mut StoreState, object: NewObject) -> io::Result<Version> {
         let NewObject { size, etag, attributes, checksum, body } = object;
-        let id = state.next_id()?;
-        let body = self.bodies().keep(body, &id)?;
+        let id = state.next_version_id()?;
+        let body = self.bodies().persist(body, &id)?;
         let content = Content { size, etag, attributes, checksum, body };
-        Ok(Version { id, modified: self.now(), content: Some(Box::new(content)) })
+        Ok(Version { id, modified: self.now_ms(), content: Some(Box::new(content)) })
     }
 
-    /// For each key: removes the version named, or else hides the key behind a new delete marker. All or, if the
-    /// journal cannot be written, nothing.
+    /// Deletes all targets. If the journal cannot be written, deletes none.
     pub(crate) fn delete(
         &self,
         bucket: &str,
-        items: &[(&str, Option<&VersionId>)],
-    ) -> Result<Vec<Deleted>, Refusal> {
+        targets: &[DeleteTarget<'_>],
+    ) -> Result<Vec<DeleteOutcome>, StoreError> {
         let mut state = self.state();
         if !state.buckets.contains_key(bucket) {
-            return Err(Refusal::NoSuchBucket);
+            return Err(StoreError::NoSuchBucket);
         }
-        let now = self.now();
-        let deletions = items.iter().map(|&(key, id)| match id {
-            Some(id) => Ok(state.removal(bucket, key, id)),
-            None => state.hiding(bucket, key, now),
-        });
-        let (entries, outcomes): (Vec<_>, Vec<_>) =
-            deletions.collect::<io::Result<Vec<_>>>()?.into_iter().unzip();
-        let entries: Vec<_> = entries.into_iter().flatten().collect();
-        let gone: Vec<_> = entries.iter().filter_map(Entry::removed).cloned().collect();
+        let now_ms = self.now_ms();
+        let (mut entries, mut outcomes) = (Vec::new(), Vec::new());
+        for DeleteTarget { key, version_id } in targets {
+            let (entry, outcome) = if let Some(id) = version_id {
+                state.removal_entry(bucket, key, id)
+            } else {
+                let (entry, id) = state.delete_marker_entry(bucket, key, now_ms)?;
+                (Some(entry), DeleteOutcome::MarkerAdded(id))
+            };
+            entries.extend(entry);
+            outcomes.push(outcome);
+        }
+        let removed: Vec<_> = entries.iter().filter_map(JournalEntry::removed_id).cloned().collect();
         state.commit(entries)?;
-        // Only now: a file without a version is litter, a version without its file would be a loss.
-        for id in &gone {
-            self.bodies().discard(id);
+        // Only after the commit: a file without a version is removed later, a version without its file is lost data.
+        for id in &removed {
+            self.bodies().remove(id);
         }
         Ok(outcomes)
     }
 
-    pub(crate) fn bodies(&self) -> &Bodies {
+    pub(crate) fn bodies(&self) -> &BodyStore {
         &self.inner.bodies
     }
 
-    pub(crate) fn uploads(&self) -> MutexGuard<'_, Uploads> {
+    pub(crate) fn uploads(&self) -> MutexGuard<'_, MultipartUploads> {
         self.inner.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Milliseconds since the Unix epoch.
-    pub(super) fn now(&self) -> u64 {
+    pub(super) fn now_ms(&self) -> u64 {
         u64::try_from(self.inner.clock.now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, StoreState> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-pub(super) fn into_io(refusal: Refusal) -> io::Error {
-    match refusal {
-        Refusal::Io(error) => error,
-        Refusal::NoSuchBucket => io::Error::new(io::ErrorKind::NotFound, "no such bucket"),
-        other => io::Error::other(format!("{other:?}")),
     }
 }

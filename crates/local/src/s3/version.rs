@@ -1,4 +1,4 @@
-//! One version of an object: what is kept in memory and written to the journal.
+//! One version of an object, as it is in memory and in the journal.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,13 +6,14 @@ use std::io;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
+use s3s::dto::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What an object says about itself in the headers of every answer.
+/// The headers of an object that an upload sets and every response repeats.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Attributes {
-    /// `Content-Type`; S3 says `binary/octet-stream` for an object that has none.
+    /// `Content-Type`. S3 returns `binary/octet-stream` for an object without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
     /// `Cache-Control`.
@@ -27,25 +28,25 @@ pub struct Attributes {
     /// `Content-Language`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_language: Option<String>,
-    /// User metadata: `x-amz-meta-` headers, named without that prefix.
+    /// User metadata: `x-amz-meta-*` headers, by name without the prefix.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
 }
 
-/// A version without its content, for assertions.
+/// A version without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionEntry {
-    /// The version's id: 32 characters of the URL-safe base64 alphabet.
+    /// The version id: 32 characters of the URL-safe base64 alphabet.
     pub id: String,
     /// Whether this is a delete marker, which has no content.
     pub delete_marker: bool,
-    /// Bytes of content; 0 for a delete marker.
+    /// The size of the content in bytes. 0 for a delete marker.
     pub size: u64,
-    /// Entity tag without quotes; empty for a delete marker.
+    /// The entity tag without quotes. Empty for a delete marker.
     pub etag: String,
 }
 
-/// A version of an object, or a delete marker if it has no content.
+/// A version of an object. Without content it is a delete marker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Version {
     pub(crate) id: VersionId,
@@ -58,7 +59,7 @@ pub(crate) struct Version {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Content {
     pub(crate) size: u64,
-    /// The MD5 of the content in hex; of the parts' MD5s, with their number, after a multipart upload.
+    /// The MD5 of the content in hex. After a multipart upload, the MD5 of the parts' MD5s and the number of parts.
     pub(crate) etag: String,
     #[serde(default)]
     pub(crate) attributes: Attributes,
@@ -67,7 +68,7 @@ pub(crate) struct Content {
     pub(crate) body: Body,
 }
 
-/// The checksum that the uploader gave, kept to be shown with `x-amz-checksum-mode: ENABLED`.
+/// The checksum of the upload. S3 returns it to requests with `x-amz-checksum-mode: ENABLED`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Checksum {
     pub(crate) algorithm: Algorithm,
@@ -85,7 +86,7 @@ pub(crate) enum Algorithm {
     Sha256,
 }
 
-/// Where the bytes are: beside the version while they are few, else in the file named by the version's id.
+/// The bytes of a version: in the journal if they are few, else in the file that is named by the version id.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Body {
@@ -104,45 +105,49 @@ impl Version {
         }
     }
 
-    /// Seconds since the Unix epoch, which is all that `Last-Modified` can tell.
+    /// Seconds since the Unix epoch. `Last-Modified` has no fractions.
     pub(crate) fn modified_seconds(&self) -> i64 {
         i64::try_from(self.modified / 1_000).unwrap_or(i64::MAX)
     }
 }
 
-/// An id of 18 random bytes, and six that tell the version's place in the order of all versions.
+/// An id of 18 random bytes and a sequence number of six bytes.
 ///
-/// A client may delete the very version that a listing told it to go on from. The place in the id is what lets the
-/// next page begin where that version was.
+/// A client may delete the version that a listing named as the start of the next page. The sequence number tells where
+/// that version was.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct VersionId(Box<str>);
 
 const ID_BYTES: usize = 24;
-const PLACE_BYTES: usize = 6;
+const SEQUENCE_BYTES: usize = 6;
 
 impl VersionId {
-    /// A new id for the version at this place.
-    pub(crate) fn new(place: u64) -> io::Result<Self> {
+    /// A new id with this sequence number.
+    pub(crate) fn new(sequence: u64) -> io::Result<Self> {
         let mut bytes = [0; ID_BYTES];
-        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("no randomness from the system"))?;
-        let (_, tail) = bytes.split_at_mut(ID_BYTES - PLACE_BYTES);
-        for (byte, place) in tail.iter_mut().rev().zip(place.to_le_bytes()) {
-            *byte = place;
+        aws_lc_rs::rand::fill(&mut bytes)
+            .map_err(|_| io::Error::other("the system provides no random bytes"))?;
+        // Big-endian, in the last bytes.
+        let (_, tail) = bytes.split_at_mut(ID_BYTES - SEQUENCE_BYTES);
+        for (target, byte) in tail.iter_mut().rev().zip(sequence.to_le_bytes()) {
+            *target = byte;
         }
         Ok(Self(URL_SAFE_NO_PAD.encode(bytes).into()))
     }
 
-    /// Accepts what [`VersionId::new`] makes, and `null`, which names no version in a versioned bucket.
+    /// Accepts the ids of [`VersionId::new`] and `null`. S3 uses `null` for versions from before versioning was enabled.
+    /// Here no version has that id.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let known = text == "null" || Self(text.into()).bytes().is_some();
-        known.then(|| Self(text.into()))
+        let is_valid = text == "null" || Self(text.into()).bytes().is_some();
+        is_valid.then(|| Self(text.into()))
     }
 
-    /// The place given to [`VersionId::new`].
-    pub(crate) fn place(&self) -> u64 {
+    /// The sequence number of [`VersionId::new`].
+    pub(crate) fn sequence(&self) -> u64 {
         let Some(bytes) = self.bytes() else { return 0 };
-        bytes.iter().skip(ID_BYTES - PLACE_BYTES).fold(0, |place, byte| place << 8 | u64::from(*byte))
+        let tail = bytes.iter().skip(ID_BYTES - SEQUENCE_BYTES);
+        tail.fold(0, |sequence, byte| sequence << 8 | u64::from(*byte))
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -158,6 +163,12 @@ impl std::fmt::Display for VersionId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// A timestamp of S3's API from milliseconds since the Unix epoch.
+pub(super) fn to_timestamp(milliseconds: u64) -> Option<Timestamp> {
+    let nanoseconds = i128::from(milliseconds) * 1_000_000;
+    time::OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok().map(Timestamp::from)
 }
 
 mod base64_bytes {
@@ -179,17 +190,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_32_url_safe_characters_and_remembers_its_place() {
-        for place in [0, 1, 77, 1 << 32, (1 << 48) - 1] {
-            let id = VersionId::new(place).unwrap();
+    fn an_id_has_32_url_safe_characters_and_contains_its_sequence_number() {
+        for sequence in [0, 1, 77, 1 << 32, (1 << 48) - 1] {
+            let id = VersionId::new(sequence).unwrap();
             assert_eq!(id.as_str().len(), 32);
             assert!(id.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
-            assert_eq!(VersionId::parse(id.as_str()).unwrap().place(), place);
+            assert_eq!(VersionId::parse(id.as_str()).unwrap().sequence(), sequence);
         }
     }
 
     #[test]
-    fn what_no_bucket_would_issue_is_not_an_id() {
+    fn rejects_malformed_ids() {
         for text in ["", "x", "../../etc/passwd", &"a".repeat(31), &"a".repeat(33), &"=".repeat(32)] {
             assert_eq!(VersionId::parse(text), None, "{text}");
         }

@@ -1,4 +1,4 @@
--- The platform's shared tables, as far as this service and its tests rely on them.
+-- The platform's shared tables. Only what this service and its tests use.
 
 CREATE SCHEMA IF NOT EXISTS pennsieve;
 

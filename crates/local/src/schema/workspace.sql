@@ -1,8 +1,8 @@
--- One tenant's tables, as far as this service and its tests rely on them. WORKSPACE stands for the schema's name, which
--- is the tenant's number.
+-- The tables of one workspace. Only what this service and its tests use. WORKSPACE stands for the name of the schema, which is
+-- the workspace's number.
 --
--- The platform's foreign keys to the shared tables are left out: making one locks the shared table against writers, and
--- tests make tenants side by side.
+-- The platform's foreign keys to the shared tables are left out: creating one locks the shared table against writers, and
+-- tests create workspaces concurrently.
 
 CREATE SCHEMA "WORKSPACE";
 

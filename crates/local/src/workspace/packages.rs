@@ -1,31 +1,50 @@
-//! Packages and their files: making them, one or many, looking at them, and throwing them away.
+//! Creates, reads and deletes packages and their source files.
 
 use packages::id::{PackageId, PackageNodeId};
 use tokio_postgres::Error;
 use uuid::Uuid;
 
-use super::{Dataset, Workspace, known};
+use super::{Dataset, Workspace, expect_node_id};
 
-/// A package that was made.
+/// An existing package.
 #[derive(Debug, Clone)]
 pub struct Package {
-    /// Primary key.
+    /// The primary key.
     pub id: PackageId,
-    /// Public id.
+    /// The public id.
     pub node_id: PackageNodeId,
 }
 
-/// A package to make.
+/// A package to create.
 #[derive(Debug, Clone)]
 pub struct NewPackage {
-    /// The folder it goes into; the dataset's top where `None`.
+    /// The folder. `None` means the top level of the dataset.
     pub parent: Option<PackageId>,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its kind, as the column says it: `CSV`, `Collection`.
+    /// The type, as in the column: `CSV`, `Collection`.
     pub kind: &'static str,
-    /// Its source file: bucket, key, bytes.
-    pub file: Option<(String, String, i64)>,
+    /// The source file.
+    pub file: Option<SourceFile>,
+}
+
+/// The source file of a package.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    /// The bucket.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// The size in bytes.
+    pub size: i64,
+}
+
+impl SourceFile {
+    /// A file of this size under this key.
+    #[must_use]
+    pub fn new(bucket: &str, key: &str, size: i64) -> Self {
+        Self { bucket: bucket.to_owned(), key: key.to_owned(), size }
+    }
 }
 
 impl NewPackage {
@@ -37,45 +56,44 @@ impl NewPackage {
 
     /// A package with one source file.
     #[must_use]
-    pub fn file(parent: Option<PackageId>, name: &str, (bucket, key, size): (&str, &str, i64)) -> Self {
-        let file = Some((bucket.to_owned(), key.to_owned(), size));
-        Self { parent, name: name.to_owned(), kind: "Unknown", file }
+    pub fn file(parent: Option<PackageId>, name: &str, file: SourceFile) -> Self {
+        Self { parent, name: name.to_owned(), kind: "Unknown", file: Some(file) }
     }
 }
 
 impl Workspace {
-    /// A folder.
-    pub async fn collection(
+    /// Creates a folder.
+    pub async fn create_collection(
         &self,
         dataset: &Dataset,
         parent: Option<&Package>,
         name: &str,
     ) -> Result<Package, Error> {
-        self.one(dataset, NewPackage::collection(parent.map(|p| p.id), name)).await
+        self.create_package(dataset, NewPackage::collection(parent.map(|p| p.id), name)).await
     }
 
-    /// A package with one source file: bucket, key, bytes.
-    pub async fn file(
+    /// Creates a package with one source file.
+    pub async fn create_file(
         &self,
         dataset: &Dataset,
         parent: Option<&Package>,
         name: &str,
-        file: (&str, &str, i64),
+        file: SourceFile,
     ) -> Result<Package, Error> {
-        self.one(dataset, NewPackage::file(parent.map(|p| p.id), name, file)).await
+        self.create_package(dataset, NewPackage::file(parent.map(|p| p.id), name, file)).await
     }
 
-    async fn one(&self, dataset: &Dataset, new: NewPackage) -> Result<Package, Error> {
+    async fn create_package(&self, dataset: &Dataset, new: NewPackage) -> Result<Package, Error> {
         let sql = format!(r#"SELECT nextval('"{}".packages_id_seq')::int"#, self.id);
         let id = PackageId(self.client.query_one(&sql, &[]).await?.get(0));
-        let package = Package { id, node_id: node_id(new.kind) };
-        self.insert(dataset, std::slice::from_ref(&new), std::slice::from_ref(&package)).await?;
+        let package = Package { id, node_id: new_node_id(new.kind) };
+        self.insert_packages(dataset, std::slice::from_ref(&new), std::slice::from_ref(&package)).await?;
         Ok(package)
     }
 
-    /// Numbers for so many packages.
-    pub(super) async fn take_ids(&self, count: usize) -> Result<Vec<PackageId>, Error> {
-        // Not one number and counting on from there: others may take numbers at the same time.
+    /// Reserves this many package ids.
+    pub(super) async fn reserve_ids(&self, count: usize) -> Result<Vec<PackageId>, Error> {
+        // The ids need not be consecutive: others may take ids from the sequence concurrently.
         let sql = format!(
             r#"SELECT nextval('"{}".packages_id_seq')::int FROM generate_series(1, $1::bigint)"#,
             self.id
@@ -85,80 +103,92 @@ impl Workspace {
         Ok(rows.iter().map(|row| PackageId(row.get(0))).collect())
     }
 
-    /// Many packages in three statements.
-    pub async fn packages(&self, dataset: &Dataset, new: &[NewPackage]) -> Result<Vec<Package>, Error> {
-        let ids = self.take_ids(new.len()).await?;
-        let made = |(id, new): (PackageId, &NewPackage)| Package { id, node_id: node_id(new.kind) };
-        let made: Vec<Package> = ids.into_iter().zip(new).map(made).collect();
-        self.insert(dataset, new, &made).await?;
-        Ok(made)
+    /// Creates many packages in three statements.
+    pub async fn create_packages(
+        &self,
+        dataset: &Dataset,
+        new: &[NewPackage],
+    ) -> Result<Vec<Package>, Error> {
+        let ids = self.reserve_ids(new.len()).await?;
+        let package = |(id, new): (PackageId, &NewPackage)| Package { id, node_id: new_node_id(new.kind) };
+        let packages: Vec<Package> = ids.into_iter().zip(new).map(package).collect();
+        self.insert_packages(dataset, new, &packages).await?;
+        Ok(packages)
     }
 
-    async fn insert(&self, dataset: &Dataset, new: &[NewPackage], made: &[Package]) -> Result<(), Error> {
+    async fn insert_packages(
+        &self,
+        dataset: &Dataset,
+        new: &[NewPackage],
+        packages: &[Package],
+    ) -> Result<(), Error> {
         let workspace = self.id;
         let sql = format!(
             r#"INSERT INTO "{workspace}".packages (id, node_id, name, type, state, dataset_id, parent_id)
                SELECT id, node_id, name, type, 'READY', $1, parent_id
                FROM unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::int[]) AS n (id, node_id, name, type, parent_id)"#
         );
-        let ids: Vec<i32> = made.iter().map(|package| package.id.0).collect();
-        let node_ids: Vec<&str> = made.iter().map(|package| package.node_id.as_str()).collect();
+        let ids: Vec<i32> = packages.iter().map(|package| package.id.0).collect();
+        let node_ids: Vec<&str> = packages.iter().map(|package| package.node_id.as_str()).collect();
         let names: Vec<&str> = new.iter().map(|package| package.name.as_str()).collect();
         let kinds: Vec<&str> = new.iter().map(|package| package.kind).collect();
         let parents: Vec<Option<i32>> = new.iter().map(|package| package.parent.map(|id| id.0)).collect();
         self.client.execute(&sql, &[&dataset.id.0, &ids, &node_ids, &names, &kinds, &parents]).await?;
 
-        let files = || made.iter().zip(new).filter_map(|(made, new)| Some((made.id.0, new.file.as_ref()?)));
+        // Folders and links to external files have no source file.
+        let files =
+            || packages.iter().zip(new).filter_map(|(package, new)| Some((package, new.file.as_ref()?)));
         let sql = format!(
             r#"INSERT INTO "{workspace}".files (package_id, name, s3_bucket, s3_key, size, object_type, processing_state, uploaded_state)
                SELECT f.id, f.key, f.bucket, f.key, f.size, 'source', 'unprocessed', 'UPLOADED'
                FROM unnest($1::int[], $2::text[], $3::text[], $4::bigint[]) AS f (id, bucket, key, size)"#
         );
-        let ids: Vec<i32> = files().map(|(id, _)| id).collect();
-        let buckets: Vec<&str> = files().map(|(_, file)| file.0.as_str()).collect();
-        let keys: Vec<&str> = files().map(|(_, file)| file.1.as_str()).collect();
-        let sizes: Vec<i64> = files().map(|(_, file)| file.2).collect();
+        let ids: Vec<i32> = files().map(|(package, _)| package.id.0).collect();
+        let buckets: Vec<&str> = files().map(|(_, file)| file.bucket.as_str()).collect();
+        let keys: Vec<&str> = files().map(|(_, file)| file.key.as_str()).collect();
+        let sizes: Vec<i64> = files().map(|(_, file)| file.size).collect();
         self.client.execute(&sql, &[&ids, &buckets, &keys, &sizes]).await.map(drop)
     }
 
-    /// Puts a package into a state, as the column says it: `UPLOADED`, `PROCESSING_FAILED`. Nothing else changes.
+    /// Sets the state of a package, as in the column: `UPLOADED`, `PROCESSING_FAILED`. Changes nothing else.
     pub async fn set_state(&self, package: &Package, state: &str) -> Result<(), Error> {
         let sql = format!(r#"UPDATE "{}".packages SET state = $2 WHERE id = $1"#, self.id);
         self.client.execute(&sql, &[&package.id.0, &state]).await.map(drop)
     }
 
-    /// A package's state and name, as the columns say them.
-    pub async fn row(&self, package: PackageId) -> Result<(String, String), Error> {
+    /// The state and the name of a package, as in the columns.
+    pub async fn load_state_and_name(&self, package: PackageId) -> Result<(String, String), Error> {
         let sql = format!(r#"SELECT state, name FROM "{}".packages WHERE id = $1"#, self.id);
         let row = self.client.query_one(&sql, &[&package.0]).await?;
-        Ok((row.get(0), row.get(1)))
+        Ok((row.get("state"), row.get("name")))
     }
 
-    /// The keys of a package's stored files, in the order in which they came.
-    pub async fn keys(&self, package: PackageId) -> Result<Vec<String>, Error> {
+    /// The keys of a package's source files, oldest first.
+    pub async fn load_keys(&self, package: PackageId) -> Result<Vec<String>, Error> {
         let sql = format!(r#"SELECT s3_key FROM "{}".files WHERE package_id = $1 ORDER BY id"#, self.id);
         let rows = self.client.query(&sql, &[&package.0]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Puts a package into the trash, as the platform does: it and all beneath it, with other names; what it held is
-    /// taken off its own counter, those of the folders above, of the dataset and of the workspace.
+    /// Moves a package and everything below it to the trash, as the platform does: with new names, and with the bytes
+    /// subtracted from the package's own counter and from those of its parents, its dataset and the workspace.
     pub async fn trash(&self, package: &Package) -> Result<(), Error> {
         let workspace = self.id;
-        // One transaction, which locks the package first: what comes back beneath meanwhile is in the trash, too.
+        // One transaction that locks the package first, so that a concurrent restore below it goes to the trash too.
         self.client
             .batch_execute(&format!(
                 r#"BEGIN; SELECT 1 FROM "{workspace}".packages WHERE id = {} FOR UPDATE"#,
                 package.id
             ))
             .await?;
-        self.subtract(package).await?;
+        self.subtract_usage(package).await?;
         let sql = format!(
             r#"WITH RECURSIVE tree AS (
                    SELECT id FROM "{workspace}".packages WHERE id = $1
                    UNION ALL
                    SELECT p.id FROM tree JOIN "{workspace}".packages p ON p.parent_id = tree.id
                )
+               -- A package that is in the trash already keeps its name.
                UPDATE "{workspace}".packages p
                SET state = 'DELETED', name = '__DELETED__' || p.node_id || '_' || p.name
                FROM tree WHERE p.id = tree.id AND p.state NOT IN ('DELETING', 'DELETED')"#
@@ -168,8 +198,8 @@ impl Workspace {
     }
 }
 
-/// A new public id for a package of this kind.
-pub(super) fn node_id(kind: &str) -> PackageNodeId {
+/// A new public id for a package of this type.
+pub(super) fn new_node_id(kind: &str) -> PackageNodeId {
     let kind = if kind == "Collection" { "collection" } else { "package" };
-    known(PackageNodeId::parse(&format!("N:{kind}:{}", Uuid::new_v4())))
+    expect_node_id(PackageNodeId::parse(&format!("N:{kind}:{}", Uuid::new_v4())))
 }

@@ -1,56 +1,57 @@
-//! Who is in a workspace, and their roles in its datasets: a person's own, their teams', everybody's.
+//! The users of a workspace and their roles in its datasets. A role belongs to a user, a team or everybody in the workspace.
 
 use packages::id::UserNodeId;
 use tokio_postgres::Error;
 use uuid::Uuid;
 
-use super::{Dataset, Workspace, known};
+use super::{Dataset, Workspace, expect_node_id};
 
-/// A person.
+/// A user.
 #[derive(Debug, Clone)]
 pub struct User {
-    /// Primary key.
+    /// The primary key.
     pub id: i32,
-    /// Public id.
+    /// The public id.
     pub node_id: UserNodeId,
-    /// Address.
+    /// The email address.
     pub email: String,
-    /// What the identity provider knows them by.
+    /// The id at the identity provider.
     pub cognito_id: Uuid,
 }
 
-/// Some people of a workspace.
+/// A team of a workspace.
 #[derive(Debug, Clone)]
 pub struct Team {
-    /// Primary key.
+    /// The primary key.
     pub id: i32,
-    /// Public id: `N:team:…`.
+    /// The public id: `N:team:…`.
     pub node_id: String,
 }
 
 impl Workspace {
-    /// A person who belongs to the workspace and is active in it.
-    pub async fn user(&self, email: &str) -> Result<User, Error> {
+    /// Creates a user who is a member of the workspace and prefers it.
+    pub async fn create_user(&self, email: &str) -> Result<User, Error> {
         let node_id = format!("N:user:{}", Uuid::new_v4());
         let cognito_id = Uuid::new_v4();
-        let sql = "WITH made AS (
+        let sql = "WITH created AS (
                        INSERT INTO pennsieve.users (email, first_name, last_name, is_super_admin, preferred_org_id, node_id, cognito_id)
                        VALUES ($1, '', '', false, $2, $3, $4) RETURNING id
                    ), joined AS (
-                       INSERT INTO pennsieve.organization_user (organization_id, user_id, permission_bit) SELECT $2, id, 8 FROM made
+                       -- Permission 8 means delete. It makes an ordinary member.
+                       INSERT INTO pennsieve.organization_user (organization_id, user_id, permission_bit) SELECT $2, id, 8 FROM created
                    )
-                   SELECT id FROM made";
+                   SELECT id FROM created";
         let row = self.client.query_one(sql, &[&email, &self.id.0, &node_id, &cognito_id]).await?;
         Ok(User {
             id: row.get(0),
-            node_id: known(UserNodeId::parse(&node_id)),
+            node_id: expect_node_id(UserNodeId::parse(&node_id)),
             email: email.to_owned(),
             cognito_id,
         })
     }
 
-    /// An API key of the workspace that acts for a person: its public half.
-    pub async fn api_key(&self, owner: &User) -> Result<String, Error> {
+    /// Creates an API key of the workspace that acts for a user. Returns the public half.
+    pub async fn create_api_key(&self, owner: &User) -> Result<String, Error> {
         let token = Uuid::new_v4().to_string();
         let sql = "INSERT INTO pennsieve.tokens (name, token, organization_id, user_id, cognito_id)
                    VALUES ('key', $1, $2, $3, $4)";
@@ -58,43 +59,45 @@ impl Workspace {
         Ok(token)
     }
 
-    /// A team of the workspace.
-    pub async fn team(&self, name: &str, members: &[&User]) -> Result<Team, Error> {
+    /// Creates a team of the workspace.
+    pub async fn create_team(&self, name: &str, members: &[&User]) -> Result<Team, Error> {
         let node_id = format!("N:team:{}", Uuid::new_v4());
-        let sql = "WITH made AS (
+        let sql = "WITH created AS (
                        INSERT INTO pennsieve.teams (name, node_id) VALUES ($1, $2) RETURNING id
                    ), owned AS (
-                       INSERT INTO pennsieve.organization_team (organization_id, team_id, permission_bit) SELECT $3, id, 8 FROM made
+                       -- A team without a row here belongs to no workspace.
+                       INSERT INTO pennsieve.organization_team (organization_id, team_id, permission_bit) SELECT $3, id, 8 FROM created
                    ), joined AS (
                        INSERT INTO pennsieve.team_user (team_id, user_id, permission_bit)
-                       SELECT made.id, member, 8 FROM made, unnest($4::int[]) AS member
+                       SELECT created.id, member, 8 FROM created, unnest($4::int[]) AS member
                    )
-                   SELECT id FROM made";
+                   SELECT id FROM created";
         let members: Vec<i32> = members.iter().map(|user| user.id).collect();
         let row = self.client.query_one(sql, &[&name, &node_id, &self.id.0, &members]).await?;
         Ok(Team { id: row.get(0), node_id })
     }
 
-    /// Gives a person a role in a dataset: `viewer`, `editor`, …
-    pub async fn grant(&self, dataset: &Dataset, user: &User, role: &str) -> Result<(), Error> {
-        self.grant_to("user", dataset, user.id, role).await
+    /// Gives a user a role in a dataset: `viewer`, `editor`, …
+    pub async fn grant_user_role(&self, dataset: &Dataset, user: &User, role: &str) -> Result<(), Error> {
+        self.grant_role("user", user.id, dataset, role).await
     }
 
     /// Gives each member of a team a role in a dataset.
-    pub async fn grant_team(&self, dataset: &Dataset, team: &Team, role: &str) -> Result<(), Error> {
-        self.grant_to("team", dataset, team.id, role).await
+    pub async fn grant_team_role(&self, dataset: &Dataset, team: &Team, role: &str) -> Result<(), Error> {
+        self.grant_role("team", team.id, dataset, role).await
     }
 
     /// Gives everybody in the workspace a role in a dataset.
-    pub async fn grant_everyone(&self, dataset: &Dataset, role: &str) -> Result<(), Error> {
+    pub async fn grant_workspace_role(&self, dataset: &Dataset, role: &str) -> Result<(), Error> {
         let sql = format!(r#"UPDATE "{}".datasets SET role = $2 WHERE id = $1"#, self.id);
         self.client.execute(&sql, &[&dataset.id.0, &role]).await.map(drop)
     }
 
-    async fn grant_to(&self, whom: &str, dataset: &Dataset, id: i32, role: &str) -> Result<(), Error> {
+    /// `grantee` is `user` or `team`, the name in tables and columns.
+    async fn grant_role(&self, grantee: &str, id: i32, dataset: &Dataset, role: &str) -> Result<(), Error> {
         let sql = format!(
-            r#"INSERT INTO "{}".dataset_{whom} (dataset_id, {whom}_id, role) VALUES ($1, $2, $3)
-               ON CONFLICT (dataset_id, {whom}_id) DO UPDATE SET role = excluded.role"#,
+            r#"INSERT INTO "{}".dataset_{grantee} (dataset_id, {grantee}_id, role) VALUES ($1, $2, $3)
+               ON CONFLICT (dataset_id, {grantee}_id) DO UPDATE SET role = excluded.role"#,
             self.id
         );
         self.client.execute(&sql, &[&dataset.id.0, &id, &role]).await.map(drop)

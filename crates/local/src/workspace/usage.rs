@@ -1,4 +1,4 @@
-//! The counters of stored bytes: taking a deleted package off them, and what a recount says that they should be.
+//! The counters of stored bytes: subtracting deleted packages, and the values that the counters should have.
 
 use std::collections::BTreeMap;
 
@@ -6,19 +6,23 @@ use tokio_postgres::Error;
 
 use super::{Package, Workspace};
 
-/// Counters by what they count: `package 7`, `dataset 1`, `workspace`. Those of zero bytes are left out.
-pub type Counters = BTreeMap<String, i64>;
+/// Bytes by what they count: `package 7`, `dataset 1`, `workspace`. Counters of zero bytes are left out.
+pub type UsageCounters = BTreeMap<String, i64>;
 
 impl Workspace {
-    /// Takes a package that is READY off the counters, its own included; those beneath it are left as they are.
-    pub(super) async fn subtract(&self, package: &Package) -> Result<(), Error> {
+    /// Subtracts a READY package from all counters, its own included. The counters of packages below it do not change.
+    pub(super) async fn subtract_usage(&self, package: &Package) -> Result<(), Error> {
         let workspace = self.id;
         let sql = format!(
-            r#"WITH RECURSIVE target AS (
+            r#"WITH RECURSIVE
+               -- The platform subtracts nothing for a package in another state.
+               target AS (
                    SELECT p.id, p.dataset_id, s.size FROM "{workspace}".packages p
                    JOIN "{workspace}".package_storage s ON s.package_id = p.id
                    WHERE p.id = $1 AND p.state = 'READY'
-               ), up AS (
+               ),
+               -- The package and the folders above it.
+               up AS (
                    SELECT p.id, p.parent_id FROM target JOIN "{workspace}".packages p USING (id)
                    UNION ALL
                    SELECT p.id, p.parent_id FROM up JOIN "{workspace}".packages p ON p.id = up.parent_id
@@ -35,31 +39,35 @@ impl Workspace {
         self.client.execute(&sql, &[&package.id.0, &self.id.0]).await.map(drop)
     }
 
-    /// What the counters should be: the bytes of source files in live packages, a folder's being the sum beneath it.
-    /// It walks from each file upwards and shares no line with the statements that keep the counters.
-    pub async fn recount(&self) -> Result<Counters, Error> {
+    /// Computes the counters from the source files of live packages. A folder counts everything below it.
+    ///
+    /// The statement walks from each file upwards and shares no code with the statements that update the counters.
+    pub async fn compute_usage(&self) -> Result<UsageCounters, Error> {
         let workspace = self.id;
         let sql = format!(
             r#"WITH RECURSIVE live AS (
                    SELECT id, parent_id, dataset_id FROM "{workspace}".packages
                    WHERE state NOT IN ('UNAVAILABLE', 'DELETING', 'DELETED', 'RESTORING')
-               ), held AS (
+               ), stored AS (
                    SELECT live.id, live.parent_id, live.dataset_id, f.size FROM live
                    JOIN "{workspace}".files f ON f.package_id = live.id AND f.object_type = 'source'
-               ), up AS (
-                   SELECT id, parent_id, size FROM held
+               ),
+               -- One row for each file and each folder above it.
+               up AS (
+                   SELECT id, parent_id, size FROM stored
                    UNION ALL
                    SELECT live.id, live.parent_id, up.size FROM up JOIN live ON live.id = up.parent_id
                )
                SELECT 'package ' || id, sum(size)::bigint FROM up GROUP BY id
-               UNION ALL SELECT 'dataset ' || dataset_id, sum(size)::bigint FROM held GROUP BY dataset_id
-               UNION ALL SELECT 'workspace', sum(size)::bigint FROM held"#
+               -- Datasets and the workspace count each file once.
+               UNION ALL SELECT 'dataset ' || dataset_id, sum(size)::bigint FROM stored GROUP BY dataset_id
+               UNION ALL SELECT 'workspace', sum(size)::bigint FROM stored"#
         );
-        self.counters(&sql).await
+        self.query_counters(&sql).await
     }
 
-    /// What the counters are, those of packages that are not live left out.
-    pub async fn counted(&self) -> Result<Counters, Error> {
+    /// Reads the counters. Those of packages that are not live are left out.
+    pub async fn load_usage(&self) -> Result<UsageCounters, Error> {
         let workspace = self.id;
         let sql = format!(
             r#"SELECT 'package ' || s.package_id, s.size FROM "{workspace}".package_storage s
@@ -68,25 +76,26 @@ impl Workspace {
                UNION ALL SELECT 'dataset ' || dataset_id, size FROM "{workspace}".dataset_storage
                UNION ALL SELECT 'workspace', size FROM pennsieve.organization_storage WHERE organization_id = {workspace}"#
         );
-        self.counters(&sql).await
+        self.query_counters(&sql).await
     }
 
-    async fn counters(&self, sql: &str) -> Result<Counters, Error> {
+    async fn query_counters(&self, sql: &str) -> Result<UsageCounters, Error> {
         let rows = self.client.query(sql, &[]).await?;
         let counters = rows.iter().map(|row| (row.get(0), row.get::<_, Option<i64>>(1).unwrap_or_default()));
         Ok(counters.filter(|(_, bytes)| *bytes != 0).collect())
     }
 
-    /// Sets the counters to what a recount says, as the platform's own population job does.
-    pub async fn populate(&self) -> Result<(), Error> {
+    /// Sets the counters to the computed values, as a job of the platform does.
+    pub async fn populate_usage(&self) -> Result<(), Error> {
         let workspace = self.id;
-        let recount = self.recount().await?;
+        let computed = self.compute_usage().await?;
         let sql = format!(
             r#"TRUNCATE "{workspace}".package_storage, "{workspace}".dataset_storage;
                DELETE FROM pennsieve.organization_storage WHERE organization_id = {workspace};"#
         );
         self.client.batch_execute(&sql).await?;
-        let (names, bytes): (Vec<String>, Vec<i64>) = recount.into_iter().unzip();
+        // The kind of a counter is the first word of its name.
+        let (names, bytes): (Vec<String>, Vec<i64>) = computed.into_iter().unzip();
         let sql = format!(
             r#"WITH n AS (SELECT split_part(name, ' ', 1) AS of, split_part(name, ' ', 2) AS id, bytes
                           FROM unnest($1::text[], $2::bigint[]) AS n (name, bytes)),

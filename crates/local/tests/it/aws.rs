@@ -1,11 +1,11 @@
-//! The domain's adapters for AWS, over sockets: against a stand-in that checks signatures and policies, and against a
-//! server that does what a stand-in does not.
+//! The AWS clients over sockets: against ministack, which checks signatures and policies, and against a server with prepared
+//! replies.
 
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test stops at what it did not expect"
+    reason = "a test stops at an unexpected result"
 )]
 
 mod calls;
@@ -16,7 +16,7 @@ mod secrets;
 
 use uuid::Uuid;
 
-/// A name that no other test has.
-fn unique(name: &str) -> String {
+/// A name that no other test uses.
+fn unique_name(name: &str) -> String {
     format!("{name}-{}", Uuid::new_v4().simple())
 }

@@ -1,30 +1,30 @@
-//! The edge over real sockets, with links signed as the service signs them.
+//! The edge over real sockets, with links that are signed as in the service.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![expect(clippy::unwrap_used, reason = "a test stops at an unexpected result")]
 
 use aws::Clock;
 use http::Method;
-use local::edge::{Edge, EdgeConfig};
-use local::s3::{Attributes, S3};
+use local::edge::{EdgeConfig, EdgeServer};
+use local::s3::{Attributes, S3Store};
 use signing::cloudfront::{CustomPolicy, HashAlgorithm, KeyPairId, PrivateKey, Signer, Verifier};
 use tempfile::TempDir;
 
-use super::s3::{Answer, get, head, send};
+use super::s3::{PlainResponse, get, head, send};
 
 const NOW: u64 = 1_700_000_000;
 const BUCKET: &str = "viewer-assets";
 
 struct Fixture {
-    store: S3,
+    store: S3Store,
     signer: Signer,
-    edge: Edge,
+    server: EdgeServer,
     _dir: TempDir,
 }
 
 impl Fixture {
     async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = S3::open(dir.path(), Clock::Fixed(NOW)).unwrap();
+        let store = S3Store::open(dir.path(), Clock::Fixed(NOW)).unwrap();
         store.create_bucket(BUCKET).unwrap();
         let key = PrivateKey::generate_p256().unwrap();
         let id = KeyPairId::new("KLOCAL").unwrap();
@@ -36,8 +36,8 @@ impl Fixture {
             verifier,
             clock: Clock::Fixed(NOW),
         };
-        let edge = Edge::start(config).await.unwrap();
-        Self { store, signer: Signer::new(id, key, HashAlgorithm::Sha256), edge, _dir: dir }
+        let server = EdgeServer::start(config).await.unwrap();
+        Self { store, signer: Signer::new(id, key, HashAlgorithm::Sha256), server, _dir: dir }
     }
 
     fn put(&self, key: &str, body: &'static str) {
@@ -45,139 +45,131 @@ impl Fixture {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.edge.endpoint())
+        format!("{}{path}", self.server.endpoint())
     }
 
-    /// A link that lives a minute.
-    fn signed(&self, path: &str) -> String {
+    /// A link that is valid for one minute.
+    fn sign_url(&self, path: &str) -> String {
         self.signer.sign_canned_url(&self.url(path), NOW + 60).unwrap()
     }
 
-    fn policy(&self, path: &str) -> CustomPolicy {
+    fn new_policy(&self, path: &str) -> CustomPolicy {
         CustomPolicy::new(self.url(path), NOW + 60).unwrap()
     }
 }
 
-fn assert_refused(answer: &Answer, code: &str) {
-    assert_eq!(answer.status, 403);
-    assert!(answer.text().contains(&format!("<Code>{code}</Code>")), "{}", answer.text());
-    assert_eq!(answer.header("x-cache"), "Error from cloudfront");
-    assert_eq!(answer.header("access-control-allow-origin"), "*");
+fn assert_refused(response: &PlainResponse, code: &str) {
+    assert_eq!(response.status, 403);
+    assert!(response.text().contains(&format!("<Code>{code}</Code>")), "{}", response.text());
+    assert_eq!(response.header("x-cache"), "Error from cloudfront");
+    assert_eq!(response.header("access-control-allow-origin"), "*");
 }
 
 #[tokio::test]
-async fn a_canned_link_opens_one_object() {
-    let cdn = Fixture::start().await;
-    cdn.put("O1/a b/ü.txt", "hello");
-    cdn.put("O1/other.txt", "secret");
-    let url = cdn.signed("/O1/a%20b/%C3%BC.txt");
-    let answer = get(&url, &[]).await;
-    assert_eq!((answer.status.as_u16(), answer.text()), (200, "hello"));
-    assert_eq!(answer.header("content-type"), "text/plain");
-    assert_eq!(answer.header("access-control-allow-origin"), "*");
-    assert!(answer.header("access-control-expose-headers").contains("Content-Range"));
-    assert_eq!(answer.header("strict-transport-security"), "");
+async fn a_canned_policy_allows_one_object() {
+    let edge = Fixture::start().await;
+    edge.put("O1/a b/ü.txt", "hello");
+    edge.put("O1/other.txt", "secret");
+    let url = edge.sign_url("/O1/a%20b/%C3%BC.txt");
+    let response = get(&url, &[]).await;
+    assert_eq!((response.status.as_u16(), response.text()), (200, "hello"));
+    assert_eq!(response.header("content-type"), "text/plain");
+    assert_eq!(response.header("access-control-allow-origin"), "*");
+    assert!(response.header("access-control-expose-headers").contains("Content-Range"));
+    // The edge has no TLS, so a browser must not remember one for this host.
+    assert_eq!(response.header("strict-transport-security"), "");
     assert_refused(&get(&url.replace("/O1/a%20b/%C3%BC.txt", "/O1/other.txt"), &[]).await, "AccessDenied");
+    // The signature covers the expiry.
     assert_refused(&get(&url.replace("Expires=1", "Expires=2"), &[]).await, "AccessDenied");
 }
 
 #[tokio::test]
-async fn a_custom_policy_opens_a_folder() {
-    let cdn = Fixture::start().await;
-    cdn.put("zarr/0/0", "chunk");
-    cdn.put("other", "secret");
-    let query = cdn.signer.sign_custom_query(&cdn.policy("/zarr/*")).unwrap();
-    let answer = get(&cdn.url(&format!("/zarr/0/0?{query}")), &[]).await;
-    assert_eq!((answer.status.as_u16(), answer.text()), (200, "chunk"));
-    // A missing chunk is a hole in the array, not a refusal.
-    let missing = get(&cdn.url(&format!("/zarr/0/1?{query}")), &[]).await;
+async fn a_custom_policy_allows_a_folder() {
+    let edge = Fixture::start().await;
+    edge.put("zarr/0/0", "chunk");
+    edge.put("other", "secret");
+    let query = edge.signer.sign_custom_query(&edge.new_policy("/zarr/*")).unwrap();
+    let response = get(&edge.url(&format!("/zarr/0/0?{query}")), &[]).await;
+    assert_eq!((response.status.as_u16(), response.text()), (200, "chunk"));
+    // Zarr readers take 404 for a chunk of fill values, and any other error for a failure.
+    let missing = get(&edge.url(&format!("/zarr/0/1?{query}")), &[]).await;
     assert_eq!((missing.status.as_u16(), missing.header("x-cache")), (404, "Error from cloudfront"));
     assert_eq!(missing.header("access-control-allow-origin"), "*");
-    assert_refused(&get(&cdn.url(&format!("/other?{query}")), &[]).await, "AccessDenied");
+    assert_refused(&get(&edge.url(&format!("/other?{query}")), &[]).await, "AccessDenied");
 }
 
 #[tokio::test]
-async fn cookies_open_what_their_policy_says() {
-    let cdn = Fixture::start().await;
-    cdn.put("zarr/0/0", "chunk");
-    cdn.put("one", "file");
-    let line = |cookies: Vec<(&str, String)>| {
+async fn cookies_allow_what_their_policy_allows() {
+    let edge = Fixture::start().await;
+    edge.put("zarr/0/0", "chunk");
+    edge.put("one", "file");
+    let header = |cookies: Vec<(&str, String)>| {
         let pairs: Vec<_> = cookies.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
         format!("theme=dark; {}", pairs.join("; "))
     };
-    let cookies = line(cdn.signer.sign_custom_cookies(&cdn.policy("/zarr/*")).unwrap());
-    let answer = get(&cdn.url("/zarr/0/0?plain=1"), &[("cookie", &cookies)]).await;
-    assert_eq!((answer.status.as_u16(), answer.text()), (200, "chunk"));
-    assert_refused(&get(&cdn.url("/one"), &[("cookie", &cookies)]).await, "AccessDenied");
-    let cookies = line(cdn.signer.sign_canned_cookies(&cdn.url("/one"), NOW + 60).unwrap());
-    assert_eq!(get(&cdn.url("/one"), &[("cookie", &cookies)]).await.text(), "file");
+    let cookies = header(edge.signer.sign_custom_cookies(&edge.new_policy("/zarr/*")).unwrap());
+    let response = get(&edge.url("/zarr/0/0?plain=1"), &[("cookie", &cookies)]).await;
+    assert_eq!((response.status.as_u16(), response.text()), (200, "chunk"));
+    assert_refused(&get(&edge.url("/one"), &[("cookie", &cookies)]).await, "AccessDenied");
+    let cookies = header(edge.signer.sign_canned_cookies(&edge.url("/one"), NOW + 60).unwrap());
+    assert_eq!(get(&edge.url("/one"), &[("cookie", &cookies)]).await.text(), "file");
 }
 
 #[tokio::test]
-async fn nothing_is_served_unsigned_or_late() {
-    let cdn = Fixture::start().await;
-    cdn.put("k", "hello");
-    assert_refused(&get(&cdn.url("/k"), &[]).await, "MissingKey");
-    assert_refused(&get(&cdn.url("/none"), &[("cookie", "theme=dark")]).await, "MissingKey");
-    let late = cdn.signer.sign_canned_url(&cdn.url("/k"), NOW - 1).unwrap();
-    assert_refused(&get(&late, &[]).await, "AccessDenied");
-    let early = cdn.policy("/k").with_start(NOW + 30);
+async fn unsigned_expired_and_forged_requests_are_refused() {
+    let edge = Fixture::start().await;
+    edge.put("k", "hello");
+    assert_refused(&get(&edge.url("/k"), &[]).await, "MissingKey");
+    assert_refused(&get(&edge.url("/none"), &[("cookie", "theme=dark")]).await, "MissingKey");
+    let expired = edge.signer.sign_canned_url(&edge.url("/k"), NOW - 1).unwrap();
+    assert_refused(&get(&expired, &[]).await, "AccessDenied");
+    let not_yet_valid = edge.new_policy("/k").with_start(NOW + 30);
     assert_refused(
-        &get(&cdn.signer.sign_custom_url(&cdn.url("/k"), &early).unwrap(), &[]).await,
+        &get(&edge.signer.sign_custom_url(&edge.url("/k"), &not_yet_valid).unwrap(), &[]).await,
         "AccessDenied",
     );
-    let stranger = Signer::new(
+    let unknown_id = Signer::new(
         KeyPairId::new("KOTHER").unwrap(),
         PrivateKey::generate_p256().unwrap(),
         HashAlgorithm::Sha256,
     );
     assert_refused(
-        &get(&stranger.sign_canned_url(&cdn.url("/k"), NOW + 60).unwrap(), &[]).await,
+        &get(&unknown_id.sign_canned_url(&edge.url("/k"), NOW + 60).unwrap(), &[]).await,
         "InvalidKey",
     );
-    let forger = Signer::new(
+    let wrong_key = Signer::new(
         KeyPairId::new("KLOCAL").unwrap(),
         PrivateKey::generate_p256().unwrap(),
         HashAlgorithm::Sha256,
     );
     assert_refused(
-        &get(&forger.sign_canned_url(&cdn.url("/k"), NOW + 60).unwrap(), &[]).await,
+        &get(&wrong_key.sign_canned_url(&edge.url("/k"), NOW + 60).unwrap(), &[]).await,
         "AccessDenied",
     );
-    let refused = head(&cdn.url("/k"), &[]).await;
+    // A HEAD has no body, also if it is refused.
+    let refused = head(&edge.url("/k"), &[]).await;
     assert_eq!((refused.status.as_u16(), refused.body.len()), (403, 0));
 }
 
 #[tokio::test]
-async fn a_policy_can_name_the_client() {
-    let cdn = Fixture::start().await;
-    cdn.put("k", "hello");
-    for (address, status) in [("127.0.0.0/8", 200), ("192.0.2.0/24", 403)] {
-        let policy = cdn.policy("/k").with_ip_range(address).unwrap();
-        let url = cdn.signer.sign_custom_url(&cdn.url("/k"), &policy).unwrap();
-        assert_eq!(get(&url, &[]).await.status, status, "{address}");
-    }
-}
-
-#[tokio::test]
-async fn only_reading() {
-    let cdn = Fixture::start().await;
-    cdn.put("k", "hello");
+async fn only_reading_methods_are_allowed() {
+    let edge = Fixture::start().await;
+    edge.put("k", "hello");
     for method in [Method::PUT, Method::POST, Method::DELETE, Method::PATCH] {
-        assert_refused(&send(method, &cdn.signed("/k"), &[], b"").await, "InvalidRequest");
+        assert_refused(&send(method, &edge.sign_url("/k"), &[], b"").await, "InvalidRequest");
     }
-    let asked = [("origin", "null"), ("access-control-request-headers", "range")];
-    let preflight = send(Method::OPTIONS, &cdn.url("/k"), &asked, b"").await;
+    let headers = [("origin", "null"), ("access-control-request-headers", "range")];
+    let preflight = send(Method::OPTIONS, &edge.url("/k"), &headers, b"").await;
     assert_eq!((preflight.status.as_u16(), preflight.header("access-control-allow-headers")), (204, "range"));
     assert_eq!(preflight.header("access-control-allow-methods"), "GET, HEAD, OPTIONS");
     assert_eq!(preflight.header("access-control-allow-origin"), "*");
 }
 
 #[tokio::test]
-async fn ranges() {
-    let cdn = Fixture::start().await;
-    cdn.put("k", "0123456789");
-    let url = cdn.signed("/k");
+async fn serves_ranges() {
+    let edge = Fixture::start().await;
+    edge.put("k", "0123456789");
+    let url = edge.sign_url("/k");
     let cases = [
         ("bytes=2-4", "234", "bytes 2-4/10"),
         ("bytes=7-", "789", "bytes 7-9/10"),
@@ -194,26 +186,31 @@ async fn ranges() {
     }
     let beyond = get(&url, &[("range", "bytes=10-")]).await;
     assert_eq!((beyond.status.as_u16(), beyond.header("content-range")), (416, "bytes */10"));
-    for odd in ["bytes=4-2", "bytes=0-1,4-5", "pages=1"] {
-        assert_eq!(get(&url, &[("range", odd)]).await.status, 200, "{odd}");
+    for unsupported in ["bytes=4-2", "bytes=0-1,4-5", "pages=1"] {
+        assert_eq!(get(&url, &[("range", unsupported)]).await.status, 200, "{unsupported}");
     }
-    // As CloudFront does, RFC 9110 in hand: a range is only for a GET.
-    let asked = head(&url, &[("range", "bytes=0-1")]).await;
-    assert_eq!((asked.status.as_u16(), asked.header("content-length"), asked.body.len()), (200, "10", 0));
+    // RFC 9110, section 14.2: a range applies to GET only.
+    let response = head(&url, &[("range", "bytes=0-1")]).await;
+    assert_eq!(
+        (response.status.as_u16(), response.header("content-length"), response.body.len()),
+        (200, "10", 0)
+    );
 }
 
 #[tokio::test]
-async fn conditions() {
-    let cdn = Fixture::start().await;
-    cdn.put("k", "hello");
-    let url = cdn.signed("/k");
+async fn evaluates_conditions() {
+    let edge = Fixture::start().await;
+    edge.put("k", "hello");
+    let url = edge.sign_url("/k");
     let first = get(&url, &[]).await;
     let (etag, modified) = (first.header("etag"), first.header("last-modified"));
     assert_eq!((etag, modified), ("\"5d41402abc4b2a76b9719d911017c592\"", "Tue, 14 Nov 2023 22:13:20 GMT"));
-    let known = get(&url, &[("if-none-match", etag)]).await;
-    assert_eq!((known.status.as_u16(), known.body.len(), known.header("etag")), (304, 0, etag));
+    let cached = get(&url, &[("if-none-match", etag)]).await;
+    assert_eq!((cached.status.as_u16(), cached.body.len(), cached.header("etag")), (304, 0, etag));
     assert_eq!(get(&url, &[("if-modified-since", modified)]).await.status, 304);
+    // Another version than the client expects.
     assert_eq!(get(&url, &[("if-match", "\"0\"")]).await.status, 412);
+    // If-Range: only an exact validator allows a part of the object.
     for (validator, status) in [(etag, 206), (modified, 206), ("\"0\"", 200), ("W/\"0\"", 200)] {
         assert_eq!(
             get(&url, &[("range", "bytes=0-0"), ("if-range", validator)]).await.status,
@@ -224,37 +221,37 @@ async fn conditions() {
 }
 
 #[tokio::test]
-async fn how_long_to_keep() {
-    let cdn = Fixture::start().await;
-    cdn.put("a.parquet", "x");
-    cdn.put("a.json", "x");
-    let own = Attributes { cache_control: Some("no-cache".to_owned()), ..Attributes::default() };
-    cdn.store.put_with(BUCKET, "own.parquet", "x", own).unwrap();
+async fn sets_cache_control() {
+    let edge = Fixture::start().await;
+    edge.put("a.parquet", "x");
+    edge.put("a.json", "x");
+    let with_header = Attributes { cache_control: Some("no-cache".to_owned()), ..Attributes::default() };
+    edge.store.put_with(BUCKET, "own.parquet", "x", with_header).unwrap();
     let cases = [
         ("/a.parquet", "public, max-age=2592000"),
         ("/a.json", "public, max-age=86400"),
         ("/own.parquet", "no-cache"),
     ];
     for (path, expected) in cases {
-        assert_eq!(get(&cdn.signed(path), &[]).await.header("cache-control"), expected, "{path}");
+        assert_eq!(get(&edge.sign_url(path), &[]).await.header("cache-control"), expected, "{path}");
     }
 }
 
 #[tokio::test]
-async fn the_newest_version_is_served_and_a_hidden_one_is_not() {
-    let cdn = Fixture::start().await;
-    cdn.put("k", "one");
-    cdn.put("k", "two");
-    let url = cdn.signed("/k");
+async fn serves_the_newest_version_unless_it_is_a_delete_marker() {
+    let edge = Fixture::start().await;
+    edge.put("k", "one");
+    edge.put("k", "two");
+    let url = edge.sign_url("/k");
     assert_eq!(get(&url, &[]).await.text(), "two");
-    cdn.store.delete_marker(BUCKET, "k").unwrap();
+    edge.store.add_delete_marker(BUCKET, "k").unwrap();
     assert_eq!(get(&url, &[]).await.status, 404);
 }
 
 #[tokio::test]
-async fn a_graceful_end() {
-    let cdn = Fixture::start().await;
-    cdn.put("k", "hello");
-    assert_eq!(get(&cdn.signed("/k"), &[]).await.status, 200);
-    cdn.edge.shutdown().await;
+async fn shuts_down_gracefully() {
+    let edge = Fixture::start().await;
+    edge.put("k", "hello");
+    assert_eq!(get(&edge.sign_url("/k"), &[]).await.status, 200);
+    edge.server.shutdown().await;
 }

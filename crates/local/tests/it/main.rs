@@ -1,9 +1,9 @@
-//! The embedded stack, seen from outside.
+//! Tests of the embedded stack through its public API.
 
 mod aws;
 mod edge;
 mod lambda;
 mod postgres;
 mod s3;
-mod shapes;
+mod trees;
 mod workspace;

@@ -1,16 +1,17 @@
-//! The embedded S3 over real sockets: the AWS SDK where it will do, bare HTTP where headers are the point.
+//! The embedded S3 over real sockets: with the AWS SDK, or with plain HTTP where the test is about headers.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on should stop")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at an unexpected result")]
 
-mod batch;
+mod delete_objects;
 mod faults;
 mod journal;
 mod lifecycle;
-mod listings;
+mod list_objects;
 mod model;
+mod multipart;
 mod objects;
 mod presigned;
-mod uploads;
+
 mod versions;
 
 use std::time::Duration;
@@ -27,15 +28,15 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
-use local::faults::Faults;
-use local::s3::{Credentials, S3, S3Config, S3Server};
+use local::faults::FaultInjector;
+use local::s3::{Credentials, S3Config, S3Server, S3Store};
 use tempfile::TempDir;
 
-/// A running server with one bucket, a client for it, and the folder that it is in.
+/// A running server with one bucket, and a client for it.
 pub(crate) struct Fixture {
-    pub(crate) store: S3,
+    pub(crate) store: S3Store,
     pub(crate) client: Client,
-    pub(crate) faults: Faults,
+    pub(crate) faults: FaultInjector,
     pub(crate) server: S3Server,
     _dir: TempDir,
 }
@@ -45,16 +46,16 @@ pub(crate) const BUCKET: &str = "storage";
 impl Fixture {
     pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = S3::open(dir.path(), Clock::System).unwrap();
+        let store = S3Store::open(dir.path(), Clock::System).unwrap();
         store.create_bucket(BUCKET).unwrap();
-        let faults = Faults::default();
+        let faults = FaultInjector::default();
         let config = S3Config { faults: faults.clone(), ..S3Config::new(store.clone()) };
         let server = S3Server::start(config).await.unwrap();
         let client = client(&server.endpoint(), &Credentials::local(), "us-east-1");
         Self { store, client, faults, server, _dir: dir }
     }
 
-    /// Puts an object through the protocol and returns its version id.
+    /// Stores an object over the protocol and returns its version id.
     pub(crate) async fn put(&self, key: &str, body: impl Into<Bytes>) -> String {
         let body = ByteStream::from(body.into());
         let put = self.client.put_object().bucket(BUCKET).key(key).body(body).send().await.unwrap();
@@ -66,9 +67,9 @@ impl Fixture {
         got.body.collect().await.unwrap().to_vec()
     }
 
-    /// Asks with the SDK's header signature but sees the bare answer.
+    /// A presigned request, for tests that need the plain response.
     pub(crate) async fn presigned_get(&self, key: &str) -> PresignedRequest {
-        self.client.get_object().bucket(BUCKET).key(key).presigned(for_a_minute()).await.unwrap()
+        self.client.get_object().bucket(BUCKET).key(key).presigned(one_minute()).await.unwrap()
     }
 }
 
@@ -80,23 +81,24 @@ pub(crate) fn client(endpoint: &str, credentials: &Credentials, region: &str) ->
         .endpoint_url(endpoint)
         .force_path_style(true)
         .region(Region::new(region.to_owned()))
+        // Tests count requests.
         .retry_config(RetryConfig::disabled())
         .build();
     Client::from_conf(config)
 }
 
-pub(crate) fn for_a_minute() -> PresigningConfig {
+pub(crate) fn one_minute() -> PresigningConfig {
     PresigningConfig::expires_in(Duration::from_mins(1)).unwrap()
 }
 
-/// A bare HTTP answer.
-pub(crate) struct Answer {
+/// A plain HTTP response.
+pub(crate) struct PlainResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
+impl PlainResponse {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
@@ -106,22 +108,31 @@ impl Answer {
     }
 }
 
-/// Sends a request as it is.
-pub(crate) async fn send(method: Method, uri: &str, headers: &[(&str, &str)], body: &'static [u8]) -> Answer {
+/// Sends a request without changes.
+pub(crate) async fn send(
+    method: Method,
+    uri: &str,
+    headers: &[(&str, &str)],
+    body: &'static [u8],
+) -> PlainResponse {
     let client = legacy::Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let mut request = Request::builder().method(method).uri(uri);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let answer = client.request(request.body(Full::from(body)).unwrap()).await.unwrap();
-    let (parts, body) = answer.into_parts();
-    Answer { status: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes() }
+    let response = client.request(request.body(Full::from(body)).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    PlainResponse {
+        status: parts.status,
+        headers: parts.headers,
+        body: body.collect().await.unwrap().to_bytes(),
+    }
 }
 
-pub(crate) async fn get(uri: &str, headers: &[(&str, &str)]) -> Answer {
+pub(crate) async fn get(uri: &str, headers: &[(&str, &str)]) -> PlainResponse {
     send(Method::GET, uri, headers, b"").await
 }
 
-pub(crate) async fn head(uri: &str, headers: &[(&str, &str)]) -> Answer {
+pub(crate) async fn head(uri: &str, headers: &[(&str, &str)]) -> PlainResponse {
     send(Method::HEAD, uri, headers, b"").await
 }

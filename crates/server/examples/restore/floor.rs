@@ -9,7 +9,7 @@ use aws_sdk_s3::{
     types::{Delete, ObjectIdentifier},
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use local::workspace::Tree;
+use local::workspace::PackageTree;
 
 use crate::app::{STORAGE, TestApp, uuid};
 
@@ -67,7 +67,12 @@ async fn endpoint(app: &TestApp, token: &str) -> String {
 }
 
 /// Brings a tree back in the shortest way: markers whose ids are known, rows whose ids are known.
-pub(crate) async fn run(app: &TestApp, s3: &S3, tree: &Tree, markers: &[(String, String)]) -> Duration {
+pub(crate) async fn run(
+    app: &TestApp,
+    s3: &S3,
+    tree: &PackageTree,
+    markers: &[(String, String)],
+) -> Duration {
     let ids = ids(app, tree).await;
     let begun = Instant::now();
     s3.remove(markers).await;
@@ -81,7 +86,7 @@ pub(crate) async fn run(app: &TestApp, s3: &S3, tree: &Tree, markers: &[(String,
     begun.elapsed()
 }
 
-async fn ids(app: &TestApp, tree: &Tree) -> Vec<i32> {
-    let files = app.workspace.files(tree, i64::MAX).await.unwrap();
+async fn ids(app: &TestApp, tree: &PackageTree) -> Vec<i32> {
+    let files = app.workspace.list_files(tree, i64::MAX).await.unwrap();
     tree.folders.iter().map(|folder| folder.0).chain(files.iter().map(|file| file.id.0)).collect()
 }

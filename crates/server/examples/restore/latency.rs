@@ -7,7 +7,7 @@ use std::{
 };
 
 use axum::body::Body;
-use local::workspace::{Dataset, Package, Shape};
+use local::workspace::{Dataset, Package, TreeShape};
 use restore::{Restorer, queue::WorkerQueue};
 use server::worker::WorkerThread;
 use tokio::{
@@ -37,12 +37,12 @@ const QUESTIONS: usize = 200;
 
 /// As a server does it, restores have a thread of their own. So have the links here: the S3 and the Postgres of this program
 /// are no part of the service.
-pub(crate) async fn report(mut app: TestApp, shape: Shape, files: usize) {
+pub(crate) async fn report(mut app: TestApp, shape: TreeShape, files: usize) {
     let token = app.token("editor").await;
     let trashed = trashed(&app, shape, files).await;
     let elsewhere = app.trash_elsewhere().await;
     let package = app.file(None, "linked", b"-").await;
-    app.workspace.analyze().await.unwrap();
+    app.workspace.analyze_tables().await.unwrap();
     let links = Links { app: &app, path: app.presign_path(&package, ""), token: token.clone() };
 
     println!("\nLinks, one every {EVERY:?}:\n");

@@ -23,7 +23,7 @@ mod memory;
 
 use app::{STORAGE, TestApp};
 use clap::{Parser, ValueEnum};
-use local::workspace::{Filling, Shape};
+use local::workspace::{TreeShape, TreeSpec};
 
 /// Shapes that have a name on the command line.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -34,7 +34,7 @@ enum Named {
     Deep,
 }
 
-impl From<Named> for Shape {
+impl From<Named> for TreeShape {
     fn from(named: Named) -> Self {
         match named {
             Named::ManySmall => Self::ManySmall,
@@ -79,8 +79,8 @@ impl Wanted {
         self
     }
 
-    fn shapes(&self) -> impl Iterator<Item = Shape> {
-        self.shape.iter().map(|named| Shape::from(*named))
+    fn shapes(&self) -> impl Iterator<Item = TreeShape> {
+        self.shape.iter().map(|named| TreeShape::from(*named))
     }
 }
 
@@ -97,8 +97,8 @@ async fn main() {
     }
     if let Some(packages) = wanted.tenant {
         let app = TestApp::start().await;
-        let filling = Filling::live(Shape::ManySmall, packages, STORAGE);
-        app.workspace.fill(&app.dataset, None, &filling).await.unwrap();
+        let filling = TreeSpec::live(TreeShape::ManySmall, packages, STORAGE);
+        app.workspace.create_tree(&app.dataset, None, &filling).await.unwrap();
         measure::header(&format!("in a tenant of {packages} packages"));
         let mut folder = None;
         for shape in wanted.shapes() {

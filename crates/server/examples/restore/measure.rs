@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use local::workspace::{Filling, Package, Shape, Tree};
+use local::workspace::{Package, PackageTree, TreeShape, TreeSpec};
 use packages::id::PackageNodeId;
 
 use crate::{
@@ -17,7 +17,7 @@ const ONE_BY_ONE: usize = 1000;
 
 /// A tree in the trash.
 pub(crate) struct Trashed {
-    pub(crate) tree: Tree,
+    pub(crate) tree: PackageTree,
     /// Key and version id of each delete marker.
     markers: Vec<(String, String)>,
 }
@@ -34,12 +34,12 @@ struct Cost {
     missing: usize,
 }
 
-pub(crate) async fn trashed(app: &TestApp, shape: Shape, files: usize) -> Trashed {
-    let filling = Filling::deleted(shape, files, STORAGE);
-    let tree = app.workspace.fill(&app.dataset, None, &filling).await.unwrap();
-    let stored = app.workspace.stored(&tree).await.unwrap();
-    let ids = app.store.put_hidden(STORAGE, &stored).unwrap();
-    let markers = stored.into_iter().map(|(key, _)| key).zip(ids).collect();
+pub(crate) async fn trashed(app: &TestApp, shape: TreeShape, files: usize) -> Trashed {
+    let filling = TreeSpec::deleted(shape, files, STORAGE);
+    let tree = app.workspace.create_tree(&app.dataset, None, &filling).await.unwrap();
+    let stored = app.workspace.list_stored_objects(&tree).await.unwrap();
+    let ids = app.store.put_deleted_objects(STORAGE, &stored).unwrap();
+    let markers = stored.into_iter().map(|object| object.key).zip(ids).collect();
     Trashed { tree, markers }
 }
 
@@ -49,8 +49,8 @@ pub(crate) async fn restore(app: &TestApp, token: &str, packages: &[&PackageNode
     app.work().await;
 }
 
-async fn cost(app: &TestApp, token: &str, tree: &Tree) -> Cost {
-    let calls = || app.faults.counts().values().sum::<u64>();
+async fn cost(app: &TestApp, token: &str, tree: &PackageTree) -> Cost {
+    let calls = || app.faults.request_counts().values().sum::<u64>();
     let (statements, asked) = (app.app.db.statement_count(), calls());
     let before = memory::reset_peak();
     let begun = Instant::now();
@@ -66,7 +66,7 @@ async fn cost(app: &TestApp, token: &str, tree: &Tree) -> Cost {
     }
 }
 
-async fn missing(app: &TestApp, tree: &Tree) -> usize {
+async fn missing(app: &TestApp, tree: &PackageTree) -> usize {
     tree.files + tree.folders.len() - app.workspace.count_in_state(tree, "READY").await.unwrap()
 }
 
@@ -99,18 +99,18 @@ pub(crate) fn header(what: &str) {
 
 /// Measures a restore of so many files, and prints it. Three trees alike: one is restored, one is the floor, one is restored
 /// file by file. Answers the folder that came back.
-pub(crate) async fn line(app: &TestApp, shape: Shape, files: usize) -> Package {
+pub(crate) async fn line(app: &TestApp, shape: TreeShape, files: usize) -> Package {
     let token = app.token("editor").await;
     let (one, sibling) = (trashed(app, shape, files).await, trashed(app, shape, files).await);
     let third = if files == ONE_BY_ONE { Some(trashed(app, shape, files).await) } else { None };
-    app.workspace.analyze().await.unwrap();
+    app.workspace.analyze_tables().await.unwrap();
 
     let cost = cost(app, &token, &one.tree).await;
     let s3 = S3::of(app, &token).await;
     let floor = floor::run(app, &s3, &sibling.tree, &sibling.markers).await;
     let singly = match &third {
         Some(third) => {
-            let files = app.workspace.files(&third.tree, i64::MAX).await.unwrap();
+            let files = app.workspace.list_files(&third.tree, i64::MAX).await.unwrap();
             format!("{:.2}", one_by_one(app, &token, &files).await.as_secs_f64())
         }
         None => "-".to_owned(),
@@ -119,7 +119,7 @@ pub(crate) async fn line(app: &TestApp, shape: Shape, files: usize) -> Package {
     one.tree.root
 }
 
-fn print(shape: Shape, files: usize, cost: &Cost, (floor, singly): (Duration, &str)) {
+fn print(shape: TreeShape, files: usize, cost: &Cost, (floor, singly): (Duration, &str)) {
     let (time, floor) = (cost.time.as_secs_f64(), floor.as_secs_f64());
     #[expect(clippy::cast_precision_loss, reason = "thousands of files")]
     let each = time * 1e6 / files as f64;

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, io, net::SocketAddr, path::Path};
 use authorize::TokenSubject;
 use local::{
     postgres,
-    stack::{KEY_PAIR_ID, REGION, SIGNING_KEY, Stack, VIEWER_ASSETS_BUCKET},
+    stack::{KEY_PAIR_ID, REGION, SIGNING_KEY_FILE, Stack, VIEWER_ASSETS_BUCKET},
     tokens::pool,
 };
 
@@ -25,7 +25,7 @@ pub(crate) fn file(variables: &Variables) -> String {
 /// The variables of a service on this stack, which `dev` itself is, too. `api` publishes the keys that tokens are signed
 /// with.
 pub(crate) fn variables(stack: &Stack, state: &Path, api: SocketAddr) -> io::Result<Variables> {
-    let database = postgres::variables(&stack.postgres.url()).map_err(io::Error::other)?;
+    let database = postgres::environment_variables(&stack.postgres.url()).map_err(io::Error::other)?;
     let (people, api_keys) = (pool(TokenSubject::People), pool(TokenSubject::ApiKeys));
     let keys = local::s3::Credentials::local();
     let none = || "none".to_owned();
@@ -36,7 +36,7 @@ pub(crate) fn variables(stack: &Stack, state: &Path, api: SocketAddr) -> io::Res
         ("AWS_SECRET_ACCESS_KEY", keys.secret_key),
         ("CLOUDFRONT_DISTRIBUTION_DOMAIN", stack.edge.endpoint()),
         ("CLOUDFRONT_KEY_ID", KEY_PAIR_ID.to_owned()),
-        ("CLOUDFRONT_PRIVATE_KEY_FILE", state.join(SIGNING_KEY).display().to_string()),
+        ("CLOUDFRONT_PRIVATE_KEY_FILE", state.join(SIGNING_KEY_FILE).display().to_string()),
         ("DELETE_RECORD_DYNAMODB_TABLE_NAME", none()),
         ("ENV", "local".to_owned()),
         ("JOBS_QUEUE_ID", none()),

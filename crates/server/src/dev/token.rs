@@ -3,7 +3,7 @@
 use std::io;
 
 use aws::Clock;
-use local::tokens::Issuer;
+use local::tokens::LocalIssuer;
 
 use crate::{StateDirOption, dev::stack_file::StackFile, say};
 
@@ -28,7 +28,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         return Err(io::Error::other(format!("no user {}; there are {}", options.user, known.join(", "))));
     };
     let key = std::fs::read_to_string(state_dir.join("keys/tokens.pem"))?;
-    let issuer = Issuer::new(&key).map_err(io::Error::other)?;
-    say(&issuer.issue(user.cognito_id, Clock::System.now(), LIFE).map_err(io::Error::other)?);
+    let issuer = LocalIssuer::new(&key).map_err(io::Error::other)?;
+    say(&issuer.issue_user_token(user.cognito_id, Clock::System.now(), LIFE).map_err(io::Error::other)?);
     Ok(())
 }

@@ -20,12 +20,12 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use local::{
-    edge::{Edge, EdgeConfig},
-    faults::Faults,
-    s3::{S3, S3Config, S3Server},
+    edge::{EdgeConfig, EdgeServer},
+    faults::FaultInjector,
+    s3::{S3Config, S3Server, S3Store},
     testing,
-    tokens::Issuer,
-    workspace::{Dataset, NewPackage, Package, User, Workspace},
+    tokens::LocalIssuer,
+    workspace::{Dataset, NewPackage, Package, SourceFile, User, Workspace},
 };
 use packages::{asset::AssetPath, id::PackageId};
 use restore::{RestoreLimits, Restorer, changelog::Changelog, deletions::DeleteRecords, queue::WorkerQueue};
@@ -44,20 +44,21 @@ use tower::ServiceExt;
 pub(crate) const STORAGE: &str = "test-storage";
 pub(crate) const ASSETS: &str = "test-assets";
 
-static ISSUER: LazyLock<Issuer> = LazyLock::new(|| Issuer::new(&Issuer::generate_key().unwrap()).unwrap());
+static ISSUER: LazyLock<LocalIssuer> =
+    LazyLock::new(|| LocalIssuer::new(&LocalIssuer::generate_key().unwrap()).unwrap());
 
 pub(crate) struct TestApp {
     pub(crate) app: App,
     pub(crate) router: Router,
     pub(crate) workspace: Workspace,
     pub(crate) dataset: Dataset,
-    pub(crate) store: S3,
-    pub(crate) faults: Faults,
+    pub(crate) store: S3Store,
+    pub(crate) faults: FaultInjector,
     pub(crate) restorer: Restorer,
     /// The URL of the database.
     pub(crate) database: String,
     dir: TempDir,
-    _servers: (S3Server, Edge),
+    _servers: (S3Server, EdgeServer),
 }
 
 /// An answer, read to its end.
@@ -105,21 +106,21 @@ impl TestApp {
     }
 
     pub(crate) async fn start_with(key: PrivateKey, hash: HashAlgorithm) -> Self {
-        Self::start_in(testing::database().await, key, hash).await
+        Self::start_in(testing::database_url().await, key, hash).await
     }
 
     /// With a database that no other test is in.
     pub(crate) async fn start_alone() -> Self {
-        let database = testing::database_of_its_own().await;
+        let database = testing::isolated_database_url().await;
         Self::start_in(&database, PrivateKey::generate_p256().unwrap(), HashAlgorithm::Sha256).await
     }
 
     async fn start_in(database: &str, key: PrivateKey, hash: HashAlgorithm) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = S3::open(&dir.path().join("s3"), Clock::System).unwrap();
+        let store = S3Store::open(&dir.path().join("s3"), Clock::System).unwrap();
         store.create_bucket(STORAGE).unwrap();
         store.create_bucket(ASSETS).unwrap();
-        let faults = Faults::default();
+        let faults = FaultInjector::default();
         let s3 = S3Config { faults: faults.clone(), ..S3Config::new(store.clone()) };
         let s3 = S3Server::start(s3).await.unwrap();
         let (signer, verifier) = signer(key, hash);
@@ -131,10 +132,10 @@ impl TestApp {
             verifier,
             clock: Clock::System,
         };
-        let edge = Edge::start(edge).await.unwrap();
+        let edge = EdgeServer::start(edge).await.unwrap();
 
-        let workspace = testing::workspace_in(database).await;
-        let dataset = workspace.dataset("Test").await.unwrap();
+        let workspace = testing::create_workspace_in(database).await;
+        let dataset = workspace.create_dataset("Test").await.unwrap();
         let db = Db::new(database.parse().unwrap(), 4).unwrap();
         let app = app((&s3, &edge), signer, db);
         let restorer = Restorer {
@@ -177,8 +178,8 @@ impl TestApp {
     }
 
     pub(crate) async fn user(&self, role: &str) -> User {
-        let user = self.workspace.user(&format!("{role}@example.org")).await.unwrap();
-        self.workspace.grant(&self.dataset, &user, role).await.unwrap();
+        let user = self.workspace.create_user(&format!("{role}@example.org")).await.unwrap();
+        self.workspace.grant_user_role(&self.dataset, &user, role).await.unwrap();
         user
     }
 
@@ -223,11 +224,14 @@ impl TestApp {
         let key = self.workspace.storage_key(&self.dataset);
         self.store.put(STORAGE, &key, bytes.to_vec(), "text/plain").unwrap();
         let size = i64::try_from(bytes.len()).unwrap();
-        self.workspace.file(&self.dataset, parent, name, (STORAGE, &key, size)).await.unwrap()
+        self.workspace
+            .create_file(&self.dataset, parent, name, SourceFile::new(STORAGE, &key, size))
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn folder(&self, parent: Option<&Package>, name: &str) -> Package {
-        self.workspace.collection(&self.dataset, parent, name).await.unwrap()
+        self.workspace.create_collection(&self.dataset, parent, name).await.unwrap()
     }
 
     /// Many files of one folder, each of one byte.
@@ -237,10 +241,10 @@ impl TestApp {
             .map(|n| {
                 let key = format!("O{}/D{}/{upload}/{}", self.workspace.id, self.dataset.id, uuid());
                 self.store.put(STORAGE, &key, vec![b'x'], "text/plain").unwrap();
-                NewPackage::file(Some(parent.id), &format!("{n}.txt"), (STORAGE, &key, 1))
+                NewPackage::file(Some(parent.id), &format!("{n}.txt"), SourceFile::new(STORAGE, &key, 1))
             })
             .collect();
-        self.workspace.packages(&self.dataset, &new).await.unwrap()
+        self.workspace.create_packages(&self.dataset, &new).await.unwrap()
     }
 
     pub(crate) fn asset(&self, package: &Package, path: &str, bytes: &[u8]) {
@@ -260,15 +264,15 @@ impl TestApp {
         );
         for row in self.workspace.client.query(&sql, &[&package.id.0]).await.unwrap() {
             let key: &str = row.get(0);
-            if self.store.versions(STORAGE, key).first().is_some_and(|top| !top.delete_marker) {
-                self.store.delete_marker(STORAGE, key).unwrap();
+            if self.store.list_versions(STORAGE, key).first().is_some_and(|top| !top.delete_marker) {
+                self.store.add_delete_marker(STORAGE, key).unwrap();
             }
         }
     }
 
     /// Another dataset, with a file in its trash.
     pub(crate) async fn trash_elsewhere(&mut self) -> (Dataset, Package) {
-        let other = self.workspace.dataset("Elsewhere").await.unwrap();
+        let other = self.workspace.create_dataset("Elsewhere").await.unwrap();
         let home = std::mem::replace(&mut self.dataset, other);
         let file = self.file(None, "single", b"-").await;
         self.trash(&file).await;
@@ -282,12 +286,12 @@ impl TestApp {
 
     /// The stored keys of a package.
     pub(crate) async fn keys(&self, package: &Package) -> Vec<String> {
-        self.workspace.keys(package.id).await.unwrap()
+        self.workspace.load_keys(package.id).await.unwrap()
     }
 
     /// State and name.
     pub(crate) async fn row(&self, package: PackageId) -> (String, String) {
-        self.workspace.row(package).await.unwrap()
+        self.workspace.load_state_and_name(package).await.unwrap()
     }
 
     pub(crate) async fn sql(&self, sql: &str) {
@@ -296,7 +300,7 @@ impl TestApp {
     }
 }
 
-fn app((s3, edge): (&S3Server, &Edge), signer: Signer, db: Db) -> App {
+fn app((s3, edge): (&S3Server, &EdgeServer), signer: Signer, db: Db) -> App {
     let endpoint = CustomEndpoint::parse(&s3.endpoint()).unwrap();
     let keys = local::s3::Credentials::local();
     let credentials = Credentials::new(keys.access_key, keys.secret_key, None, None, "test");
@@ -345,15 +349,15 @@ pub(crate) fn router_believing(app: &App, verifier: authorize::TokenVerifier) ->
 }
 
 pub(crate) fn token(user: &User) -> String {
-    ISSUER.issue(user.cognito_id, Clock::System.now(), 3600).unwrap()
+    ISSUER.issue_user_token(user.cognito_id, Clock::System.now(), 3600).unwrap()
 }
 
 pub(crate) fn api_key_token(api_key: &str) -> String {
-    ISSUER.issue_api_key(api_key, Clock::System.now(), 3600).unwrap()
+    ISSUER.issue_api_key_token(api_key, Clock::System.now(), 3600).unwrap()
 }
 
 pub(crate) fn expired_token(user: &User) -> String {
-    ISSUER.issue(user.cognito_id, Clock::System.now() - 7200, 3600).unwrap()
+    ISSUER.issue_user_token(user.cognito_id, Clock::System.now() - 7200, 3600).unwrap()
 }
 
 pub(crate) fn request(method: &str, path: &str, token: &str, body: Body) -> Request<Body> {

@@ -128,12 +128,12 @@ async fn another_workspace_learns_nothing() {
 #[tokio::test]
 async fn another_dataset_of_the_same_workspace_is_another() {
     let app = TestApp::start().await;
-    let second = app.workspace.dataset("Second").await.unwrap();
+    let second = app.workspace.create_dataset("Second").await.unwrap();
     let package = app.file(None, "a", b"-").await;
     let deleted = app.file(None, "b", b"-").await;
     app.trash(&deleted).await;
     let user = app.user("none").await;
-    app.workspace.grant(&second, &user, "owner").await.unwrap();
+    app.workspace.grant_user_role(&second, &user, "owner").await.unwrap();
     let token = token(&user);
 
     app.get(&app.presign_path(&package, ""), &token).await.problem(403);
@@ -156,12 +156,12 @@ async fn the_greatest_of_all_roles_counts() {
     let path = app.presign_path(&package, "");
     app.get(&path, &token).await.problem(403);
 
-    let team = app.workspace.team("T", &[&user]).await.unwrap();
-    app.workspace.grant_team(&app.dataset, &team, "VIEWER").await.unwrap();
+    let team = app.workspace.create_team("T", &[&user]).await.unwrap();
+    app.workspace.grant_team_role(&app.dataset, &team, "VIEWER").await.unwrap();
     assert_eq!(app.get(&path, &token).await.status, 307, "by a team's role");
     app.sql(r#"DELETE FROM "WORKSPACE".dataset_team"#).await;
     app.get(&path, &token).await.problem(403);
-    app.workspace.grant_everyone(&app.dataset, "editor").await.unwrap();
+    app.workspace.grant_workspace_role(&app.dataset, "editor").await.unwrap();
     assert_eq!(app.get(&path, &token).await.status, 307, "by the role of everybody in the workspace");
 
     // A role that nobody knows, or none at all, is no role and no error.
@@ -189,7 +189,7 @@ async fn an_api_key_acts_for_its_owner_in_its_own_workspace() {
     let package = app.file(None, "a", b"-").await;
     let path = app.presign_path(&package, "");
     let user = app.user("viewer").await;
-    let key = api_key_token(&app.workspace.api_key(&user).await.unwrap());
+    let key = api_key_token(&app.workspace.create_api_key(&user).await.unwrap());
     assert_eq!(app.get(&path, &key).await.status, 307);
 
     // Where its owner is active makes no difference to the key, nor the key's workspace to its owner.
@@ -202,13 +202,13 @@ async fn an_api_key_acts_for_its_owner_in_its_own_workspace() {
     .await;
     assert_eq!(app.get(&path, &key).await.status, 307);
     app.get(&path, &token(&user)).await.problem(403);
-    let key_of_other = api_key_token(&other.workspace.api_key(&user).await.unwrap());
+    let key_of_other = api_key_token(&other.workspace.create_api_key(&user).await.unwrap());
     app.get(&path, &key_of_other).await.problem(403);
 
     // It has its owner's role, and is gone with its row.
-    app.workspace.grant(&app.dataset, &user, "guest").await.unwrap();
+    app.workspace.grant_user_role(&app.dataset, &user, "guest").await.unwrap();
     app.get(&path, &key).await.problem(403);
-    app.workspace.grant(&app.dataset, &user, "viewer").await.unwrap();
+    app.workspace.grant_user_role(&app.dataset, &user, "viewer").await.unwrap();
     assert_eq!(app.get(&path, &key).await.status, 307);
     app.sql("DELETE FROM pennsieve.tokens WHERE organization_id = WORKSPACE").await;
     app.get(&path, &key).await.problem(403);

@@ -3,8 +3,8 @@
 
 use aws::SqsQueue;
 use local::{
-    aws::{Account, Resources},
-    workspace::Package,
+    aws::{Account, FunctionResources},
+    workspace::{Package, SourceFile},
 };
 use restore::{
     self, RestoreMessage, Restorer, changelog::Changelog, deletions::DeleteRecords, queue::WorkerQueue,
@@ -36,15 +36,15 @@ impl Cloud {
         let orders = root.create_queue(&orders_name, json!({})).await.unwrap();
         let jobs = root.create_queue(&jobs_name, json!({})).await.unwrap();
 
-        let resources = Resources {
-            orders: &orders_name,
-            jobs: &jobs_name,
-            table: &table,
+        let resources = FunctionResources {
+            restore_queue: &orders_name,
+            changelog_queue: &jobs_name,
+            delete_record_table: &table,
             bucket: &bucket,
-            ..Resources::default()
+            ..FunctionResources::default()
         };
-        let service = root.function("service", resources).await.unwrap();
-        let worker = root.function("restore", resources).await.unwrap();
+        let service = root.create_function_user("service", resources).await.unwrap();
+        let worker = root.create_function_user("restore", resources).await.unwrap();
 
         let mut app = TestApp::start().await;
         app.app.objects = service.objects().unwrap();
@@ -67,7 +67,10 @@ impl Cloud {
         let app = &self.app;
         let key = app.workspace.storage_key(&app.dataset);
         self.root.put_object(&self.bucket, &key, b"precious").await.unwrap();
-        app.workspace.file(&app.dataset, parent, name, (&self.bucket, &key, 8)).await.unwrap()
+        app.workspace
+            .create_file(&app.dataset, parent, name, SourceFile::new(&self.bucket, &key, 8))
+            .await
+            .unwrap()
     }
 
     async fn key(&self, package: &Package) -> String {
@@ -115,7 +118,7 @@ async fn a_folder_comes_back_through_sqs_s3_and_dynamodb() {
         files.push(cloud.file(Some(&folder), &format!("{number}.csv")).await);
     }
     let other = cloud.file(None, "other").await;
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     cloud.trash(&folder, &files).await;
     cloud.trash(&other, std::slice::from_ref(&other)).await;
     assert_eq!(cloud.object(&files[7]).await, None);
@@ -135,7 +138,7 @@ async fn a_folder_comes_back_through_sqs_s3_and_dynamodb() {
         assert_eq!(cloud.object(file).await.as_deref(), Some(&b"precious"[..]), "its marker is gone");
     }
     app.assert_counted().await;
-    let records = cloud.root.items(&cloud.table).await.unwrap();
+    let records = cloud.root.scan_items(&cloud.table).await.unwrap();
     assert_eq!(records.len(), 1, "the records of what is back are gone");
     assert_eq!(records[0]["NodeId"]["S"], json!(other.node_id));
     assert_eq!(cloud.object(&other).await, None);
@@ -175,12 +178,12 @@ async fn a_package_is_back_even_if_its_record_is_not_to_be_removed() {
     let file = cloud.file(None, "file").await;
     cloud.trash(&file, std::slice::from_ref(&file)).await;
     let DeleteRecords::DynamoDb(_) = &cloud.app.restorer.deletions else { unreachable!() };
-    let service = cloud.root.function("service", Resources::default()).await.unwrap();
+    let service = cloud.root.create_function_user("service", FunctionResources::default()).await.unwrap();
     cloud.app.restorer.deletions = DeleteRecords::dynamodb(service.dynamodb().unwrap(), cloud.table.clone());
     cloud.app.order(&cloud.app.token("editor").await, &[&file.node_id]).await;
     assert_eq!(cloud.app.work().await.restored, 1);
     assert_eq!(cloud.app.row(file.id).await.0, "READY");
-    assert_eq!(cloud.root.items(&cloud.table).await.unwrap().len(), 1);
+    assert_eq!(cloud.root.scan_items(&cloud.table).await.unwrap().len(), 1);
     assert_eq!(cloud.received(&cloud.jobs).await.len(), 1, "the changelog is told all the same");
 
     // It is tried again, and the changelog is not told again.
@@ -191,7 +194,7 @@ async fn a_package_is_back_even_if_its_record_is_not_to_be_removed() {
         .await;
     let delivered = restore::deliver(&cloud.app.restorer, Some(cloud.app.workspace.id)).await.unwrap();
     assert_eq!(delivered, 1);
-    assert!(cloud.root.items(&cloud.table).await.unwrap().is_empty());
+    assert!(cloud.root.scan_items(&cloud.table).await.unwrap().is_empty());
     assert!(cloud.received(&cloud.jobs).await.is_empty());
     cloud.app.assert_idle().await;
 }

@@ -19,7 +19,7 @@ use aws_credential_types::{
     provider::{ProvideCredentials, SharedCredentialsProvider, future},
 };
 use database::{Db, Error, IamLogin, Password, PoolConfig, Tls};
-use local::postgres::{Durability, Postgres, PostgresConfig, shared_for_tests};
+use local::postgres::{Durability, PostgresConfig, PostgresServer, shared_server_url};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use signing::s3::Region;
 use tempfile::TempDir;
@@ -31,7 +31,7 @@ const NOW: Clock = Clock::Fixed(1_793_881_845);
 
 /// A Postgres with TLS. Its certificate is for `localhost`, by an authority that nobody else knows.
 struct Server {
-    postgres: Postgres,
+    postgres: PostgresServer,
     dir: TempDir,
 }
 
@@ -55,7 +55,7 @@ impl Server {
     fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o711)).unwrap();
-        let postgres = Postgres::start(PostgresConfig {
+        let postgres = PostgresServer::start(PostgresConfig {
             data_dir: dir.path().join("postgres"),
             port: None,
             durability: Durability::Throwaway,
@@ -171,7 +171,7 @@ async fn a_server_with_the_certificate_of_another_is_not() {
 
 #[tokio::test]
 async fn a_server_without_tls_gets_no_password() {
-    let url = tokio::task::spawn_blocking(shared_for_tests).await.unwrap();
+    let url = tokio::task::spawn_blocking(shared_server_url).await.unwrap();
     let refused = refusal(database(&url, Tls::Verified { extra_ca_file: None })).await;
     assert!(refused.contains("does not support TLS"), "{refused}");
     let plain = refusal(database(&url, Tls::Disabled)).await;

@@ -28,7 +28,7 @@ pub(crate) async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
 
 /// Whoever keeps the tenant's packages, until this is dropped or rolled back.
 pub(crate) async fn lock(app: &TestApp) -> Client {
-    let client = testing::connect(testing::database().await).await.unwrap();
+    let client = testing::connect(testing::database_url().await).await.unwrap();
     let sql = format!(r#"BEGIN; LOCK TABLE "{}".packages"#, app.workspace.id);
     client.batch_execute(&sql).await.unwrap();
     client
@@ -56,7 +56,7 @@ async fn link(app: &TestApp, package: &Package, token: &str) -> Answer {
 
 /// A service with few connections and little time, a package, and who may have a link to it.
 async fn service(connections: usize, limit: Duration) -> (TestApp, Package, String) {
-    service_on(testing::database().await.parse().unwrap(), connections, limit).await
+    service_on(testing::database_url().await.parse().unwrap(), connections, limit).await
 }
 
 async fn service_on(
@@ -109,7 +109,7 @@ async fn requests_that_wait_for_a_lock_are_told_to_come_back_and_hold_up_nobody(
 #[tokio::test]
 async fn who_is_over_a_limit_of_the_server_is_told_to_come_back() {
     for limit in ["lock_timeout", "statement_timeout"] {
-        let mut database: tokio_postgres::Config = testing::database().await.parse().unwrap();
+        let mut database: tokio_postgres::Config = testing::database_url().await.parse().unwrap();
         database.options(format!("-c {limit}=500ms"));
         let (app, package, token) = service_on(database, 2, Duration::from_mins(1)).await;
         let lock = lock(&app).await;
@@ -137,7 +137,7 @@ async fn a_restore_that_waits_too_long_stops_and_is_done_by_the_next_try() {
 
 /// What a host is told of the test database.
 async fn platform(connections: usize) -> PlatformConfig {
-    let db = database(testing::database().await);
+    let db = database(testing::database_url().await);
     let Password::Fixed(password) = db.password else { panic!("fixed") };
     PlatformConfig {
         env: "test".to_owned(),
@@ -176,7 +176,7 @@ async fn restores_that_wait_leave_links_their_connections() {
     let deleted = app.file(None, "deleted", b"-").await;
     app.trash(&deleted).await;
     app.order(&token, &[&deleted.node_id]).await;
-    let someone = testing::connect(testing::database().await).await.unwrap();
+    let someone = testing::connect(testing::database_url().await).await.unwrap();
     let sql = format!(
         r#"BEGIN; SELECT 1 FROM "{}".packages WHERE id = {} FOR UPDATE"#,
         app.workspace.id, deleted.id

@@ -120,7 +120,7 @@ async fn restores_are_as_described() {
     let gone = app.file(None, "gone.txt", b"x").await;
     app.trash(&gone).await;
     let key = app.keys(&gone).await.remove(0);
-    for version in app.store.versions(STORAGE, &key) {
+    for version in app.store.list_versions(STORAGE, &key) {
         app.store.delete_version(STORAGE, &key, &version.id).unwrap();
     }
     let live = app.file(None, "live.txt", b"x").await;

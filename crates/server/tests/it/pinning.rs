@@ -89,7 +89,7 @@ fn pinning(said: &[Said]) -> Vec<String> {
 
 /// The test database by way of a recorder: as a database with a password, which is how it is reached on AWS too.
 async fn recorded() -> (Recorder, PoolConfig) {
-    let database = database(local::testing::database().await);
+    let database = database(local::testing::database_url().await);
     let recorder = Recorder::start(format!("{}:{}", database.host, database.port)).await;
     let database = PoolConfig { host: "127.0.0.1".to_owned(), port: recorder.port, ..database };
     (recorder, database)
@@ -200,11 +200,11 @@ async fn restore_all(app: &TestApp) {
     let inner = app.folder(Some(&folder), "inner").await;
     let file = app.file(Some(&inner), "file", b"12345").await;
     let lost = app.file(Some(&inner), "lost", b"123").await;
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&folder).await;
     app.folder(None, "folder").await;
     let key = app.keys(&lost).await.remove(0);
-    for version in app.store.versions(STORAGE, &key) {
+    for version in app.store.list_versions(STORAGE, &key) {
         app.store.delete_version(STORAGE, &key, &version.id).unwrap();
     }
     let token = app.token("editor").await;

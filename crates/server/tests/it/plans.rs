@@ -3,7 +3,7 @@
 
 mod recorder;
 
-use local::workspace::{Filling, Shape, Tree};
+use local::workspace::{PackageTree, TreeShape, TreeSpec};
 use recorder::{Plans, can_explain};
 
 use crate::app::{STORAGE, TestApp};
@@ -19,17 +19,17 @@ async fn recorded() -> (Plans, TestApp) {
     (plans, app)
 }
 
-async fn fill(app: &TestApp, shape: Shape) -> Tree {
-    app.workspace.fill(&app.dataset, None, &Filling::live(shape, FILES, STORAGE)).await.unwrap()
+async fn fill(app: &TestApp, shape: TreeShape) -> PackageTree {
+    app.workspace.create_tree(&app.dataset, None, &TreeSpec::live(shape, FILES, STORAGE)).await.unwrap()
 }
 
 /// A tree in the trash, which the planner knows of.
-async fn trashed(app: &TestApp, shape: Shape) -> Tree {
+async fn trashed(app: &TestApp, shape: TreeShape) -> PackageTree {
     let tree = fill(app, shape).await;
-    let (store, stored) = (app.store.clone(), app.workspace.stored(&tree).await.unwrap());
-    let objects = tokio::task::spawn_blocking(move || store.put_hidden(STORAGE, &stored));
+    let (store, stored) = (app.store.clone(), app.workspace.list_stored_objects(&tree).await.unwrap());
+    let objects = tokio::task::spawn_blocking(move || store.put_deleted_objects(STORAGE, &stored));
     app.workspace.trash_tree(&tree).await.unwrap();
-    app.workspace.analyze().await.unwrap();
+    app.workspace.analyze_tables().await.unwrap();
     objects.await.unwrap().unwrap();
     tree
 }
@@ -45,7 +45,7 @@ async fn a_whole_scan_is_recognised() {
         return;
     }
     let (plans, app) = recorded().await;
-    let other = local::testing::workspace().await;
+    let other = local::testing::create_workspace().await;
     let file = app.file(None, "file", b"-").await;
     let client = plans.client().await;
     let sql = |sql: &str| sql.replace("WORKSPACE", &app.workspace.id.to_string());
@@ -71,9 +71,9 @@ async fn links_follow_indexes() {
         return;
     }
     let (plans, app) = recorded().await;
-    let tree = fill(&app, Shape::FewHuge).await;
-    app.workspace.analyze().await.unwrap();
-    let package = app.workspace.files(&tree, 1).await.unwrap().remove(0);
+    let tree = fill(&app, TreeShape::FewHuge).await;
+    app.workspace.analyze_tables().await.unwrap();
+    let package = app.workspace.list_files(&tree, 1).await.unwrap().remove(0);
     let token = app.token("viewer").await;
     for path in [
         app.presign_path(&package, ""),
@@ -93,10 +93,10 @@ async fn orders_follow_indexes_when_many_are_open() {
         return;
     }
     let (plans, app) = recorded().await;
-    let tree = trashed(&app, Shape::FewHuge).await;
+    let tree = trashed(&app, TreeShape::FewHuge).await;
     // Two thousand files are ordered each by itself, and no statistics tell the planner so. What it knows is of a quiet day.
     app.sql("ANALYZE packages_service.restore_orders, packages_service.restore_claims").await;
-    let files = app.workspace.files(&tree, 4000).await.unwrap();
+    let files = app.workspace.list_files(&tree, 4000).await.unwrap();
     let ids: Vec<_> = files.iter().map(|file| &file.node_id).collect();
     let (first, second) = ids.split_at(2000);
     let token = app.token("editor").await;
@@ -124,8 +124,8 @@ async fn restore_follows_indexes_in_every_shape() {
         return;
     }
     let (plans, app) = recorded().await;
-    fill(&app, Shape::ManySmall).await;
-    for shape in Shape::ALL {
+    fill(&app, TreeShape::ManySmall).await;
+    for shape in TreeShape::ALL {
         let tree = trashed(&app, shape).await;
         app.restore(&tree.root).await;
         let ready = app.workspace.count_in_state(&tree, "READY").await.unwrap();

@@ -195,7 +195,7 @@ async fn a_published_file_is_linked_by_its_version() {
     let package = app.file(None, "paper.csv", b"as published").await;
     let token = app.token("viewer").await;
     let key = &app.keys(&package).await[0];
-    let published = app.store.versions(STORAGE, key)[0].id.clone();
+    let published = app.store.list_versions(STORAGE, key)[0].id.clone();
     app.store.put(STORAGE, key, b"changed since".to_vec(), "text/csv").unwrap();
     app.sql(&format!(
         r#"UPDATE "WORKSPACE".files SET published = true, published_s3_version_id = '{published}'"#

@@ -38,7 +38,7 @@ async fn head_is_answered_by_the_links_own_signature() {
     let open = head(&app, &url, Some("bytes=0-")).await;
     assert_eq!((open.status.as_u16(), open.header("content-range")), (206, "bytes 0-9/10"));
     assert_eq!(open.header("content-length"), "10");
-    assert_eq!(app.faults.count("HeadObject"), 0, "the service's own credentials vouch for nothing");
+    assert_eq!(app.faults.count_requests("HeadObject"), 0, "the service's own credentials vouch for nothing");
     let empty = asset_link(&app, b"").await;
     assert_eq!(head(&app, &empty, None).await.header("content-length"), "0");
 }
@@ -54,7 +54,7 @@ async fn a_forged_link_learns_nothing() {
     assert!(answer.header("etag").is_empty() && answer.header("last-modified").is_empty());
     let missing = forged.replace("a.bin", "b.bin");
     assert_eq!(head(&app, &missing, None).await.status, 403, "nor whether the object exists");
-    assert_eq!(app.faults.count("HeadObject"), 0);
+    assert_eq!(app.faults.count_requests("HeadObject"), 0);
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn a_link_that_has_ended_is_refused_before_s3_is_asked() {
     app.at(Clock::System);
     proxy(&app, &old).await.problem(400);
     assert_eq!(head(&app, &old, None).await.status, 400);
-    assert!(app.faults.counts().is_empty());
+    assert!(app.faults.request_counts().is_empty());
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn what_is_not_a_presigned_s3_url_is_refused() {
         assert!(!detail.contains("X-Amz-Signature=") && !detail.contains("evil"), "{detail}");
         assert!(answer.header("location").is_empty());
     }
-    assert!(app.faults.counts().is_empty(), "nobody was asked");
+    assert!(app.faults.request_counts().is_empty(), "nobody was asked");
 }
 
 #[tokio::test]
@@ -135,8 +135,8 @@ async fn a_missing_object_and_a_silent_storage_have_answers_of_their_own() {
     let missing = app.get(&app.presign_path(&package, "&path=gone"), &app.token("viewer").await).await;
     assert_eq!(head(&app, missing.header("location"), None).await.status, 404);
     let url = asset_link(&app, b"x").await;
-    app.faults.fail("GetObject", 1, local::faults::Failure::InternalError);
+    app.faults.fail_requests("GetObject", 1, local::faults::InjectedError::InternalError);
     assert_eq!(head(&app, &url, None).await.status, 502);
-    app.faults.drop_connection("GetObject", 5);
+    app.faults.drop_requests("GetObject", 5);
     assert_eq!(head(&app, &url, None).await.status, 502);
 }

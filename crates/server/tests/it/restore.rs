@@ -10,7 +10,7 @@ use crate::app::{STORAGE, TestApp, fetch, request};
 async fn a_file_comes_back_with_its_name_and_its_bytes() {
     let app = TestApp::start().await;
     let package = app.file(None, "scan.nii.gz", b"precious").await;
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&package).await;
     let editor = app.user("editor").await;
     let token = crate::app::token(&editor);
@@ -27,7 +27,7 @@ async fn a_file_comes_back_with_its_name_and_its_bytes() {
     assert_eq!(app.row(package.id).await, ("READY".into(), "scan.nii.gz".into()));
     let link = app.get(&app.presign_path(&package, ""), &token).await;
     assert_eq!(fetch("GET", link.header("location")).await.body, "precious");
-    let versions = app.store.versions(STORAGE, &app.keys(&package).await[0]);
+    let versions = app.store.list_versions(STORAGE, &app.keys(&package).await[0]);
     assert_eq!(versions.len(), 1, "the marker is gone and nothing else");
     app.assert_counted().await;
 
@@ -47,7 +47,7 @@ async fn a_folder_comes_back_whole() {
     let sub = app.folder(Some(&top), "day 1").await;
     let files = app.files(&sub, 30).await;
     let deep = app.file(Some(&top), "readme.md", b"hello").await;
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&top).await;
 
     let token = app.token("editor").await;
@@ -92,7 +92,7 @@ async fn deleted_folders_above_come_back_with_a_file_and_their_other_content_doe
     let nearer = app.folder(Some(&above), "nearer").await;
     let wanted = app.file(Some(&nearer), "wanted", b"12345").await;
     let sibling = app.file(Some(&nearer), "sibling", b"123").await;
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&above).await;
 
     app.restore(&wanted).await;
@@ -100,7 +100,7 @@ async fn deleted_folders_above_come_back_with_a_file_and_their_other_content_doe
         assert_eq!(app.row(package.id).await.0, "READY");
     }
     assert_eq!(app.row(sibling.id).await.0, "DELETED");
-    assert!(app.store.versions(STORAGE, &app.keys(&sibling).await[0])[0].delete_marker);
+    assert!(app.store.list_versions(STORAGE, &app.keys(&sibling).await[0])[0].delete_marker);
     app.assert_counted().await;
     let (events, _) = app.changelog();
     let order: Vec<_> = events.iter().map(|event| event["eventDetail"]["id"].clone()).collect();
@@ -158,14 +158,14 @@ async fn a_folders_markers_are_found_and_removed_a_thousand_at_a_time() {
     let app = TestApp::start().await;
     let folder = app.folder(None, "large").await;
     app.files(&folder, 2500).await;
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&folder).await;
     app.faults.reset();
     let outcome = app.restore(&folder).await;
     assert_eq!((outcome.restored, outcome.failed), (2501, 0));
-    assert_eq!(app.faults.count("DeleteObjects"), 3);
+    assert_eq!(app.faults.count_requests("DeleteObjects"), 3);
     // Each file has two versions, the object and its marker: five pages, and a few that end between two chunks.
-    assert!(app.faults.count("ListObjectVersions") <= 12, "{:?}", app.faults.counts());
+    assert!(app.faults.count_requests("ListObjectVersions") <= 12, "{:?}", app.faults.request_counts());
     app.assert_counted().await;
     let (events, messages) = app.changelog();
     assert_eq!(events.len(), 2501);
@@ -180,12 +180,12 @@ async fn published_files_are_left_alone() {
     app.sql(r#"UPDATE "WORKSPACE".files SET published = true, published_s3_version_id = 'some-version'"#)
         .await;
     app.workspace.trash(&package).await.unwrap();
-    let before = app.store.versions(STORAGE, &key);
+    let before = app.store.list_versions(STORAGE, &key);
     app.faults.reset();
     app.restore(&package).await;
     assert_eq!(app.row(package.id).await.0, "READY");
-    assert_eq!(app.store.versions(STORAGE, &key).len(), before.len());
-    assert_eq!(app.faults.count("DeleteObjects"), 0);
+    assert_eq!(app.store.list_versions(STORAGE, &key).len(), before.len());
+    assert_eq!(app.faults.count_requests("DeleteObjects"), 0);
 }
 
 #[tokio::test]
@@ -206,10 +206,10 @@ async fn a_dry_run_tells_what_an_order_would_do_and_does_nothing() {
     let folder = app.folder(Some(&above), "study").await;
     let file = app.file(Some(&folder), "a.txt", b"12345").await;
     let lost = app.file(Some(&folder), "b.txt", b"123").await;
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&above).await;
     app.folder(None, "above").await;
-    for version in app.store.versions(STORAGE, &app.keys(&lost).await[0]) {
+    for version in app.store.list_versions(STORAGE, &app.keys(&lost).await[0]) {
         app.store.delete_version(STORAGE, &app.keys(&lost).await[0], &version.id).unwrap();
     }
     let token = app.token("editor").await;
@@ -229,7 +229,7 @@ async fn a_dry_run_tells_what_an_order_would_do_and_does_nothing() {
     assert_eq!(refused, [&json!("none"), &json!("N:package:unknown")]);
 
     assert_eq!(app.row(folder.id).await.0, "DELETED");
-    assert_eq!(app.faults.count("DeleteObjects"), 0);
+    assert_eq!(app.faults.count_requests("DeleteObjects"), 0);
     app.assert_idle().await;
     let path = format!("/packages/restore?dataset_id={}&dry_run=maybe", app.dataset.node_id);
     app.send(request("POST", &path, &token, "{}".to_owned().into())).await.problem(400);
@@ -259,13 +259,16 @@ async fn fifty_thousand_files_come_back_in_one_order() {
         let folder = app.folder(Some(&top), &n.to_string()).await;
         app.files(&folder, 5000).await;
     }
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&top).await;
     app.faults.reset();
     let before = app.app.db.statement_count();
     let outcome = app.restore(&top).await;
     assert_eq!((outcome.restored, outcome.failed), (50_011, 0));
     assert!(app.app.db.statement_count() - before < 400);
-    assert!(app.faults.count("DeleteObjects") <= 55 && app.faults.count("ListObjectVersions") <= 220);
+    assert!(
+        app.faults.count_requests("DeleteObjects") <= 55
+            && app.faults.count_requests("ListObjectVersions") <= 220
+    );
     app.assert_counted().await;
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, pin::pin};
 
 use aws::{ClientConfig, HttpClient, JsonClient, SqsQueue};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use local::{faults::Failure, workspace::Package};
+use local::{faults::InjectedError, workspace::Package};
 use restore::{
     self, RestoreError, RestoreMessage, RunOutcome, RunStatus, db::queue::LEASE_TIME, queue::WorkerQueue,
 };
@@ -22,7 +22,7 @@ pub(crate) async fn ordered(app: &TestApp) -> Vec<Package> {
     let sub = app.folder(Some(&top), "sub").await;
     let mut packages = app.files(&sub, 5).await;
     packages.push(app.file(Some(&top), "file", b"hello").await);
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&top).await;
     app.order(&app.token("editor").await, &[&top.node_id]).await;
     packages.splice(0..0, [top, sub]);
@@ -35,7 +35,7 @@ pub(crate) async fn assert_restored(app: &TestApp, packages: &[Package]) {
         assert_eq!(state, "READY");
         assert!(!name.contains("__DELETED__") && !name.contains("-restored"), "{name}");
         for key in app.keys(package).await {
-            assert!(!app.store.versions(STORAGE, &key)[0].delete_marker);
+            assert!(!app.store.list_versions(STORAGE, &key)[0].delete_marker);
         }
     }
     app.assert_counted().await;
@@ -79,12 +79,12 @@ async fn two_workers_at_once_do_the_work_once() {
 async fn a_worker_that_lost_its_lease_changes_nothing_that_the_next_one_did() {
     let app = TestApp::start().await;
     let packages = ordered(&app).await;
-    app.faults.hold("DeleteObjects");
+    app.faults.hold_requests("DeleteObjects");
     let next = async {
         app.wait_for_s3("DeleteObjects").await;
         app.expire_leases().await;
         // The next worker does not wait for the one that is stuck.
-        app.faults.release("DeleteObjects");
+        app.faults.release_requests("DeleteObjects");
         app.run().await
     };
     let (stuck, next) = tokio::join!(app.run(), next);
@@ -103,7 +103,7 @@ async fn a_worker_that_lost_its_lease_changes_nothing_that_the_next_one_did() {
 async fn the_lease_of_a_worker_that_died_expires() {
     let app = TestApp::start().await;
     let packages = ordered(&app).await;
-    app.faults.hold("DeleteObjects");
+    app.faults.hold_requests("DeleteObjects");
     tokio::select! {
         outcome = app.run() => panic!("{outcome:?}"),
         () = app.wait_for_s3("DeleteObjects") => {}
@@ -122,7 +122,7 @@ async fn a_file_and_the_folder_around_it_may_be_restored_at_once_in_any_order() 
         let top = app.folder(None, "top").await;
         let sub = app.folder(Some(&top), "sub").await;
         let files = app.files(&sub, 20).await;
-        app.workspace.populate().await.unwrap();
+        app.workspace.populate_usage().await.unwrap();
         app.trash(&top).await;
         let token = app.token("editor").await;
         let (first, second) = if file_first { (&files[7], &top) } else { (&top, &files[7]) };
@@ -143,13 +143,13 @@ async fn a_file_and_the_folder_around_it_may_be_restored_at_once_in_any_order() 
 #[tokio::test]
 async fn a_message_takes_up_only_what_is_restoring_without_an_order() {
     let app = TestApp::start().await;
-    let other = app.workspace.dataset("Other").await.unwrap();
+    let other = app.workspace.create_dataset("Other").await.unwrap();
     let (live, deleted, stray) = (
         app.file(None, "live", b"-").await,
         app.file(None, "deleted", b"-").await,
         app.file(None, "stray", b"-").await,
     );
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&deleted).await;
     app.trash(&stray).await;
     app.workspace.set_state(&stray, "RESTORING").await.unwrap();
@@ -230,7 +230,7 @@ async fn what_a_given_up_order_left_has_a_reason_also_when_the_folder_came_back_
 async fn when_the_last_attempt_has_failed_nothing_is_left_in_limbo() {
     let app = TestApp::start().await;
     let packages = ordered(&app).await;
-    app.faults.fail("ListObjectVersions", 1000, Failure::InternalError);
+    app.faults.fail_requests("ListObjectVersions", 1000, InjectedError::InternalError);
     let first = app.run().await.unwrap();
     assert!(matches!(first.progressed, RunStatus::Continues(_)), "{first:?}");
     let outcome = app.work().await;
@@ -311,7 +311,7 @@ async fn an_upload_may_take_the_name_while_the_package_comes_back() {
     app.order(&app.token("editor").await, &[&package.node_id]).await;
 
     // An upload that has the name, but has not committed: our look does not see it, our update waits for it.
-    let upload = local::testing::connect(local::testing::database().await).await.unwrap();
+    let upload = local::testing::connect(local::testing::database_url().await).await.unwrap();
     upload
         .batch_execute(&format!(
             r#"BEGIN; INSERT INTO "{}".packages (name, type, state, dataset_id, node_id)

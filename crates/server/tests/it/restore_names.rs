@@ -43,7 +43,7 @@ async fn the_first_free_number_is_taken_and_after_the_last_a_uuid() {
     let taken: Vec<_> = names
         .map(|name| local::workspace::NewPackage { parent: Some(folder.id), name, kind: "CSV", file: None })
         .collect();
-    app.workspace.packages(&app.dataset, &taken).await.unwrap();
+    app.workspace.create_packages(&app.dataset, &taken).await.unwrap();
     app.restore(&last).await;
     let name = app.row(last.id).await.1;
     let uuid = name.strip_prefix("b-restored_").unwrap().strip_suffix(".txt").unwrap();
@@ -60,7 +60,7 @@ async fn packages_that_come_back_together_do_not_take_each_others_names() {
         app.trash(&file).await;
         deleted.push(file);
     }
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&folder).await;
     app.restore(&folder).await;
     let mut names = BTreeSet::new();
@@ -130,12 +130,20 @@ async fn an_odd_key_does_not_keep_its_neighbours_in_the_trash() {
     for key in ["odd/\u{1}", "odd/tab\t", "odd/cr\r\n", "odd/\u{ffff}"] {
         let key = format!("O{}/{key}", app.workspace.id);
         app.store.put(STORAGE, &key, b"-".to_vec(), "text/plain").unwrap();
-        app.workspace.file(&app.dataset, Some(&folder), &key, (STORAGE, &key, 1)).await.unwrap();
+        app.workspace
+            .create_file(
+                &app.dataset,
+                Some(&folder),
+                &key,
+                local::workspace::SourceFile::new(STORAGE, &key, 1),
+            )
+            .await
+            .unwrap();
     }
     app.trash(&folder).await;
     app.faults.reset();
     let outcome = app.restore(&folder).await;
     assert_eq!((outcome.restored, outcome.failed), (8, 0));
-    assert_eq!(app.faults.count("DeleteObjects"), 1);
-    assert_eq!(app.faults.count("DeleteObject"), 4);
+    assert_eq!(app.faults.count_requests("DeleteObjects"), 1);
+    assert_eq!(app.faults.count_requests("DeleteObject"), 4);
 }

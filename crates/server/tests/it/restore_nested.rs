@@ -1,7 +1,7 @@
 //! Orders for packages inside a folder that is ordered, too: whichever comes first, each order tells all that lies in its own
 //! package.
 
-use local::{faults::Failure, workspace::Package};
+use local::{faults::InjectedError, workspace::Package};
 use serde_json::{Value, json};
 
 use crate::app::TestApp;
@@ -22,7 +22,7 @@ impl Tree {
         let a = app.file(Some(&outer), "a", b"1").await;
         let b = app.file(Some(&inner), "b", b"22").await;
         let c = app.file(Some(&inner), "c", b"333").await;
-        app.workspace.populate().await.unwrap();
+        app.workspace.populate_usage().await.unwrap();
         app.trash(&outer).await;
         Self { outer, inner, a, b, c }
     }
@@ -67,7 +67,7 @@ async fn a_folder_is_ordered_inside_one_that_is_under_way() {
 async fn a_folder_is_ordered_around_one_that_is_under_way() {
     let app = TestApp::start().await;
     let tree = Tree::trashed(&app).await;
-    app.faults.fail("ListObjectVersions", 1000, Failure::InternalError);
+    app.faults.fail_requests("ListObjectVersions", 1000, InjectedError::InternalError);
     order(&app, &tree.inner).await;
     app.run().await.unwrap();
     app.faults.reset();
@@ -100,7 +100,7 @@ async fn what_fails_inside_is_told_by_the_order_around_it() {
     let key = app.keys(&tree.c).await.remove(0);
     order(&app, &tree.outer).await;
     app.work_during_undelete(async {
-        app.faults.fail_key(&key, 100, Failure::AccessDenied);
+        app.faults.fail_key(&key, 100, InjectedError::AccessDenied);
         order(&app, &tree.inner).await;
     })
     .await;
@@ -119,7 +119,7 @@ async fn what_fails_inside_is_told_by_the_order_around_it() {
 async fn an_order_does_not_end_before_those_inside_it() {
     let app = TestApp::start().await;
     let tree = Tree::trashed(&app).await;
-    app.faults.fail_key(&app.keys(&tree.c).await[0], 1000, Failure::SlowDown);
+    app.faults.fail_key(&app.keys(&tree.c).await[0], 1000, InjectedError::SlowDown);
     let token = app.token("editor").await;
     app.order(&token, &[&tree.outer.node_id, &tree.c.node_id]).await;
     app.run().await.unwrap();
@@ -168,7 +168,7 @@ async fn what_waits_for_its_deletion_is_counted_once_when_it_is_ordered_by_itsel
 
 /// An order whose files S3 does not show yet.
 async fn order_and_fail(app: &TestApp, package: &Package) {
-    app.faults.fail("ListObjectVersions", 1000, Failure::InternalError);
+    app.faults.fail_requests("ListObjectVersions", 1000, InjectedError::InternalError);
     order(app, package).await;
     app.run().await.unwrap();
     app.faults.reset();
@@ -195,8 +195,8 @@ async fn an_order_that_lost_its_packages_to_another_ends_with_what_it_has() {
 async fn a_package_that_failed_is_counted_once_when_it_is_ordered_again_with_the_folder_around_it() {
     let app = TestApp::start().await;
     let tree = Tree::trashed(&app).await;
-    app.faults.fail_key(&app.keys(&tree.c).await[0], 1000, Failure::AccessDenied);
-    app.faults.fail_key(&app.keys(&tree.b).await[0], 1000, Failure::SlowDown);
+    app.faults.fail_key(&app.keys(&tree.c).await[0], 1000, InjectedError::AccessDenied);
+    app.faults.fail_key(&app.keys(&tree.b).await[0], 1000, InjectedError::SlowDown);
     order(&app, &tree.outer).await;
     app.run().await.unwrap();
     app.faults.reset();

@@ -1,6 +1,9 @@
 //! Restores that meet a deletion, another restore's failure, or their own repetition.
 
-use local::{faults::Failure, workspace::Package};
+use local::{
+    faults::InjectedError,
+    workspace::{Package, SourceFile},
+};
 use serde_json::json;
 
 use crate::app::{STORAGE, TestApp};
@@ -14,7 +17,7 @@ async fn folder_with_two_files(app: &TestApp) -> (Package, Package, Package) {
     let folder = app.folder(None, "folder").await;
     let file = app.file(Some(&folder), "file", b"12345").await;
     let other = app.file(Some(&folder), "other", b"123").await;
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&folder).await;
     (folder, file, other)
 }
@@ -25,7 +28,7 @@ async fn a_file_outlives_the_failure_of_its_neighbour() {
     let (folder, file, other) = folder_with_two_files(&app).await;
     let token = app.token("editor").await;
     app.order(&token, &[&folder.node_id, &file.node_id]).await;
-    app.faults.fail_key(&app.keys(&other).await[0], 100, Failure::AccessDenied);
+    app.faults.fail_key(&app.keys(&other).await[0], 100, InjectedError::AccessDenied);
     app.work().await;
     assert_eq!(app.row(file.id).await, ("READY".into(), "file".into()));
     assert_eq!(app.row(folder.id).await, ("READY".into(), "folder".into()));
@@ -110,7 +113,7 @@ async fn the_folder_above_may_be_deleted_while_s3_is_asked() {
     let live = app.folder(None, "live").await;
     let folder = app.folder(Some(&live), "folder").await;
     let file = app.file(Some(&folder), "file", b"-").await;
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&folder).await;
     app.order(&app.token("editor").await, &[&file.node_id]).await;
     app.work_during_undelete(async { set_state(&app, &live, "DELETING").await }).await;
@@ -203,7 +206,7 @@ async fn a_tree_of_any_depth_comes_back() {
         folder = app.folder(Some(&folder), &depth.to_string()).await;
     }
     let leaf = app.file(Some(&folder), "leaf", b"12345").await;
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&top).await;
     assert_eq!(app.restore(&top).await.restored, 401);
     assert_eq!(app.row(leaf.id).await, ("READY".into(), "leaf".into()));
@@ -232,11 +235,11 @@ async fn a_live_folder_between_two_that_come_back_is_counted_once() {
     let live = app.folder(Some(&top), "live").await;
     let deep = app.folder(Some(&live), "deep").await;
     app.file(Some(&deep), "file", &[0; 100]).await;
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&top).await;
     set_state(&app, &live, "READY").await;
     app.restore(&top).await;
-    let counted = app.workspace.counted().await.unwrap();
+    let counted = app.workspace.load_usage().await.unwrap();
     for package in [&top, &deep] {
         assert_eq!(counted[&format!("package {}", package.id)], 100);
     }
@@ -252,17 +255,20 @@ async fn odd_keys_are_undeleted_like_others() {
     for (n, key) in keys.iter().enumerate() {
         app.store.put(STORAGE, key, b"x".to_vec(), "text/plain").unwrap();
         packages.push(
-            app.workspace.file(&app.dataset, Some(&folder), &n.to_string(), (STORAGE, key, 1)).await.unwrap(),
+            app.workspace
+                .create_file(&app.dataset, Some(&folder), &n.to_string(), SourceFile::new(STORAGE, key, 1))
+                .await
+                .unwrap(),
         );
     }
     // A neighbour whose key no XML document can hold.
     app.store.put(STORAGE, "odd/a\u{1}b", b"x".to_vec(), "text/plain").unwrap();
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&folder).await;
     let outcome = app.restore(&folder).await;
     assert_eq!((outcome.restored, outcome.failed), (keys.len() + 1, 0));
     for key in keys {
-        assert!(!app.store.versions(STORAGE, key)[0].delete_marker, "{key}");
+        assert!(!app.store.list_versions(STORAGE, key)[0].delete_marker, "{key}");
     }
     app.assert_counted().await;
 }
@@ -272,7 +278,7 @@ async fn orders_and_runs_on_the_same_packages_do_not_wait_in_circles() {
     let app = TestApp::start().await;
     let folder = app.folder(None, "folder").await;
     let files = app.files(&folder, 300).await;
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     let token = app.token("editor").await;
     for _ in 0..5 {
         app.trash(&folder).await;
@@ -290,7 +296,7 @@ async fn orders_and_runs_on_the_same_packages_do_not_wait_in_circles() {
 async fn a_package_that_was_deleted_and_ordered_again_meanwhile_is_not_finished_with_the_markers_of_before() {
     let app = TestApp::start().await;
     let file = app.file(None, "file", b"12345").await;
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&file).await;
     let token = app.token("editor").await;
     app.order(&token, &[&file.node_id]).await;
@@ -298,12 +304,12 @@ async fn a_package_that_was_deleted_and_ordered_again_meanwhile_is_not_finished_
     app.work_during_undelete(async {
         // The platform deletes it again, with a marker of its own, and the person orders it again.
         set_state(&app, &file, "DELETED").await;
-        app.store.delete_marker(STORAGE, &key).unwrap();
+        app.store.add_delete_marker(STORAGE, &key).unwrap();
         app.order(&token, &[&file.node_id]).await;
     })
     .await;
     assert_eq!(app.row(file.id).await, ("READY".into(), "file".into()));
-    assert!(!app.store.versions(STORAGE, &key)[0].delete_marker, "READY and visible");
+    assert!(!app.store.list_versions(STORAGE, &key)[0].delete_marker, "READY and visible");
     app.assert_counted().await;
     app.assert_idle().await;
 }
@@ -316,7 +322,7 @@ async fn a_file_in_a_folder_that_comes_back_may_be_deleted_and_ordered_again_mea
     app.order(&token, &[&folder.node_id, &file.node_id]).await;
     let key = app.keys(&file).await.remove(0);
     app.work_during_undelete(async {
-        app.store.delete_marker(STORAGE, &key).unwrap();
+        app.store.add_delete_marker(STORAGE, &key).unwrap();
         set_state(&app, &file, "DELETED").await;
         app.order(&token, &[&file.node_id]).await;
     })
@@ -324,7 +330,7 @@ async fn a_file_in_a_folder_that_comes_back_may_be_deleted_and_ordered_again_mea
     for package in [&folder, &file, &other] {
         assert_eq!(app.row(package.id).await.0, "READY");
         for key in app.keys(package).await {
-            assert!(!app.store.versions(STORAGE, &key)[0].delete_marker);
+            assert!(!app.store.list_versions(STORAGE, &key)[0].delete_marker);
         }
     }
     app.assert_counted().await;

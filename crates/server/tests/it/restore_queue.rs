@@ -94,7 +94,7 @@ async fn two_servers_share_the_work() {
         app.files(&folder, 20).await;
         folders.push(folder);
     }
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     for folder in &folders {
         app.trash(folder).await;
         order(&app, &[&folder.node_id]).await;

@@ -9,7 +9,7 @@ mod scene;
 
 use std::time::Duration;
 
-use local::faults::Failure;
+use local::faults::InjectedError;
 use tokio::task::JoinSet;
 
 use self::{dice::Dice, scene::Scene};
@@ -107,13 +107,13 @@ async fn disturb(app: &TestApp, token: &str, scene: &mut Scene, dice: &mut Dice)
             scene.stops += u64::from(interrupted(1 + dice.below(60), app.run()).await.is_none());
             app.expire_leases().await;
         }
-        2 => app.faults.fail_key(&scene.any_key(dice), 1, Failure::InternalError),
+        2 => app.faults.fail_key(&scene.any_key(dice), 1, InjectedError::InternalError),
         3 => {
             let key = scene.any_key(dice);
             scene.refuse(&key);
-            app.faults.fail_key(&key, 1000, Failure::AccessDenied);
+            app.faults.fail_key(&key, 1000, InjectedError::AccessDenied);
         }
-        4 => app.faults.lose_answer("DeleteObjects", 1),
+        4 => app.faults.drop_responses("DeleteObjects", 1),
         5 => {
             let cut = async {
                 tokio::time::sleep(Duration::from_millis(dice.below(15) as u64)).await;
@@ -130,23 +130,23 @@ async fn disturb(app: &TestApp, token: &str, scene: &mut Scene, dice: &mut Dice)
 
 /// The platform deletes something while a worker waits for S3, and perhaps a person orders it again.
 async fn delete_meanwhile(app: &TestApp, token: &str, scene: &mut Scene, dice: &mut Dice) {
-    app.faults.hold("DeleteObjects");
-    let asked = app.faults.count("DeleteObjects");
+    app.faults.hold_requests("DeleteObjects");
+    let asked = app.faults.count_requests("DeleteObjects");
     let is_asked = async {
-        while app.faults.count("DeleteObjects") == asked {
+        while app.faults.count_requests("DeleteObjects") == asked {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
     let mut run = Box::pin(app.run());
     tokio::select! {
-        _ = &mut run => app.faults.release("DeleteObjects"),
+        _ = &mut run => app.faults.release_requests("DeleteObjects"),
         () = is_asked => {
             let meanwhile = async {
                 scene.delete(app, dice).await;
                 if dice.below(2) == 0 {
                     scene.order(app, token, dice).await;
                 }
-                app.faults.release("DeleteObjects");
+                app.faults.release_requests("DeleteObjects");
             };
             // Together: what the run holds in Postgres it holds until it goes on.
             drop(tokio::join!(run, meanwhile));

@@ -73,7 +73,7 @@ async fn ordered(app: &TestApp) -> Vec<Package> {
     let sub = app.folder(Some(&top), "sub").await;
     let mut packages = app.files(&sub, 3).await;
     packages.push(app.file(Some(&top), "taken", b"hello").await);
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&top).await;
     app.file(Some(&top), "taken", b"").await;
     app.order(&app.token("editor").await, &[&top.node_id]).await;
@@ -94,7 +94,7 @@ async fn assert_restored(app: &TestApp, packages: &[Package], when: &str) {
         assert_eq!(state, "READY", "{when}");
         assert!(!name.contains("__DELETED__"), "{name} {when}");
         for key in app.keys(package).await {
-            assert!(!app.store.versions(STORAGE, &key)[0].delete_marker, "{when}");
+            assert!(!app.store.list_versions(STORAGE, &key)[0].delete_marker, "{when}");
         }
     }
     let names = app.row(packages[3].id).await.1;
@@ -141,8 +141,8 @@ async fn each_call_to_s3_may_be_lost_before_and_after() {
             let app = TestApp::start().await;
             let packages = ordered(&app).await;
             match moment {
-                Moment::Before => app.faults.drop_connection(operation, 1),
-                Moment::After => app.faults.lose_answer(operation, 1),
+                Moment::Before => app.faults.drop_requests(operation, 1),
+                Moment::After => app.faults.drop_responses(operation, 1),
             }
             app.run().await.unwrap();
             finish(&app).await;

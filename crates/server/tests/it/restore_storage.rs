@@ -1,6 +1,6 @@
 //! Restores whose storage refuses, loses or does not answer: what fails, fails for its package alone.
 
-use local::faults::Failure;
+use local::{faults::InjectedError, workspace::SourceFile};
 use serde_json::json;
 
 use crate::{
@@ -13,17 +13,17 @@ async fn a_package_whose_bytes_are_lost_stays_in_the_trash_and_sinks_nobody() {
     let app = TestApp::start().await;
     let folder = app.folder(None, "folder").await;
     let files = app.files(&folder, 4).await;
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&folder).await;
     let lost = &files[2];
     let key = app.keys(lost).await.remove(0);
-    for version in app.store.versions(STORAGE, &key).iter().filter(|version| !version.delete_marker) {
+    for version in app.store.list_versions(STORAGE, &key).iter().filter(|version| !version.delete_marker) {
         app.store.delete_version(STORAGE, &key, &version.id).unwrap();
     }
     let outcome = app.restore(&folder).await;
     assert_eq!((outcome.restored, outcome.failed), (4, 1));
     assert_eq!(app.row(lost.id).await.0, "DELETED");
-    assert!(app.store.versions(STORAGE, &key)[0].delete_marker, "its marker is not touched");
+    assert!(app.store.list_versions(STORAGE, &key)[0].delete_marker, "its marker is not touched");
     app.assert_counted().await;
 
     let progress = app.progress(&app.token("viewer").await, &folder).await;
@@ -54,8 +54,12 @@ async fn a_bucket_that_s3_refuses_keeps_its_file_in_the_trash_and_no_other() {
     for bucket in ["UPPER_case", "a b", "..", "no-such-bucket"] {
         let key = app.workspace.storage_key(&app.dataset);
         let name = format!("in {bucket}");
-        refused
-            .push(app.workspace.file(&app.dataset, Some(&folder), &name, (bucket, &key, 1)).await.unwrap());
+        refused.push(
+            app.workspace
+                .create_file(&app.dataset, Some(&folder), &name, SourceFile::new(bucket, &key, 1))
+                .await
+                .unwrap(),
+        );
     }
     // A derived file can be made anew: for one that is gone no package stays in the trash.
     app.sql(&format!(
@@ -64,7 +68,7 @@ async fn a_bucket_that_s3_refuses_keeps_its_file_in_the_trash_and_no_other() {
         good[0].id
     ))
     .await;
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&folder).await;
     let outcome = app.restore(&folder).await;
     assert_eq!((outcome.restored, outcome.failed), (1 + good.len(), refused.len()));
@@ -89,13 +93,13 @@ async fn a_marker_that_is_gone_already_and_two_on_top_of_each_other_are_no_troub
     app.trash(&gone).await;
     app.trash(&twice).await;
     let key = app.keys(&gone).await.remove(0);
-    let marker = app.store.versions(STORAGE, &key)[0].id.clone();
+    let marker = app.store.list_versions(STORAGE, &key)[0].id.clone();
     app.store.delete_version(STORAGE, &key, &marker).unwrap();
-    app.store.delete_marker(STORAGE, &app.keys(&twice).await[0]).unwrap();
+    app.store.add_delete_marker(STORAGE, &app.keys(&twice).await[0]).unwrap();
     for package in [&gone, &twice] {
         app.restore(package).await;
         assert_eq!(app.row(package.id).await.0, "READY");
-        let versions = app.store.versions(STORAGE, &app.keys(package).await[0]);
+        let versions = app.store.list_versions(STORAGE, &app.keys(package).await[0]);
         assert_eq!(versions.len(), 1);
         assert!(!versions[0].delete_marker);
     }
@@ -105,10 +109,10 @@ async fn a_marker_that_is_gone_already_and_two_on_top_of_each_other_are_no_troub
 async fn s3_may_be_slow_throttle_or_hang_up() {
     let app = TestApp::start().await;
     let packages = ordered(&app).await;
-    app.faults.fail("ListObjectVersions", 2, Failure::SlowDown);
-    app.faults.fail("DeleteObjects", 1, Failure::InternalError);
-    app.faults.drop_connection("DeleteObjects", 1);
-    app.faults.fail_key(&app.keys(&packages[3]).await[0], 2, Failure::SlowDown);
+    app.faults.fail_requests("ListObjectVersions", 2, InjectedError::SlowDown);
+    app.faults.fail_requests("DeleteObjects", 1, InjectedError::InternalError);
+    app.faults.drop_requests("DeleteObjects", 1);
+    app.faults.fail_key(&app.keys(&packages[3]).await[0], 2, InjectedError::SlowDown);
     app.work().await;
     assert_restored(&app, &packages).await;
 }
@@ -117,7 +121,7 @@ async fn s3_may_be_slow_throttle_or_hang_up() {
 async fn an_answer_that_was_lost_is_no_loss() {
     let app = TestApp::start().await;
     let packages = ordered(&app).await;
-    app.faults.lose_answer("DeleteObjects", 1);
+    app.faults.drop_responses("DeleteObjects", 1);
     app.work().await;
     assert_restored(&app, &packages).await;
 }
@@ -126,7 +130,7 @@ async fn an_answer_that_was_lost_is_no_loss() {
 async fn what_s3_refuses_for_good_is_reported_and_the_rest_comes_back() {
     let app = TestApp::start().await;
     let packages = ordered(&app).await;
-    app.faults.fail_key(&app.keys(&packages[3]).await[0], 1, Failure::AccessDenied);
+    app.faults.fail_key(&app.keys(&packages[3]).await[0], 1, InjectedError::AccessDenied);
     let outcome = app.work().await;
     assert_eq!((outcome.restored, outcome.failed), (packages.len() - 1, 1));
     assert_eq!(app.row(packages[3].id).await.0, "DELETED");

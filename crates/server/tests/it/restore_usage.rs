@@ -11,7 +11,7 @@ async fn counters_equal_a_recount_after_each_restore() {
     let b = app.file(Some(&middle), "b", &[0; 200]).await;
     let c = app.file(Some(&top), "c", &[0; 3000]).await;
     app.file(None, "d", &vec![0; 40_000]).await;
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.assert_counted().await;
 
     app.trash(&a).await;
@@ -22,7 +22,7 @@ async fn counters_equal_a_recount_after_each_restore() {
         app.restore_if_deleted(package).await;
         app.assert_counted().await;
     }
-    assert_eq!(app.workspace.counted().await.unwrap()["workspace"], 43_210);
+    assert_eq!(app.workspace.load_usage().await.unwrap()["workspace"], 43_210);
 }
 
 #[tokio::test]
@@ -35,9 +35,9 @@ async fn a_folder_of_folders_is_counted_once() {
         app.file(Some(&folder), "file", &vec![0; depth * 7]).await;
         folder = app.folder(Some(&folder), &depth.to_string()).await;
     }
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&top).await;
-    assert_eq!(app.workspace.counted().await.unwrap().get("workspace"), None);
+    assert_eq!(app.workspace.load_usage().await.unwrap().get("workspace"), None);
     app.restore(&top).await;
     app.assert_counted().await;
 }
@@ -46,7 +46,7 @@ async fn a_folder_of_folders_is_counted_once() {
 async fn counting_happens_once_however_often_a_worker_is_woken() {
     let app = TestApp::start().await;
     let file = app.file(None, "a", &[0; 100]).await;
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&file).await;
     let token = app.token("editor").await;
     app.order(&token, &[&file.node_id]).await;
@@ -82,11 +82,11 @@ async fn a_file_without_a_size_counts_as_nothing_and_harms_no_counter() {
     let file = app.file(Some(&folder), "a", &[0; 100]).await;
     let unknown = app.file(Some(&folder), "b", &[0; 7]).await;
     app.sql(&format!(r#"UPDATE "WORKSPACE".files SET size = NULL WHERE package_id = {}"#, unknown.id)).await;
-    app.workspace.populate().await.unwrap();
+    app.workspace.populate_usage().await.unwrap();
     app.trash(&folder).await;
     app.restore(&unknown).await;
     app.restore(&file).await;
-    let counted = app.workspace.counted().await.unwrap();
+    let counted = app.workspace.load_usage().await.unwrap();
     for package in [&live, &folder, &file] {
         assert_eq!(counted[&format!("package {}", package.id)], 100);
     }

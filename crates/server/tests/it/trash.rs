@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 
 use aws::Clock;
 use local::{
-    aws::{Account, Resources},
-    faults::Failure,
+    aws::{Account, FunctionResources},
+    faults::InjectedError,
     s3::LifecycleRule,
-    workspace::{NewPackage, Package},
+    workspace::{NewPackage, Package, SourceFile},
 };
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
@@ -110,7 +110,7 @@ async fn what_the_platform_left_empty_is_null() {
     let nameless = app.file(Some(&folder), "nameless", b"1").await;
     let bare = app
         .workspace
-        .packages(&app.dataset, &[NewPackage { file: None, ..NewPackage::collection(None, "bare") }])
+        .create_packages(&app.dataset, &[NewPackage { file: None, ..NewPackage::collection(None, "bare") }])
         .await
         .unwrap()
         .remove(0);
@@ -217,18 +217,20 @@ async fn a_name_without_the_prefix_is_found_by_its_folder() {
 async fn pages_hold_every_package_once() {
     let app = TestApp::start().await;
     let token = app.token("viewer").await;
-    let other = app.workspace.dataset("Other").await.unwrap();
+    let other = app.workspace.create_dataset("Other").await.unwrap();
     let folder = app.folder(None, "live").await;
     let files = |parent: Option<&Package>, count: usize| {
         (0..count)
-            .map(|n| NewPackage::file(parent.map(|p| p.id), &format!("{n}"), (STORAGE, "k", 1)))
+            .map(|n| {
+                NewPackage::file(parent.map(|p| p.id), &format!("{n}"), SourceFile::new(STORAGE, "k", 1))
+            })
             .collect::<Vec<_>>()
     };
-    let mut ours = app.workspace.packages(&app.dataset, &files(None, 2500)).await.unwrap();
-    let nested = app.workspace.packages(&app.dataset, &files(Some(&folder), 2500)).await.unwrap();
+    let mut ours = app.workspace.create_packages(&app.dataset, &files(None, 2500)).await.unwrap();
+    let nested = app.workspace.create_packages(&app.dataset, &files(Some(&folder), 2500)).await.unwrap();
     let few = app.folder(None, "few").await;
-    let few_files = app.workspace.packages(&app.dataset, &files(Some(&few), 7)).await.unwrap();
-    app.workspace.packages(&other, &files(None, 2500)).await.unwrap();
+    let few_files = app.workspace.create_packages(&app.dataset, &files(Some(&few), 7)).await.unwrap();
+    app.workspace.create_packages(&other, &files(None, 2500)).await.unwrap();
     app.sql(r#"UPDATE "WORKSPACE".packages SET state = 'DELETED', name = '__DELETED__' || node_id || '_' || name WHERE type <> 'Collection'"#).await;
     let ids = |packages: &[Package]| {
         packages.iter().map(|package| package.node_id.to_string()).collect::<BTreeSet<_>>()
@@ -255,12 +257,12 @@ async fn many_folders_and_children_are_counted_to_a_bound() {
     let app = TestApp::start().await;
     let token = app.token("viewer").await;
     let folders: Vec<NewPackage> = (0..130).map(|n| NewPackage::collection(None, &format!("{n}"))).collect();
-    let folders = app.workspace.packages(&app.dataset, &folders).await.unwrap();
+    let folders = app.workspace.create_packages(&app.dataset, &folders).await.unwrap();
     let children = |folder: &Package, count: usize| {
         (0..count).map(|n| NewPackage::collection(Some(folder.id), &format!("{n}"))).collect::<Vec<_>>()
     };
-    app.workspace.packages(&app.dataset, &children(&folders[0], 100)).await.unwrap();
-    app.workspace.packages(&app.dataset, &children(&folders[1], 101)).await.unwrap();
+    app.workspace.create_packages(&app.dataset, &children(&folders[0], 100)).await.unwrap();
+    app.workspace.create_packages(&app.dataset, &children(&folders[1], 101)).await.unwrap();
     for folder in &folders {
         app.workspace.trash(folder).await.unwrap();
     }
@@ -296,8 +298,8 @@ async fn a_path_has_an_end() {
 async fn whoever_asks_badly_or_for_another_dataset_is_refused() {
     let app = TestApp::start().await;
     let token = app.token("viewer").await;
-    let other = app.workspace.dataset("Other").await.unwrap();
-    let foreign = app.workspace.collection(&other, None, "foreign").await.unwrap();
+    let other = app.workspace.create_dataset("Other").await.unwrap();
+    let foreign = app.workspace.create_collection(&other, None, "foreign").await.unwrap();
     let file = app.file(None, "file", b"1").await;
     for more in [inside(&foreign), inside(&file), "&parent=N:collection:none".to_owned()] {
         app.ask_trash(&token, &more).await.problem(404);
@@ -344,7 +346,7 @@ async fn the_outlook_is_what_s3_has() {
         app.trash(package).await;
     }
     let key = app.keys(&gone).await.remove(0);
-    for version in app.store.versions(STORAGE, &key).iter().filter(|version| !version.delete_marker) {
+    for version in app.store.list_versions(STORAGE, &key).iter().filter(|version| !version.delete_marker) {
         app.store.delete_version(STORAGE, &key, &version.id).unwrap();
     }
     let outlook = async || {
@@ -361,18 +363,18 @@ async fn the_outlook_is_what_s3_has() {
     assert_eq!(outlook().await, [[yes.clone(), unknown.clone()], neither.clone(), neither.clone()]);
 
     let rule = LifecycleRule::new;
-    let rules = vec![rule("", 30), rule("O", 20), rule("P", 3), rule("O", 2).keeping(1)];
+    let rules = vec![rule("", 30), rule("O", 20), rule("P", 3), rule("O", 2).with_newer_versions(1)];
     app.store.set_lifecycle(STORAGE, rules).unwrap();
     let [[recoverable, until], lost, half_lost] = outlook().await;
     assert_eq!((recoverable, lost, half_lost), (yes, neither.clone(), neither));
     let until = OffsetDateTime::parse(until.as_str().unwrap(), &Rfc3339).unwrap();
     let expected = Clock::System.now_utc() + Duration::days(20);
     assert!((expected - until).abs() < Duration::minutes(5), "{until}");
-    assert_eq!(app.faults.count("GetBucketLifecycleConfiguration"), 2, "once a request");
+    assert_eq!(app.faults.count_requests("GetBucketLifecycleConfiguration"), 2, "once a request");
 
-    app.faults.fail("GetBucketLifecycleConfiguration", 1, Failure::AccessDenied);
+    app.faults.fail_requests("GetBucketLifecycleConfiguration", 1, InjectedError::AccessDenied);
     assert_eq!(outlook().await[0], [json!(true), unknown.clone()]);
-    app.faults.fail("ListObjectVersions", 4, Failure::AccessDenied);
+    app.faults.fail_requests("ListObjectVersions", 4, InjectedError::AccessDenied);
     assert_eq!(outlook().await[0], [unknown.clone(), unknown]);
 }
 
@@ -384,13 +386,17 @@ async fn the_services_role_may_ask_for_the_outlook() {
     root.create_bucket(&bucket).await.unwrap();
     let key = app.workspace.storage_key(&app.dataset);
     root.put_object(&bucket, &key, b"precious").await.unwrap();
-    let file = app.workspace.file(&app.dataset, None, "file", (&bucket, &key, 8)).await.unwrap();
+    let file = app
+        .workspace
+        .create_file(&app.dataset, None, "file", SourceFile::new(&bucket, &key, 8))
+        .await
+        .unwrap();
     app.workspace.trash(&file).await.unwrap();
     root.delete_object(&bucket, &key).await.unwrap();
-    root.expire_old_versions(&bucket, 30).await.unwrap();
+    root.expire_noncurrent_versions(&bucket, 30).await.unwrap();
 
-    let service = Resources { bucket: &bucket, ..Resources::default() };
-    app.app.objects = root.function("service", service).await.unwrap().objects().unwrap();
+    let service = FunctionResources { bucket: &bucket, ..FunctionResources::default() };
+    app.app.objects = root.create_function_user("service", service).await.unwrap().objects().unwrap();
     app.router = router(&app.app);
     let item = app.list_trash(&app.token("viewer").await, "&outlook=true").await.remove(0);
     assert_eq!(item["recoverable"], true);

@@ -48,7 +48,7 @@ pub(crate) async fn listen<L: Listener>(server: String, listener: Arc<L>) -> u16
 
 /// The test database by way of a listener.
 pub(crate) async fn database_through<L: Listener>(listener: Arc<L>) -> Config {
-    let config: Config = local::testing::database().await.parse().unwrap();
+    let config: Config = local::testing::database_url().await.parse().unwrap();
     let Host::Tcp(host) = &config.get_hosts()[0] else { panic!("TCP") };
     let server = format!("{host}:{}", config.get_ports().first().copied().unwrap_or(5432));
     let mut through = Config::new();

@@ -1,8 +1,8 @@
-//! Pages of the lab notebook.
+//! The pages of the lab notebook.
 
 use time::Duration;
 
-use super::{START, noise::Noise};
+use super::{START, random::SplitMix64};
 
 const PREPARATIONS: [&str; 6] = [
     "Slices rested 60 min at 32 °C, then at room temperature.",
@@ -32,13 +32,14 @@ const PLANS: [&str; 5] = [
     "Order more artificial CSF salts.",
 ];
 
-/// Page `n` of the notebook, as Markdown: a day each, up to the day of the recording on page 60.
+/// Page `n` of the notebook, as Markdown. There is one page per day. Page 60 has the day of the recording.
 #[must_use]
-pub fn note(n: u32) -> String {
-    let mut noise = Noise::new(1_000 + u64::from(n));
+pub fn notebook_page(n: u32) -> String {
+    let mut random = SplitMix64::new(1_000 + u64::from(n));
     let day = START.date() + Duration::days(i64::from(n) - 60);
-    let (temperature, osmolarity) = (32.0 + f64::from(noise.bell()) / 10.0, 300 + noise.bell());
-    let (slices, units) = (3 + noise.below(5), 300 + 20 * noise.bell());
+    let (temperature, osmolarity) =
+        (32.0 + f64::from(random.next_normal()) / 10.0, 300 + random.next_normal());
+    let (slices, units) = (3 + random.below(5), 300 + 20 * random.next_normal());
     format!(
         "# Page {n}: {day}
 
@@ -58,9 +59,9 @@ pub fn note(n: u32) -> String {
 
 {plan}
 ",
-        preparation = noise.choose(&PREPARATIONS),
-        observation = noise.choose(&OBSERVATIONS),
-        plan = noise.choose(&PLANS),
+        preparation = random.choose(&PREPARATIONS),
+        observation = random.choose(&OBSERVATIONS),
+        plan = random.choose(&PLANS),
     )
 }
 
@@ -68,12 +69,12 @@ pub fn note(n: u32) -> String {
 mod tests {
     use std::collections::HashSet;
 
-    use super::note;
+    use super::notebook_page;
 
     #[test]
-    fn every_page_is_another() {
-        assert_eq!((0..=60).map(note).collect::<HashSet<_>>().len(), 61);
-        assert!(note(60).starts_with("# Page 60: 2024-04-18\n"));
-        assert_eq!(note(7), note(7));
+    fn pages_differ() {
+        assert_eq!((0..=60).map(notebook_page).collect::<HashSet<_>>().len(), 61);
+        assert!(notebook_page(60).starts_with("# Page 60: 2024-04-18\n"));
+        assert_eq!(notebook_page(7), notebook_page(7));
     }
 }

@@ -1,4 +1,4 @@
-//! The microscope's image as one sees it.
+//! The image of the microscope as a small colour picture.
 
 use std::io;
 
@@ -9,14 +9,14 @@ use super::slice::{MICRONS_PER_PIXEL, STAINS, Stain, planes};
 const WIDTH: usize = 480;
 const HEIGHT: usize = 320;
 
-/// The first row and column of the image that the preview shows.
+/// The first row and column of the image in the preview.
 const CORNER: (usize, usize) = (84, 16);
 
-/// Length of the scale bar.
+/// The length of the scale bar.
 const BAR_MICRONS: f64 = 100.0;
 
-/// The image in colour as PNG, 480 by 320 pixels, with a bar of 100 µm.
-pub fn png() -> io::Result<Vec<u8>> {
+/// The image in colour as PNG, 480 by 320 pixels, with a scale bar of 100 µm.
+pub fn preview_png() -> io::Result<Vec<u8>> {
     let mut rgb = vec![[0; 3]; WIDTH * HEIGHT];
     for (stain, plane) in STAINS.iter().zip(planes()) {
         let rows = plane.pixels.chunks(plane.width).skip(CORNER.0);
@@ -30,12 +30,12 @@ pub fn png() -> io::Result<Vec<u8>> {
     Ok(encode(rgb.as_flattened())?)
 }
 
-/// Adds a stain's colour to a pixel, as lamps add up.
+/// Adds the colour of a stain to a pixel. Light of several stains adds up.
 fn add_light(pixel: &mut [u8; 3], stain: &Stain, intensity: u16) {
     let (black, full) = (u32::from(stain.window.0), u32::from(stain.window.1));
     let light = u32::from(intensity).clamp(black, full) - black;
     if light == 0 {
-        return; // as for most of the picture
+        return; // most pixels are black
     }
     for (value, colour) in pixel.iter_mut().zip(stain.rgb) {
         *value = value.saturating_add((light * u32::from(colour) / (full - black)) as u8);
@@ -65,16 +65,16 @@ fn encode(rgb: &[u8]) -> Result<Vec<u8>, EncodingError> {
 mod tests {
     use std::io::Cursor;
 
-    use super::png;
+    use super::preview_png;
 
     #[test]
-    fn decodes_to_a_picture() {
-        let file = png().unwrap();
+    fn decodes_as_png() {
+        let file = preview_png().unwrap();
         let mut reader = ::png::Decoder::new(Cursor::new(&file)).read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut pixels).unwrap();
         assert_eq!((info.width, info.height, pixels.len()), (480, 320, 480 * 320 * 3));
         assert!(pixels.iter().filter(|&&value| value > 100).count() > 10_000);
-        assert!(file == png().unwrap());
+        assert!(file == preview_png().unwrap());
     }
 }

@@ -1,4 +1,4 @@
-//! What the probe heard, as raw samples.
+//! The signal of the probe, as raw samples.
 
 use std::{f64::consts::TAU, io};
 
@@ -7,23 +7,22 @@ use time::format_description::well_known::Rfc3339;
 
 use super::{
     CHANNEL_PITCH_UM, CHANNELS, SAMPLE_RATE, START, THETA_US, channel_name, microvolts,
-    noise::Noise,
+    random::SplitMix64,
     spikes::{Spike, spikes},
     units::units,
 };
 
-/// Samples of each channel: 12 MiB in all, which is some five seconds.
+/// Samples per channel. All channels together have 12 MiB, about five seconds.
 const FRAMES: usize = 98_304;
 
-/// Bytes of one sample of every channel.
+/// Bytes of a frame: one sample of every channel.
 const FRAME_BYTES: usize = 2 * CHANNELS;
 
-/// A spike's shape, a value per sample (50 µs), as a percentage of its trough.
-const SHAPE: [i32; 26] =
+/// The waveform of a spike, one value per sample (50 µs), in percent of its trough.
+const WAVEFORM: [i32; 26] =
     [0, -2, -6, -15, -42, -84, -100, -82, -46, -14, 8, 22, 30, 33, 33, 31, 28, 24, 20, 16, 12, 9, 6, 4, 2, 1];
 
-/// The first seconds of the recording, 12 MiB: signed 16-bit little-endian samples, channel by channel and then
-/// frame by frame.
+/// The first seconds of the recording, 12 MiB: frames of signed 16-bit little-endian samples, one per channel.
 #[must_use]
 pub fn recording() -> Vec<u8> {
     let mut samples = background();
@@ -34,7 +33,7 @@ pub fn recording() -> Vec<u8> {
     samples
 }
 
-/// What one needs to know to read the recording, as JSON.
+/// The format of the recording, as JSON.
 pub fn recording_json() -> io::Result<String> {
     let start = START.format(&Rfc3339).map_err(io::Error::other)?;
     let names: Vec<String> = (0..CHANNELS).map(channel_name).collect();
@@ -52,16 +51,16 @@ pub fn recording_json() -> io::Result<String> {
     Ok(format!("{sidecar:#}\n"))
 }
 
-/// Rhythms and noise. The noise repeats every second, at which both rhythms are back where they began, so that even
-/// an unoptimised build makes it in a moment.
+/// Rhythms and noise. After one second both rhythms are at their start again, so the rest repeats the first second. That
+/// makes it fast even in an unoptimised build.
 fn background() -> Vec<u8> {
-    let mut noise = Noise::new(3);
+    let mut random = SplitMix64::new(3);
     let mut samples = Vec::with_capacity(FRAMES * FRAME_BYTES);
     for frame in 0..SAMPLE_RATE {
-        let field = field(frame);
-        // Theta turns over halfway down the probe, as it does between the layers of the hippocampus.
+        let field = field_counts(frame);
+        // Theta changes its sign in the middle of the probe, as it does between the layers of the hippocampus.
         for depth in -(CHANNELS as i32) / 2..CHANNELS as i32 / 2 {
-            let count = -field * depth / 32 + 7 * noise.bell();
+            let count = -field * depth / 32 + 7 * random.next_normal();
             samples.extend_from_slice(&(count as i16).to_le_bytes());
         }
     }
@@ -72,23 +71,24 @@ fn background() -> Vec<u8> {
     samples
 }
 
-/// The local field at the surface, in counts: theta, and gamma (40 Hz) on top.
-fn field(frame: usize) -> i32 {
+/// The local field at the surface, in counts: theta plus gamma (40 Hz).
+fn field_counts(frame: usize) -> i32 {
     let seconds = frame as f64 / SAMPLE_RATE as f64;
     let theta_hz = 1e6 / THETA_US as f64;
     (900.0 * (TAU * theta_hz * seconds).cos() + 150.0 * (TAU * 40.0 * seconds).cos()) as i32
 }
 
-/// The frame of a spike's trough.
+/// The frame with the trough of a spike.
 fn frame_of(spike: &Spike<'_>) -> usize {
     spike.at_us as usize * SAMPLE_RATE / 1_000_000
 }
 
 fn add_spike(samples: &mut [u8], spike: &Spike<'_>) {
-    let trough = SHAPE.iter().position(|&percent| percent == -100).unwrap_or_default();
+    let trough = WAVEFORM.iter().position(|&percent| percent == -100).unwrap_or_default();
     let frames = samples.chunks_exact_mut(FRAME_BYTES).skip(frame_of(spike).saturating_sub(trough));
-    for (frame, percent) in frames.zip(SHAPE) {
+    for (frame, percent) in frames.zip(WAVEFORM) {
         if let Some(sample) = frame.as_chunks_mut().0.get_mut(spike.unit.channel) {
+            // Spikes add up with the background, as in a real recording.
             let count = (spike.counts * percent / 100) as i16;
             *sample = i16::from_le_bytes(*sample).saturating_add(count).to_le_bytes();
         }
@@ -102,7 +102,7 @@ mod tests {
     use super::{CHANNELS, FRAMES, frame_of, recording, recording_json, spikes, units};
 
     #[test]
-    fn the_sidecar_tells_the_size() {
+    fn the_sidecar_has_the_size() {
         let sidecar: Value = serde_json::from_str(&recording_json().unwrap()).unwrap();
         let size =
             sidecar["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).product::<u64>() * 2;
@@ -114,21 +114,22 @@ mod tests {
     }
 
     #[test]
-    fn the_spikes_of_the_table_are_in_the_recording() {
+    fn the_recording_contains_the_spikes_of_the_table() {
         let (recording, units) = (recording(), units());
-        let at = |frame: usize, channel: usize| {
-            let at = 2 * (frame * CHANNELS + channel);
-            i32::from(i16::from_le_bytes([recording[at], recording[at + 1]]))
+        let sample = |frame: usize, channel: usize| {
+            let index = 2 * (frame * CHANNELS + channel);
+            i32::from(i16::from_le_bytes([recording[index], recording[index + 1]]))
         };
-        let heard = |spike: &super::Spike<'_>| {
+        let is_recorded = |spike: &super::Spike<'_>| {
             let (frame, channel) = (frame_of(spike), spike.unit.channel);
-            at(frame, channel) < at(frame - 6, channel).min(at(frame + 13, channel)) - spike.counts / 2
+            sample(frame, channel)
+                < sample(frame - 6, channel).min(sample(frame + 13, channel)) - spike.counts / 2
         };
         let loud: Vec<_> = spikes(&units)
             .take_while(|spike| frame_of(spike) + 13 < FRAMES)
             .filter(|spike| frame_of(spike) > 6 && spike.counts > 600)
             .collect();
-        let found = loud.iter().filter(|spike| heard(spike)).count();
+        let found = loud.iter().filter(|spike| is_recorded(spike)).count();
         assert!(loud.len() > 500 && found > loud.len() * 9 / 10, "{found} of {}", loud.len());
     }
 }

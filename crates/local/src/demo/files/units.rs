@@ -1,40 +1,44 @@
-//! The neurons that the sorter told apart ("units"), and their table.
+//! The neurons that the spike sorter found ("units"), and their table.
 
 use super::{
     CHANNEL_PITCH_UM, CHANNELS, channel_name, microvolts,
-    noise::Noise,
+    random::SplitMix64,
     spikes::{Spike, spikes},
 };
 
-/// How many neurons were found.
-const UNITS: usize = 500;
+/// The number of neurons.
+const UNIT_COUNT: usize = 500;
 
-const HEADER: &str =
+const CSV_HEADER: &str =
     "unit_id,channel,depth_um,region,cell_type,trough_to_peak_us,amplitude_uv,spikes,rate_hz\n";
 
 /// A neuron.
 pub(super) struct Unit {
-    /// From 1.
+    /// The id, from 1.
     pub(super) id: usize,
-    /// The channel that hears it best, from 0.
+    /// The channel with its strongest signal, from 0.
     pub(super) channel: usize,
-    /// Trough to peak of its waveform, in microseconds: what tells interneurons from pyramidal cells.
+    /// The time from trough to peak of its waveform, in microseconds. Interneurons have shorter ones than pyramidal cells.
     pub(super) width_us: i32,
-    /// Depth of its mean waveform's trough, in counts of the converter.
+    /// The depth of the trough of its mean waveform, in counts of the converter.
     pub(super) counts: i32,
-    /// How often it fires beside the others.
+    /// Its firing rate relative to the others.
     pub(super) weight: usize,
 }
 
 impl Unit {
-    fn new(id: usize, noise: &mut Noise) -> Self {
-        let interneuron = noise.below(5) == 0;
+    fn new(id: usize, random: &mut SplitMix64) -> Self {
+        let is_interneuron = random.below(5) == 0;
         Self {
             id,
-            channel: noise.below(CHANNELS),
-            width_us: if interneuron { 260 + 7 * noise.bell() } else { 700 + 20 * noise.bell() },
-            counts: 250 + noise.below(900) as i32,
-            weight: 1 + noise.below(if interneuron { 30 } else { 6 }),
+            channel: random.below(CHANNELS),
+            width_us: if is_interneuron {
+                260 + 7 * random.next_normal()
+            } else {
+                700 + 20 * random.next_normal()
+            },
+            counts: 250 + random.below(900) as i32,
+            weight: 1 + random.below(if is_interneuron { 30 } else { 6 }),
         }
     }
 
@@ -42,7 +46,7 @@ impl Unit {
         if self.width_us < 480 { "interneuron" } else { "excitatory" }
     }
 
-    /// What part of the hippocampus its channel is in.
+    /// The part of the hippocampus at its channel.
     pub(super) fn region(&self) -> &'static str {
         match self.channel {
             0..24 => "CA1",
@@ -52,28 +56,28 @@ impl Unit {
     }
 }
 
-/// All neurons, by id.
+/// All neurons in the order of their ids.
 pub(super) fn units() -> Vec<Unit> {
-    let mut noise = Noise::new(1);
-    (1..=UNITS).map(|id| Unit::new(id, &mut noise)).collect()
+    let mut random = SplitMix64::new(1);
+    (1..=UNIT_COUNT).map(|id| Unit::new(id, &mut random)).collect()
 }
 
-/// The neurons as CSV, a header and 500 rows: id, place, kind, and what the spike table says of each.
+/// The neurons as CSV, a header and 500 rows: the id, position and type of each, and its statistics from the spike table.
 #[must_use]
-pub fn csv() -> String {
+pub fn units_csv() -> String {
     let units = units();
     let spikes: Vec<_> = spikes(&units).collect();
     let seconds = spikes.last().map_or(1.0, |spike| spike.at_us as f64 / 1e6);
-    let mut csv = HEADER.to_owned();
-    for (unit, fired) in units.iter().zip(counts(&spikes)) {
-        csv += &row(unit, fired, f64::from(fired) / seconds);
+    let mut csv = CSV_HEADER.to_owned();
+    for (unit, count) in units.iter().zip(count_spikes(&spikes)) {
+        csv += &format_row(unit, count, f64::from(count) / seconds);
     }
     csv
 }
 
-fn row(unit: &Unit, fired: u32, rate_hz: f64) -> String {
+fn format_row(unit: &Unit, spike_count: u32, rate_hz: f64) -> String {
     format!(
-        "{},{},{},{},{},{},{:.1},{fired},{rate_hz:.3}\n",
+        "{},{},{},{},{},{},{:.1},{spike_count},{rate_hz:.3}\n",
         unit.id,
         channel_name(unit.channel),
         unit.channel * CHANNEL_PITCH_UM,
@@ -84,9 +88,9 @@ fn row(unit: &Unit, fired: u32, rate_hz: f64) -> String {
     )
 }
 
-/// How often each neuron fired, by id.
-fn counts(spikes: &[Spike<'_>]) -> [u32; UNITS] {
-    let mut counts = [0; UNITS];
+/// The number of spikes of each neuron.
+fn count_spikes(spikes: &[Spike<'_>]) -> [u32; UNIT_COUNT] {
+    let mut counts = [0; UNIT_COUNT];
     for spike in spikes {
         if let Some(count) = counts.get_mut(spike.unit.id - 1) {
             *count += 1;
@@ -97,16 +101,16 @@ fn counts(spikes: &[Spike<'_>]) -> [u32; UNITS] {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::spikes::SPIKES, csv};
+    use super::{super::spikes::SPIKE_COUNT, units_csv};
 
     #[test]
-    fn a_row_a_neuron_and_every_spike_counted() {
-        let csv = csv();
+    fn has_one_row_per_neuron_and_counts_every_spike() {
+        let csv = units_csv();
         let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
         assert_eq!(rows.len(), 501);
         assert!(rows.iter().all(|row| row.len() == 9));
         let spikes: usize = rows[1..].iter().map(|row| row[7].parse::<usize>().unwrap()).sum();
-        assert_eq!(spikes, SPIKES);
-        assert_eq!(csv, super::csv());
+        assert_eq!(spikes, SPIKE_COUNT);
+        assert_eq!(csv, units_csv());
     }
 }

@@ -1,4 +1,4 @@
-//! Signed calls: what is asked again, what is not, and who is refused.
+//! Signed calls: which errors are retried, and which access keys are refused.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use aws::{Error, HttpClient, JsonClient};
 use aws_credential_types::Credentials;
 use local::aws::{
     Account,
-    scripted::{Scene, Scripted},
+    scripted::{RecordedRequest, ScriptedReply, ScriptedServer},
 };
 use packages::links::Location;
 use serde_json::json;
@@ -14,20 +14,22 @@ use signing::s3::Bucket;
 use signing::s3::CustomEndpoint;
 use storage::{ObjectStore, ProbeError, StorageConfig};
 
-fn says(status: u16, body: &str) -> Scene {
-    Scene::Says(status, body.to_owned())
+fn response(status: u16, body: &str) -> ScriptedReply {
+    ScriptedReply::Response(status, body.to_owned())
 }
 
-async fn call(scenes: Vec<Scene>) -> (Result<serde_json::Value, Error>, usize) {
-    let server = Scripted::start(scenes).await.unwrap();
+/// The result of a call, and the number of requests.
+async fn call(replies: Vec<ScriptedReply>) -> (Result<serde_json::Value, Error>, usize) {
+    let server = ScriptedServer::start(replies).await.unwrap();
     let service = JsonClient::ssm(&server.settings().unwrap(), HttpClient::new().unwrap()).unwrap();
-    let answer = service.call("GetParameter", &json!({"Name": "secret-name"})).await;
-    (answer, server.asked().len())
+    let result = service.call("GetParameter", &json!({"Name": "secret-name"})).await;
+    (result, server.requests().len())
 }
 
 #[tokio::test]
-async fn a_call_is_a_signed_post_of_the_documented_form() {
-    let server = Scripted::start([says(200, "{}"), says(200, "{}"), says(200, "{}")]).await.unwrap();
+async fn a_call_is_a_signed_post_in_the_documented_format() {
+    let server =
+        ScriptedServer::start([response(200, "{}"), response(200, "{}"), response(200, "{}")]).await.unwrap();
     let (settings, http) = (server.settings().unwrap(), HttpClient::new().unwrap());
     let services = [
         (JsonClient::sqs(&settings, http.clone()), "sqs", "AmazonSQS.X", "application/x-amz-json-1.0"),
@@ -41,7 +43,7 @@ async fn a_call_is_a_signed_post_of_the_documented_form() {
     ];
     for (index, (service, name, target, content_type)) in services.into_iter().enumerate() {
         service.unwrap().call("X", &json!({"a": [1, "ü"]})).await.unwrap();
-        let (headers, body) = server.asked().remove(index);
+        let RecordedRequest { headers, body } = server.requests().remove(index);
         assert_eq!(body, json!({"a": [1, "ü"]}));
         assert_eq!(headers["x-amz-target"], target);
         assert_eq!(headers["content-type"], content_type);
@@ -52,38 +54,42 @@ async fn a_call_is_a_signed_post_of_the_documented_form() {
 }
 
 #[tokio::test]
-async fn what_may_pass_is_asked_three_times() {
+async fn temporary_errors_are_tried_three_times() {
     let throttled = r#"{"__type": "com.amazonaws.ssm#ThrottlingException", "message": "Rate exceeded"}"#;
-    for passing in
-        [says(400, throttled), says(500, ""), says(503, "<html>"), says(200, "<html>"), Scene::HangsUp]
-    {
-        let (answer, asked) =
-            call(vec![passing.clone(), passing.clone(), says(200, r#"{"ok": true}"#)]).await;
-        assert_eq!((answer.unwrap(), asked), (json!({"ok": true}), 3), "{passing:?}");
-        let (answer, asked) = call(vec![passing.clone(); 5]).await;
-        let Err(Error::Unavailable(text)) = answer else { panic!("{answer:?}") };
+    for temporary in [
+        response(400, throttled),
+        response(500, ""),
+        response(503, "<html>"),
+        response(200, "<html>"),
+        ScriptedReply::Disconnect,
+    ] {
+        let replies = vec![temporary.clone(), temporary.clone(), response(200, r#"{"ok": true}"#)];
+        let (result, count) = call(replies).await;
+        assert_eq!((result.unwrap(), count), (json!({"ok": true}), 3), "{temporary:?}");
+        let (result, count) = call(vec![temporary.clone(); 5]).await;
+        let Err(Error::Unavailable(text)) = result else { panic!("{result:?}") };
         assert!(
-            asked == 3 && text.starts_with("GetParameter at 127.0.0.1:") && !text.contains("secret-name"),
-            "{asked} {text}"
+            count == 3 && text.starts_with("GetParameter at 127.0.0.1:") && !text.contains("secret-name"),
+            "{count} {text}"
         );
     }
 }
 
-/// SQS says no more of what has no output, such as `ChangeMessageVisibility`.
+/// SQS sends an empty body for operations without output, such as `ChangeMessageVisibility`.
 #[tokio::test]
-async fn an_answer_without_a_body_is_one() {
-    assert_eq!(call(vec![says(200, "")]).await, (Ok(json!({})), 1));
+async fn an_empty_body_is_a_valid_response() {
+    assert_eq!(call(vec![response(200, "")]).await, (Ok(json!({})), 1));
 }
 
-/// A server may close a kept connection at any time, also when the next request is already on its way.
+/// A server may close an idle connection at any time, even while the next request is being sent.
 #[tokio::test]
-async fn a_kept_connection_that_breaks_is_no_reason_not_to_know_an_object() {
-    let server = Scripted::start([
-        says(200, "abc"),
-        Scene::HangsUp,
-        says(200, "abcd"),
-        Scene::HangsUp,
-        Scene::HangsUp,
+async fn a_broken_connection_is_retried_once() {
+    let server = ScriptedServer::start([
+        response(200, "abc"),
+        ScriptedReply::Disconnect,
+        response(200, "abcd"),
+        ScriptedReply::Disconnect,
+        ScriptedReply::Disconnect,
     ])
     .await
     .unwrap();
@@ -97,34 +103,34 @@ async fn a_kept_connection_that_breaks_is_no_reason_not_to_know_an_object() {
         assert_eq!(objects.head(&location, 1_793_881_845).await.unwrap().length, length);
     }
     assert!(matches!(objects.head(&location, 1_793_881_845).await, Err(ProbeError::Unavailable(_))));
-    assert_eq!(server.asked().len(), 5, "one more try is enough");
+    assert_eq!(server.requests().len(), 5, "one retry per call");
 }
 
 #[tokio::test]
-async fn a_refusal_is_final() {
+async fn a_refusal_is_not_retried() {
     let body = r#"{"__type": "ValidationException", "message": "no\nx-amz-security-token: abc"}"#;
-    let (answer, asked) = call(vec![says(400, body), says(200, "{}")]).await;
+    let (result, count) = call(vec![response(400, body), response(200, "{}")]).await;
     let refused = Error::Refused { code: "ValidationException".into(), message: "no".into() };
-    assert_eq!((answer, asked), (Err(refused), 1));
+    assert_eq!((result, count), (Err(refused), 1));
 }
 
 #[tokio::test]
-async fn nobody_there_is_said_after_three_tries() {
-    let server = Scripted::start([]).await.unwrap();
+async fn a_closed_port_is_reported_after_three_attempts() {
+    let server = ScriptedServer::start([]).await.unwrap();
     let settings = server.settings().unwrap();
     drop(server);
-    // The port is free again only when the listener's task has ended.
+    // The port is closed only when the task of the listener has ended.
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     let service = JsonClient::sqs(&settings, HttpClient::new().unwrap()).unwrap();
-    let begun = Instant::now();
-    let answer = service.call("SendMessage", &json!({})).await;
-    assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
-    assert!(begun.elapsed().as_millis() >= 150, "with pauses between them");
+    let started_at = Instant::now();
+    let result = service.call("SendMessage", &json!({})).await;
+    assert!(matches!(result, Err(Error::Unavailable(_))), "{result:?}");
+    assert!(started_at.elapsed().as_millis() >= 150, "with pauses between the attempts");
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_no_url_is_said_at_once() {
-    let server = Scripted::start([]).await.unwrap();
+async fn a_malformed_endpoint_is_an_error() {
+    let server = ScriptedServer::start([]).await.unwrap();
     for endpoint in ["localhost", "http://", "not a url"] {
         let settings = aws::ClientConfig { endpoint: Some(endpoint.into()), ..server.settings().unwrap() };
         let error = JsonClient::sqs(&settings, HttpClient::new().unwrap()).unwrap_err();
@@ -133,23 +139,23 @@ async fn an_endpoint_that_is_no_url_is_said_at_once() {
 }
 
 #[tokio::test]
-async fn wrong_keys_are_refused() {
+async fn wrong_access_keys_are_refused() {
     let root = Account::root().unwrap();
     let all = r#"{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}"#;
-    let user = root.user(all).await.unwrap();
+    let user = root.create_user(all).await.unwrap();
     user.sqs().unwrap().call("ListQueues", &json!({})).await.unwrap();
     let wrong_secret = Credentials::new(user.credentials().access_key_id(), "another", None, None, "test");
-    let unknown = Credentials::new("AKIAUNKNOWN000000000", "another", None, None, "test");
-    for keys in [wrong_secret, unknown] {
-        let stranger = root.with_keys(keys);
+    let unknown_id = Credentials::new("AKIAUNKNOWN000000000", "another", None, None, "test");
+    for keys in [wrong_secret, unknown_id] {
+        let stranger = root.with_credentials(keys);
         let services = [
             (stranger.sqs().unwrap(), "ListQueues"),
             (stranger.dynamodb().unwrap(), "ListTables"),
             (stranger.ssm().unwrap(), "DescribeParameters"),
         ];
         for (service, operation) in services {
-            let answer = service.call(operation, &json!({})).await;
-            assert!(matches!(answer, Err(Error::Refused { .. })), "{operation}: {answer:?}");
+            let result = service.call(operation, &json!({})).await;
+            assert!(matches!(result, Err(Error::Refused { .. })), "{operation}: {result:?}");
         }
     }
 }

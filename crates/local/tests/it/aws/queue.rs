@@ -1,11 +1,11 @@
-//! Orders and changelog messages through SQS.
+//! Restore orders and changelog messages through SQS.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use aws::{HttpClient, JsonClient, SqsQueue, trace};
 use local::aws::{
-    Account, Resources,
-    scripted::{Scene, Scripted},
+    Account, FunctionResources,
+    scripted::{ScriptedReply, ScriptedServer},
 };
 use packages::id::{DatasetId, DatasetKey, PackageId, PackageNodeId, WorkspaceId};
 use restore::{
@@ -16,7 +16,7 @@ use restore::{
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::unique;
+use super::unique_name;
 
 fn message(id: i32, name: &str) -> RestoreMessage {
     let package = MessagePackage {
@@ -29,6 +29,12 @@ fn message(id: i32, name: &str) -> RestoreMessage {
     RestoreMessage { workspace: WorkspaceId(2), dataset: DatasetId(41), user: "N:user:7".into(), package }
 }
 
+/// A user with the permissions of a function for this queue of orders.
+async fn create_user(root: &Account, function: &str, queue: &str) -> Account {
+    let resources = FunctionResources { restore_queue: queue, ..FunctionResources::default() };
+    root.create_function_user(function, resources).await.unwrap()
+}
+
 fn bodies(messages: &[RestoreMessage]) -> Vec<String> {
     messages.iter().map(|message| serde_json::to_string(message).unwrap()).collect()
 }
@@ -38,14 +44,14 @@ fn body(received: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn messages_arrive_once_each() {
+async fn each_message_arrives_once() {
     let root = Account::root().unwrap();
-    let name = unique("orders");
+    let name = unique_name("orders");
     let queue = root.create_queue(&name, json!({})).await.unwrap();
-    let service =
-        root.function("service", Resources { orders: &name, ..Resources::default() }).await.unwrap();
+    let service = create_user(&root, "service", &name).await;
     let sender = SqsQueue { client: service.sqs().unwrap(), url: queue.url.clone() };
 
+    // More than two batches of ten, with characters that need escaping in JSON and XML.
     let messages: Vec<RestoreMessage> = (1..=25).map(|id| message(id, "東 \u{ffff}\u{1}<&>")).collect();
     assert!(sender.send(&bodies(&messages)).await.is_empty());
 
@@ -59,34 +65,36 @@ async fn messages_arrive_once_each() {
 }
 
 #[tokio::test]
-async fn what_a_queue_does_not_take_is_said() {
+async fn refused_messages_are_reported() {
     let root = Account::root().unwrap();
-    let queue = root.create_queue(&unique("small"), json!({"MaximumMessageSize": "1024"})).await.unwrap();
+    let queue =
+        root.create_queue(&unique_name("small"), json!({"MaximumMessageSize": "1024"})).await.unwrap();
     let messages: Vec<RestoreMessage> =
         (1..=12).map(|id| message(id, &"x".repeat(if id == 5 { 2000 } else { 10 }))).collect();
     assert_eq!(queue.send(&bodies(&messages)).await, [4]);
     assert_eq!(root.drain_queue(&queue).await.unwrap().len(), 11);
 
-    let nowhere = SqsQueue { url: format!("{}-not", queue.url), ..queue };
-    assert_eq!(nowhere.send(&bodies(&messages)).await.len(), 12);
-    assert!(!WorkerQueue::Sqs(nowhere).wake(&messages[0], Duration::ZERO).await);
+    let missing = SqsQueue { url: format!("{}-not", queue.url), ..queue };
+    assert_eq!(missing.send(&bodies(&messages)).await.len(), 12);
+    assert!(!WorkerQueue::Sqs(missing).wake(&messages[0], Duration::ZERO).await);
 }
 
-async fn scripted(scenes: impl IntoIterator<Item = Value>) -> (Scripted, SqsQueue) {
-    let scenes = scenes.into_iter().map(|body| Scene::Says(200, body.to_string()));
-    let server = Scripted::start(scenes).await.unwrap();
+/// A queue on a server that sends these responses.
+async fn scripted_queue(responses: impl IntoIterator<Item = Value>) -> (ScriptedServer, SqsQueue) {
+    let replies = responses.into_iter().map(|body| ScriptedReply::Response(200, body.to_string()));
+    let server = ScriptedServer::start(replies).await.unwrap();
     let service = JsonClient::sqs(&server.settings().unwrap(), HttpClient::new().unwrap()).unwrap();
     (server, SqsQueue { client: service, url: "https://queue".into() })
 }
 
-/// The ids that a batch was about.
-fn ids(asked: &Value) -> Vec<&str> {
-    asked["Entries"].as_array().unwrap().iter().map(|entry| entry["Id"].as_str().unwrap()).collect()
+/// The ids of the messages in a batch.
+fn batch_ids(body: &Value) -> Vec<&str> {
+    body["Entries"].as_array().unwrap().iter().map(|entry| entry["Id"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
-async fn what_failed_by_the_queues_fault_is_sent_once_more() {
-    let (server, queue) = scripted([
+async fn messages_that_fail_in_the_queue_are_sent_once_more() {
+    let (server, queue) = scripted_queue([
         json!({
             "Successful": [{"Id": "0"}],
             "Failed": [
@@ -100,30 +108,30 @@ async fn what_failed_by_the_queues_fault_is_sent_once_more() {
     let bodies = ["a", "b", "c", "d"].map(str::to_owned);
     let mut unsent = queue.send(&bodies).await;
     unsent.sort_unstable();
-    assert_eq!(unsent, [2, 3], "refused; not taken twice");
-    let asked = server.asked();
-    assert_eq!(asked.len(), 2);
-    assert_eq!(ids(&asked[0].1), ["0", "1", "2", "3"]);
-    assert_eq!(ids(&asked[1].1), ["1", "3"]);
-    assert_eq!(asked[1].1["Entries"][0]["MessageBody"], "b");
+    assert_eq!(unsent, [2, 3], "one was refused, one failed twice");
+    let requests = server.requests();
+    assert_eq!(requests.len(), 2);
+    assert_eq!(batch_ids(&requests[0].body), ["0", "1", "2", "3"]);
+    assert_eq!(batch_ids(&requests[1].body), ["1", "3"]);
+    assert_eq!(requests[1].body["Entries"][0]["MessageBody"], "b");
 }
 
-/// Asked of the request: ministack forgets the attribute where messages come in batches.
+/// The test checks the request, because ministack drops the attribute of messages in batches.
 #[tokio::test]
-async fn orders_carry_their_trace() {
-    let taken = json!({"Successful": [{"Id": "0"}, {"Id": "1"}]});
-    let (server, queue) = scripted([taken.clone(), taken]).await;
+async fn orders_have_a_trace_header() {
+    let accepted = json!({"Successful": [{"Id": "0"}, {"Id": "1"}]});
+    let (server, queue) = scripted_queue([accepted.clone(), accepted]).await;
     let header = "Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1";
     let bodies = ["a", "b"].map(str::to_owned);
     assert!(trace::scope(Some(header.to_owned()), queue.send(&bodies)).await.is_empty());
     assert!(queue.send(&bodies).await.is_empty());
 
-    let asked = server.asked();
-    for entry in asked[0].1["Entries"].as_array().unwrap() {
+    let requests = server.requests();
+    for entry in requests[0].body["Entries"].as_array().unwrap() {
         let attributes = json!({"AWSTraceHeader": {"DataType": "String", "StringValue": header}});
         assert_eq!(entry["MessageSystemAttributes"], attributes);
     }
-    assert!(asked[1].1["Entries"][0].get("MessageSystemAttributes").is_none(), "no trace, no header");
+    assert!(requests[1].body["Entries"][0].get("MessageSystemAttributes").is_none(), "no trace, no header");
 }
 
 const KEY: DatasetKey = DatasetKey { workspace: WorkspaceId(2), dataset: DatasetId(41) };
@@ -138,11 +146,12 @@ fn event(id: i32) -> Event {
 }
 
 #[tokio::test]
-async fn a_large_folder_is_told_in_several_messages() {
+async fn a_large_folder_becomes_several_messages() {
     let root = Account::root().unwrap();
-    let name = unique("jobs");
+    let name = unique_name("jobs");
     let queue = root.create_queue(&name, json!({"MaximumMessageSize": "262144"})).await.unwrap();
-    let worker = root.function("restore", Resources { jobs: &name, ..Resources::default() }).await.unwrap();
+    let resources = FunctionResources { changelog_queue: &name, ..FunctionResources::default() };
+    let worker = root.create_function_user("restore", resources).await.unwrap();
     let changelog = Changelog::Sqs(SqsQueue { client: worker.sqs().unwrap(), url: queue.url.clone() });
     let events: Vec<Event> = (0..3000).map(event).collect();
     let messages = build_messages(KEY, "N:user:7", &events, OffsetDateTime::UNIX_EPOCH).unwrap();
@@ -152,37 +161,40 @@ async fn a_large_folder_is_told_in_several_messages() {
     let jobs: Vec<Value> = root.drain_queue(&queue).await.unwrap().iter().map(body).collect();
     assert!(jobs.len() > 2, "{} messages", jobs.len());
     let jobs: Vec<&Value> = jobs.iter().map(|job| &job["DatasetChangelogEventJob"]).collect();
-    let told: BTreeSet<i64> = jobs
+    let event_ids: BTreeSet<i64> = jobs
         .iter()
         .flat_map(|job| job["events"].as_array().unwrap())
         .map(|event| event["eventDetail"]["id"].as_i64().unwrap())
         .collect();
-    assert_eq!(told, (0..3000).collect());
-    let own: BTreeSet<&str> = jobs.iter().map(|job| job["id"].as_str().unwrap()).collect();
-    assert_eq!(own.len(), jobs.len());
+    assert_eq!(event_ids, (0..3000).collect());
+    let job_ids: BTreeSet<&str> = jobs.iter().map(|job| job["id"].as_str().unwrap()).collect();
+    assert_eq!(job_ids.len(), jobs.len());
 }
 
 #[tokio::test]
-async fn a_delayed_message_says_so() {
+async fn a_delayed_message_has_its_delay() {
     let (server, queue) =
-        scripted([json!({"Successful": [{"Id": "0"}]}), json!({"Successful": [{"Id": "0"}]})]).await;
+        scripted_queue([json!({"Successful": [{"Id": "0"}]}), json!({"Successful": [{"Id": "0"}]})]).await;
     let sender = WorkerQueue::Sqs(queue);
     assert!(sender.wake(&message(1, "x"), Duration::ZERO).await);
     assert!(sender.wake(&message(1, "x"), Duration::from_hours(1)).await);
-    let asked = server.asked();
-    assert!(asked[0].1["Entries"][0].get("DelaySeconds").is_none());
-    assert_eq!(asked[1].1["Entries"][0]["DelaySeconds"], 900, "what SQS takes at most");
+    let requests = server.requests();
+    assert!(requests[0].body["Entries"][0].get("DelaySeconds").is_none());
+    assert_eq!(requests[1].body["Entries"][0]["DelaySeconds"], 900, "the maximum of SQS");
 }
 
 #[tokio::test]
-async fn the_service_may_not_read_its_own_orders() {
+async fn the_service_may_not_receive_its_orders() {
     let root = Account::root().unwrap();
-    let name = unique("orders");
+    let name = unique_name("orders");
     let queue = root.create_queue(&name, json!({})).await.unwrap();
-    let service =
-        root.function("service", Resources { orders: &name, ..Resources::default() }).await.unwrap();
+    let service = create_user(&root, "service", &name).await;
     assert!(service.drain_queue(&queue).await.is_err());
-    let worker = root.function("restore", Resources { orders: &name, ..Resources::default() }).await.unwrap();
+    let worker = create_user(&root, "restore", &name).await;
     assert!(queue.send(&bodies(&[message(1, "x")])).await.is_empty());
-    assert_eq!(worker.drain_queue(&queue).await.unwrap().len(), 1, "its event source receives and deletes");
+    assert_eq!(
+        worker.drain_queue(&queue).await.unwrap().len(),
+        1,
+        "the event source of the function receives and deletes"
+    );
 }

@@ -1,4 +1,4 @@
-//! Random histories, against a model that is plain lists.
+//! Random operations, compared with a simple model.
 
 use std::collections::BTreeMap;
 
@@ -17,12 +17,12 @@ enum Step {
     Delete {
         key: usize,
     },
-    /// Removes the version at this age, if there is one that old.
+    /// Removes the version with this age, if there is one.
     DeleteVersion {
         key: usize,
         age: usize,
     },
-    /// Lists by pages of this many.
+    /// Lists in pages of this size.
     List {
         page: i32,
     },
@@ -30,7 +30,7 @@ enum Step {
 
 const KEYS: [&str; 4] = ["a", "a/b", "a/b c", "ü"];
 
-fn step() -> impl Strategy<Value = Step> {
+fn any_step() -> impl Strategy<Value = Step> {
     let key = 0..KEYS.len();
     prop_oneof![
         3 => (key.clone(), prop_oneof![0..20_usize, 1_000..3_000_usize]).prop_map(|(key, size)| Step::Put { key, size }),
@@ -40,10 +40,10 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Ids with the content's size, `None` for a delete marker; newest first.
+/// Version ids and sizes, newest first. A delete marker has no size.
 type Model = BTreeMap<&'static str, Vec<(String, Option<usize>)>>;
 
-async fn take(client: &Client, model: &mut Model, step: Step) {
+async fn run_step(client: &Client, model: &mut Model, step: Step) {
     match step {
         Step::Put { key, size } => {
             let put = client.put_object().bucket(BUCKET).key(KEYS[key]).body(ByteStream::from(vec![7; size]));
@@ -61,8 +61,9 @@ async fn take(client: &Client, model: &mut Model, step: Step) {
                 client.delete_object().bucket(BUCKET).key(KEYS[key]).version_id(id).send().await.unwrap();
             }
         }
-        Step::List { page } => compare(client, model, page).await,
+        Step::List { page } => assert_listing(client, model, page).await,
     }
+    // After each step a plain GET returns the newest version, unless it is a delete marker.
     for key in KEYS {
         let got = client.get_object().bucket(BUCKET).key(key).send().await.ok();
         let size = got.and_then(|got| usize::try_from(got.content_length?).ok());
@@ -71,10 +72,10 @@ async fn take(client: &Client, model: &mut Model, step: Step) {
     }
 }
 
-/// Rows of a listing: key, id, whether it is a delete marker, whether it is the latest.
+/// A row of a listing: the key, the version id, whether it is a delete marker, whether it is the latest.
 type Row = (String, String, bool, bool);
 
-async fn compare(client: &Client, model: &Model, page: i32) {
+async fn assert_listing(client: &Client, model: &Model, page: i32) {
     let mut expected: Vec<Row> = Vec::new();
     for (key, versions) in model {
         let rows = versions.iter().enumerate();
@@ -96,7 +97,7 @@ async fn compare(client: &Client, model: &Model, page: i32) {
         }
         (key, version) = (listed.next_key_marker, listed.next_version_id_marker);
     }
-    // XML tells versions and delete markers apart, so only the order within each kind is the listing's.
+    // The API returns versions and delete markers as two lists, so their common order is unknown.
     let (mut expected, mut found) = (expected, found);
     expected.sort();
     found.sort();
@@ -107,17 +108,17 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_store_is_its_model(steps in prop::collection::vec(step(), 1..25)) {
+    fn the_store_matches_the_model(steps in prop::collection::vec(any_step(), 1..25)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let s3 = Fixture::start().await;
             let mut model = Model::new();
             for step in steps {
-                take(&s3.client, &mut model, step).await;
+                run_step(&s3.client, &mut model, step).await;
             }
-            compare(&s3.client, &model, 1_000).await;
+            assert_listing(&s3.client, &model, 1_000).await;
             for (key, versions) in &model {
-                let ids: Vec<_> = s3.store.versions(BUCKET, key).into_iter().map(|version| version.id).collect();
+                let ids: Vec<_> = s3.store.list_versions(BUCKET, key).into_iter().map(|version| version.id).collect();
                 assert_eq!(ids, versions.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>());
             }
         });

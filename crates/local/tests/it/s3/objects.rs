@@ -1,4 +1,4 @@
-//! PUT, GET, HEAD, COPY and what an object says about itself.
+//! The operations on objects and their headers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,11 +7,12 @@ use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, MetadataDirective};
 
-use super::{BUCKET, Fixture, for_a_minute, get, head};
+use super::{BUCKET, Fixture, get, head, one_minute};
 
 #[tokio::test]
-async fn what_is_put_is_got() {
+async fn returns_what_was_stored() {
     let s3 = Fixture::start().await;
+    // Bodies of up to 1,024 bytes are in the journal, larger ones in files.
     for size in [0, 1, 1_023, 1_024, 1_025, 200_000] {
         let body: Vec<u8> = (0..size).map(|n: u32| n.to_le_bytes()[0]).collect();
         s3.put("some/key", body.clone()).await;
@@ -20,7 +21,7 @@ async fn what_is_put_is_got() {
 }
 
 #[tokio::test]
-async fn keys_are_taken_as_they_are() {
+async fn keys_are_not_normalized() {
     let s3 = Fixture::start().await;
     for key in ["a b+c&d=e%2F?#.txt", "../../etc/passwd", "ünï/çødé", "a//b/", "./x", "quote\"'<>&"] {
         s3.put(key, key.to_owned()).await;
@@ -51,21 +52,21 @@ async fn an_object_keeps_its_headers() {
 }
 
 #[tokio::test]
-async fn an_answer_can_be_told_its_headers() {
+async fn a_request_can_override_response_headers() {
     let s3 = Fixture::start().await;
     s3.put("k", "hello").await;
-    let asked = s3.client.get_object().bucket(BUCKET).key("k").response_content_type("text/plain");
-    let asked = asked.response_content_disposition("attachment").response_cache_control("no-store");
-    let got = asked.send().await.unwrap();
+    let request = s3.client.get_object().bucket(BUCKET).key("k").response_content_type("text/plain");
+    let request = request.response_content_disposition("attachment").response_cache_control("no-store");
+    let got = request.send().await.unwrap();
     assert_eq!(got.content_type(), Some("text/plain"));
     assert_eq!(got.content_disposition(), Some("attachment"));
     assert_eq!(got.cache_control(), Some("no-store"));
-    let asked = s3.client.head_object().bucket(BUCKET).key("k").response_content_type("text/plain");
-    assert_eq!(asked.send().await.unwrap().content_type(), Some("text/plain"));
+    let request = s3.client.head_object().bucket(BUCKET).key("k").response_content_type("text/plain");
+    assert_eq!(request.send().await.unwrap().content_type(), Some("text/plain"));
 }
 
 #[tokio::test]
-async fn ranges() {
+async fn serves_ranges() {
     let s3 = Fixture::start().await;
     for size in [100_usize, 100_000] {
         let body: Vec<u8> = (0..=255).cycle().take(size).collect();
@@ -93,18 +94,18 @@ async fn ranges() {
             (416, &*format!("bytes */{size}"))
         );
         assert!(beyond.text().contains("<Code>InvalidRange</Code>"));
-        for odd in ["bytes=5-2", "lines=1-2", "bytes=0-1,5-6"] {
-            let got = get(&url, &[("range", odd)]).await;
-            assert_eq!((got.status.as_u16(), got.body.len()), (200, size), "{odd}");
+        for unsupported in ["bytes=5-2", "lines=1-2", "bytes=0-1,5-6"] {
+            let got = get(&url, &[("range", unsupported)]).await;
+            assert_eq!((got.status.as_u16(), got.body.len()), (200, size), "{unsupported}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_ranged_head_is_partial() {
+async fn a_head_with_a_range_is_partial() {
     let s3 = Fixture::start().await;
     s3.put("k", "0123456789").await;
-    let signed = s3.client.head_object().bucket(BUCKET).key("k").presigned(for_a_minute()).await.unwrap();
+    let signed = s3.client.head_object().bucket(BUCKET).key("k").presigned(one_minute()).await.unwrap();
     let whole = head(signed.uri(), &[]).await;
     assert_eq!((whole.status.as_u16(), whole.header("content-length")), (200, "10"));
     assert_eq!(whole.header("accept-ranges"), "bytes");
@@ -114,13 +115,13 @@ async fn a_ranged_head_is_partial() {
 }
 
 #[tokio::test]
-async fn conditions() {
+async fn evaluates_conditions() {
     let s3 = Fixture::start().await;
     s3.put("k", "hello").await;
     let url = s3.presigned_get("k").await.uri().to_owned();
     let etag = "\"5d41402abc4b2a76b9719d911017c592\"";
-    let known = get(&url, &[("if-none-match", etag)]).await;
-    assert_eq!((known.status.as_u16(), known.body.len(), known.header("etag")), (304, 0, etag));
+    let cached = get(&url, &[("if-none-match", etag)]).await;
+    assert_eq!((cached.status.as_u16(), cached.body.len(), cached.header("etag")), (304, 0, etag));
     let modified = get(&url, &[]).await.header("last-modified").to_owned();
     assert_eq!(get(&url, &[("if-modified-since", &modified)]).await.status, 304);
     assert_eq!(get(&url, &[("if-match", etag)]).await.status, 200);
@@ -129,7 +130,7 @@ async fn conditions() {
 }
 
 #[tokio::test]
-async fn conditional_writes() {
+async fn evaluates_conditions_of_writes() {
     let s3 = Fixture::start().await;
     let put = |body: &'static str| {
         s3.client.put_object().bucket(BUCKET).key("k").body(ByteStream::from_static(body.as_bytes()))
@@ -142,12 +143,13 @@ async fn conditional_writes() {
         put("three").if_match(first.e_tag().unwrap()).send().await.unwrap_err().code(),
         Some("PreconditionFailed")
     );
-    s3.store.delete_marker(BUCKET, "k").unwrap();
+    // A key behind a delete marker counts as absent.
+    s3.store.add_delete_marker(BUCKET, "k").unwrap();
     put("four").if_none_match("*").send().await.unwrap();
 }
 
 #[tokio::test]
-async fn checksums_are_checked_and_shown() {
+async fn checksums_are_verified_and_returned() {
     let s3 = Fixture::start().await;
     let algorithms = [
         ChecksumAlgorithm::Crc32,
@@ -169,14 +171,14 @@ async fn checksums_are_checked_and_shown() {
             got.checksum_sha256(),
         ];
         assert_eq!(all.iter().flatten().count(), 1, "{algorithm}");
-        // The SDK compares the checksum with what it reads.
+        // The SDK verifies the checksum of the body.
         assert_eq!(s3.get("k").await, b"hello");
     }
 }
 
-/// The SDK does not read a file twice: it sends `aws-chunked`, with the checksum in a trailer.
+/// The SDK reads a file only once, so it sends `aws-chunked` with the checksum in a trailer.
 #[tokio::test]
-async fn a_checksum_may_come_in_a_trailer() {
+async fn a_checksum_may_be_in_a_trailer() {
     let s3 = Fixture::start().await;
     let file = tempfile::NamedTempFile::new().unwrap();
     for algorithm in [ChecksumAlgorithm::Crc32, ChecksumAlgorithm::Crc32C, ChecksumAlgorithm::Sha256] {
@@ -185,23 +187,24 @@ async fn a_checksum_may_come_in_a_trailer() {
         let stream = ByteStream::from_path(file.path()).await.unwrap();
         let put = s3.client.put_object().bucket(BUCKET).key("k").body(stream).checksum_algorithm(algorithm);
         let chunked = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&chunked);
+        let is_chunked = Arc::clone(&chunked);
         let put = put.customize().map_request(move |request| {
-            seen.store(request.headers().contains_key("x-amz-trailer"), Ordering::Relaxed);
+            is_chunked.store(request.headers().contains_key("x-amz-trailer"), Ordering::Relaxed);
             Ok::<_, std::io::Error>(request)
         });
-        let answer = put.send().await.unwrap();
+        let output = put.send().await.unwrap();
         assert!(chunked.load(Ordering::Relaxed));
-        let sums = [answer.checksum_crc32(), answer.checksum_crc32_c(), answer.checksum_sha256()];
+        let sums = [output.checksum_crc32(), output.checksum_crc32_c(), output.checksum_sha256()];
         assert_eq!(sums.iter().flatten().count(), 1);
         assert_eq!(s3.get("k").await, body);
         let described = s3.client.head_object().bucket(BUCKET).key("k").send().await.unwrap();
+        // `aws-chunked` is not stored.
         assert_eq!(described.content_encoding(), None);
     }
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_what_was_promised_is_refused() {
+async fn a_body_that_differs_from_its_checksum_is_refused() {
     let s3 = Fixture::start().await;
     let put = || s3.client.put_object().bucket(BUCKET).key("k").body(ByteStream::from_static(b"hello"));
     let code =
@@ -215,12 +218,12 @@ async fn a_body_that_is_not_what_was_promised_is_refused() {
     assert_eq!(code(wrong).as_deref(), Some("BadDigest"));
     let wrong = put().content_md5("nonsense").send().await.unwrap_err();
     assert_eq!(code(wrong).as_deref(), Some("InvalidDigest"));
-    assert!(s3.store.versions(BUCKET, "k").is_empty());
+    assert!(s3.store.list_versions(BUCKET, "k").is_empty());
     put().content_md5("XUFAKrxLKna5cZ2REBfFkg==").send().await.unwrap();
 }
 
 #[tokio::test]
-async fn copies() {
+async fn copies_a_version_and_its_attributes() {
     let s3 = Fixture::start().await;
     let big = vec![7; 5_000];
     let put = s3.client.put_object().bucket(BUCKET).key("a b/ü").body(ByteStream::from(big.clone()));
@@ -239,7 +242,7 @@ async fn copies() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_said_to_be() {
+async fn missing_objects_and_buckets_have_their_error_codes() {
     let s3 = Fixture::start().await;
     let get = |bucket: &str, key: &str| s3.client.get_object().bucket(bucket).key(key).send();
     assert_eq!(get(BUCKET, "none").await.unwrap_err().code(), Some("NoSuchKey"));
@@ -254,8 +257,9 @@ async fn what_is_missing_is_said_to_be() {
 }
 
 #[tokio::test]
-async fn buckets() {
+async fn creates_lists_and_deletes_buckets() {
     let s3 = Fixture::start().await;
+    // In us-east-1 the second creation succeeds.
     s3.client.create_bucket().bucket("second").send().await.unwrap();
     s3.client.create_bucket().bucket("second").send().await.unwrap();
     s3.client.head_bucket().bucket("second").send().await.unwrap();
@@ -264,12 +268,10 @@ async fn buckets() {
     assert_eq!(names, ["second", BUCKET]);
     let versioning = s3.client.get_bucket_versioning().bucket("second").send().await.unwrap();
     assert_eq!(versioning.status().unwrap().as_str(), "Enabled");
-    let cors = s3.client.get_bucket_cors().bucket("second").send().await.unwrap();
-    assert_eq!(cors.cors_rules()[0].allowed_origins(), ["*"]);
     s3.store.put("second", "k", "x", "text/plain").unwrap();
     let full = s3.client.delete_bucket().bucket("second").send().await.unwrap_err();
     assert_eq!(full.code(), Some("BucketNotEmpty"));
-    let id = s3.store.versions("second", "k")[0].id.clone();
+    let id = s3.store.list_versions("second", "k")[0].id.clone();
     s3.client.delete_object().bucket("second").key("k").version_id(id).send().await.unwrap();
     s3.client.delete_bucket().bucket("second").send().await.unwrap();
 }

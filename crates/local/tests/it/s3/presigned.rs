@@ -1,4 +1,4 @@
-//! Signatures, what they are good for, and what a browser sees.
+//! Signatures, their scope, and cross-origin headers.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -8,14 +8,15 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use http::Method;
 use local::s3::{Credentials, S3Config, S3Server};
 
-use super::{BUCKET, Fixture, client, for_a_minute, get, head, send};
+use super::{BUCKET, Fixture, client, get, head, one_minute, send};
 
 #[tokio::test]
-async fn a_link_opens_one_object_for_one_method() {
+async fn a_link_allows_one_object_and_one_method() {
     let s3 = Fixture::start().await;
     s3.put("a b/ü+&.txt", "hello").await;
     let url = s3.presigned_get("a b/ü+&.txt").await.uri().to_owned();
     assert_eq!(get(&url, &[]).await.body, "hello");
+    // The method is part of what is signed.
     let refused = head(&url, &[]).await;
     assert_eq!((refused.status.as_u16(), refused.body.len()), (403, 0));
     let refused = send(Method::PUT, &url, &[], b"overwritten").await;
@@ -31,9 +32,9 @@ async fn a_link_opens_one_object_for_one_method() {
 }
 
 #[tokio::test]
-async fn a_link_can_upload() {
+async fn a_link_can_allow_an_upload() {
     let s3 = Fixture::start().await;
-    let signed = s3.client.put_object().bucket(BUCKET).key("k").presigned(for_a_minute()).await.unwrap();
+    let signed = s3.client.put_object().bucket(BUCKET).key("k").presigned(one_minute()).await.unwrap();
     let headers: Vec<_> = signed.headers().collect();
     let put = send(Method::PUT, signed.uri(), &headers, b"hello").await;
     assert_eq!(put.status, 200, "{}", put.text());
@@ -41,22 +42,23 @@ async fn a_link_can_upload() {
 }
 
 #[tokio::test]
-async fn a_link_ends() {
+async fn a_link_expires() {
     let s3 = Fixture::start().await;
     s3.put("k", "hello").await;
+    // Signed two minutes ago.
     let ago = SystemTime::UNIX_EPOCH + Duration::from_secs(aws::Clock::System.now() - 120);
     let past = |seconds: u64| {
         PresigningConfig::builder().start_time(ago).expires_in(Duration::from_secs(seconds)).build().unwrap()
     };
     let signed = |config| s3.client.get_object().bucket(BUCKET).key("k").presigned(config);
-    let ended = get(signed(past(60)).await.unwrap().uri(), &[]).await;
-    assert_eq!(ended.status, 403);
-    assert!(ended.text().contains("<Code>AccessDenied</Code>") && ended.text().contains("expired"));
+    let expired = get(signed(past(60)).await.unwrap().uri(), &[]).await;
+    assert_eq!(expired.status, 403);
+    assert!(expired.text().contains("<Code>AccessDenied</Code>") && expired.text().contains("expired"));
     assert_eq!(get(signed(past(180)).await.unwrap().uri(), &[]).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_link_lives_seven_days_at_most() {
+async fn a_link_is_valid_for_seven_days_at_most() {
     let s3 = Fixture::start().await;
     s3.put("k", "hello").await;
     let url = s3.presigned_get("k").await.uri().to_owned();
@@ -68,17 +70,17 @@ async fn a_link_lives_seven_days_at_most() {
 }
 
 #[tokio::test]
-async fn a_signature_names_our_region_and_a_known_key() {
+async fn a_signature_must_name_the_region_and_a_known_key() {
     let s3 = Fixture::start().await;
     s3.put("k", "hello").await;
     let endpoint = s3.server.endpoint();
-    let elsewhere = client(&endpoint, &Credentials::local(), "eu-west-1");
-    let refused = elsewhere.get_object().bucket(BUCKET).key("k").send().await.unwrap_err();
+    let other_region = client(&endpoint, &Credentials::local(), "eu-west-1");
+    let refused = other_region.get_object().bucket(BUCKET).key("k").send().await.unwrap_err();
     assert_eq!(refused.code(), Some("AuthorizationHeaderMalformed"));
-    let signed = elsewhere.get_object().bucket(BUCKET).key("k").presigned(for_a_minute()).await.unwrap();
+    let signed = other_region.get_object().bucket(BUCKET).key("k").presigned(one_minute()).await.unwrap();
     assert_eq!(get(signed.uri(), &[]).await.status, 400);
-    let stranger = Credentials { access_key: "STRANGER".to_owned(), ..Credentials::local() };
-    let refused = client(&endpoint, &stranger, "us-east-1")
+    let unknown_key = Credentials { access_key: "STRANGER".to_owned(), ..Credentials::local() };
+    let refused = client(&endpoint, &unknown_key, "us-east-1")
         .get_object()
         .bucket(BUCKET)
         .key("k")
@@ -86,8 +88,8 @@ async fn a_signature_names_our_region_and_a_known_key() {
         .await
         .unwrap_err();
     assert_eq!(refused.code(), Some("InvalidAccessKeyId"));
-    let forger = Credentials { secret_key: "guessed".to_owned(), ..Credentials::local() };
-    let refused = client(&endpoint, &forger, "us-east-1")
+    let wrong_secret = Credentials { secret_key: "guessed".to_owned(), ..Credentials::local() };
+    let refused = client(&endpoint, &wrong_secret, "us-east-1")
         .get_object()
         .bucket(BUCKET)
         .key("k")
@@ -104,13 +106,13 @@ async fn temporary_credentials_need_their_token() {
     let config = S3Config { credentials: vec![temporary.clone()], ..S3Config::new(s3.store.clone()) };
     let server = S3Server::start(config).await.unwrap();
     s3.put("k", "hello").await;
-    let asked = |credentials| {
+    let get_object = |credentials| {
         client(&server.endpoint(), credentials, "us-east-1").get_object().bucket(BUCKET).key("k")
     };
-    asked(&temporary).send().await.unwrap();
-    let url = asked(&temporary).presigned(for_a_minute()).await.unwrap().uri().to_owned();
+    get_object(&temporary).send().await.unwrap();
+    let url = get_object(&temporary).presigned(one_minute()).await.unwrap().uri().to_owned();
     assert_eq!(get(&url, &[]).await.body, "hello");
-    assert_eq!(asked(&Credentials::local()).send().await.unwrap_err().code(), Some("InvalidToken"));
+    assert_eq!(get_object(&Credentials::local()).send().await.unwrap_err().code(), Some("InvalidToken"));
     server.shutdown().await;
 }
 
@@ -123,6 +125,7 @@ async fn nothing_is_served_unsigned() {
         assert_eq!(send(method.clone(), &plain, &[], b"").await.status, 403, "{method}");
     }
     assert_eq!(get(&s3.server.endpoint(), &[]).await.status, 403);
+    // Signature version 2, in the query and in the header.
     assert_eq!(
         get(&format!("{plain}?AWSAccessKeyId=LOCALACCESSKEY&Expires=9999999999&Signature=x"), &[])
             .await
@@ -130,6 +133,7 @@ async fn nothing_is_served_unsigned() {
         400
     );
     assert_eq!(get(&plain, &[("authorization", "AWS LOCALACCESSKEY:x")]).await.status, 400);
+    // A form with a policy in its body.
     let form = [("content-type", "multipart/form-data; boundary=x")];
     assert_eq!(
         send(Method::POST, &format!("{}/{BUCKET}", s3.server.endpoint()), &form, b"--x--").await.status,
@@ -138,17 +142,18 @@ async fn nothing_is_served_unsigned() {
 }
 
 #[tokio::test]
-async fn one_way_to_sign_at_a_time() {
+async fn a_second_authentication_is_refused() {
     let s3 = Fixture::start().await;
     s3.put("k", "hello").await;
     let url = s3.presigned_get("k").await.uri().to_owned();
+    // Clients such as wget send the header of the first request to the target of a redirect.
     let refused = get(&url, &[("authorization", "Bearer from-the-api-before-the-redirect")]).await;
     assert_eq!(refused.status, 400);
     assert!(refused.text().contains("Only one auth mechanism allowed"));
 }
 
 #[tokio::test]
-async fn headers_that_mean_something_must_be_signed() {
+async fn amz_headers_must_be_signed() {
     let s3 = Fixture::start().await;
     s3.put("k", "hello").await;
     let url = s3.presigned_get("k").await.uri().to_owned();
@@ -158,36 +163,37 @@ async fn headers_that_mean_something_must_be_signed() {
 }
 
 #[tokio::test]
-async fn browsers_may_look() {
+async fn responses_have_cors_headers() {
     let s3 = Fixture::start().await;
     s3.put("k", "hello").await;
     let url = s3.presigned_get("k").await.uri().to_owned();
     let plain = format!("{}/{BUCKET}/k", s3.server.endpoint());
-    let asked = [
+    let headers = [
         ("origin", "null"),
         ("access-control-request-method", "GET"),
         ("access-control-request-headers", "range"),
     ];
-    let preflight = send(Method::OPTIONS, &plain, &asked, b"").await;
+    let preflight = send(Method::OPTIONS, &plain, &headers, b"").await;
     assert_eq!(preflight.status, 204);
     assert_eq!(preflight.header("access-control-allow-headers"), "range");
     assert!(preflight.header("access-control-allow-methods").contains("HEAD"));
     let origin = [("origin", "null")];
-    let answers = [
+    let responses = [
         preflight,
         get(&url, &origin).await,
         get(&plain, &origin).await,
         head(&plain, &origin).await,
+        // An error, here of the signature, needs the headers too.
         get(&url.replace("/k?", "/none?"), &origin).await,
     ];
-    for answer in answers {
-        assert_eq!(answer.header("access-control-allow-origin"), "*");
-        assert!(answer.header("access-control-expose-headers").contains("Content-Range"));
+    for response in responses {
+        assert_eq!(response.header("access-control-allow-origin"), "*");
+        assert!(response.header("access-control-expose-headers").contains("Content-Range"));
     }
 }
 
 #[tokio::test]
-async fn nonsense_is_refused_in_words() {
+async fn malformed_signatures_are_refused() {
     let s3 = Fixture::start().await;
     let endpoint = s3.server.endpoint();
     let signature = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a%2Fb%2Fc%2Fd%2Fe&X-Amz-Date=x&X-Amz-Expires=1&X-Amz-SignedHeaders=host&X-Amz-Signature=x";
@@ -214,26 +220,26 @@ async fn nonsense_is_refused_in_words() {
     }
 }
 
-/// Collects whatever anybody traces.
+/// Collects all traced values.
 #[derive(Clone, Default)]
-struct Traces(Arc<Mutex<Vec<String>>>);
+struct TraceCollector(Arc<Mutex<Vec<String>>>);
 
-impl tracing::Subscriber for Traces {
+impl tracing::Subscriber for TraceCollector {
     fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
         true
     }
 
     fn new_span(&self, span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        span.record(&mut |_: &tracing::field::Field, value: &dyn std::fmt::Debug| self.note(value));
+        span.record(&mut |_: &tracing::field::Field, value: &dyn std::fmt::Debug| self.add(value));
         tracing::span::Id::from_u64(1)
     }
 
     fn record(&self, _: &tracing::span::Id, values: &tracing::span::Record<'_>) {
-        values.record(&mut |_: &tracing::field::Field, value: &dyn std::fmt::Debug| self.note(value));
+        values.record(&mut |_: &tracing::field::Field, value: &dyn std::fmt::Debug| self.add(value));
     }
 
     fn event(&self, event: &tracing::Event<'_>) {
-        event.record(&mut |_: &tracing::field::Field, value: &dyn std::fmt::Debug| self.note(value));
+        event.record(&mut |_: &tracing::field::Field, value: &dyn std::fmt::Debug| self.add(value));
     }
 
     fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
@@ -241,19 +247,20 @@ impl tracing::Subscriber for Traces {
     fn exit(&self, _: &tracing::span::Id) {}
 }
 
-impl Traces {
-    fn note(&self, value: &dyn std::fmt::Debug) {
+impl TraceCollector {
+    fn add(&self, value: &dyn std::fmt::Debug) {
         self.0.lock().unwrap().push(format!("{value:?}"));
     }
 }
 
 #[tokio::test]
-async fn no_link_is_traced() {
+async fn links_are_not_traced() {
     let s3 = Fixture::start().await;
     s3.put("k", "hello").await;
     let url = s3.presigned_get("k").await.uri().to_owned();
-    let traces = Traces::default();
+    let traces = TraceCollector::default();
     let _guard = tracing::subscriber::set_default(traces.clone());
+    // Without any trace the test would prove nothing.
     tracing::info!("the collector works");
     assert_eq!(get(&url, &[]).await.status, 200);
     assert_eq!(get(&url.replace("/k?", "/none?"), &[]).await.status, 403);

@@ -59,18 +59,18 @@ impl TestApp {
     /// Does something while a worker waits for S3 to remove delete markers, and lets the worker go on to its end.
     pub(crate) async fn work_during_undelete(&self, meanwhile: impl Future<Output = ()>) -> RunOutcome {
         self.faults.reset();
-        self.faults.hold("DeleteObjects");
+        self.faults.hold_requests("DeleteObjects");
         let meanwhile = async {
             self.wait_for_s3("DeleteObjects").await;
             Box::pin(meanwhile).await;
-            self.faults.release("DeleteObjects");
+            self.faults.release_requests("DeleteObjects");
         };
         tokio::join!(Box::pin(self.work()), meanwhile).0
     }
 
     /// Waits until S3 is asked for this.
     pub(crate) async fn wait_for_s3(&self, operation: &str) {
-        while self.faults.count(operation) == 0 {
+        while self.faults.count_requests(operation) == 0 {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -118,7 +118,7 @@ impl TestApp {
 
     pub(crate) async fn assert_counted(&self) {
         let (counted, recount) =
-            (self.workspace.counted().await.unwrap(), self.workspace.recount().await.unwrap());
+            (self.workspace.load_usage().await.unwrap(), self.workspace.compute_usage().await.unwrap());
         assert_eq!(counted, recount);
     }
 

@@ -24,7 +24,7 @@ const LARGE: [&str; 2] = ["packages", "files"];
 
 /// Whether this Postgres has `auto_explain`, and lets us use it. If not, that is said.
 pub(super) async fn can_explain() -> bool {
-    let client = local::testing::connect(local::testing::database().await).await.unwrap();
+    let client = local::testing::connect(local::testing::database_url().await).await.unwrap();
     let loaded = client.batch_execute("LOAD 'auto_explain'").await;
     if let Err(error) = &loaded {
         eprintln!(

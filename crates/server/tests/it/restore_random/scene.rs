@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use local::workspace::{NewPackage, Package};
+use local::workspace::{NewPackage, Package, SourceFile};
 use packages::id::PackageId;
 use serde_json::Value;
 
@@ -48,12 +48,12 @@ impl Scene {
             let new = match (&key, is_folder) {
                 (Some(key), _) => {
                     app.store.put(STORAGE, key, vec![b'x'; n], "text/plain").unwrap();
-                    NewPackage::file(parent, &name, (STORAGE, key, i64::try_from(n).unwrap()))
+                    NewPackage::file(parent, &name, SourceFile::new(STORAGE, key, i64::try_from(n).unwrap()))
                 }
                 (None, true) => NewPackage::collection(parent, &name),
                 (None, false) => NewPackage { parent, name, kind: "ExternalFile", file: None },
             };
-            let package = app.workspace.packages(&app.dataset, &[new]).await.unwrap().remove(0);
+            let package = app.workspace.create_packages(&app.dataset, &[new]).await.unwrap().remove(0);
             if is_folder {
                 folders.push(Some(package.id));
             }
@@ -62,7 +62,7 @@ impl Scene {
         if dice.below(3) == 0 {
             app.sql(r#"UPDATE "WORKSPACE".files SET size = NULL WHERE id % 3 = 0"#).await;
         }
-        app.workspace.populate().await.unwrap();
+        app.workspace.populate_usage().await.unwrap();
         app.forget_changelog();
         let mut scene = Self {
             packages,
@@ -177,7 +177,7 @@ impl Scene {
             }
         }
         let (counted, recount) =
-            (app.workspace.counted().await.unwrap(), app.workspace.recount().await.unwrap());
+            (app.workspace.load_usage().await.unwrap(), app.workspace.compute_usage().await.unwrap());
         let recount: BTreeMap<_, _> = recount.into_iter().filter(|(_, bytes)| *bytes != 0).collect();
         if counted != recount {
             return Some(format!("counted {counted:?}, recounted {recount:?}"));
@@ -193,7 +193,7 @@ impl Scene {
     ) -> Option<String> {
         let Now { state, name } = &now[&node.package.id];
         if let Some(key) = &node.key {
-            let versions = app.store.versions(STORAGE, key);
+            let versions = app.store.list_versions(STORAGE, key);
             let objects = versions.iter().filter(|version| !version.delete_marker).count();
             if objects != 1 {
                 return Some(format!("has {objects} object versions"));

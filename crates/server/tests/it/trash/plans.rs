@@ -64,7 +64,7 @@ const SHAPES: [Shape; 7] = [
 async fn fill(workspace: &Workspace, shape: &Shape) {
     let Shape { folder, state, dataset, parent, .. } = shape;
     for name in ["first", "second"] {
-        workspace.dataset(name).await.unwrap();
+        workspace.create_dataset(name).await.unwrap();
     }
     let sql = format!(
         r#"SET session_replication_role = replica; -- without a look-up for each foreign key
@@ -123,7 +123,7 @@ async fn a_page_reads_a_bounded_piece() {
 }
 
 async fn assert_bounded(shape: &Shape) {
-    let workspace = testing::workspace().await;
+    let workspace = testing::create_workspace().await;
     fill(&workspace, shape).await;
     let first = format!(r#"SELECT node_id FROM "{}".packages WHERE id = 1"#, workspace.id);
     let first: String = workspace.client.query_one(&first, &[]).await.unwrap().get(0);

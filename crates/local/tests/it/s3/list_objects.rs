@@ -7,14 +7,14 @@ use aws_sdk_s3::types::EncodingType;
 use super::{BUCKET, Fixture};
 
 #[tokio::test]
-async fn keys_by_pages() {
+async fn lists_keys_in_pages() {
     let s3 = Fixture::start().await;
     let keys: Vec<_> = (0..25).map(|n| format!("p/{n:02}")).collect();
     for key in &keys {
         s3.store.put(BUCKET, key, "x", "text/plain").unwrap();
     }
     s3.store.put(BUCKET, "q", "x", "text/plain").unwrap();
-    s3.store.delete_marker(BUCKET, "p/03").unwrap();
+    s3.store.add_delete_marker(BUCKET, "p/03").unwrap();
     let pages = s3.client.list_objects_v2().bucket(BUCKET).prefix("p/").max_keys(7).into_paginator();
     let pages = pages.send().try_collect().await.unwrap();
     assert_eq!(pages.iter().map(|page| page.contents().len()).collect::<Vec<_>>(), [7, 7, 7, 3]);
@@ -29,13 +29,14 @@ async fn keys_by_pages() {
 }
 
 #[tokio::test]
-async fn a_delimiter_groups() {
+async fn a_delimiter_groups_keys() {
     let s3 = Fixture::start().await;
     for key in ["a/1", "a/2", "b", "c/d/1", "c/e", "z"] {
         s3.store.put(BUCKET, key, "x", "text/plain").unwrap();
     }
     s3.store.put(BUCKET, "gone/1", "x", "text/plain").unwrap();
-    s3.store.delete_marker(BUCKET, "gone/1").unwrap();
+    s3.store.add_delete_marker(BUCKET, "gone/1").unwrap();
+    // Pages of one entry, so that each page ends with a key or a common prefix.
     let mut seen = Vec::new();
     let mut token = None;
     loop {
@@ -43,7 +44,7 @@ async fn a_delimiter_groups() {
         let page = page.set_continuation_token(token).send().await.unwrap();
         assert_eq!(page.key_count(), Some(1));
         seen.extend(page.contents().iter().filter_map(|object| object.key()).map(str::to_owned));
-        seen.extend(page.common_prefixes().iter().filter_map(|group| group.prefix()).map(str::to_owned));
+        seen.extend(page.common_prefixes().iter().filter_map(|prefix| prefix.prefix()).map(str::to_owned));
         token = page.next_continuation_token().map(str::to_owned);
         if token.is_none() {
             break;
@@ -56,7 +57,7 @@ async fn a_delimiter_groups() {
 }
 
 #[tokio::test]
-async fn keys_that_xml_cannot_carry_are_encoded_on_request() {
+async fn keys_are_url_encoded_on_request() {
     let s3 = Fixture::start().await;
     s3.store.put(BUCKET, "a b\u{1}/ü+", "x", "text/plain").unwrap();
     let page =
@@ -65,11 +66,11 @@ async fn keys_that_xml_cannot_carry_are_encoded_on_request() {
 }
 
 #[tokio::test]
-async fn versions_newest_first() {
+async fn lists_versions_newest_first() {
     let s3 = Fixture::start().await;
     let put = |key: &str| s3.store.put(BUCKET, key, "x", "text/plain").unwrap();
     let (a1, b1, a2) = (put("a"), put("b"), put("a"));
-    let a3 = s3.store.delete_marker(BUCKET, "a").unwrap();
+    let a3 = s3.store.add_delete_marker(BUCKET, "a").unwrap();
     let listed = s3.client.list_object_versions().bucket(BUCKET).send().await.unwrap();
     let versions: Vec<_> =
         listed.versions().iter().map(|v| (v.version_id().unwrap(), v.is_latest().unwrap())).collect();
@@ -83,12 +84,13 @@ async fn versions_newest_first() {
 }
 
 #[tokio::test]
-async fn a_listing_goes_on_after_what_was_deleted_meanwhile() {
+async fn a_listing_continues_after_a_deleted_version() {
     let s3 = Fixture::start().await;
     for _ in 0..4 {
         s3.store.put(BUCKET, "a", "x", "text/plain").unwrap();
     }
     s3.store.put(BUCKET, "b", "x", "text/plain").unwrap();
+    // A client that empties a bucket page by page deletes the version that the next page starts after.
     let (mut key, mut version, mut removed) = (None, None, 0);
     loop {
         let page = s3.client.list_object_versions().bucket(BUCKET).max_keys(2);
@@ -104,18 +106,17 @@ async fn a_listing_goes_on_after_what_was_deleted_meanwhile() {
         (key, version) = (page.next_key_marker, page.next_version_id_marker);
     }
     assert_eq!(removed, 5);
-    assert!(s3.store.versions(BUCKET, "a").is_empty());
+    assert!(s3.store.list_versions(BUCKET, "a").is_empty());
 }
 
 #[tokio::test]
-async fn markers_that_make_no_sense_are_refused() {
+async fn malformed_markers_are_refused() {
     let s3 = Fixture::start().await;
     let list = || s3.client.list_object_versions().bucket(BUCKET);
-    let refused = list().key_marker("a").version_id_marker("nonsense").send().await.unwrap_err();
-    assert_eq!(refused.code(), Some("InvalidArgument"));
-    let refused = list().version_id_marker("null").send().await.unwrap_err();
-    assert_eq!(refused.code(), Some("InvalidArgument"));
-    let refused =
-        s3.client.list_objects_v2().bucket(BUCKET).continuation_token("?").send().await.unwrap_err();
-    assert_eq!(refused.code(), Some("InvalidArgument"));
+    let error = list().key_marker("a").version_id_marker("nonsense").send().await.unwrap_err();
+    assert_eq!(error.code(), Some("InvalidArgument"));
+    let error = list().version_id_marker("null").send().await.unwrap_err();
+    assert_eq!(error.code(), Some("InvalidArgument"));
+    let error = s3.client.list_objects_v2().bucket(BUCKET).continuation_token("?").send().await.unwrap_err();
+    assert_eq!(error.code(), Some("InvalidArgument"));
 }

@@ -1,4 +1,4 @@
-//! Every spike, as Parquet.
+//! All spikes, as Parquet.
 
 use std::{io, sync::Arc};
 
@@ -20,9 +20,10 @@ use super::{
     units::units,
 };
 
-/// Rows of a row group. A reader of a short stretch of time needs one or two of the ten.
+/// Rows per row group. A reader of a short time range needs one or two of the ten groups.
 const ROWS_PER_GROUP: usize = 10_000;
 
+// `TIMESTAMP(MICROS, true)` means UTC.
 const SCHEMA: &str = "message spikes {
     REQUIRED INT64 time (TIMESTAMP(MICROS, true));
     REQUIRED INT32 unit_id;
@@ -33,17 +34,18 @@ const SCHEMA: &str = "message spikes {
     REQUIRED FLOAT theta_phase_rad;
 }";
 
-/// A Parquet file of 100,000 spikes in ten row groups, sorted by time: when (UTC), which neuron, on which channel, in
-/// which region, trough depth in microvolts, width in microseconds, and phase of the theta rhythm in radians.
-pub fn parquet() -> io::Result<Vec<u8>> {
+/// A Parquet file of 100,000 spikes in ten row groups, sorted by time. The columns are the time (UTC), the neuron, its channel
+/// and region, the depth of the trough in microvolts, the width in microseconds, and the theta phase in radians.
+pub fn spikes_parquet() -> io::Result<Vec<u8>> {
     let units = units();
-    write(&spikes(&units).collect::<Vec<_>>()).map_err(io::Error::other)
+    write_file(&spikes(&units).collect::<Vec<_>>()).map_err(io::Error::other)
 }
 
-fn write(spikes: &[Spike<'_>]) -> Result<Vec<u8>> {
+fn write_file(spikes: &[Spike<'_>]) -> Result<Vec<u8>> {
     let schema = Arc::new(parse_message_type(SCHEMA)?);
-    let mut file = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties()))?;
-    let channels: Vec<ByteArray> = (0..CHANNELS).map(|channel| text(&channel_name(channel))).collect();
+    let mut file = SerializedFileWriter::new(Vec::new(), schema, Arc::new(writer_properties()))?;
+    let channels: Vec<ByteArray> =
+        (0..CHANNELS).map(|channel| ByteArray::from(&*channel_name(channel))).collect();
     for rows in spikes.chunks(ROWS_PER_GROUP) {
         let mut group = file.next_row_group()?;
         write_columns(&mut group, rows, &channels)?;
@@ -52,8 +54,9 @@ fn write(spikes: &[Spike<'_>]) -> Result<Vec<u8>> {
     file.into_inner()
 }
 
-/// Differences suit a clock that only goes forward; the other columns repeat few values, so dictionaries suit them.
-fn properties() -> WriterProperties {
+/// Times only increase, so their differences compress well. The other columns repeat few values, so dictionaries compress
+/// well.
+fn writer_properties() -> WriterProperties {
     let time = ColumnPath::from("time");
     WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
@@ -62,7 +65,7 @@ fn properties() -> WriterProperties {
         .build()
 }
 
-/// The columns in the order of [`SCHEMA`].
+/// Writes the columns in the order of [`SCHEMA`].
 fn write_columns(
     group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
     rows: &[Spike<'_>],
@@ -73,7 +76,7 @@ fn write_columns(
     write_column::<Int64Type>(group, rows, |spike| start_us + spike.at_us)?;
     write_column::<Int32Type>(group, rows, |spike| spike.unit.id as i32)?;
     write_column::<ByteArrayType>(group, rows, name)?;
-    write_column::<ByteArrayType>(group, rows, |spike| text(spike.unit.region()))?;
+    write_column::<ByteArrayType>(group, rows, |spike| ByteArray::from(spike.unit.region()))?;
     write_column::<DoubleType>(group, rows, |spike| microvolts(spike.counts))?;
     write_column::<Int32Type>(group, rows, |spike| spike.unit.width_us)?;
     write_column::<FloatType>(group, rows, |spike| (theta_phase(spike.at_us) * 100.0).round() as f32 / 100.0)
@@ -85,13 +88,10 @@ fn write_column<T: DataType>(
     value: impl Fn(&Spike<'_>) -> T::T,
 ) -> Result<()> {
     let values: Vec<T::T> = rows.iter().map(value).collect();
-    let mut column = group.next_column()?.ok_or(ParquetError::General("one column too many".to_owned()))?;
+    let mut column =
+        group.next_column()?.ok_or(ParquetError::General("the schema has fewer columns".to_owned()))?;
     column.typed::<T>().write_batch(&values, None, None)?;
     column.close()
-}
-
-fn text(text: &str) -> ByteArray {
-    ByteArray::from(text)
 }
 
 #[cfg(test)]
@@ -105,24 +105,24 @@ mod tests {
         record::RowAccessor,
     };
 
-    use super::{super::spikes::SPIKES, START, parquet};
+    use super::{super::spikes::SPIKE_COUNT, START, spikes_parquet};
 
     fn reader() -> SerializedFileReader<Bytes> {
-        SerializedFileReader::new(Bytes::from(parquet().unwrap())).unwrap()
+        SerializedFileReader::new(Bytes::from(spikes_parquet().unwrap())).unwrap()
     }
 
     #[test]
-    fn the_same_small_file_each_time() {
-        let file = parquet().unwrap();
+    fn returns_the_same_small_file_each_time() {
+        let file = spikes_parquet().unwrap();
         assert!(file.len() < 3_000_000, "{}", file.len());
-        assert!(file == parquet().unwrap());
+        assert!(file == spikes_parquet().unwrap());
     }
 
     #[test]
-    fn row_groups_follow_one_another_in_time() {
+    fn row_groups_are_sorted_by_time() {
         let reader = reader();
         let meta = reader.metadata();
-        assert_eq!((meta.num_row_groups(), meta.file_metadata().num_rows()), (10, SPIKES as i64));
+        assert_eq!((meta.num_row_groups(), meta.file_metadata().num_rows()), (10, SPIKE_COUNT as i64));
         let mut end = START.unix_timestamp() * 1_000_000;
         for group in meta.row_groups() {
             assert_eq!(group.num_rows(), 10_000);
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_read_back_with_their_types() {
+    fn rows_have_the_right_types() {
         let reader = reader();
         let row = reader.get_row_iter(None).unwrap().next().unwrap().unwrap();
         let names: Vec<&str> = row.get_column_iter().map(|(name, _)| name.as_str()).collect();
