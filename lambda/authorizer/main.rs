@@ -1,4 +1,4 @@
-//! The gateway's authorizer as a Lambda function.
+//! The Lambda function with the gateway's authorizer.
 
 use std::process::ExitCode;
 
@@ -9,13 +9,13 @@ use hosting::config::{self, Host};
 use lambda::{authorizer, host};
 
 fn main() -> ExitCode {
-    host::run(async || {
+    host::run_function(async || {
         let config = config::AuthorizeConfig::read(Host::Lambda, &hosting::read_variable)?;
-        let telemetry = host::telemetry("packages-authorizer", &config.platform);
+        let telemetry = host::init_telemetry("packages-authorizer", &config.platform);
         let builder = HostBuilder::from_environment(config.platform.clone())?;
         let start = async || Ok(builder.build_authorizer(&config, builder.connect_db().await?));
         let check = async || check_authorizer(&hosting::read_variable, &builder, &config).await;
-        let handle = async |authorizer: &Authorizer, event| authorizer::handle(authorizer, event).await;
-        host::poll(telemetry, check, start, handle).await
+        let handle = async |authorizer: &Authorizer, event| authorizer::handle_event(authorizer, event).await;
+        host::poll_events(telemetry, check, start, handle).await
     })
 }

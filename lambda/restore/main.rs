@@ -1,4 +1,4 @@
-//! The restore worker as a Lambda function, behind the queue of restore orders.
+//! The Lambda function with the restore worker, behind the queue of restore orders.
 
 use std::process::ExitCode;
 
@@ -11,9 +11,9 @@ use lambda::{
 };
 
 fn main() -> ExitCode {
-    host::run(async || {
+    host::run_function(async || {
         let config = config::RestoreConfig::read(Host::Lambda, &hosting::read_variable)?;
-        let telemetry = host::telemetry("packages-restore", &config.platform);
+        let telemetry = host::init_telemetry("packages-restore", &config.platform);
         let builder = HostBuilder::from_environment(config.platform.clone())?;
         let start = async || {
             let db = builder.connect_db().await?;
@@ -23,6 +23,6 @@ fn main() -> ExitCode {
         };
         let check = async || check_restore(&hosting::read_variable, &builder, &config).await;
         let handle = async |worker: &Worker, event| Box::pin(restore::handle(worker, event)).await;
-        host::poll(telemetry, check, start, handle).await
+        host::poll_events(telemetry, check, start, handle).await
     })
 }

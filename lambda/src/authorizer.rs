@@ -1,9 +1,9 @@
 //! The gateway's authorizer: a Lambda authorizer of an HTTP API, payload format 2.0 with simple responses (Amazon API
 //! Gateway Developer Guide, "Control access to HTTP APIs with AWS Lambda authorizers").
 //!
-//! The gateway keeps an answer for as long as its API is configured to, under the identity sources of the request. So an
-//! answer is made of these and nothing else: of the `Authorization` header and of `dataset_id`. Where nothing could be
-//! decided, since the database or Cognito did not answer, there is no answer but an error, which nobody keeps.
+//! The gateway caches a response under the identity sources of the request, for as long as the API is configured to. So
+//! a response depends on nothing but these: the `Authorization` header and `dataset_id`. If the database or Cognito
+//! does not respond, the result is an error, which the gateway does not cache.
 
 use std::{fmt, time::Duration};
 
@@ -17,15 +17,16 @@ use tracing::{Instrument, field::Empty};
 
 use crate::event::or_default;
 
-/// How long a decision may take. The gateway waits ten seconds (quotas of HTTP APIs), and after as many Lambda ends the
-/// process: nothing would be logged or counted, and the next event would wait for a start.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// How long a decision may take. The gateway waits ten seconds (Amazon API Gateway Developer Guide, "Quotas for HTTP
+/// APIs"). After the same time Lambda ends the process: nothing would be logged or counted, and the next event would
+/// wait for a start.
+const DECISION_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Who asks for what, as far as it is of interest.
+/// The members of an event that the authorizer reads.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Event {
-    /// The header `Authorization`, then the query parameter `dataset_id`, as the API names them.
+struct AuthorizerEvent {
+    /// The `Authorization` header, then the query parameter `dataset_id`, in the order of the API's configuration.
     #[serde(deserialize_with = "or_default")]
     identity_source: Vec<Option<String>>,
     #[serde(deserialize_with = "or_default")]
@@ -39,69 +40,89 @@ struct RequestContext {
     request_id: String,
 }
 
-/// Whether the request may go on, and what the service is told of who asks.
+/// Whether the request is allowed, and the caller's claims for the service.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub struct AuthorizerResponse {
     is_authorized: bool,
     context: Value,
 }
 
-impl Answer {
+impl AuthorizerResponse {
     fn allow(claims: &Claims) -> Self {
         Self { is_authorized: true, context: claims.to_context() }
     }
+
+    fn deny() -> Self {
+        Self { is_authorized: false, context: json!({}) }
+    }
 }
 
-/// Decides one event. An error decides nothing.
-pub async fn handle(authorizer: &Authorizer, event: LambdaEvent<Value>) -> Result<Answer, Error> {
+/// Allows or denies the request of one event. The result is an error if that could not be decided.
+pub async fn handle_event(
+    authorizer: &Authorizer,
+    event: LambdaEvent<Value>,
+) -> Result<AuthorizerResponse, Error> {
     let trace = TraceContext::from_header(event.context.xray_trace_id.as_deref());
-    let event: Event = serde_json::from_value(event.payload).unwrap_or_default();
+    // An unreadable event has no identity sources, and is denied below.
+    let event: AuthorizerEvent = serde_json::from_value(event.payload).unwrap_or_default();
     let span = tracing::error_span!(
         target: "trace.root", "authorize", request_id = event.request_context.request_id, dataset = Empty,
         trace_id = trace.trace_id(), parent_id = trace.parent_id(), segment_id = trace.segment_id(),
     );
-    let Some((token, dataset)) = asked(&event.identity_source) else {
-        return Ok(span.in_scope(|| deny("malformed", "not one token and one dataset")));
+    let Some((token, dataset)) = parse_identity(&event.identity_source) else {
+        return Ok(
+            span.in_scope(|| deny_request("malformed", "exactly one token and one dataset are required"))
+        );
     };
     span.record("dataset", dataset.as_str());
-    let decision = tokio::time::timeout(PATIENCE, Box::pin(decide(authorizer, token, &dataset)));
-    async { decision.await.unwrap_or_else(|_| Err(undecided("no answer in time"))) }.instrument(span).await
+    let decision =
+        tokio::time::timeout(DECISION_TIMEOUT, Box::pin(decide_access(authorizer, token, &dataset)));
+    async { decision.await.unwrap_or_else(|_| Err(unavailable_error("no decision in time"))) }
+        .instrument(span)
+        .await
 }
 
-/// A token and a dataset, from exactly one of each.
-fn asked(sources: &[Option<String>]) -> Option<(&str, DatasetNodeId)> {
+/// Parses the token and the dataset. There must be exactly one of each.
+fn parse_identity(sources: &[Option<String>]) -> Option<(&str, DatasetNodeId)> {
+    // The gateway joins repeated headers and parameters with commas. Such a value is not one token or one id, and fails
+    // to parse.
     let [Some(header), Some(dataset)] = sources else { return None };
     Some((parse_bearer_token(header)?, DatasetNodeId::parse(dataset).ok()?))
 }
 
-async fn decide(authorizer: &Authorizer, token: &str, dataset: &DatasetNodeId) -> Result<Answer, Error> {
+async fn decide_access(
+    authorizer: &Authorizer,
+    token: &str,
+    dataset: &DatasetNodeId,
+) -> Result<AuthorizerResponse, Error> {
     let identity = match authorizer.authenticate(token).await {
         Ok(identity) => identity,
-        Err(AuthenticationError::Invalid(error)) => return Ok(deny("unauthorized", error)),
-        Err(AuthenticationError::Unavailable(error)) => return Err(undecided(error)),
+        Err(AuthenticationError::Invalid(error)) => return Ok(deny_request("unauthorized", error)),
+        Err(AuthenticationError::Unavailable(error)) => return Err(unavailable_error(error)),
     };
     match authorizer.authorize(&identity, dataset).await {
         Ok(claims) => {
             tracing::info!(user = claims.user.node_id.as_str(), "allowed");
-            Ok(Answer::allow(&claims))
+            Ok(AuthorizerResponse::allow(&claims))
         }
-        Err(denied @ AuthorizeError::NoAccess) => Ok(deny("forbidden", denied)),
-        Err(AuthorizeError::Database(error)) => Err(undecided(error)),
+        Err(error @ AuthorizeError::NoAccess) => Ok(deny_request("forbidden", error)),
+        Err(AuthorizeError::Database(error)) => Err(unavailable_error(error)),
     }
 }
 
-/// Counts and logs why; the gateway is told only that.
-fn deny(reason: &'static str, why: impl fmt::Display) -> Answer {
-    metrics::counter!(metric_names::REFUSALS_TOTAL.name, "reason" => reason).increment(1);
-    tracing::info!(reason = %why, "denied");
-    Answer { is_authorized: false, context: json!({}) }
+/// Counts and logs a denied request. The gateway does not get the reason.
+fn deny_request(label: &'static str, reason: impl fmt::Display) -> AuthorizerResponse {
+    metrics::counter!(metric_names::REFUSALS_TOTAL.name, "reason" => label).increment(1);
+    tracing::info!(%reason, "denied");
+    AuthorizerResponse::deny()
 }
 
-/// Logs why, and says nothing of it to the gateway.
-fn undecided(error: impl fmt::Display) -> Error {
-    tracing::error!(error = %error, "nothing could be decided");
-    "nothing could be decided".into()
+/// Logs the cause of a failed decision. The gateway does not get it.
+fn unavailable_error(cause: impl fmt::Display) -> Error {
+    const TEXT: &str = "authorization is unavailable";
+    tracing::error!(error = %cause, "{TEXT}");
+    TEXT.into()
 }
 
 #[cfg(test)]
@@ -109,12 +130,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_token_and_one_dataset_are_needed() {
-        let asked = |sources: &[&str]| {
+    fn needs_exactly_one_token_and_one_dataset() {
+        let parse = |sources: &[&str]| {
             let sources: Vec<_> = sources.iter().map(|&source| Some(source.to_owned())).collect();
-            asked(&sources).map(|(token, dataset)| format!("{token} {dataset}"))
+            parse_identity(&sources).map(|(token, dataset)| format!("{token} {dataset}"))
         };
-        assert_eq!(asked(&["Bearer a.b.c", "N:dataset:1"]).unwrap(), "a.b.c N:dataset:1");
+        assert_eq!(parse(&["Bearer a.b.c", "N:dataset:1"]).unwrap(), "a.b.c N:dataset:1");
         for sources in [
             &[][..],
             &["Bearer a.b.c"],
@@ -127,24 +148,24 @@ mod tests {
             &["Bearer a.b.c", "N:package:1"],
             &["Bearer a.b.c", "' OR 1=1"],
         ] {
-            assert_eq!(asked(sources), None, "{sources:?}");
+            assert_eq!(parse(sources), None, "{sources:?}");
         }
     }
 
     #[test]
-    fn members_that_are_null_are_as_if_they_were_absent() {
+    fn null_members_count_as_absent() {
         for event in [
             json!({"identitySource": null, "requestContext": null, "headers": null}),
             json!({"identitySource": [null, "N:dataset:1"], "requestContext": {"requestId": null}}),
         ] {
-            let event: Event = serde_json::from_value(event).unwrap();
+            let event: AuthorizerEvent = serde_json::from_value(event).unwrap();
             assert_eq!(
-                (asked(&event.identity_source), event.request_context.request_id.as_str()),
+                (parse_identity(&event.identity_source), event.request_context.request_id.as_str()),
                 (None, "")
             );
         }
         let event = json!({"identitySource": ["Bearer a.b.c", "N:dataset:1"], "requestContext": null});
-        let event: Event = serde_json::from_value(event).unwrap();
-        assert!(asked(&event.identity_source).is_some());
+        let event: AuthorizerEvent = serde_json::from_value(event).unwrap();
+        assert!(parse_identity(&event.identity_source).is_some());
     }
 }

@@ -1,9 +1,9 @@
-//! What events of all kinds have in common.
+//! Deserialization that all events share.
 
 use serde::{Deserialize, Deserializer};
 
-/// For members that may be null: what is said there is nothing, as where the member is absent. AWS's own console and
-/// libraries write events so.
+/// Deserializes null as the default value, like an absent member. Test events of the AWS console and events of AWS's
+/// libraries contain such nulls.
 pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

@@ -1,5 +1,5 @@
-//! Requests and answers as an HTTP API of API Gateway hands them on: payload format 2.0 (Amazon API Gateway Developer
-//! Guide, "Create AWS Lambda proxy integrations for HTTP APIs in API Gateway").
+//! Converts the events of an HTTP API of API Gateway into requests, and responses back: payload format 2.0 (Amazon API
+//! Gateway Developer Guide, "Create AWS Lambda proxy integrations for HTTP APIs in API Gateway").
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write, io};
 
@@ -13,16 +13,17 @@ use serde_json::Value;
 
 use crate::event::or_default;
 
-/// Where the routes of the service lie. The gateway's mapping of a custom domain is cut off before we see the path.
-const MAPPING: &str = "/packages";
+/// The path of all routes. The gateway removes the mapping of a custom domain from the path, so it may be missing.
+const BASE_PATH: &str = "/packages";
 
-/// The stage that is not part of the path.
+/// The stage that is not a segment of the path.
 const DEFAULT_STAGE: &str = "$default";
 
-/// A request, as far as it is of interest.
+/// The members of an event that the service reads.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Event {
+pub struct GatewayEvent {
+    /// Not `queryStringParameters`: there repeated parameters are joined with commas.
     #[serde(deserialize_with = "or_default")]
     raw_query_string: String,
     #[serde(deserialize_with = "or_default")]
@@ -44,53 +45,47 @@ struct RequestContext {
     #[serde(deserialize_with = "or_default")]
     stage: String,
     #[serde(deserialize_with = "or_default")]
-    authorizer: Authorizer,
+    authorizer: AuthorizerResult,
     #[serde(deserialize_with = "or_default")]
-    http: Http,
+    http: HttpContext,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-struct Authorizer {
+struct AuthorizerResult {
     lambda: Value,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-struct Http {
+struct HttpContext {
     #[serde(deserialize_with = "or_default")]
     method: String,
     #[serde(deserialize_with = "or_default")]
     path: String,
 }
 
-/// What the authorizer said about a request, not yet looked at: an extension of the request.
+/// The unparsed context from the authorizer, as an extension of the request.
 #[derive(Debug, Clone)]
 pub struct AuthorizerContext(pub Value);
 
-/// An event that cannot be a request. It says nothing about the event, which holds tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoRequest;
+/// The event is not a request. The text has nothing of the event, which holds tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the event is not an HTTP API request of payload format 2.0")]
+pub struct InvalidEvent;
 
-impl std::fmt::Display for NoRequest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the event is no HTTP API request of payload format 2.0")
-    }
-}
-
-impl std::error::Error for NoRequest {}
-
-/// Makes a request of an event.
+/// Converts an event into a request.
 ///
-/// Its query is the client's, byte for byte; `X-Request-Id` is the gateway's id, and `X-Amzn-Trace-Id` the `trace` that the
-/// invocation is part of. A body that is not the base64 it claims to be fails when it is read.
-pub fn request(event: Value, trace: Option<&str>) -> Result<Request<Body>, NoRequest> {
-    let event: Event = serde_json::from_value(event).map_err(|_| NoRequest)?;
+/// The query is the client's, byte for byte. `X-Request-Id` is the gateway's id, and `X-Amzn-Trace-Id` is the `trace`
+/// of the invocation. If the body is not valid base64 although the event says so, reading it fails.
+pub fn request_from_event(event: Value, trace: Option<&str>) -> Result<Request<Body>, InvalidEvent> {
+    let event: GatewayEvent = serde_json::from_value(event).map_err(|_| InvalidEvent)?;
     let context = event.request_context;
-    let mut request = Request::new(body(event.body, event.is_base64_encoded));
-    *request.method_mut() = context.http.method.parse::<Method>().map_err(|_| NoRequest)?;
-    *request.uri_mut() = uri(&path(&context), &event.raw_query_string).ok_or(NoRequest)?;
-    *request.headers_mut() = headers(&event.headers, &event.cookies);
+    let mut request = Request::new(decode_body(event.body, event.is_base64_encoded));
+    *request.method_mut() = context.http.method.parse::<Method>().map_err(|_| InvalidEvent)?;
+    *request.uri_mut() = build_uri(&service_path(&context), &event.raw_query_string).ok_or(InvalidEvent)?;
+    *request.headers_mut() = build_headers(&event.headers, &event.cookies);
+    // These replace headers of the client: only the gateway's ids appear in its access log and in X-Ray.
     let ids = [("x-request-id", Some(context.request_id.as_str())), ("x-amzn-trace-id", trace)];
     for (name, value) in ids {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
@@ -101,43 +96,45 @@ pub fn request(event: Value, trace: Option<&str>) -> Result<Request<Body>, NoReq
     Ok(request)
 }
 
-/// The path beneath [`MAPPING`], whether or not the gateway left that and the stage in it.
-fn path(context: &RequestContext) -> String {
+/// The path with [`BASE_PATH`]. It depends on the domain and the stage whether the gateway passes either of them in the
+/// path.
+fn service_path(context: &RequestContext) -> String {
     let path = context.http.path.as_str();
     let path = match context.stage.as_str() {
         "" | DEFAULT_STAGE => path,
-        stage => cut(path, &format!("/{stage}")),
+        stage => strip_segment(path, &format!("/{stage}")),
     };
-    format!("{MAPPING}{}", cut(path, MAPPING))
+    format!("{BASE_PATH}{}", strip_segment(path, BASE_PATH))
 }
 
-/// A path without its first segment, if that is this one.
-fn cut<'a>(path: &'a str, segment: &str) -> &'a str {
+/// Removes the first segment of a path if it is `segment`.
+fn strip_segment<'a>(path: &'a str, segment: &str) -> &'a str {
     match path.strip_prefix(segment) {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => rest,
         _ => path,
     }
 }
 
-fn uri(path: &str, query: &str) -> Option<Uri> {
-    let (path, query) = (encoded(path, b"?"), encoded(query, b""));
+fn build_uri(path: &str, query: &str) -> Option<Uri> {
+    // A decoded `?` in the path would begin the query.
+    let (path, query) = (escape_illegal(path, b"?"), escape_illegal(query, b""));
     let text = if query.is_empty() { path.into_owned() } else { format!("{path}?{query}") };
     Uri::try_from(text).ok()
 }
 
-/// A text with everything percent-encoded that cannot stand in a URI: the gateway decodes paths.
-fn encoded<'a>(text: &'a str, also: &[u8]) -> Cow<'a, str> {
-    let fits =
+/// Percent-encodes the bytes that a URI cannot contain, and those in `also`. Needed because the gateway decodes paths.
+fn escape_illegal<'a>(text: &'a str, also: &[u8]) -> Cow<'a, str> {
+    let is_legal =
         |byte: u8| byte.is_ascii_graphic() && !b"\"#<>\\^`{|}".contains(&byte) && !also.contains(&byte);
-    if text.bytes().all(fits) {
+    if text.bytes().all(is_legal) {
         return text.into();
     }
     text.bytes()
         .fold(String::with_capacity(text.len() + 16), |mut encoded, byte| {
-            if fits(byte) {
+            if is_legal(byte) {
                 encoded.push(char::from(byte));
             } else {
-                // Writing to a string does not fail.
+                // Writing to a string never fails.
                 let _ = write!(encoded, "%{byte:02X}");
             }
             encoded
@@ -145,8 +142,9 @@ fn encoded<'a>(text: &'a str, also: &[u8]) -> Cow<'a, str> {
         .into()
 }
 
-/// The gateway joins the values of a repeated header with commas, and takes cookies out.
-fn headers(sent: &BTreeMap<String, Option<String>>, cookies: &[String]) -> HeaderMap {
+/// The gateway joins the values of a repeated header with commas, and moves cookies to a member of their own.
+fn build_headers(sent: &BTreeMap<String, Option<String>>, cookies: &[String]) -> HeaderMap {
+    // Headers that HTTP does not allow are dropped: they cannot come from a client.
     let header = |(name, value): (&String, &Option<String>)| {
         let value = HeaderValue::from_bytes(value.as_deref()?.as_bytes()).ok()?;
         Some((HeaderName::try_from(name).ok()?, value))
@@ -158,23 +156,24 @@ fn headers(sent: &BTreeMap<String, Option<String>>, cookies: &[String]) -> Heade
     headers
 }
 
-fn body(body: Option<String>, is_base64: bool) -> Body {
+fn decode_body(body: Option<String>, is_base64: bool) -> Body {
     match body {
         None => Body::empty(),
         Some(text) if !is_base64 => Body::from(text),
-        Some(text) => STANDARD.decode(text).map_or_else(|_| unreadable(), Body::from),
+        // The gateway encodes bodies whose content type is not a text format.
+        Some(text) => STANDARD.decode(text).map_or_else(|_| broken_body(), Body::from),
     }
 }
 
-/// A body that breaks off, which the service has an answer for.
-fn unreadable() -> Body {
+/// A body whose reading fails. The handler then responds as for a connection that breaks.
+fn broken_body() -> Body {
     Body::from_stream(stream::iter([Err::<Vec<u8>, _>(io::Error::from(io::ErrorKind::InvalidData))]))
 }
 
-/// What the gateway is to answer its client.
+/// The response that the gateway sends to its client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub struct GatewayResponse {
     status_code: u16,
     headers: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -183,29 +182,32 @@ pub struct Answer {
     is_base64_encoded: bool,
 }
 
-/// Makes the gateway's answer of ours. A body is sent as text where it is text.
-pub async fn answer(response: Response) -> Result<Answer, axum::Error> {
-    let (parts, body) = response.into_parts();
-    let body = body.collect().await?.to_bytes();
-    let (body, is_base64_encoded) = match std::str::from_utf8(&body) {
-        Ok(text) => (text.to_owned(), false),
-        Err(_) => (STANDARD.encode(&body), true),
-    };
-    let mut headers = BTreeMap::<String, String>::new();
-    let mut cookies = Vec::new();
-    for (name, value) in &parts.headers {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        if name == header::SET_COOKIE {
-            cookies.push(value.into_owned());
-            continue;
+impl GatewayResponse {
+    /// Converts a response. The body stays text if it is UTF-8, and becomes base64 otherwise: JSON has no binary data.
+    pub async fn from_response(response: Response) -> Result<Self, axum::Error> {
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let (body, is_base64_encoded) = match std::str::from_utf8(&body) {
+            Ok(text) => (text.to_owned(), false),
+            Err(_) => (STANDARD.encode(&body), true),
+        };
+        let mut headers = BTreeMap::<String, String>::new();
+        let mut cookies = Vec::new();
+        for (name, value) in &parts.headers {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            // Not joined: a cookie's date contains a comma (RFC 9110, section 5.3).
+            if name == header::SET_COOKIE {
+                cookies.push(value.into_owned());
+                continue;
+            }
+            match headers.get_mut(name.as_str()) {
+                // The format has one value per name; a list may be sent in one header (RFC 9110, section 5.3).
+                Some(values) => values.extend([", ", &value]),
+                None => drop(headers.insert(name.to_string(), value.into_owned())),
+            }
         }
-        match headers.get_mut(name.as_str()) {
-            // RFC 9110, section 5.3: a list may be sent in one header.
-            Some(values) => values.extend([", ", &value]),
-            None => drop(headers.insert(name.to_string(), value.into_owned())),
-        }
+        Ok(Self { status_code: parts.status.as_u16(), headers, cookies, body, is_base64_encoded })
     }
-    Ok(Answer { status_code: parts.status.as_u16(), headers, cookies, body, is_base64_encoded })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the three programs share: starting, and a turn for each event.
+//! What the three programs share: the start, and the loop over events.
 
 use std::{panic::AssertUnwindSafe, process::ExitCode, time::Duration};
 
@@ -13,19 +13,17 @@ use telemetry::{Telemetry, TelemetryConfig};
 use tokio::{sync::OnceCell, time::timeout};
 use tracing::Instrument;
 
-/// Runs a function until Lambda stops its process, in one thread: there is one event at a time. An error ends the process
-/// before it asks for an event; Lambda then starts another, so it says what is wrong with the deployment.
-pub fn run(start: impl AsyncFnOnce() -> Result<(), Error>) -> ExitCode {
-    let ended =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::from).and_then(
-            |runtime| {
-                let ended = runtime.block_on(Box::pin(start()));
-                // A look-up of a name may still be waiting for an answer in a thread of its own: nobody else waits for that.
-                runtime.shutdown_background();
-                ended
-            },
-        );
-    match ended {
+/// Runs a function until Lambda stops its process. One thread is enough: Lambda sends one event at a time. An error
+/// ends the process; Lambda reports it and starts another one.
+pub fn run_function(start: impl AsyncFnOnce() -> Result<(), Error>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let result = runtime.map_err(Error::from).and_then(|runtime| {
+        let result = runtime.block_on(Box::pin(start()));
+        // A DNS look-up that timed out may still block a thread: do not wait for it.
+        runtime.shutdown_background();
+        result
+    });
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -36,7 +34,7 @@ pub fn run(start: impl AsyncFnOnce() -> Result<(), Error>) -> ExitCode {
 
 /// Sets up logs, metrics and traces.
 #[must_use]
-pub fn telemetry(service: &'static str, platform: &PlatformConfig) -> Telemetry {
+pub fn init_telemetry(service: &'static str, platform: &PlatformConfig) -> Telemetry {
     telemetry::init(TelemetryConfig {
         filter: &platform.log_filter,
         service,
@@ -47,16 +45,16 @@ pub fn telemetry(service: &'static str, platform: &PlatformConfig) -> Telemetry 
     })
 }
 
-/// Starts, and then asks for events, one after the other, for ever. What was counted is told before each answer: after it
-/// the process may be frozen.
+/// Calls `start` once, then handles events one after the other.
 ///
-/// `{"doctor": true}`, which only somebody sends who may invoke the function, is answered by a report; also where the start
-/// failed, for that is when somebody asks. Until then each other event tries to start again, and fails with the reason.
-pub async fn poll<S, A: Serialize>(
+/// `{"doctor": true}` returns the report of `check`. Only principals with permission to invoke the function can send
+/// it. It works after a failed start too, which is when an operator needs it. Other events then call `start` again, and
+/// fail with its error until it succeeds.
+pub async fn poll_events<S, R: Serialize>(
     telemetry: Telemetry,
     check: impl AsyncFn() -> Report,
     start: impl AsyncFn() -> Result<S, Error>,
-    handle: impl AsyncFn(&S, LambdaEvent<Value>) -> Result<A, Error>,
+    handle: impl AsyncFn(&S, LambdaEvent<Value>) -> Result<R, Error>,
 ) -> Result<(), Error> {
     let started = OnceCell::new();
     if let Err(error) = started.get_or_try_init(|| start()).await {
@@ -65,46 +63,50 @@ pub async fn poll<S, A: Serialize>(
         }
         tracing::error!(%error, "the function could not start; each event tries again");
     }
-    let turn = async |event: LambdaEvent<Value>| {
+    let handle_event = async |event: LambdaEvent<Value>| {
         let span = tracing::error_span!("invocation", invocation = event.context.request_id);
-        let answer = async {
+        let response = async {
             if event.payload.get("doctor") == Some(&Value::Bool(true)) {
                 let report = timeout(time_left(&event), Box::pin(check())).await;
-                return report
-                    .map(Answer::Report)
-                    .map_err(|_| "no time left to check all: raise the timeout".into());
+                return report.map(InvocationResponse::Report).map_err(|_| {
+                    "the checks did not finish in time; raise the timeout of the function".into()
+                });
             }
             let state = Box::pin(started.get_or_try_init(|| start())).await?;
-            Box::pin(handle(state, event)).await.map(Answer::Event)
+            Box::pin(handle(state, event)).await.map(InvocationResponse::Event)
         };
-        let answer = AssertUnwindSafe(answer.instrument(span)).catch_unwind().await;
+        let response = AssertUnwindSafe(response.instrument(span)).catch_unwind().await;
+        // Before the response: Lambda may freeze the process right after it.
         telemetry.flush_metrics();
-        // The panic hook has said where; the message may hold anything, so it is not repeated.
-        answer.unwrap_or_else(|_| Err("a panic".into())).map_err(|error| diagnostic(&error))
+        // The panic hook has logged the place. The message may contain request data, so it is not repeated.
+        response
+            .unwrap_or_else(|_| Err("the function panicked".into()))
+            .map_err(|error| to_diagnostic(&error))
     };
-    lambda_runtime::Runtime::new(service_fn(turn)).run().await
+    lambda_runtime::Runtime::new(service_fn(handle_event)).run().await
 }
 
-/// Until Lambda ends the process, with a margin to answer in.
+/// The time until Lambda ends the process, less a second for the response.
 fn time_left(event: &LambdaEvent<Value>) -> Duration {
     let milliseconds = event.context.deadline.saturating_sub(Clock::System.now() * 1000);
     Duration::from_millis(milliseconds).saturating_sub(Duration::from_secs(1))
 }
 
-/// Whether this process was started for an event that waits. With provisioned concurrency none does, and a deployment goes
-/// on only if the start succeeds (AWS Lambda Developer Guide, "Defined runtime environment variables").
+/// Whether this process was started for a waiting event. With provisioned concurrency there is none, and a failed start
+/// must end the process, so that the deployment fails (AWS Lambda Developer Guide, "Defined runtime environment
+/// variables").
 fn is_on_demand() -> bool {
     hosting::read_variable("AWS_LAMBDA_INITIALIZATION_TYPE").as_deref() == Some("on-demand")
 }
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Answer<A> {
-    Event(A),
+enum InvocationResponse<R> {
+    Event(R),
     Report(Report),
 }
 
-/// A failed event, as Lambda tells it to whoever sent it.
-fn diagnostic(error: &Error) -> Diagnostic {
+/// The error that Lambda returns to the sender of the event.
+fn to_diagnostic(error: &Error) -> Diagnostic {
     Diagnostic { error_type: "Failed".to_owned(), error_message: error.to_string() }
 }

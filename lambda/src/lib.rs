@@ -1,13 +1,13 @@
-//! The service in AWS Lambda: what three functions do with their events.
+//! The service in AWS Lambda: the event handlers of three functions.
 //!
-//! | function | its event | what it does with it |
+//! | function | event | action |
 //! | --- | --- | --- |
-//! | `service` | a request that came to an HTTP API ([`gateway`]) | gives it to [`api::router`] ([`service`]) |
-//! | `restore` | messages from the queue of restore orders | carries them out, as long as there is time ([`restore`]) |
-//! | `authorizer` | who asks for which dataset | says whether they may, and as whom ([`authorizer`]) |
+//! | `service` | a request to an HTTP API ([`gateway`]) | passes it to [`api::router`] ([`service`]) |
+//! | `restore` | messages from the queue of restore orders | runs the restores, as long as there is time ([`restore`]) |
+//! | `authorizer` | a token and a dataset | allows or denies the request, with the caller's claims ([`authorizer`]) |
 //!
-//! [`host`] is what the programs beside this library share: starting, and a turn for each event. The shapes of events are
-//! few lines each and written down here; why, says `docs/decisions/0006-events-without-lambda-http.md`.
+//! [`host`] has what the three programs share: the start, and the loop over events. The event types are defined here,
+//! without a library; `docs/decisions/0006-events-without-lambda-http.md` has the reasons.
 
 pub mod authorizer;
 mod event;

@@ -1,4 +1,4 @@
-//! The API, behind an HTTP API of API Gateway.
+//! The function behind an HTTP API of API Gateway.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use serde_json::Value;
 use signing_keys::KeyRotation;
 use tower::ServiceExt;
 
-use crate::gateway::{self, Answer, AuthorizerContext};
+use crate::gateway::{AuthorizerContext, GatewayResponse, request_from_event};
 
-/// How long a request waits for a look at the signing key, which every few minutes one has to.
-const LOOK: Duration = Duration::from_millis(500);
+/// How long a request waits for a reload of the signing key, which is due every few minutes.
+const KEY_RELOAD_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The API, and the key that its links are signed with.
+/// The router, and what reloads the key for signed links.
 #[derive(Debug)]
 pub struct Service {
     router: Router,
@@ -31,35 +31,36 @@ pub struct Service {
 }
 
 impl Service {
-    /// The same routes as everywhere; the private ones take their claims from the gateway's authorizer.
+    /// Builds the router. Its private routes take their claims from the gateway's authorizer.
     #[must_use]
     pub fn new(app: App, rotation: KeyRotation) -> Self {
         let (cdn, clock) = (app.cdn.clone(), app.clock);
-        let router = api::router(app, |private| private.layer(from_fn(claims)));
+        let router = api::router(app, |private| private.layer(from_fn(insert_claims)));
         Self { router, cdn, clock, rotation }
     }
 
-    /// Answers one event. An error is an event that is none of the gateway's.
-    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Answer, Error> {
-        self.look_at_key().await;
-        let request = gateway::request(event.payload, event.context.xray_trace_id.as_deref())?;
+    /// Handles one event. It fails only if the event is not a request of the gateway.
+    pub async fn handle_event(&self, event: LambdaEvent<Value>) -> Result<GatewayResponse, Error> {
+        self.reload_key().await;
+        let request = request_from_event(event.payload, event.context.xray_trace_id.as_deref())?;
         let response = self.router.clone().oneshot(request).await?;
-        Ok(gateway::answer(response).await?)
+        Ok(GatewayResponse::from_response(response).await?)
     }
 
-    /// Takes another key into use, if it is time to look for one and there is one. Between events the process is frozen, so
-    /// it cannot be looked for in the background.
-    async fn look_at_key(&self) {
-        let look = self.cdn.reload_signer(&self.rotation, self.clock.now());
-        if tokio::time::timeout(LOOK, look).await.is_err() {
-            tracing::warn!("no look at the signing key in time; the old one stays in use");
+    /// Reloads the signing key if that is due. Lambda freezes the process between events, so a background task would
+    /// not run.
+    async fn reload_key(&self) {
+        let reload = self.cdn.reload_signer(&self.rotation, self.clock.now());
+        if tokio::time::timeout(KEY_RELOAD_TIMEOUT, reload).await.is_err() {
+            tracing::warn!("reloading the signing key took too long; the old key stays in use");
         }
     }
 }
 
-/// Puts the claims into a request. Without usable ones nobody has been let in by the authorizer: that is not 401, for no
-/// token would help.
-async fn claims(mut request: Request, next: Next) -> Response {
+/// Puts the claims into a request. Without valid claims the response is 403 and not 401: the gateway did not run its
+/// authorizer, and a different token would not help.
+async fn insert_claims(mut request: Request, next: Next) -> Response {
+    // Removed, so that no handler can read unparsed claims.
     let context = request.extensions_mut().remove::<AuthorizerContext>();
     match Claims::from_context(&context.map_or(Value::Null, |context| context.0)) {
         Ok(claims) => {

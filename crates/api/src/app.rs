@@ -58,6 +58,7 @@ impl Realm {
 #[derive(Clone)]
 pub struct Cdn {
     origin: Arc<str>,
+    // The inner `Arc` is cloned out, so the lock is never held while signing.
     signer: Arc<RwLock<Arc<Signer>>>,
 }
 
@@ -77,6 +78,7 @@ impl Cdn {
     /// The current signer. A caller that keeps it over a replacement still signs with the old key.
     #[must_use]
     pub fn signer(&self) -> Arc<Signer> {
+        // A poisoned lock is safe to use: the only write is one assignment.
         Arc::clone(&self.signer.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -97,6 +99,7 @@ impl Cdn {
 
 impl fmt::Debug for Cdn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the signer, which holds the private key.
         f.debug_struct("Cdn").field("origin", &self.origin).finish_non_exhaustive()
     }
 }

@@ -22,6 +22,7 @@ impl<P: Permission + Send, S: Sync> FromRequestParts<S> for Caller<P> {
 /// Without claims 401, without a valid `dataset_id` 400, without the permission 403. This order, so that a caller
 /// without claims learns nothing about the parameters.
 fn check_access<P: Permission>(parts: &mut Parts) -> Result<DatasetAccess<P>, Problem> {
+    // The host's authentication layer put them here, and only for a valid token.
     let claims = parts.extensions.get::<Claims>().cloned();
     let claims = claims.ok_or_else(|| Problem::unauthorized("a bearer token is required"))?;
     record_claims(&claims);

@@ -56,7 +56,9 @@ pub(crate) async fn get_signed_link(
     let path = AssetPath::parse(path)?;
     let asset = find_viewer_asset(&app.db, &access, &package, &app.viewer_assets, &path).await?;
     let expires_at = app.clock.now() + LINK_LIFETIME_SECONDS;
+    // The canned policy signs the URL byte for byte, so it is encoded before it is signed.
     let url = format!("{}/{}", app.cdn.origin(), encode_path(&asset.key));
+    // Loaded once: a key rotation between signing and the audit event must not mix two key ids.
     let signer = app.cdn.signer();
     let signed_url = signer.sign_canned_url(&url, expires_at)?;
     audit::log_link_issued(&access, &package, LinkKind::CdnAsset(signer.key_pair_id()), expires_at);

@@ -28,6 +28,7 @@ pub(crate) fn head_response(head: ObjectHead, request_headers: &HeaderMap) -> Re
     let headers = response.headers_mut();
     // Set by hand: axum would derive 0 from the empty body.
     headers.insert(header::CONTENT_LENGTH, length.into());
+    // Also if S3 did not send it: without it, readers of large files may download the whole file.
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     if let Some(range) = content_range.and_then(|range| HeaderValue::try_from(range).ok()) {
         headers.insert(header::CONTENT_RANGE, range);

@@ -41,6 +41,7 @@ pub(crate) async fn get_health() -> Json<HealthResponse> {
     ),
 )]
 pub(crate) async fn get_ready(State(app): State<App>) -> Result<Json<HealthResponse>, Problem> {
+    // Without this limit the check would wait in the queue of a saturated connection pool.
     match tokio::time::timeout(DATABASE_TIMEOUT, restore::db::check_tables(&app.db)).await {
         Ok(Ok(())) => Ok(Json(HealthResponse { status: "ready" })),
         Ok(Err(error)) => Err(Problem::unavailable(error.to_string())),

@@ -77,7 +77,9 @@ fn finish_response(response: &mut Response, id: &RequestId, challenge: HeaderVal
     let headers = response.headers_mut();
     cors::add_cors_headers(headers);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // A link's query has its signature; a browser must not send it on as a referrer.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // Responses depend on the caller's role, so no cache may store them unless a handler says otherwise.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Some(id) = id.to_header_value() {
         headers.insert(REQUEST_ID_HEADER, id);

@@ -50,6 +50,7 @@ pub use query::parse_dataset_id;
 pub fn router(app: App, authenticate: impl FnOnce(Router<App>) -> Router<App>) -> Router {
     let routes = authenticate(private_routes())
         .merge(public_routes())
+        // Without these two, axum would respond with an empty body.
         .fallback(async || Problem::no_route())
         .method_not_allowed_fallback(async || Problem::method_not_allowed());
     layers::add_request_layer(routes, app.realm.challenge()).with_state(app)

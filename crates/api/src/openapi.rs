@@ -82,6 +82,7 @@ pub fn public_document() -> OpenApi {
             share_parameters(operation, &mut components);
         }
     }
+    // Built in code, because they follow from the kinds of problems.
     components.responses = responses::shared_responses();
     components.headers = responses::shared_headers();
     components.security_schemes.insert(BEARER_SCHEME.to_owned(), bearer_scheme().into());
@@ -109,6 +110,8 @@ fn complete_path(item: &mut PathItem) {
         item.head = item.get.as_ref().map(head_operation);
     }
     for operation in operations_mut(item) {
+        // An empty list: no authentication. Without the member, a document-wide default would apply (OpenAPI 3.1,
+        // section 4.8.10).
         operation.security.get_or_insert_default();
         operation.parameters.get_or_insert_default().push(parameters::request_id_param().into());
         let responses = &mut operation.responses.responses;
@@ -140,6 +143,7 @@ fn preflight_operation(get: &Operation) -> Operation {
         .summary(Some("CORS preflight: the methods and headers that a page of another origin may use"))
         .response("204", Ref::from_response_name(responses::PREFLIGHT_RESPONSE))
         .build();
+    // Browsers send preflights without a token.
     options.security = Some(Vec::new());
     options
 }

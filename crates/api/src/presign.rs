@@ -64,6 +64,7 @@ pub(crate) async fn get_link(
     let location = request.find_location(&app, &access).await?;
     let link = app.objects.presign(&location, Method::Get, app.clock.now()).await?;
     audit::log_link_issued(&access, &request.package, request.link_kind(), link.expires_at());
+    // Exactly `false`, as in the Go service: `FALSE` and `0` redirect.
     if query.get("redirect") == Some("false") {
         let response = PresignResponse { presigned_url: link.url(), expires_at: link.expires_at() };
         return Ok(Json(response).into_response());

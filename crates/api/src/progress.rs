@@ -126,6 +126,7 @@ struct PackageCounts {
 
 impl PackageCounts {
     fn from_progress(progress: &Progress) -> Self {
+        // An order's total is 0 until a worker has counted its packages.
         match progress.order.as_ref().filter(|order| order.total > 0) {
             Some(order) => Self { total: order.total, restored: order.restored, failed: order.failed },
             None => Self::from_state(&progress.state),

@@ -58,6 +58,7 @@ impl Query {
 
     /// The query of a request. The first call parses it and stores it in the request's extensions.
     pub(crate) fn from_parts(parts: &mut Parts) -> Result<Self, Problem> {
+        // `Caller` and the handler's own argument both need the query.
         if let Some(query) = parts.extensions.get::<Self>() {
             return Ok(query.clone());
         }
@@ -113,6 +114,7 @@ impl Query {
         range: RangeInclusive<u16>,
     ) -> Result<Option<u16>, Problem> {
         let Some(text) = self.get(name) else { return Ok(None) };
+        // `str::parse` would accept a leading plus sign.
         let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
         let number = digits.and_then(|text| text.parse().ok()).filter(|number| range.contains(number));
         let (first, last) = (range.start(), range.end());
@@ -144,6 +146,7 @@ fn invalid_node_id(name: &str, error: InvalidNodeId) -> Problem {
     Problem::invalid(format!("query parameter '{name}' is {error}"))
 }
 
+/// Whether a parameter's name can be repeated in an error. Other names could carry markup into a page or a log.
 fn is_plain_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
@@ -152,6 +155,7 @@ fn is_plain_name(name: &str) -> bool {
 fn decode_component(text: &str) -> Result<String, InvalidQuery> {
     // Plus signs first, so that `%2B` stays a plus sign.
     let decoded = signing::percent::decode(&text.replace('+', " ")).ok_or(InvalidQuery::Escape)?;
+    // Postgres's text type has no NUL.
     if decoded.contains(&0) {
         return Err(InvalidQuery::Nul);
     }

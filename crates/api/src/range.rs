@@ -43,6 +43,7 @@ impl RequestedRange {
 /// Parses `bytes=a-b`, `bytes=a-` or `bytes=-n` into the numbers before and after the hyphen. At least one is present.
 fn parse_range_spec(range: &str) -> Option<(Option<u64>, Option<u64>)> {
     let (unit, spec) = range.split_once('=')?;
+    // Range units are case-insensitive (RFC 9110, section 14.1).
     if !unit.trim().eq_ignore_ascii_case("bytes") {
         return None;
     }
@@ -52,6 +53,7 @@ fn parse_range_spec(range: &str) -> Option<(Option<u64>, Option<u64>)> {
         (first, "") => Some((Some(parse_position(first)?), None)),
         (first, last) => {
             let (first, last) = (parse_position(first)?, parse_position(last)?);
+            // Section 14.1.1: a range that ends before it begins is invalid, and an invalid range is ignored.
             (first <= last).then_some((Some(first), Some(last)))
         }
     }

@@ -10,6 +10,7 @@ use crate::Problem;
 pub(crate) fn redirect_to(url: &str) -> Result<Response, Problem> {
     let mut location =
         HeaderValue::try_from(url).map_err(|_| Problem::internal("a link is not a valid Location header"))?;
+    // The link itself is the permission: nothing may print it.
     location.set_sensitive(true);
     let headers =
         [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];

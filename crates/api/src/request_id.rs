@@ -18,6 +18,7 @@ impl RequestId {
     pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
         let id =
             headers.get(REQUEST_ID_HEADER).and_then(|id| id.to_str().ok()).filter(|id| is_well_formed(id));
+        // Anything else is replaced, so that a client cannot forge lines or fields of the log.
         Self(id.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned))
     }
 

@@ -167,6 +167,7 @@ impl TrashRequest {
 }
 
 fn encode_cursor(name: &str) -> String {
+    // URL-safe and without padding: a client can put the cursor into a query as it is.
     BASE64_URL_SAFE_NO_PAD.encode(format!("{CURSOR_VERSION}{name}"))
 }
 
@@ -220,6 +221,7 @@ impl TrashItem {
 }
 
 fn format_date(at: OffsetDateTime) -> Option<String> {
+    // Lifecycle rules work by the day; fractions of a second would be noise.
     at.replace_nanosecond(0).ok()?.format(&Rfc3339).ok()
 }
 

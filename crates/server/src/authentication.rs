@@ -1,4 +1,4 @@
-//! Who asks: the bearer token of a private route becomes claims on the dataset that the request names.
+//! Authentication and authorization of private routes: from the bearer token to the caller's claims on the dataset.
 
 use api::Problem;
 use authorize::{AuthenticationError, AuthorizeError, Authorizer, parse_bearer_token};
@@ -10,22 +10,24 @@ use axum::{
 };
 use packages::access::Claims;
 
-/// Puts [`packages::access::Claims`] into the request. A request without a token goes on without: the endpoint says
-/// that it needs one. A token that is not to be believed is refused before anything else is looked at; where that cannot be
-/// said, for want of the issuer's keys, the service is not available.
+/// Middleware that puts [`packages::access::Claims`] into the request.
+///
+/// A request without a token passes without claims; the endpoint then responds with 401. An invalid token is 401 before
+/// the query is parsed. If the issuer's keys cannot be loaded, the response is 503.
 pub async fn authenticate(State(authorizer): State<Authorizer>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
     let header = headers.next().map(|value| value.to_str().ok().and_then(parse_bearer_token));
+    // A second header makes the token ambiguous: a proxy may have checked the other one.
     let token = match header.map(|token| token.filter(|_| headers.next().is_none())) {
         None => return next.run(Request::from_parts(parts, body)).await,
         Some(None) => {
-            return Problem::unauthorized("one Authorization header with one bearer token is needed")
+            return Problem::unauthorized("exactly one Authorization header with a bearer token is required")
                 .into_response();
         }
         Some(Some(token)) => token.to_owned(),
     };
-    match claims(&authorizer, &token, &mut parts).await {
+    match load_claims(&authorizer, &token, &mut parts).await {
         Ok(claims) => {
             parts.extensions.insert(claims);
             next.run(Request::from_parts(parts, body)).await
@@ -34,14 +36,14 @@ pub async fn authenticate(State(authorizer): State<Authorizer>, request: Request
     }
 }
 
-async fn claims(authorizer: &Authorizer, token: &str, parts: &mut Parts) -> Result<Claims, Problem> {
-    let identity = authorizer.authenticate(token).await.map_err(|unidentified| match unidentified {
-        AuthenticationError::Invalid(why) => Problem::unauthorized(why.to_string()),
-        AuthenticationError::Unavailable(why) => Problem::unavailable(why.to_string()),
+async fn load_claims(authorizer: &Authorizer, token: &str, parts: &mut Parts) -> Result<Claims, Problem> {
+    let identity = authorizer.authenticate(token).await.map_err(|error| match error {
+        AuthenticationError::Invalid(cause) => Problem::unauthorized(cause.to_string()),
+        AuthenticationError::Unavailable(cause) => Problem::unavailable(cause.to_string()),
     })?;
     let dataset = api::parse_dataset_id(parts)?;
-    authorizer.authorize(&identity, &dataset).await.map_err(|denied| match denied {
-        AuthorizeError::NoAccess => Problem::forbidden(denied.to_string()),
+    authorizer.authorize(&identity, &dataset).await.map_err(|error| match error {
+        AuthorizeError::NoAccess => Problem::forbidden(error.to_string()),
         AuthorizeError::Database(error) => error.into(),
     })
 }

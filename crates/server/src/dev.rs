@@ -1,4 +1,4 @@
-//! `packages-service dev`: the service and all that it needs, in one process beside Postgres.
+//! `packages-service dev`: the service and its local stack, in one process next to Postgres.
 
 mod environment;
 mod stack_file;
@@ -24,44 +24,49 @@ use restore::{Restorer, changelog::Changelog, queue::WorkerQueue};
 use signing::s3::Bucket;
 use tokio::{net::TcpListener, sync::Notify};
 
-use server::{authentication::authenticate, metrics, serve, worker::WorkerThread};
+use server::{authentication::authenticate, metrics::metrics_router, serve::serve, worker::WorkerThread};
 use telemetry::{Host, LogFormat, Telemetry, TelemetryConfig};
 
-use self::stack_file::StackFile;
-use crate::{StateDirOption, say, stop::stop};
+use self::{
+    environment::{ENV_FILE_NAME, format_env_file, stack_variables},
+    stack_file::{STACK_FILE_NAME, StackFile},
+    token::TOKEN_LIFETIME_SECONDS,
+    welcome::print_welcome,
+};
+use crate::{CommandError, CommandResult, StateDirOption, print_line, shutdown::shutdown_signal};
 
 #[derive(clap::Args)]
-pub(crate) struct Options {
+pub(crate) struct DevOptions {
     #[command(flatten)]
     state: StateDirOption,
-    /// The API's port; 0 for any that is free
+    /// The API's port; 0 for any free port
     #[arg(long, value_name = "N", default_value_t = 8080)]
     port: u16,
-    /// Postgres's port; 0 for any that is free
+    /// Postgres's port; 0 for any free port
     #[arg(long, value_name = "N", default_value_t = 0)]
     postgres_port: u16,
-    /// S3's port; 0 for any that is free
+    /// S3's port; 0 for any free port
     #[arg(long, value_name = "N", default_value_t = 0)]
     s3_port: u16,
-    /// The edge's port; 0 for any that is free
+    /// The edge's port; 0 for any free port
     #[arg(long, value_name = "N", default_value_t = 0)]
     edge_port: u16,
-    /// Forget what earlier runs left in the state directory
+    /// Delete the state of earlier runs first
     #[arg(long)]
     fresh: bool,
-    /// Where Postgres's programs are, if not where they usually are
+    /// The directory with Postgres's programs, if it is not a usual one
     #[arg(long, env = "PG_BIN_DIR", value_name = "DIR")]
     postgres: Option<PathBuf>,
-    /// Buckets whose presigned URLs the proxy lets through
+    /// The buckets whose presigned URLs the proxy accepts
     #[arg(long, env = "PROXY_ALLOWED_BUCKETS", value_name = "LIST", value_delimiter = ',', default_value = VIEWER_ASSETS_BUCKET)]
     proxy_allowed_buckets: Vec<String>,
-    /// What to log, as in `info,packages=debug`
+    /// The log filter, for example `info,packages=debug`
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "info")]
     log: String,
 }
 
-/// Runs until it is told to stop.
-pub(crate) fn run(options: Options) -> io::Result<()> {
+/// Runs the service and the stack until a signal stops them.
+pub(crate) fn run_dev(options: DevOptions) -> CommandResult {
     let telemetry = telemetry::init(TelemetryConfig {
         filter: &options.log,
         service: "packages-service",
@@ -71,69 +76,78 @@ pub(crate) fn run(options: Options) -> io::Result<()> {
         catalog: &hosting::telemetry_catalog(),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(dev(options, telemetry))
+    runtime.block_on(run_stack(options, telemetry))
 }
 
-async fn dev(options: Options, telemetry: Telemetry) -> io::Result<()> {
-    let listener = listen(options.port).await?;
+async fn run_stack(options: DevOptions, telemetry: Telemetry) -> CommandResult {
+    // First, so that an occupied port is reported before Postgres starts.
+    let listener = bind_listener(options.port).await?;
     let state = StateDir::lock(&options.state.state_dir)?;
     if options.fresh {
         state.clear()?;
     }
     let ports = Ports { postgres: options.postgres_port, s3: options.s3_port, edge: options.edge_port };
     let stack = Stack::start(&state, options.postgres.clone(), ports).await?;
-    let served = Box::pin(service(&options, (&state, &stack), listener, telemetry)).await;
+    let local_stack = LocalStack { options: &options, state: &state, stack: &stack };
+    let result = Box::pin(local_stack.run_service(listener, telemetry)).await;
+    // Also after an error: Postgres is a process of its own and would stay.
     stack.stop().await;
-    served
+    result
 }
 
-async fn listen(port: u16) -> io::Result<TcpListener> {
-    TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await.map_err(|error| {
-        io::Error::new(
-            error.kind(),
-            format!("port {port} cannot be used ({error}); choose another with --port N"),
-        )
-    })
+async fn bind_listener(port: u16) -> Result<TcpListener, CommandError> {
+    TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port)))
+        .await
+        .map_err(|error| format!("cannot use port {port}: {error}; choose another with --port N").into())
 }
 
-async fn service(
-    options: &Options,
-    (state, stack): (&StateDir, &Stack),
-    listener: TcpListener,
-    telemetry: Telemetry,
-) -> io::Result<()> {
-    let demo = demo::ensure_demo(state, stack.connect().await?, &stack.store).await?;
-    let file = stack_file(&demo, stack, listener.local_addr()?)?;
-    let variables = environment::variables(stack, state.path(), listener.local_addr()?)?;
-    let config =
-        config::ServerConfig::read(&|name| variables.get(name).cloned()).map_err(io::Error::other)?;
-    let builder = HostBuilder::from_environment(config.service.platform.clone()).map_err(io::Error::other)?;
-    let wake = Arc::new(Notify::new());
-    let queue = WorkerQueue::Local(Arc::clone(&wake));
-    let app =
-        app(&config, &builder, queue, &options.proxy_allowed_buckets).await.map_err(io::Error::other)?;
-    let restore = config.restore.ok_or_else(|| io::Error::other("restore is not configured"))?;
-    let stray_max_age = restore.stray_max_age;
-    let restorer = restorer(restore, &builder, state).map_err(io::Error::other)?;
-    let worker = WorkerThread::start(restorer, wake, stray_max_age)?;
-    let authorizer = Authorizer::new(stack.issuer.verifier(), app.db.clone(), app.clock);
-    let keys = stack.issuer.jwks().clone();
-    let router = api::router(app, |private| private.layer(from_fn_with_state(authorizer, authenticate)))
-        .merge(Router::new().route("/{pool}/.well-known/jwks.json", get(async || Json(keys))))
-        .merge(metrics::route(telemetry));
-
-    state.write_file(stack_file::NAME, &serde_json::to_string_pretty(&file)?)?;
-    state.write_file(environment::NAME, &environment::file(&variables))?;
-    write_headers(state, &file)?;
-    welcome::print(&file, state.path());
-    serve::serve(listener, router, stop()).await;
-    say("Stopping.");
-    drop(worker);
-    Ok(())
+/// What the service runs on.
+struct LocalStack<'a> {
+    options: &'a DevOptions,
+    state: &'a StateDir,
+    stack: &'a Stack,
 }
 
-/// The same service as everywhere, on the stack's own places.
-async fn app(
+impl LocalStack<'_> {
+    async fn run_service(&self, listener: TcpListener, telemetry: Telemetry) -> CommandResult {
+        let Self { options, state, stack } = *self;
+        let demo = demo::ensure_demo(state, stack.connect().await?, &stack.store).await?;
+        let file = describe_stack(&demo, stack, listener.local_addr()?)?;
+        let variables = stack_variables(stack, state.path(), listener.local_addr()?)?;
+        let config = config::ServerConfig::read(&|name| variables.get(name).cloned())?;
+        let builder = HostBuilder::from_environment(config.service.platform.clone())?;
+        let wake = Arc::new(Notify::new());
+        let queue = WorkerQueue::Local(Arc::clone(&wake));
+        let app = build_app(&config, &builder, queue, &options.proxy_allowed_buckets).await?;
+        let restore = config.restore.ok_or("restore is not configured")?;
+        let stray_max_age = restore.stray_max_age;
+        let worker = WorkerThread::start(build_restorer(restore, &builder, state)?, wake, stray_max_age)?;
+        let authorizer = Authorizer::new(stack.issuer.verifier(), app.db.clone(), app.clock);
+        let router = api::router(app, |private| private.layer(from_fn_with_state(authorizer, authenticate)))
+            .merge(self.jwks_router())
+            .merge(metrics_router(telemetry));
+
+        // Late, because scripts wait for this file before they send requests.
+        state.write_file(STACK_FILE_NAME, &serde_json::to_string_pretty(&file)?)?;
+        state.write_file(ENV_FILE_NAME, &format_env_file(&variables))?;
+        write_token_headers(state, &file)?;
+        print_welcome(&file, state.path());
+        serve(listener, router, shutdown_signal()).await;
+        print_line("Stopping.");
+        // Before Postgres stops: the workers use it.
+        drop(worker);
+        Ok(())
+    }
+
+    /// The keys of the local identity provider, at the path where Cognito has them.
+    fn jwks_router(&self) -> Router {
+        let keys = self.stack.issuer.jwks().clone();
+        Router::new().route("/{pool}/.well-known/jwks.json", get(async || Json(keys)))
+    }
+}
+
+/// Builds the endpoints' state, with the proxy's buckets from the command line.
+async fn build_app(
     config: &config::ServerConfig,
     builder: &HostBuilder,
     queue: WorkerQueue,
@@ -144,14 +158,15 @@ async fn app(
     let bucket = |name: &String| {
         Bucket::new(name.trim()).map_err(|_| StartupError::InvalidVariable(PROXY_ALLOWED_BUCKETS.name()))
     };
-    let named = proxy.iter().filter(|name| !name.trim().is_empty());
-    let buckets = named.map(bucket).collect::<Result<_, _>>()?;
+    // An empty option allows no bucket.
+    let names = proxy.iter().filter(|name| !name.trim().is_empty());
+    let buckets = names.map(bucket).collect::<Result<_, _>>()?;
     let endpoint = config.service.platform.endpoints.s3.clone();
     Ok(App { proxy: ProxyPolicy::new(buckets, endpoint), ..app })
 }
 
-/// The worker's part, which tells a file what it would tell a queue.
-fn restorer(
+/// Builds the workers' state. The changelog goes to a file in place of a queue.
+fn build_restorer(
     config: config::RestoreConfig,
     builder: &HostBuilder,
     state: &StateDir,
@@ -160,7 +175,7 @@ fn restorer(
     Ok(Restorer { changelog, ..builder.build_server_restorer(config)? })
 }
 
-fn stack_file(demo: &Demo, stack: &Stack, api: SocketAddr) -> io::Result<StackFile> {
+fn describe_stack(demo: &Demo, stack: &Stack, api: SocketAddr) -> Result<StackFile, CommandError> {
     let now = Clock::System.now();
     let user = |person: &demo::DemoUser| {
         Ok(stack_file::User {
@@ -169,10 +184,7 @@ fn stack_file(demo: &Demo, stack: &Stack, api: SocketAddr) -> io::Result<StackFi
             workspace_id: person.workspace.0,
             role: person.role.clone(),
             cognito_id: person.cognito_id,
-            token: stack
-                .issuer
-                .issue_user_token(person.cognito_id, now, token::LIFE)
-                .map_err(io::Error::other)?,
+            token: stack.issuer.issue_user_token(person.cognito_id, now, TOKEN_LIFETIME_SECONDS)?,
         })
     };
     let keys = local::s3::Credentials::local();
@@ -188,7 +200,7 @@ fn stack_file(demo: &Demo, stack: &Stack, api: SocketAddr) -> io::Result<StackFi
             viewer_assets_bucket: VIEWER_ASSETS_BUCKET.to_owned(),
         },
         database_url: stack.postgres.url(),
-        users: demo.users.iter().map(user).collect::<io::Result<_>>()?,
+        users: demo.users.iter().map(user).collect::<Result<_, CommandError>>()?,
         demo: stack_file::Demo {
             workspace_id: demo.workspace.0,
             dataset_node_id: demo.dataset.to_string(),
@@ -198,8 +210,8 @@ fn stack_file(demo: &Demo, stack: &Stack, api: SocketAddr) -> io::Result<StackFi
     })
 }
 
-/// A header file for curl (`-H @FILE`) for each user, so that command lines stay short and free of tokens.
-fn write_headers(state: &StateDir, file: &StackFile) -> io::Result<()> {
+/// Writes a header file for curl (`-H @FILE`) for each user. The tokens then stay out of command lines.
+fn write_token_headers(state: &StateDir, file: &StackFile) -> io::Result<()> {
     for user in &file.users {
         let name = user.email.split('@').next().unwrap_or_default();
         state.write_file(&format!("tokens/{name}"), &format!("Authorization: Bearer {}\n", user.token))?;

@@ -1,4 +1,4 @@
-//! The service as one process on one machine: authentication by bearer token, a restore worker, an accept loop.
+//! The service as one process on one machine: authentication by bearer token, restore workers and the HTTP server.
 
 pub mod authentication;
 pub mod metrics;

@@ -1,19 +1,17 @@
-//! `packages-service openapi`: the API's description.
+//! `packages-service openapi`: prints the OpenAPI documents.
 
-use std::io;
-
-use crate::say;
+use crate::{CommandResult, print_line};
 
 #[derive(clap::Args)]
-pub(crate) struct Options {
-    /// What API Gateway imports, as a template for Terraform, in place of what callers read
+pub(crate) struct OpenapiOptions {
+    /// Print the document for API Gateway, a template for Terraform
     #[arg(long)]
     gateway: bool,
 }
 
-/// Prints it, as it stands in docs/openapi.yaml or terraform/packages-service.yml.
-pub(crate) fn run(options: &Options) -> io::Result<()> {
+/// Prints the content of `docs/openapi.yaml` or `terraform/packages-service.yml`.
+pub(crate) fn print_openapi(options: &OpenapiOptions) -> CommandResult {
     let document = if options.gateway { api::openapi::gateway_yaml() } else { api::openapi::public_yaml() };
-    say(document.map_err(io::Error::other)?.trim_end());
+    print_line(document?.trim_end());
     Ok(())
 }

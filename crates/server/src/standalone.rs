@@ -1,7 +1,6 @@
-//! `packages-service serve`: the service on a machine or in a container of its own, configured by the environment.
+//! `packages-service serve`: the service on a machine or in a container, configured by environment variables.
 
-use signing_keys::KeyRotation;
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use api::Cdn;
 use aws::Clock;
@@ -11,18 +10,19 @@ use axum::middleware::from_fn_with_state;
 use hosting::HostBuilder;
 use hosting::config::{self, PlatformConfig, variables::LISTEN_ADDRESS};
 use restore::queue::WorkerQueue;
-use server::{authentication::authenticate, metrics, serve, worker::WorkerThread};
+use server::{authentication::authenticate, metrics::metrics_router, serve::serve, worker::WorkerThread};
+use signing_keys::KeyRotation;
 use telemetry::{Host, LogFormat, Telemetry, TelemetryConfig};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 
-use crate::stop::stop;
+use crate::{CommandError, CommandResult, shutdown::shutdown_signal};
 
-/// How often something is looked at again that may have changed meanwhile.
-const TICK: Duration = Duration::from_secs(20);
+/// How often the process checks whether a reload of the signing key is due.
+const KEY_CHECK_INTERVAL: Duration = Duration::from_secs(20);
 
 #[derive(clap::Args)]
-pub(crate) struct Options {
-    /// Where to listen
+pub(crate) struct ServeOptions {
+    /// The address and port to listen on
     #[arg(
         long,
         env = LISTEN_ADDRESS.name(),
@@ -30,14 +30,14 @@ pub(crate) struct Options {
         default_value = LISTEN_ADDRESS.default_value()
     )]
     listen: SocketAddr,
-    /// Write the log for people, and not as JSON
+    /// Write the log as text instead of JSON
     #[arg(long)]
     plain_log: bool,
 }
 
-/// Runs until it is told to stop.
-pub(crate) fn run(options: &Options) -> io::Result<()> {
-    let config = config::ServerConfig::read(&hosting::read_variable).map_err(io::Error::other)?;
+/// Runs the service until a signal stops it.
+pub(crate) fn run_serve(options: &ServeOptions) -> CommandResult {
+    let config = config::ServerConfig::read(&hosting::read_variable)?;
     let platform = &config.service.platform;
     let format = if options.plain_log { LogFormat::Text } else { LogFormat::Json };
     let telemetry = telemetry::init(TelemetryConfig {
@@ -56,32 +56,32 @@ async fn run_service(
     listen: SocketAddr,
     config: config::ServerConfig,
     telemetry: Telemetry,
-) -> io::Result<()> {
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|error| io::Error::new(error.kind(), format!("{listen} cannot be listened on: {error}")))?;
+) -> CommandResult {
+    // First, so that an occupied port is reported before the service connects to the database.
+    let listener =
+        TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
     let platform = config.service.platform.clone();
-    let builder =
-        HostBuilder::new(platform.clone(), credentials(&platform).await).map_err(io::Error::other)?;
-    let db = builder.connect_db().await.map_err(io::Error::other)?;
+    let builder = HostBuilder::new(platform.clone(), load_credentials(&platform).await)?;
+    let db = builder.connect_db().await?;
+    // Dropping the set at the end cancels its tasks.
     let mut background = JoinSet::new();
-    let (queue, workers) = queue(&builder, &config)?;
+    let (queue, workers) = build_queue(&builder, &config)?;
     let authorizer = builder.build_authorizer(&config.authorize, db.clone());
-    let (cdn, rotation) = builder.load_cdn(&config.service.cdn).await.map_err(io::Error::other)?;
-    let app = builder.build_app(config.service, db, cdn, queue).map_err(io::Error::other)?;
-    background.spawn(renew(app.cdn.clone(), app.clock, rotation));
+    let (cdn, rotation) = builder.load_cdn(&config.service.cdn).await?;
+    let app = builder.build_app(config.service, db, cdn, queue)?;
+    background.spawn(reload_signer_periodically(app.cdn.clone(), app.clock, rotation));
     let router = api::router(app, |private| private.layer(from_fn_with_state(authorizer, authenticate)))
-        .merge(metrics::route(telemetry));
+        .merge(metrics_router(telemetry));
     tracing::info!(address = %listener.local_addr()?, "ready");
-    serve::serve(listener, router, stop()).await;
+    serve(listener, router, shutdown_signal()).await;
     drop(workers);
     tracing::info!("stopped");
     Ok(())
 }
 
-/// The role of whoever runs this: from the environment, else from where AWS's tools look (profile, web identity,
+/// The AWS credentials: from the environment, else from the default chain of the AWS SDK (profile, web identity,
 /// container, instance).
-pub(crate) async fn credentials(platform: &PlatformConfig) -> SharedCredentialsProvider {
+pub(crate) async fn load_credentials(platform: &PlatformConfig) -> SharedCredentialsProvider {
     if let Some(credentials) = platform.credentials.clone() {
         return SharedCredentialsProvider::new(credentials);
     }
@@ -89,28 +89,28 @@ pub(crate) async fn credentials(platform: &PlatformConfig) -> SharedCredentialsP
     SharedCredentialsProvider::new(DefaultCredentialsChain::builder().region(region).build().await)
 }
 
-/// Workers are woken by SQS; or, where no queue is named, they are in this process, until what stands beside the queue is
-/// dropped.
-fn queue(
+/// The queue of restore orders. Without the URL of an SQS queue, the workers run in this process until the
+/// [`WorkerThread`] is dropped.
+fn build_queue(
     builder: &HostBuilder,
     config: &config::ServerConfig,
-) -> io::Result<(WorkerQueue, Option<WorkerThread>)> {
+) -> Result<(WorkerQueue, Option<WorkerThread>), CommandError> {
     if let Some(url) = &config.service.restore_queue_url {
-        return Ok((WorkerQueue::Sqs(builder.sqs_queue(url.clone()).map_err(io::Error::other)?), None));
+        return Ok((WorkerQueue::Sqs(builder.sqs_queue(url.clone())?), None));
     }
     let restore = config.restore.clone();
-    let restore = restore.ok_or_else(|| io::Error::other("restore is not configured"))?;
+    let restore = restore.ok_or("restore is not configured")?;
     let stray_max_age = restore.stray_max_age;
-    let restorer = builder.build_server_restorer(restore).map_err(io::Error::other)?;
+    let restorer = builder.build_server_restorer(restore)?;
     let wake = Arc::new(Notify::new());
     let workers = WorkerThread::start(restorer, Arc::clone(&wake), stray_max_age)?;
     Ok((WorkerQueue::Local(wake), Some(workers)))
 }
 
-/// Looks for another signing key now and then, for ever.
-async fn renew(cdn: Cdn, clock: Clock, rotation: KeyRotation) {
+/// Keeps the signing key up to date. Never returns.
+async fn reload_signer_periodically(cdn: Cdn, clock: Clock, rotation: KeyRotation) {
     loop {
         cdn.reload_signer(&rotation, clock.now()).await;
-        tokio::time::sleep(TICK).await;
+        tokio::time::sleep(KEY_CHECK_INTERVAL).await;
     }
 }

@@ -12,16 +12,16 @@ fn event(path: &str, stage: &str, query: &str) -> Value {
 }
 
 fn target(path: &str, stage: &str, query: &str) -> String {
-    request(event(path, stage, query), None).unwrap().uri().to_string()
+    request_from_event(event(path, stage, query), None).unwrap().uri().to_string()
 }
 
-async fn read(event: Value) -> Result<Vec<u8>, axum::Error> {
-    let body = request(event, None).unwrap().into_body().collect().await;
+async fn read_body(event: Value) -> Result<Vec<u8>, axum::Error> {
+    let body = request_from_event(event, None).unwrap().into_body().collect().await;
     body.map(|body| body.to_bytes().to_vec())
 }
 
 #[test]
-fn a_path_lies_beneath_the_mapping_whoever_cut_it_off() {
+fn every_path_gets_the_base_path() {
     for (path, stage) in [
         ("/presign/s3", "$default"),
         ("/packages/presign/s3", "$default"),
@@ -39,7 +39,7 @@ fn a_path_lies_beneath_the_mapping_whoever_cut_it_off() {
 }
 
 #[test]
-fn the_query_is_the_clients_byte_for_byte() {
+fn keeps_the_query_byte_for_byte() {
     for query in [
         "dataset_id=N%3Adataset%3A1&dataset_id=N:dataset:2",
         "path=a%20b%2Bc+d&&=&x",
@@ -51,18 +51,18 @@ fn the_query_is_the_clients_byte_for_byte() {
 }
 
 #[test]
-fn what_cannot_stand_in_a_uri_is_encoded() {
+fn encodes_bytes_that_a_uri_cannot_contain() {
     assert_eq!(target("/a b/é?#", "$default", "x=\" é"), "/packages/a%20b/%C3%A9%3F%23?x=%22%20%C3%A9");
-    assert_eq!(request(event(&"x".repeat(70_000), "", ""), None).unwrap_err(), NoRequest);
+    assert_eq!(request_from_event(event(&"x".repeat(70_000), "", ""), None).unwrap_err(), InvalidEvent);
 }
 
 #[test]
-fn the_gateways_ids_count_and_not_the_clients() {
+fn the_gateways_ids_replace_the_clients() {
     let mut event = event("/health", "$default", "");
     event["headers"] =
         json!({"x-request-id": "mine", "x-amzn-trace-id": "Root=1-0", "accept": "*/*", "bad name": "x"});
     event["cookies"] = json!(["a=1", "b=2"]);
-    let request = request(event, Some("Root=1-1;Parent=2;Sampled=1")).unwrap();
+    let request = request_from_event(event, Some("Root=1-1;Parent=2;Sampled=1")).unwrap();
     let headers = request.headers();
     assert_eq!(headers["x-request-id"], "JKJaXmPLvHcESHA=");
     assert_eq!(headers["x-amzn-trace-id"], "Root=1-1;Parent=2;Sampled=1");
@@ -72,19 +72,19 @@ fn the_gateways_ids_count_and_not_the_clients() {
 }
 
 #[tokio::test]
-async fn a_body_is_text_or_base64() {
+async fn reads_text_and_base64_bodies() {
     let mut event = event("/restore", "$default", "");
-    assert_eq!(read(event.clone()).await.unwrap(), b"");
+    assert_eq!(read_body(event.clone()).await.unwrap(), b"");
     event["body"] = json!("{\"nodeIds\":[]}");
-    assert_eq!(read(event.clone()).await.unwrap(), b"{\"nodeIds\":[]}");
+    assert_eq!(read_body(event.clone()).await.unwrap(), b"{\"nodeIds\":[]}");
     event["isBase64Encoded"] = json!(true);
-    assert!(read(event.clone()).await.is_err());
+    assert!(read_body(event.clone()).await.is_err());
     event["body"] = json!("eyJub2RlSWRzIjpbXX0=");
-    assert_eq!(read(event).await.unwrap(), b"{\"nodeIds\":[]}");
+    assert_eq!(read_body(event).await.unwrap(), b"{\"nodeIds\":[]}");
 }
 
 #[tokio::test]
-async fn members_that_are_null_are_as_if_they_were_absent() {
+async fn null_members_count_as_absent() {
     let event = json!({
         "version": null, "routeKey": null, "rawPath": null, "rawQueryString": null, "cookies": null,
         "headers": null, "queryStringParameters": null, "pathParameters": null, "stageVariables": null,
@@ -94,27 +94,27 @@ async fn members_that_are_null_are_as_if_they_were_absent() {
             "http": {"method": "GET", "path": null, "sourceIp": null},
         },
     });
-    let made = request(event.clone(), None).unwrap();
+    let made = request_from_event(event.clone(), None).unwrap();
     assert_eq!(made.uri(), "/packages");
     assert_eq!(made.headers().len(), 1, "the gateway's id, which is empty");
     assert_eq!(made.extensions().get::<AuthorizerContext>().unwrap().0, Value::Null);
     let mut partly = event.clone();
     partly["headers"] = json!({"accept": null, "range": "bytes=0-1"});
     partly["requestContext"]["authorizer"] = json!({"lambda": null});
-    let made = request(partly, None).unwrap();
+    let made = request_from_event(partly, None).unwrap();
     assert_eq!(
         (made.headers().get("accept"), &made.headers()["range"]),
         (None, &"bytes=0-1".parse().unwrap())
     );
-    assert_eq!(read(event).await.unwrap(), b"");
-    // Without a method there is no request.
-    for none in [json!(null), json!({"http": null}), json!({"http": {"method": null}})] {
-        assert_eq!(request(json!({ "requestContext": none }), None).unwrap_err(), NoRequest);
+    assert_eq!(read_body(event).await.unwrap(), b"");
+    // The method is required.
+    for context in [json!(null), json!({"http": null}), json!({"http": {"method": null}})] {
+        assert_eq!(request_from_event(json!({ "requestContext": context }), None).unwrap_err(), InvalidEvent);
     }
 }
 
 #[test]
-fn anything_else_is_no_request() {
+fn rejects_other_events() {
     for event in [
         json!(null),
         json!([]),
@@ -125,32 +125,32 @@ fn anything_else_is_no_request() {
         json!({"requestContext": {"http": {"method": "", "path": "/"}}}),
         json!({"requestContext": {"http": {"method": "GET /", "path": "/"}}}),
     ] {
-        assert_eq!(request(event, None).unwrap_err(), NoRequest);
+        assert_eq!(request_from_event(event, None).unwrap_err(), InvalidEvent);
     }
 }
 
 #[tokio::test]
-async fn an_answer_keeps_all_headers() {
+async fn the_response_keeps_all_headers() {
     let headers = [("vary", "Origin"), ("vary", "Range"), ("set-cookie", "a=1"), ("set-cookie", "b=2")];
     let mut response = (StatusCode::PARTIAL_CONTENT, [("content-length", "1234567")]).into_response();
     for (name, value) in headers {
         response.headers_mut().append(name, HeaderValue::from_static(value));
     }
-    let answer = serde_json::to_value(answer(response).await.unwrap()).unwrap();
+    let response = serde_json::to_value(GatewayResponse::from_response(response).await.unwrap()).unwrap();
     let headers = json!({"content-length": "1234567", "vary": "Origin, Range"});
     let cookies = json!(["a=1", "b=2"]);
     assert_eq!(
-        answer,
+        response,
         json!({"statusCode": 206, "headers": headers, "cookies": cookies, "body": "", "isBase64Encoded": false})
     );
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_text_leaves_as_base64() {
-    let binary = answer(vec![0xff, 0x00].into_response()).await.unwrap();
+async fn binary_bodies_become_base64() {
+    let binary = GatewayResponse::from_response(vec![0xff, 0x00].into_response()).await.unwrap();
     assert!(binary.is_base64_encoded);
     assert_eq!(binary.body, "/wA=");
-    let text = answer("é".into_response()).await.unwrap();
+    let text = GatewayResponse::from_response("é".into_response()).await.unwrap();
     assert!(!text.is_base64_encoded);
     assert_eq!(text.body, "é");
 }

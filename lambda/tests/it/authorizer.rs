@@ -169,7 +169,7 @@ async fn without_the_database_nothing_is_decided() {
     let function = Function::start(AUTHORIZER, &stand.variables).await;
     let gateway = Gateway { stand, pools, function };
     let error = gateway.ask(&gateway.token("editor").await).await.unwrap_err();
-    assert_eq!(error["errorMessage"], "nothing could be decided");
+    assert_eq!(error["errorMessage"], "authorization is unavailable");
     // What needs no database is decided.
     assert_eq!(gateway.ask("a.b.c").await.unwrap(), denied());
 }
@@ -183,7 +183,7 @@ async fn a_database_that_does_not_answer_is_not_waited_for_until_lambda_ends_the
     let mut event = recorded("authorizer");
     event["identitySource"] = json!([format!("Bearer {token}"), gateway.stand.dataset.node_id]);
     let answer = gateway.function.invoke_within(event, Duration::from_secs(10)).await;
-    assert_eq!(answer.unwrap_err()["errorMessage"], "nothing could be decided");
+    assert_eq!(answer.unwrap_err()["errorMessage"], "authorization is unavailable");
     client.batch_execute("ROLLBACK").await.unwrap();
     assert!(gateway.is_let_in(&token).await);
 }
@@ -196,5 +196,5 @@ async fn without_the_pools_keys_nothing_is_decided() {
     let function = Function::start(AUTHORIZER, &stand.variables).await;
     let gateway = Gateway { stand, pools, function };
     let error = gateway.ask(&gateway.token("editor").await).await.unwrap_err();
-    assert_eq!(error["errorMessage"], "nothing could be decided");
+    assert_eq!(error["errorMessage"], "authorization is unavailable");
 }

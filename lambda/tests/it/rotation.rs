@@ -49,7 +49,7 @@ async fn link(stand: &Stand, service: &Service) -> String {
     event["requestContext"]["http"]["path"] = json!("/cloudfront/sign");
     event["rawQueryString"] = json!(format!("dataset_id={dataset}&package_id={package}&path=a.parquet"));
     event["requestContext"]["authorizer"]["lambda"] = stand.context(2);
-    let answer = service.handle(LambdaEvent::new(event, Context::default())).await.unwrap();
+    let answer = service.handle_event(LambdaEvent::new(event, Context::default())).await.unwrap();
     let answer = serde_json::to_value(answer).unwrap();
     let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     body["signed_url"].as_str().unwrap().to_owned()

@@ -247,7 +247,7 @@ async fn an_event_that_is_no_request_fails_and_the_next_one_does_not() {
     let function = Function::start(SERVICE, &stand.variables).await;
     for odd in [json!({"hunter2": 1}), json!("hunter2"), json!({"headers": {"authorization": 7}})] {
         let error = function.invoke(odd).await.unwrap_err();
-        assert_eq!(error["errorMessage"], "the event is no HTTP API request of payload format 2.0");
+        assert_eq!(error["errorMessage"], "the event is not an HTTP API request of payload format 2.0");
     }
     let health = at(event("get", "", json!(null)), "/health");
     assert_eq!(ask(&function, health).await.status(), 200);
@@ -262,7 +262,7 @@ async fn what_a_panic_says_is_not_repeated() {
     // More than the crate `http` has room for.
     let headers: BTreeMap<_, _> = (0..40_000).map(|n| (format!("x-{n}"), "hunter2")).collect();
     health["headers"] = json!(headers);
-    assert_eq!(function.invoke(health.clone()).await.unwrap_err()["errorMessage"], "a panic");
+    assert_eq!(function.invoke(health.clone()).await.unwrap_err()["errorMessage"], "the function panicked");
     health["headers"] = json!({});
     assert_eq!(ask(&function, health).await.status(), 200);
     let places = function.log().into_iter().filter(|line| line["target"] == "panic");

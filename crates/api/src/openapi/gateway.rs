@@ -51,6 +51,7 @@ impl Document {
     pub(super) fn from_public(api: &OpenApi) -> Self {
         let paths = api.paths.paths.iter().map(|(path, item)| (path.clone(), routes_of_path(item)));
         Self {
+            // API Gateway does not import OpenAPI 3.1.
             openapi: "3.0.1",
             info: Info { title: "Packages Serverless API", version: api.info.version.clone() },
             paths: paths.collect(),
@@ -69,6 +70,7 @@ fn routes_of_path(item: &PathItem) -> BTreeMap<&'static str, Route> {
 
 impl Route {
     fn from_operation(operation: &Operation) -> Self {
+        // The public document lists the bearer scheme for private operations, and an empty list for the others.
         let is_private = operation.security.as_ref().is_some_and(|schemes| !schemes.is_empty());
         Self {
             operation_id: operation.operation_id.clone(),
@@ -90,6 +92,7 @@ fn gateway_components() -> Value {
                     "type": "request",
                     "authorizerUri": "${authorizer_invoke_arn}",
                     "authorizerPayloadFormatVersion": "2.0",
+                    // The authorizer returns `isAuthorized` in place of an IAM policy.
                     "enableSimpleResponses": true,
                     // The gateway caches a decision under these values, so a decision for one dataset never applies to
                     // another. The authorizer receives them in this order.
@@ -101,6 +104,7 @@ fn gateway_components() -> Value {
         "x-amazon-apigateway-integrations": {
             "service": {
                 "type": "aws_proxy",
+                // The method with which API Gateway invokes Lambda, for every method of the client.
                 "httpMethod": "POST",
                 "uri": "${service_lambda_invoke_arn}",
                 "payloadFormatVersion": "2.0",

@@ -25,11 +25,11 @@ macro_rules! parameters {
 
 parameters! {
     /// The dataset.
-    DatasetIdParam = required(query_param("dataset_id",
+    DatasetIdParam = required_param(query_param("dataset_id",
         "The node id of the dataset. The caller's role in it decides what is allowed.",
         node_id_schema("^N:dataset:[A-Za-z0-9-]+$", "N:dataset:03abba63-a5f0-48a2-88b6-6761358892ac")));
     /// A package.
-    PackageIdParam = required(query_param("package_id", "The node id of a package or a collection in the dataset.",
+    PackageIdParam = required_param(query_param("package_id", "The node id of a package or a collection in the dataset.",
         node_id_schema("^N:(package|collection):[A-Za-z0-9-]+$", "N:package:032be5f6-8fb6-4b81-b783-615180ba7849")));
     /// The folder to list.
     ParentParam = query_param("parent", "The node id of a folder in the dataset. The folder may be in the trash.",
@@ -46,7 +46,7 @@ parameters! {
         "`true` checks in S3 whether each file can be restored, and until when. This takes up to 10 seconds.",
         string_schema().enum_values(Some(["true", "false"])));
     /// A viewer asset.
-    AssetPathParam = required(query_param("path", format!("The path of a viewer asset in the package. {ASSET_RULE}"),
+    AssetPathParam = required_param(query_param("path", format!("The path of a viewer asset in the package. {ASSET_RULE}"),
         asset_path_schema().min_length(Some(1))));
     /// A viewer asset, or the source file.
     OptionalAssetPathParam = query_param("path", format!("The path of a viewer asset in the package. Without it, the \
@@ -59,7 +59,7 @@ parameters! {
     DryRunParam = query_param("dry_run", "`true` returns what an order would restore, and orders nothing.",
         string_schema().enum_values(Some(["true", "false"])));
     /// A presigned URL.
-    PresignedUrlParam = required(query_param("presigned_url", "A complete, unexpired presigned URL (Signature Version \
+    PresignedUrlParam = required_param(query_param("presigned_url", "A complete, unexpired presigned URL (Signature Version \
         4) of an object in an allowed bucket. It must be percent-encoded. No other query parameter is allowed.",
         string_schema().format(Some(SchemaFormat::Custom("uri".to_owned()))).examples([json!(EXAMPLE_URL)])));
     /// A part of an object.
@@ -92,7 +92,7 @@ fn header_param(name: &str, rule: &str, schema: ObjectBuilder) -> ParameterBuild
     query_param(name, rule, schema).parameter_in(ParameterIn::Header)
 }
 
-fn required(parameter: ParameterBuilder) -> ParameterBuilder {
+fn required_param(parameter: ParameterBuilder) -> ParameterBuilder {
     parameter.required(Required::True)
 }
 
@@ -104,6 +104,7 @@ fn node_id_schema(pattern: &str, example: &str) -> ObjectBuilder {
     string_schema().pattern(Some(pattern)).max_length(Some(255)).examples([json!(example)])
 }
 
+/// The pattern mirrors `packages::asset::AssetPath::parse`, which decides.
 fn asset_path_schema() -> ObjectBuilder {
     const PATTERN: &str = concat!(
         r"^(?!(.*/)?\.{1,2}(/|$))",                  // no segment is `.` or `..`

@@ -58,6 +58,7 @@ impl RestoreRequest {
         for text in self.node_ids {
             match PackageNodeId::parse(&text) {
                 Ok(id) => ids.valid.push(id),
+                // Repeated valid ids are merged by the order itself.
                 Err(_) if !seen.insert(text.clone()) => {}
                 Err(_) => ids.failures.push(FailedOrder {
                     id: text.chars().take(MAX_ECHO_CHARS).collect(),
@@ -105,6 +106,7 @@ struct RestoreRequestVisitor;
 impl<'de> Visitor<'de> for RestoreRequestVisitor {
     type Value = RestoreRequest;
 
+    // Never shown: errors of the parser are replaced by one text.
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object with nodeIds")
     }
@@ -117,6 +119,7 @@ impl<'de> Visitor<'de> for RestoreRequestVisitor {
                 request.node_ids =
                     ids.unwrap_or_default().into_iter().map(Option::unwrap_or_default).collect();
             } else {
+                // Still parsed, so that malformed JSON is an error anywhere in the body.
                 map.next_value::<IgnoredAny>()?;
             }
         }

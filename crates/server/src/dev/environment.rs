@@ -1,5 +1,5 @@
-//! The variables with which the service stands on a local stack; also as the file `serve.env`, with which
-//! `packages-service serve` can be tried on a laptop.
+//! The environment variables of a service on the local stack. `dev` uses them itself and writes them to `serve.env`,
+//! with which `packages-service serve` runs on a laptop.
 
 use std::{collections::BTreeMap, io, net::SocketAddr, path::Path};
 
@@ -11,23 +11,23 @@ use local::{
 };
 
 /// The file's name in the state directory.
-pub(crate) const NAME: &str = "serve.env";
+pub(crate) const ENV_FILE_NAME: &str = "serve.env";
 
-/// Variables by name.
+/// The variables by name.
 pub(crate) type Variables = BTreeMap<&'static str, String>;
 
-/// The file: a variable a line.
-pub(crate) fn file(variables: &Variables) -> String {
+/// The content of the file: one variable per line.
+pub(crate) fn format_env_file(variables: &Variables) -> String {
     let lines: Vec<String> = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
     lines.concat()
 }
 
-/// The variables of a service on this stack, which `dev` itself is, too. `api` publishes the keys that tokens are signed
-/// with.
-pub(crate) fn variables(stack: &Stack, state: &Path, api: SocketAddr) -> io::Result<Variables> {
+/// The variables of a service on this stack. `api` is the address that publishes the keys of the tokens.
+pub(crate) fn stack_variables(stack: &Stack, state: &Path, api: SocketAddr) -> io::Result<Variables> {
     let database = postgres::environment_variables(&stack.postgres.url()).map_err(io::Error::other)?;
     let (people, api_keys) = (pool(TokenSubject::People), pool(TokenSubject::ApiKeys));
     let keys = local::s3::Credentials::local();
+    // `none` turns a feature off; an unset variable would be an error.
     let none = || "none".to_owned();
     let mut variables = BTreeMap::from([
         ("AWS_ACCESS_KEY_ID", keys.access_key),

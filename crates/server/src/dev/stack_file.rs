@@ -1,4 +1,4 @@
-//! `stack.json`: where everything is, for programs.
+//! `stack.json`: the addresses, users and node ids of the local stack, for programs.
 
 use std::{collections::BTreeMap, io, path::Path};
 
@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The file's name in the state directory.
-pub(crate) const NAME: &str = "stack.json";
+pub(crate) const STACK_FILE_NAME: &str = "stack.json";
 
 /// A running local stack.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct StackFile {
     /// Base URL of the API, with `/packages`.
     pub(crate) api: String,
-    /// Base URL of the stand-in for the CDN.
+    /// Base URL of the CDN's local replacement.
     pub(crate) edge: String,
     pub(crate) s3: S3,
-    /// Postgres, as its owner.
+    /// The connection URL of Postgres, with the owner's role.
     pub(crate) database_url: String,
     pub(crate) users: Vec<User>,
     pub(crate) demo: Demo,
@@ -37,32 +37,32 @@ pub(crate) struct User {
     pub(crate) email: String,
     pub(crate) node_id: String,
     pub(crate) workspace_id: i32,
-    /// The role in the demo dataset; null for who belongs to another workspace.
+    /// The role in the demo dataset; null for users of another workspace.
     pub(crate) role: Option<String>,
-    /// What the identity provider knows the person by.
+    /// The user's id at the identity provider.
     pub(crate) cognito_id: Uuid,
     pub(crate) token: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Demo {
-    /// The workspace's number, which names its schema.
+    /// The workspace's number, which is the name of its schema.
     pub(crate) workspace_id: i32,
     pub(crate) dataset_node_id: String,
-    /// The second workspace's dataset, to try to reach and fail.
+    /// A dataset of another workspace, to which the users have no access.
     pub(crate) other_dataset_node_id: String,
-    /// Node ids of packages worth trying, by name.
+    /// Node ids of example packages, by name.
     #[serde(flatten)]
     pub(crate) packages: BTreeMap<String, String>,
 }
 
 impl StackFile {
-    /// Reads the file of the stack in a directory.
+    /// Reads the file from a state directory.
     pub(crate) fn read(state_dir: &Path) -> io::Result<Self> {
-        let path = state_dir.join(NAME);
+        let path = state_dir.join(STACK_FILE_NAME);
         let text = std::fs::read_to_string(&path).map_err(|error| {
-            let hint = "start it once: packages-service dev --state-dir DIR";
-            io::Error::new(error.kind(), format!("{} cannot be read ({error}); {hint}", path.display()))
+            let hint = "start the stack once: packages-service dev --state-dir DIR";
+            io::Error::new(error.kind(), format!("cannot read {}: {error}; {hint}", path.display()))
         })?;
         serde_json::from_str(&text).map_err(|error| io::Error::other(format!("{}: {error}", path.display())))
     }

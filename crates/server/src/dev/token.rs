@@ -1,17 +1,15 @@
-//! `packages-service token`: a fresh token for one of the demo's users.
-
-use std::io;
+//! `packages-service token`: issues a token for a demo user.
 
 use aws::Clock;
 use local::tokens::LocalIssuer;
 
-use crate::{StateDirOption, dev::stack_file::StackFile, say};
+use crate::{CommandResult, StateDirOption, dev::stack_file::StackFile, print_line};
 
-/// How long a token is good for, in seconds: a day's work.
-pub(crate) const LIFE: u64 = 24 * 3600;
+/// How long a token is valid: a day.
+pub(crate) const TOKEN_LIFETIME_SECONDS: u64 = 24 * 3600;
 
 #[derive(clap::Args)]
-pub(crate) struct Options {
+pub(crate) struct TokenOptions {
     #[command(flatten)]
     state: StateDirOption,
     /// The user's email address, as in stack.json
@@ -20,15 +18,15 @@ pub(crate) struct Options {
 }
 
 /// Prints a token. The stack need not be running.
-pub(crate) fn run(options: &Options) -> io::Result<()> {
+pub(crate) fn print_token(options: &TokenOptions) -> CommandResult {
     let state_dir = &options.state.state_dir;
     let stack = StackFile::read(state_dir)?;
     let Some(user) = stack.users.iter().find(|user| user.email == options.user) else {
         let known: Vec<&str> = stack.users.iter().map(|user| user.email.as_str()).collect();
-        return Err(io::Error::other(format!("no user {}; there are {}", options.user, known.join(", "))));
+        return Err(format!("unknown user {}; the users are {}", options.user, known.join(", ")).into());
     };
     let key = std::fs::read_to_string(state_dir.join("keys/tokens.pem"))?;
-    let issuer = LocalIssuer::new(&key).map_err(io::Error::other)?;
-    say(&issuer.issue_user_token(user.cognito_id, Clock::System.now(), LIFE).map_err(io::Error::other)?);
+    let issuer = LocalIssuer::new(&key)?;
+    print_line(&issuer.issue_user_token(user.cognito_id, Clock::System.now(), TOKEN_LIFETIME_SECONDS)?);
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! Words for the answers that hyper gives by itself.
+//! Problem bodies for responses that hyper sends itself.
 //!
-//! A head that cannot be read never becomes a request: hyper answers it with a bare status, and has no hook for that.
-//! Such an answer can be told by what it lacks, since each of the service's own has an `X-Request-Id`.
+//! A request head that hyper cannot parse never becomes a request. hyper responds with a bare status, and has no hook
+//! for that response. This module recognises it on its way to the client: every response of the service has an
+//! `X-Request-Id`, hyper's own responses have none.
 
 use std::{
     io,
@@ -13,31 +14,37 @@ use api::ProblemDetails;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use uuid::Uuid;
 
-/// A connection on which a bare answer to a head that cannot be read becomes a problem (RFC 9457).
-pub(super) struct Explained<S> {
+/// A connection that replaces hyper's bare error responses by problems (RFC 9457).
+pub(super) struct HttpErrorStream<S> {
     stream: S,
-    /// What is to be written in place of a bare answer, and how much of it was.
-    instead: (Vec<u8>, usize),
+    /// The response to write in place of a bare one.
+    replacement: Replacement,
 }
 
-impl<S: AsyncWrite + Unpin> Explained<S> {
+#[derive(Default)]
+struct Replacement {
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+impl<S: AsyncWrite + Unpin> HttpErrorStream<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, instead: (Vec::new(), 0) }
+        Self { stream, replacement: Replacement::default() }
     }
 
-    fn poll_instead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let (bytes, written) = &mut self.instead;
+    fn poll_write_replacement(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Replacement { bytes, written } = &mut self.replacement;
         while let Some(rest) = bytes.get(*written..).filter(|rest| !rest.is_empty()) {
             match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                more => *written += more,
+                count => *written += count,
             }
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Explained<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for HttpErrorStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -47,53 +54,59 @@ impl<S: AsyncRead + Unpin> AsyncRead for Explained<S> {
     }
 }
 
-/// Not vectored: hyper then writes a head with as much of its body as it has, which is all that the service needs.
-impl<S: AsyncWrite + Unpin> AsyncWrite for Explained<S> {
+/// Not vectored: hyper then writes a response's head in a single call, which [`replace_bare_response`] relies on.
+impl<S: AsyncWrite + Unpin> AsyncWrite for HttpErrorStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(self.poll_instead(cx))?;
-        let Some(problem) = explain(bytes) else { return Pin::new(&mut self.stream).poll_write(cx, bytes) };
-        self.instead = (problem, 0);
+        ready!(self.poll_write_replacement(cx))?;
+        let Some(response) = replace_bare_response(bytes) else {
+            return Pin::new(&mut self.stream).poll_write(cx, bytes);
+        };
+        // Reported as written at once. The next write, flush or shutdown sends the replacement.
+        self.replacement = Replacement { bytes: response, written: 0 };
         Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_instead(cx))?;
+        ready!(self.poll_write_replacement(cx))?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_instead(cx))?;
+        ready!(self.poll_write_replacement(cx))?;
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
-/// A bare answer with a problem for its body; `None` for any other bytes.
-fn explain(bytes: &[u8]) -> Option<Vec<u8>> {
+/// Adds a problem body to a bare response of hyper. `None` for any other bytes.
+fn replace_bare_response(bytes: &[u8]) -> Option<Vec<u8>> {
+    // A bare response is a head and nothing else.
     let head = bytes.strip_suffix(b"\r\n\r\n").filter(|head| head.starts_with(b"HTTP/1."))?;
     let mut lines = str::from_utf8(head).ok()?.split("\r\n");
-    let first = lines.next()?;
-    let status = first.split(' ').nth(1)?.parse().ok()?;
-    let problem = words(status)?;
-    let is =
-        |line: &str, name: &str| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-    if lines.clone().any(|line| is(line, "x-request-id:")) {
+    let status_line = lines.next()?;
+    let problem = head_problem(status_line.split(' ').nth(1)?.parse().ok()?)?;
+    if lines.clone().any(|line| has_name(line, "x-request-id:")) {
         return None;
     }
     let id = Uuid::new_v4().to_string();
-    tracing::info!(request_id = id, status, "a request could not be read");
+    tracing::info!(request_id = id, status = problem.status, "malformed request head");
     let body = problem.to_json(&id);
     let kept: String =
-        lines.filter(|line| !is(line, "content-length:")).flat_map(|line| [line, "\r\n"]).collect();
-    let answer = format!(
-        "{first}\r\n{kept}content-type: application/problem+json\r\ncontent-length: {}\r\n\
+        lines.filter(|line| !has_name(line, "content-length:")).flat_map(|line| [line, "\r\n"]).collect();
+    let response = format!(
+        "{status_line}\r\n{kept}content-type: application/problem+json\r\ncontent-length: {}\r\n\
          access-control-allow-origin: *\r\nx-request-id: {id}\r\n\r\n{body}",
         body.len()
     );
-    Some(answer.into_bytes())
+    Some(response.into_bytes())
 }
 
-/// The problem of a request head that cannot be parsed, by the status that hyper chose.
-fn words(status: u16) -> Option<ProblemDetails<'static>> {
+/// Whether a header line has this name. Names are case-insensitive (RFC 9110, section 5.1).
+fn has_name(line: &str, name: &str) -> bool {
+    line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+}
+
+/// The problem of a malformed request head, by the status that hyper chose.
+fn head_problem(status: u16) -> Option<ProblemDetails<'static>> {
     let (name, title, detail) = match status {
         400 => (
             "invalid-request",
@@ -120,8 +133,8 @@ mod tests {
     const BARE: &str = "HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\nContent-Length: 0\r\ndate: now\r\n\r\n";
 
     #[test]
-    fn a_bare_answer_gets_a_body_and_keeps_its_head() {
-        let text = String::from_utf8(explain(BARE.as_bytes()).unwrap()).unwrap();
+    fn adds_a_body_and_keeps_the_other_headers() {
+        let text = String::from_utf8(replace_bare_response(BARE.as_bytes()).unwrap()).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with(
             "HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ndate: now\r\n"
@@ -133,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn other_bytes_stay_as_they_are() {
+    fn leaves_other_bytes_unchanged() {
         for bytes in [
             "",
             "\r\n\r\n",
@@ -144,8 +157,8 @@ mod tests {
             "HTTP/1.1 four hundred\r\n\r\n",
             "400 Bad Request\r\n\r\n",
         ] {
-            assert_eq!(explain(bytes.as_bytes()), None, "{bytes}");
+            assert_eq!(replace_bare_response(bytes.as_bytes()), None, "{bytes}");
         }
-        assert_eq!(explain(b"HTTP/1.1 400 \xff\r\n\r\n"), None);
+        assert_eq!(replace_bare_response(b"HTTP/1.1 400 \xff\r\n\r\n"), None);
     }
 }

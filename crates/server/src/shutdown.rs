@@ -1,12 +1,13 @@
-//! When to stop.
+//! The signals that stop the process.
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Ends with Ctrl-C, or when a supervisor says so.
-pub(crate) async fn stop() {
+/// Completes on Ctrl-C, or on SIGTERM from a supervisor.
+pub(crate) async fn shutdown_signal() {
     let terminate = async {
         match signal(SignalKind::terminate()) {
             Ok(mut signal) => drop(signal.recv().await),
+            // No handler: the default action of SIGTERM still ends the process.
             Err(_) => std::future::pending().await,
         }
     };
