@@ -84,7 +84,7 @@ pub(crate) async fn head(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let location = Asked::parse(&query)?.locate(&app, &access).await?;
-    let head = app.objects.head(&location, app.clock.now()).await.map_err(Problem::own_probe)?;
+    let head = app.objects.head_object(&location, app.clock.now()).await.map_err(Problem::own_probe)?;
     Ok(head::answer(head, &headers))
 }
 

@@ -12,7 +12,7 @@ use http::{HeaderValue, StatusCode, header};
 use packages::{access::DatasetAccess, links::LinkError};
 use restore::OrderError;
 use serde::Serialize;
-use storage::ProbeError;
+use storage::HeadError;
 use utoipa::{ToSchema, openapi};
 
 /// What is wrong, by the reaction it asks of a client. The names are part of the interface.
@@ -243,17 +243,17 @@ impl Problem {
     }
 
     /// A probe that we signed ourselves: a refusal is our fault, and none of the client's business.
-    pub(crate) fn own_probe(error: ProbeError) -> Self {
+    pub(crate) fn own_probe(error: HeadError) -> Self {
         match error {
-            ProbeError::Forbidden => storage("S3 refused a request that was signed by this service"),
+            HeadError::Forbidden => storage("S3 refused a request that was signed by this service"),
             other => other_probe(other),
         }
     }
 
     /// A probe with the client's own link: a refusal is S3's answer to the client.
-    pub(crate) fn clients_probe(error: ProbeError) -> Self {
+    pub(crate) fn clients_probe(error: HeadError) -> Self {
         match error {
-            ProbeError::Forbidden => Self::forbidden("S3 does not accept this presigned URL"),
+            HeadError::Forbidden => Self::forbidden("S3 does not accept this presigned URL"),
             other => other_probe(other),
         }
     }
@@ -301,12 +301,12 @@ fn storage(cause: impl Into<String>) -> Problem {
     Problem::new(Kind::Storage, "the storage did not answer as it should; try again").because(cause)
 }
 
-fn other_probe(error: ProbeError) -> Problem {
+fn other_probe(error: HeadError) -> Problem {
     match error {
-        ProbeError::NotFound => Problem::new(Kind::NoSuchObject, "there is no such object in the storage"),
-        ProbeError::Forbidden => storage("S3 refused a request"),
-        ProbeError::Unavailable(cause) => storage(cause),
-        ProbeError::TimedOut => Problem::new(Kind::TimedOut, "the storage did not answer in time; try again")
+        HeadError::NotFound => Problem::new(Kind::NoSuchObject, "there is no such object in the storage"),
+        HeadError::Forbidden => storage("S3 refused a request"),
+        HeadError::Unavailable(cause) => storage(cause),
+        HeadError::TimedOut => Problem::new(Kind::TimedOut, "the storage did not answer in time; try again")
             .because("S3 did not answer in time"),
     }
 }
@@ -380,13 +380,13 @@ mod tests {
             (LinkError::Database(database::Error::Unreachable("gone".into())).into(), 503),
             (LinkError::Database(database::Error::TimedOut("no answer".to_owned())).into(), 503),
             (AccessError::OtherDataset.into(), 403),
-            (Problem::own_probe(ProbeError::NotFound), 404),
-            (Problem::own_probe(ProbeError::Forbidden), 502),
-            (Problem::own_probe(ProbeError::TimedOut), 504),
-            (Problem::clients_probe(ProbeError::NotFound), 404),
-            (Problem::clients_probe(ProbeError::Forbidden), 403),
-            (Problem::clients_probe(ProbeError::Unavailable("503".into())), 502),
-            (Problem::clients_probe(ProbeError::TimedOut), 504),
+            (Problem::own_probe(HeadError::NotFound), 404),
+            (Problem::own_probe(HeadError::Forbidden), 502),
+            (Problem::own_probe(HeadError::TimedOut), 504),
+            (Problem::clients_probe(HeadError::NotFound), 404),
+            (Problem::clients_probe(HeadError::Forbidden), 403),
+            (Problem::clients_probe(HeadError::Unavailable("503".into())), 502),
+            (Problem::clients_probe(HeadError::TimedOut), 504),
         ] {
             assert_eq!(problem.status().as_u16(), status, "{problem:?}");
         }

@@ -41,7 +41,7 @@ pub(crate) async fn head(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let url = checked(&app, &query)?;
-    let head = app.objects.head_by_link(url.location()).await.map_err(Problem::clients_probe)?;
+    let head = app.objects.head_presigned(url.location()).await.map_err(Problem::clients_probe)?;
     Ok(head::answer(head, &headers))
 }
 
