@@ -81,7 +81,7 @@ impl Cdn {
 
     /// Looks for another key if it is time to, at `now` in seconds since the Unix epoch, and takes it into use.
     pub async fn renew(&self, rotation: &KeyRotation, now: u64) {
-        if rotation.due(now)
+        if rotation.should_reload(now)
             && let Some(signer) = rotation.reload().await
         {
             self.replace_signer(signer);

@@ -122,7 +122,7 @@ impl HostBuilder {
     pub async fn cdn(&self, config: &config::CdnConfig) -> Result<(Cdn, KeyRotation), StartupError> {
         let trusted = Some(config.trusted_key());
         let rotation = KeyRotation::new(self.key_source(config)?, trusted, config.hash, ROTATION);
-        let signer = rotation.load_first().await.map_err(StartupError::new)?;
+        let signer = rotation.load_initial().await.map_err(StartupError::new)?;
         Ok((Cdn::new(&config.origin, signer), rotation))
     }
 
@@ -130,7 +130,7 @@ impl HostBuilder {
     pub fn key_source(&self, config: &config::CdnConfig) -> Result<KeySource, StartupError> {
         Ok(match config.key.clone() {
             KeyLocation::File(path) => KeySource::File(path),
-            KeyLocation::Parameter(name) => KeySource::Ssm { service: self.ssm()?, name },
+            KeyLocation::Parameter(name) => KeySource::Ssm { client: self.ssm()?, name },
         })
     }
 

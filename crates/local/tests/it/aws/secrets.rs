@@ -18,7 +18,7 @@ async fn source(root: &Account) -> (String, KeySource) {
     let name = format!("/test/{}/cloudfront/private-key", unique("service"));
     let service =
         root.function("service", Resources { parameter: &name, ..Resources::default() }).await.unwrap();
-    let source = KeySource::Ssm { service: service.ssm().unwrap(), name: name.clone() };
+    let source = KeySource::Ssm { client: service.ssm().unwrap(), name: name.clone() };
     (name, source)
 }
 
@@ -53,14 +53,14 @@ async fn a_parameter_that_is_not_there_is_named_by_its_variable() {
     let root = Account::root().unwrap();
     let (name, source) = source(&root).await;
     let error = source.load().await.unwrap_err();
-    assert!(matches!(error, SigningKeyError::NoParameter));
+    assert!(matches!(error, SigningKeyError::ParameterNotFound));
     let text = error.to_string();
     assert!(text.contains("CLOUDFRONT_PRIVATE_KEY_SSM_PARAM") && !text.contains(&name), "{text}");
 
     root.put_parameter(&name, "SecureString", "dummy").await.unwrap();
     let error = source.load().await.unwrap_err();
     assert!(
-        matches!(error, SigningKeyError::Key(_)) && !format!("{error:?}{error}").contains("dummy"),
+        matches!(error, SigningKeyError::InvalidKey(_)) && !format!("{error:?}{error}").contains("dummy"),
         "{error}"
     );
 }
@@ -68,10 +68,10 @@ async fn a_parameter_that_is_not_there_is_named_by_its_variable() {
 #[tokio::test]
 async fn another_services_parameter_is_refused() {
     let root = Account::root().unwrap();
-    let (_, KeySource::Ssm { service, .. }) = source(&root).await else { unreachable!() };
+    let (_, KeySource::Ssm { client: service, .. }) = source(&root).await else { unreachable!() };
     let (other, _) = source(&root).await;
     put(&root, &other, None).await;
-    let error = KeySource::Ssm { service, name: other }.load().await.unwrap_err();
+    let error = KeySource::Ssm { client: service, name: other }.load().await.unwrap_err();
     assert!(
         matches!(&error, SigningKeyError::Ssm(error) if error.has_code("AccessDeniedException")),
         "{error}"
@@ -85,7 +85,7 @@ async fn a_new_value_is_taken_over_if_it_brings_its_id() {
     put(&root, &name, None).await;
     let id = KeyPairId::new("KFROMENVIRONMENT").unwrap();
     let rotation = KeyRotation::new(source, Some(trusted(&id)), Hash::Sha256, Duration::from_mins(5));
-    assert_eq!(*rotation.load_first().await.unwrap().key_pair_id(), id);
+    assert_eq!(*rotation.load_initial().await.unwrap().key_pair_id(), id);
     assert!(rotation.reload().await.is_none());
     put(&root, &name, None).await;
     assert!(rotation.reload().await.is_none(), "nobody knows its id");
@@ -100,14 +100,14 @@ async fn a_key_that_was_replaced_by_hand_is_doubted() {
     let root = Account::root().unwrap();
     let (name, source) = source(&root).await;
     let trusted = trusted(&KeyPairId::new("KFROMENVIRONMENT").unwrap());
-    let found = async || source.load().await.unwrap().identify(Some(&trusted)).unwrap().1;
+    let found = async || source.load().await.unwrap().resolve_id(Some(&trusted)).unwrap().1;
     put(&root, &name, None).await;
     assert_eq!(found().await, KeyMatch::Assumed);
     let key = put(&root, &name, None).await;
-    assert_eq!(found().await, KeyMatch::Unproven);
+    assert_eq!(found().await, KeyMatch::Unverified);
     let public_key = Some(key.public_key().unwrap());
     let known = TrustedKey { public_key, ..trusted.clone() };
-    assert_eq!(source.load().await.unwrap().identify(Some(&known)).unwrap().1, KeyMatch::Proven);
+    assert_eq!(source.load().await.unwrap().resolve_id(Some(&known)).unwrap().1, KeyMatch::Verified);
     put(&root, &name, Some("KNEW")).await;
     assert_eq!(found().await, KeyMatch::Named);
 }
@@ -118,10 +118,10 @@ async fn the_key_in_use_stays_while_ssm_is_away() {
     let parameter = serde_json::json!({"Parameter": {"Value": *key, "LastModifiedDate": 1.5e9}}).to_string();
     let server = Scripted::start([Scene::Says(200, parameter)]).await.unwrap();
     let service = JsonClient::ssm(&server.settings().unwrap(), HttpClient::new().unwrap()).unwrap();
-    let source = KeySource::Ssm { service, name: "key".into() };
+    let source = KeySource::Ssm { client: service, name: "key".into() };
     let id = KeyPairId::new("K1").unwrap();
     let rotation = KeyRotation::new(source, Some(trusted(&id)), Hash::Sha256, Duration::from_mins(5));
-    rotation.load_first().await.unwrap();
+    rotation.load_initial().await.unwrap();
     let (_, asked) = server.asked().remove(0);
     assert_eq!(asked, serde_json::json!({"Name": "key", "WithDecryption": true}));
     assert!(rotation.reload().await.is_none());
