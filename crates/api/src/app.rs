@@ -84,7 +84,7 @@ impl Cdn {
 
     /// Reloads the key if the check is due at `now` (seconds since the Unix epoch), and signs with it from then on.
     pub async fn reload_signer(&self, rotation: &KeyRotation, now: u64) {
-        if rotation.due(now)
+        if rotation.should_reload(now)
             && let Some(signer) = rotation.reload().await
         {
             self.replace_signer(signer);

@@ -90,7 +90,7 @@ pub(crate) async fn head_object(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let location = PresignRequest::from_query(&query)?.find_location(&app, &access).await?;
-    let head = app.objects.head(&location, app.clock.now()).await.map_err(Problem::from_own_probe)?;
+    let head = app.objects.head_object(&location, app.clock.now()).await.map_err(Problem::from_own_probe)?;
     Ok(head_response(head, &headers))
 }
 

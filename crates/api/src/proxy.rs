@@ -43,7 +43,7 @@ pub(crate) async fn head_object(
 ) -> Result<Response, Problem> {
     let url = parse_presigned_url(&app, &query)?;
     // Sent as `GET` for one byte: the URL is signed for `GET`, and a signature covers the method.
-    let head = app.objects.head_by_link(url.location()).await.map_err(Problem::from_client_probe)?;
+    let head = app.objects.head_presigned(url.location()).await.map_err(Problem::from_client_probe)?;
     Ok(head_response(head, &headers))
 }
 

@@ -113,7 +113,7 @@ impl HostBuilder {
     pub async fn load_cdn(&self, config: &CdnConfig) -> Result<(Cdn, KeyRotation), StartupError> {
         let trusted = Some(config.trusted_key());
         let rotation = KeyRotation::new(self.key_source(config)?, trusted, config.hash, KEY_RELOAD_INTERVAL);
-        let signer = rotation.load_first().await?;
+        let signer = rotation.load_initial().await?;
         Ok((Cdn::new(&config.origin, signer), rotation))
     }
 
@@ -121,7 +121,7 @@ impl HostBuilder {
     pub fn key_source(&self, config: &CdnConfig) -> Result<KeySource, StartupError> {
         Ok(match config.key.clone() {
             KeyLocation::File(path) => KeySource::File(path),
-            KeyLocation::Parameter(name) => KeySource::Ssm { service: self.ssm_client()?, name },
+            KeyLocation::Parameter(name) => KeySource::Ssm { client: self.ssm_client()?, name },
         })
     }
 

@@ -43,7 +43,7 @@ pub(super) fn apply_errors(batch: &mut Batch, errors: &UndeleteErrors) {
     for (claim, verdict) in &mut batch.members {
         let Some(error) = errors.get(&claim.id).filter(|_| *verdict == Verdict::Restore) else { continue };
         let is_last = claim.attempts + 1 >= MAX_ATTEMPTS;
-        if error.is_passing && !is_last {
+        if error.is_transient && !is_last {
             *verdict = Verdict::Retry(error.reason.clone());
         } else if error.is_derived {
             tracing::warn!(package = claim.id.0, reason = error.reason, "a derived file was not undeleted");

@@ -64,12 +64,12 @@ pub async fn preview(
     let names = preview_names(db, access.workspace(), &found.packages).await?;
     let ids: Vec<i32> = found.packages.iter().map(|package| package.id.0).collect();
     let files = list_files(db, access.workspace(), &ids).await?;
-    let lost = tokio::time::timeout(STORAGE_TIMEOUT, objects.find_lost(&files.stored)).await;
+    let lost = tokio::time::timeout(STORAGE_TIMEOUT, objects.find_unrecoverable(&files.stored)).await;
     let mut lost = lost.unwrap_or_default();
 
     let packages = found.packages.into_iter().map(|package| {
         let original = name::original_name(&package.name, &package.node_id).to_owned();
-        let error = lost.remove(&package.id).filter(|error| !error.is_derived && !error.is_passing);
+        let error = lost.remove(&package.id).filter(|error| !error.is_derived && !error.is_transient);
         PreviewedPackage {
             new_name: names.get(&package.id).filter(|name| **name != original).cloned(),
             lost: error.map(|error| error.reason),

@@ -107,7 +107,7 @@ pub async fn find_recoveries(
         items.iter().filter(|item| item.size.is_some()).map(|item| item.package).collect();
     let sources = list_sources(db, access, &files).await?;
     let asked: BTreeSet<(&str, &str)> = sources.iter().map(place).collect();
-    let found = objects.outlook(&asked, OUTLOOK_LIMIT).await;
+    let found = objects.find_recoverability(&asked, OUTLOOK_LIMIT).await;
     let of = |package: PackageId| {
         let own = sources.iter().filter(move |source| source.package == package);
         own.map(|source| found.get(&place(source)).copied().unwrap_or_default()).collect::<Vec<_>>()
@@ -121,11 +121,13 @@ fn place(source: &SourceFile) -> (&str, &str) {
 
 /// What becomes of a package by what becomes of its source files.
 fn recovery(files: &[Recoverability]) -> Recovery {
-    let is_known =
-        !files.is_empty() && files.len() <= MAX_SOURCES && files.iter().all(|file| file.is_there.is_some());
-    let is_lost = files.iter().any(|file| file.is_there == Some(false));
+    let is_known = !files.is_empty()
+        && files.len() <= MAX_SOURCES
+        && files.iter().all(|file| file.has_version.is_some());
+    let is_lost = files.iter().any(|file| file.has_version == Some(false));
     let is_recoverable = (is_known || is_lost).then_some(!is_lost);
-    let until = files.iter().filter_map(|file| file.until).min().filter(|_| is_recoverable == Some(true));
+    let until =
+        files.iter().filter_map(|file| file.expires_at).min().filter(|_| is_recoverable == Some(true));
     Recovery { is_recoverable, until }
 }
 
@@ -165,8 +167,9 @@ fn original(id: Option<&str>, name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn outlook(is_there: Option<bool>, until: Option<i64>) -> Recoverability {
-        Recoverability { is_there, until: until.map(|at| OffsetDateTime::from_unix_timestamp(at).unwrap()) }
+    fn outlook(has_version: Option<bool>, until: Option<i64>) -> Recoverability {
+        let expires_at = until.map(|at| OffsetDateTime::from_unix_timestamp(at).unwrap());
+        Recoverability { has_version, expires_at }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A new key takes the old one's place while the service runs.
+//! Replacing the key while the service runs.
 
 use std::{
     sync::{
@@ -12,31 +12,31 @@ use signing::cloudfront::{HashAlgorithm, KeyPairId, PublicKey, Signer};
 
 use crate::{KeyMatch, KeySource, SigningKey, SigningKeyError, TrustedKey, is_published};
 
-/// Fetches the key when the service starts and, now and then, looks whether there is another.
+/// Loads the key when the service starts, and checks at intervals for a new one.
 #[derive(Debug)]
 pub struct KeyRotation {
     source: KeySource,
-    /// From the environment, for a key that does not bring its id.
+    /// The environment's key, for a stored key without an id.
     trusted: Option<TrustedKey>,
     hash: HashAlgorithm,
     interval: Duration,
-    /// When it was looked last, in seconds since the Unix epoch; 0 before the first request.
-    looked_at: AtomicU64,
-    current: Mutex<Option<Current>>,
+    /// The time of the last check, in seconds since the Unix epoch; 0 before the first request.
+    checked_at: AtomicU64,
+    current: Mutex<Option<CurrentKey>>,
 }
 
-/// What is known of the key in use.
+/// The key in use, without its private half.
 #[derive(Debug)]
-struct Current {
+struct CurrentKey {
     id: KeyPairId,
-    public: PublicKey,
+    public_key: PublicKey,
     changed_at: Option<u64>,
-    found: KeyMatch,
+    key_match: KeyMatch,
 }
 
 impl KeyRotation {
-    /// `trusted` is what the environment names: for the key that is there at the start, and for others only where it is
-    /// known that they belong to it.
+    /// `trusted` is the environment's key. Its id counts for the first key, and for a later one only if that is known to
+    /// belong to it.
     #[must_use]
     pub fn new(
         source: KeySource,
@@ -44,79 +44,87 @@ impl KeyRotation {
         hash: HashAlgorithm,
         interval: Duration,
     ) -> Self {
-        Self { source, trusted, hash, interval, looked_at: AtomicU64::new(0), current: Mutex::new(None) }
+        Self { source, trusted, hash, interval, checked_at: AtomicU64::new(0), current: Mutex::new(None) }
     }
 
-    /// Fetches the key, without which the service cannot start. One that CloudFront may refuse is warned of and used: all
-    /// else works, and a new deployment begins with such a key.
-    pub async fn load_first(&self) -> Result<Signer, SigningKeyError> {
+    /// Loads the first key; without one the service cannot start. A key that CloudFront may refuse is used with a warning:
+    /// everything else works, and a new deployment begins with such a key.
+    pub async fn load_initial(&self) -> Result<Signer, SigningKeyError> {
         let key = self.source.load().await?;
-        let (id, found) = key.identify(self.trusted.as_ref())?;
+        let (id, key_match) = key.resolve_id(self.trusted.as_ref())?;
         if is_published(&key.key.public_key()?) {
             tracing::warn!(key_id = %id, "the signing key is published with the source code: replace it");
         }
-        self.take((id, found), key)
+        self.install_key(key, id, key_match)
     }
 
-    /// Whether it is time to [`reload`](Self::reload), at `now` in seconds since the Unix epoch. Says so once per
-    /// interval, to one of those who ask.
-    pub fn due(&self, now: u64) -> bool {
-        self.report_age(now);
-        let looked_at = self.looked_at.load(Relaxed);
-        let is_due = looked_at != 0 && now >= looked_at.saturating_add(self.interval.as_secs());
-        let counts_from_now = looked_at == 0 || is_due;
-        counts_from_now && self.looked_at.compare_exchange(looked_at, now, Relaxed, Relaxed).is_ok() && is_due
+    /// Whether the caller should [`reload`](Self::reload) now, in seconds since the Unix epoch. True for one caller per
+    /// interval.
+    pub fn should_reload(&self, now: u64) -> bool {
+        self.report_metrics(now);
+        let checked_at = self.checked_at.load(Relaxed);
+        let is_due = checked_at != 0 && now >= checked_at.saturating_add(self.interval.as_secs());
+        // The first request only starts the interval. The exchange fails for all but one of concurrent callers.
+        let starts_interval = checked_at == 0 || is_due;
+        starts_interval
+            && self.checked_at.compare_exchange(checked_at, now, Relaxed, Relaxed).is_ok()
+            && is_due
     }
 
-    /// Looks for another key. Where there is none, or none to be had, the one in use stays. One whose id is not known for
-    /// certain is not taken: what the environment says is the old one's, and a link with the wrong id opens nothing.
+    /// Loads the key again and returns its signer if it is new. If it cannot be loaded, the current key stays in use. A key
+    /// whose id is not certain is not used: the environment's id is the old key's, and CloudFront refuses a wrong id.
     pub async fn reload(&self) -> Option<Signer> {
-        let found = match self.source.load().await {
-            Ok(key) => self.differs(&key).ok().filter(|differs| *differs).map(|_| key),
-            Err(error) => {
-                tracing::warn!(%error, "the signing key could not be looked at again; the old one stays in use");
-                None
-            }
-        }?;
-        let (id, matched) = found.identify(self.trusted.as_ref()).ok()?;
-        if !matches!(matched, KeyMatch::Named | KeyMatch::Proven) {
+        let loaded = self.source.load().await.inspect_err(|error| {
+            tracing::warn!(%error, "the signing key could not be loaded again; the old one stays in use");
+        });
+        let key = loaded.ok()?;
+        if !self.is_new(&key).ok()? {
+            return None;
+        }
+        let (id, key_match) = key.resolve_id(self.trusted.as_ref()).ok()?;
+        if !matches!(key_match, KeyMatch::Named | KeyMatch::Verified) {
             tracing::warn!(
-                "there is another signing key, but it is not known to belong to CLOUDFRONT_KEY_ID; the old one stays in \
-                 use. Put a line Key-Pair-Id: before the key, or deploy with its own CLOUDFRONT_KEY_ID"
+                "there is a new signing key, but it is not known to belong to CLOUDFRONT_KEY_ID; the old one stays in use. \
+                 Put a line Key-Pair-Id: before the key, or deploy with its own CLOUDFRONT_KEY_ID"
             );
             return None;
         }
-        let signer = self.take((id, matched), found).ok()?;
-        tracing::info!(key_id = %signer.key_pair_id(), "another signing key is in use");
+        let signer = self.install_key(key, id, key_match).ok()?;
+        tracing::info!(key_id = %signer.key_pair_id(), "a new signing key is in use");
         Some(signer)
     }
 
-    fn take(&self, (id, found): (KeyPairId, KeyMatch), key: SigningKey) -> Result<Signer, SigningKeyError> {
-        if let Some(warning) = found.warning() {
+    fn install_key(
+        &self,
+        key: SigningKey,
+        id: KeyPairId,
+        key_match: KeyMatch,
+    ) -> Result<Signer, SigningKeyError> {
+        if let Some(warning) = key_match.warning() {
             tracing::warn!(key_id = %id, "{warning}");
         }
         let SigningKey { key, changed_at, .. } = key;
-        let current = Current { id: id.clone(), public: key.public_key()?, changed_at, found };
+        let current = CurrentKey { id: id.clone(), public_key: key.public_key()?, changed_at, key_match };
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(current);
         Ok(Signer::new(id, key, self.hash))
     }
 
-    fn differs(&self, found: &SigningKey) -> Result<bool, SigningKeyError> {
-        let public = found.key.public_key()?;
+    fn is_new(&self, loaded: &SigningKey) -> Result<bool, SigningKeyError> {
+        let public_key = loaded.key.public_key()?;
         let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_same = |current: &Current| {
-            current.public == public && found.id.as_ref().is_none_or(|id| *id == current.id)
+        let is_same = |current: &CurrentKey| {
+            current.public_key == public_key && loaded.id.as_ref().is_none_or(|id| *id == current.id)
         };
         Ok(!current.as_ref().is_some_and(is_same))
     }
 
-    /// For the alarms on a key that nobody renews, and on one whose links open nothing.
-    fn report_age(&self, now: u64) {
+    /// For the alarms on an old key, and on a key that CloudFront refuses.
+    fn report_metrics(&self, now: u64) {
         let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(current) = current.as_ref() else { return };
-        // Only where there is something to tell: in Lambda each request has a line of metrics.
-        if current.found == KeyMatch::Mismatched {
-            metrics::gauge!(metric_names::SIGNING_KEY_MISMATCH.name).set(1.0);
+        // Only if there is a mismatch: in Lambda each request logs a line with the metrics that were set.
+        if current.key_match == KeyMatch::Mismatched {
+            metrics::gauge!("signing_key_mismatch").set(1.0);
         }
         if let Some(changed_at) = current.changed_at {
             #[expect(clippy::cast_precision_loss, reason = "seconds, of some years at most")]
@@ -153,12 +161,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_key_is_taken_only_with_its_id() {
+    async fn a_new_key_is_used_only_with_its_id() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key.pem");
         write(&path, None);
         let rotation = rotation(&path, Some("KOLD"));
-        assert_eq!(rotation.load_first().await.unwrap().key_pair_id().as_str(), "KOLD");
+        assert_eq!(rotation.load_initial().await.unwrap().key_pair_id().as_str(), "KOLD");
         assert!(rotation.reload().await.is_none(), "the same key");
 
         write(&path, None);
@@ -167,25 +175,25 @@ mod tests {
         let signer = rotation.reload().await.unwrap();
         assert_eq!(signer.key_pair_id().as_str(), "KNEW");
         assert_eq!(signer.private_key().public_key().unwrap(), new.public_key().unwrap());
-        assert!(rotation.reload().await.is_none(), "taken already");
+        assert!(rotation.reload().await.is_none(), "it is in use already");
 
         std::fs::write(&path, "dummy").unwrap();
-        assert!(rotation.reload().await.is_none(), "no key at all");
+        assert!(rotation.reload().await.is_none(), "an invalid key");
     }
 
     #[tokio::test]
-    async fn the_id_beside_the_key_counts_before_the_environments() {
+    async fn the_id_beside_the_key_takes_precedence() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key.pem");
         write(&path, Some("KNEW"));
-        let signer = rotation(&path, Some("KOLD")).load_first().await.unwrap();
+        let signer = rotation(&path, Some("KOLD")).load_initial().await.unwrap();
         assert_eq!(signer.key_pair_id().as_str(), "KNEW");
         write(&path, None);
-        assert!(matches!(rotation(&path, None).load_first().await, Err(SigningKeyError::NoId)));
+        assert!(matches!(rotation(&path, None).load_initial().await, Err(SigningKeyError::MissingKeyId)));
     }
 
     #[tokio::test]
-    async fn a_key_of_another_public_key_is_used_until_the_right_one_is_there() {
+    async fn a_mismatched_first_key_is_used_until_the_right_one_is_loaded() {
         let dir = tempfile::tempdir().unwrap();
         let (path, right) = (dir.path().join("key.pem"), dir.path().join("right.pem"));
         write(&path, None);
@@ -193,21 +201,21 @@ mod tests {
         let trusted = TrustedKey { id: KeyPairId::new("KENV").unwrap(), public_key };
         let source = KeySource::File(path.clone());
         let rotation = KeyRotation::new(source, Some(trusted), HashAlgorithm::Sha256, Duration::from_mins(5));
-        assert_eq!(rotation.load_first().await.unwrap().key_pair_id().as_str(), "KENV");
-        let found = || rotation.current.lock().unwrap().as_ref().unwrap().found;
-        assert_eq!(found(), KeyMatch::Mismatched);
+        assert_eq!(rotation.load_initial().await.unwrap().key_pair_id().as_str(), "KENV");
+        let key_match = || rotation.current.lock().unwrap().as_ref().unwrap().key_match;
+        assert_eq!(key_match(), KeyMatch::Mismatched);
 
         write(&path, None);
-        assert!(rotation.reload().await.is_none(), "another one that does not belong to it");
+        assert!(rotation.reload().await.is_none(), "another key that does not belong to the id");
         std::fs::copy(&right, &path).unwrap();
         assert_eq!(rotation.reload().await.unwrap().key_pair_id().as_str(), "KENV");
-        assert_eq!(found(), KeyMatch::Proven);
+        assert_eq!(key_match(), KeyMatch::Verified);
     }
 
     #[test]
-    fn it_is_due_once_per_interval() {
+    fn a_reload_is_due_once_per_interval() {
         let rotation = rotation(Path::new("unused"), None);
-        let due: Vec<u64> = (1000..2000).filter(|now| rotation.due(*now)).collect();
+        let due: Vec<u64> = (1000..2000).filter(|now| rotation.should_reload(*now)).collect();
         assert_eq!(due, [1300, 1600, 1900]);
     }
 }

@@ -1,4 +1,4 @@
-//! Links to objects: made here, without asking AWS.
+//! Presigned links to objects. Signing calls no server.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use signing::s3::{Credentials, PresignRequest};
 use tracing::info_span;
 
 use crate::ObjectStore;
-use aws::credentials::expires_at;
+use aws::credentials::{CredentialsError, expires_at};
 use packages::links::Location;
 
-/// How long a link lives, in seconds, where the credentials that sign it do.
-const LIFE: u32 = 3600;
+/// How long a link is valid, unless the credentials that sign it expire sooner.
+const LINK_LIFETIME_SECONDS: u32 = 3600;
 
-/// A presigned URL: whoever has it may do what it says. It is never logged; `Debug` shows only when it ends.
+/// A presigned URL. It is a secret and is never logged: `Debug` shows only when it expires.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PresignedLink {
     url: String,
@@ -27,7 +27,7 @@ impl PresignedLink {
         &self.url
     }
 
-    /// When it ends, in seconds since the Unix epoch: an hour from now, or with the credentials if that is sooner.
+    /// When the link expires, in seconds since the Unix epoch: after an hour, or with the credentials if that is sooner.
     #[must_use]
     pub fn expires_at(&self) -> u64 {
         self.expires_at
@@ -41,24 +41,15 @@ impl fmt::Debug for PresignedLink {
 }
 
 /// Why there is no link. The text is for the log.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum PresignError {
     /// There are no credentials.
-    Credentials(aws::credentials::CredentialsError),
+    #[error("no credentials to sign with: {0}")]
+    Credentials(CredentialsError),
     /// The object's bucket, region or key cannot be signed.
+    #[error("the object's location cannot be signed: {0}")]
     Location(signing::s3::PresignError),
 }
-
-impl fmt::Display for PresignError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Credentials(error) => write!(f, "no credentials to sign with: {error}"),
-            Self::Location(error) => write!(f, "the object's location cannot be signed: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for PresignError {}
 
 impl ObjectStore {
     /// Presigns one method on one object, from `now` (seconds since the Unix epoch) for an hour.
@@ -69,15 +60,15 @@ impl ObjectStore {
         now: u64,
     ) -> Result<PresignedLink, PresignError> {
         let credentials = self.credentials.get(now).await.map_err(PresignError::Credentials)?;
-        let expires_at = credentials.effective_expiry(now, LIFE);
+        let expires_at = credentials.effective_expiry(now, LINK_LIFETIME_SECONDS);
         let version = location.version.as_deref().map(|version| [("versionId", version)]);
         let request = PresignRequest {
             method,
-            region: self.region(location.bucket.as_str()),
+            region: self.bucket_region(location.bucket.as_str()),
             bucket: &location.bucket,
             key: &location.key,
             query: version.as_ref().map_or(&[], |query| query),
-            expires_in: u32::try_from(expires_at.saturating_sub(now)).unwrap_or(LIFE),
+            expires_in: u32::try_from(expires_at.saturating_sub(now)).unwrap_or(LINK_LIFETIME_SECONDS),
         };
         let url = info_span!(target: "trace", "sign", operation = "presign")
             .in_scope(|| self.presigner.presign(&request, &credentials, now))
@@ -86,9 +77,13 @@ impl ObjectStore {
     }
 }
 
-/// Credentials as links need them.
-pub(super) fn to_sign(credentials: &aws_credential_types::Credentials) -> Credentials {
-    let end = expires_at(credentials);
+/// Credentials in the form that the presigner needs.
+pub(super) fn signing_credentials(credentials: &aws_credential_types::Credentials) -> Credentials {
     let token = credentials.session_token().map(str::to_owned);
-    Credentials::new(credentials.access_key_id(), credentials.secret_access_key(), token, end)
+    Credentials::new(
+        credentials.access_key_id(),
+        credentials.secret_access_key(),
+        token,
+        expires_at(credentials),
+    )
 }

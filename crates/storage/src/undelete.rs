@@ -1,131 +1,135 @@
-//! Taking deleted files out of S3's trash: finding the delete markers on top of their keys, and removing those.
+//! Undeleting files: finding the delete markers that hide them, and removing those.
 //!
-//! A bucket's version listing is the truth: it says of every entry whether it *is* a delete marker, so nothing else can
-//! be removed, and a key whose marker is gone already needs nothing. Work goes in chunks of a thousand files, several at
-//! a time; a dense folder costs one listing and one deletion a chunk.
+//! A bucket's version listing says of every entry whether it *is* a delete marker. So nothing else can be removed, and a
+//! key whose marker is gone needs no work. Files are processed in chunks of a thousand, several at a time: a dense folder
+//! takes one listing and one deletion per chunk.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    ObjectStore, markers,
-    versions::{self, Top},
+    ObjectStore,
+    delete_markers::{DeleteMarker, remove_markers},
+    s3_error::S3Error,
+    versions::{KeyState, KeyStates, find_key_states},
 };
 use aws::backoff_delay;
 use packages::id::PackageId;
 
-/// Files in one chunk: as many keys as one `DeleteObjects` takes (Amazon S3 API Reference, "DeleteObjects").
-const CHUNK: usize = 1000;
+/// Files in one chunk: the maximum of one `DeleteObjects` (Amazon S3 API Reference, `DeleteObjects`).
+const MAX_CHUNK_FILES: usize = 1000;
 
 /// Chunks in flight at once.
-const CHUNKS_AT_ONCE: usize = 4;
+const MAX_CONCURRENT_CHUNKS: usize = 4;
 
-/// How often a deletion that S3 put off is asked for again before its packages are to be tried later.
-const DELETE_ATTEMPTS: u32 = 4;
+/// Attempts for a deletion, before the packages are left to a later attempt of the restore.
+const MAX_DELETE_ATTEMPTS: u32 = 4;
 
-/// A bucket's keys, each with the delete markers to remove from it.
-type Markers = BTreeMap<String, Vec<String>>;
+/// The states of keys, by bucket.
+type BucketStates<'a> = HashMap<&'a str, BTreeMap<String, KeyState>>;
 
-/// What lies on top of each key, by bucket.
-type Tops<'a> = HashMap<&'a str, BTreeMap<String, Top>>;
+/// The states of a chunk's files, and the packages that they keep in the trash.
+struct ChunkStates<'a> {
+    states: BucketStates<'a>,
+    errors: UndeleteErrors,
+}
 
-/// What lies on top of keys, and what that says against packages.
-type Looked<'a> = (Tops<'a>, UndeleteErrors);
-
-/// A file of a package that comes back.
+/// A file of a package to restore.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StoredFile {
-    /// Whose it is.
+    /// The package of the file.
     pub package: PackageId,
     /// The bucket.
     pub bucket: String,
     /// The key.
     pub key: String,
-    /// Whether the package is nothing without it (a source file, not a derived one).
+    /// Whether it is a source file, without which the package cannot be restored, and not a derived one.
     pub is_source: bool,
 }
 
-/// Why a package's files are not all visible again.
+/// Why a package has files that are not visible again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UndeleteError {
-    /// In words for the package's owner.
+    /// The reason, for the package's owner.
     pub reason: String,
-    /// Whether another attempt may help.
-    pub is_passing: bool,
-    /// Whether the package may come back all the same: only derived files are concerned.
+    /// Whether another attempt may succeed.
+    pub is_transient: bool,
+    /// Whether only derived files are missing. Then the package can be restored.
     pub is_derived: bool,
 }
 
 impl UndeleteError {
-    /// What weighs more of two: a source file before a derived one, what is for good before what may pass.
-    fn weight(&self) -> (bool, bool) {
-        (!self.is_derived, !self.is_passing)
+    /// Orders errors: a source file counts more than a derived one, a permanent error more than a transient one.
+    fn severity(&self) -> (bool, bool) {
+        (!self.is_derived, !self.is_transient)
     }
 }
 
-/// The packages whose files are not all visible again, and why.
+/// The packages with files that are not visible again, and why.
 pub type UndeleteErrors = HashMap<PackageId, UndeleteError>;
 
-/// Keeps the error that weighs most of each package.
-fn add_error(errors: &mut UndeleteErrors, file: &StoredFile, reason: &versions::Error) {
+/// Keeps the most severe error of each package.
+fn add_error(errors: &mut UndeleteErrors, file: &StoredFile, reason: &S3Error) {
     let error = UndeleteError {
         reason: reason.reason().to_owned(),
-        is_passing: reason.is_passing(),
+        is_transient: reason.is_transient(),
         is_derived: !file.is_source,
     };
     let known = errors.entry(file.package).or_insert_with(|| error.clone());
-    if error.weight() > known.weight() {
+    if error.severity() > known.severity() {
         *known = error;
     }
 }
 
 impl ObjectStore {
-    /// Makes the files visible again that a delete marker hides. What fails, fails for its package and for no other; of a
-    /// package that has a reason against it before anything was removed, nothing is undeleted. Safe to repeat.
+    /// Makes files visible again that delete markers hide. A failure concerns only its package. If a package has an error
+    /// before its markers are removed, none of its files is undeleted. Safe to repeat.
     pub async fn undelete(&self, files: &[StoredFile]) -> UndeleteErrors {
-        // A list and not a closure over the chunks: the compiler cannot tell that such a closure may change threads.
-        let mut work = Vec::new();
-        for chunk in chunks(files) {
-            work.push(self.undelete_chunk(chunk));
+        // The calls are collected, not mapped: the compiler cannot prove that such a closure's future is `Send`.
+        let mut calls = Vec::new();
+        for chunk in split_chunks(files) {
+            calls.push(self.undelete_chunk(chunk));
         }
-        let errors: Vec<UndeleteErrors> = stream::iter(work).buffer_unordered(CHUNKS_AT_ONCE).collect().await;
+        let errors: Vec<UndeleteErrors> =
+            stream::iter(calls).buffer_unordered(MAX_CONCURRENT_CHUNKS).collect().await;
         errors.into_iter().flatten().collect()
     }
 
-    /// The packages whose files could not be made visible again, as far as a look tells, and why. Nothing changes.
-    pub async fn find_lost(&self, files: &[StoredFile]) -> UndeleteErrors {
-        let mut work = Vec::new();
-        for chunk in chunks(files) {
-            work.push(self.look_at_chunk(chunk));
+    /// Finds the packages whose files cannot be undeleted, as far as listings tell, and why. Nothing changes.
+    pub async fn find_unrecoverable(&self, files: &[StoredFile]) -> UndeleteErrors {
+        let mut calls = Vec::new();
+        for chunk in split_chunks(files) {
+            calls.push(self.load_chunk_states(chunk));
         }
-        let errors: Vec<Looked<'_>> = stream::iter(work).buffer_unordered(CHUNKS_AT_ONCE).collect().await;
-        errors.into_iter().flat_map(|(_, errors)| errors).collect()
+        let chunks: Vec<ChunkStates<'_>> =
+            stream::iter(calls).buffer_unordered(MAX_CONCURRENT_CHUNKS).collect().await;
+        chunks.into_iter().flat_map(|chunk| chunk.errors).collect()
     }
 
-    /// Reads what lies on top of each file, and what that says against its package.
-    async fn look_at_chunk<'a>(&self, files: Vec<&'a StoredFile>) -> Looked<'a> {
+    async fn load_chunk_states<'a>(&self, files: Vec<&'a StoredFile>) -> ChunkStates<'a> {
         let mut errors = UndeleteErrors::new();
-        let mut tops = Tops::new();
-        for (bucket, keys) in by_bucket(&files) {
-            let (found, failed) = versions::find_tops(&self.client(bucket), bucket, &keys).await;
+        let mut buckets = BucketStates::new();
+        for (bucket, keys) in group_by_bucket(files.iter().copied()) {
+            let KeyStates { states, failed } =
+                find_key_states(&self.bucket_client(bucket), bucket, &keys).await;
             for file in files.iter().filter(|file| file.bucket == bucket) {
                 if let Some(error) = failed.get(file.key.as_str()) {
                     add_error(&mut errors, file, error);
-                } else if is_lost(file, &found) {
-                    let error = versions::Error::Refused("its stored file no longer exists".to_owned());
+                } else if is_lost(file, &states) {
+                    let error = S3Error::Refused("its stored file no longer exists".to_owned());
                     add_error(&mut errors, file, &error);
                 }
             }
-            tops.insert(bucket, found);
+            buckets.insert(bucket, states);
         }
-        (tops, errors)
+        ChunkStates { states: buckets, errors }
     }
 
     async fn undelete_chunk(&self, files: Vec<&StoredFile>) -> UndeleteErrors {
-        let (tops, mut errors) = self.look_at_chunk(files.clone()).await;
-        for (bucket, markers) in removable(&files, &tops, &errors) {
-            let failed = self.remove(bucket, markers).await;
+        let ChunkStates { states, mut errors } = self.load_chunk_states(files.clone()).await;
+        for (bucket, markers) in removable_markers(&files, &states, &errors) {
+            let failed = self.remove_markers(bucket, markers).await;
             for file in files.iter().filter(|file| file.bucket == bucket) {
                 if let Some(error) = failed.get(&file.key) {
                     add_error(&mut errors, file, error);
@@ -135,36 +139,32 @@ impl ObjectStore {
         errors
     }
 
-    /// Removes markers, at most a thousand at a call. Answers the keys of which S3 did not remove one.
-    async fn remove(&self, bucket: &str, markers: Markers) -> HashMap<String, versions::Error> {
+    /// Removes markers, a thousand per call. Returns the keys with a marker that S3 did not remove.
+    async fn remove_markers(&self, bucket: &str, markers: Vec<DeleteMarker>) -> HashMap<String, S3Error> {
         let mut failed = HashMap::new();
-        let pairs: Vec<(String, String)> = markers
-            .into_iter()
-            .flat_map(|(key, versions)| versions.into_iter().map(move |version| (key.clone(), version)))
-            .collect();
-        for batch in pairs.chunks(CHUNK) {
+        for batch in markers.chunks(MAX_CHUNK_FILES) {
             let mut open = batch.to_vec();
-            for tried in 1.. {
-                let left = markers::delete(&self.client(bucket), bucket, &open).await;
-                failed.extend(left.refused);
-                open = left.put_off.iter().map(|(marker, _)| marker.clone()).collect();
+            for attempt in 1.. {
+                let failures = remove_markers(&self.bucket_client(bucket), bucket, &open).await;
+                failed.extend(failures.refused);
+                open = failures.transient.iter().map(|(marker, _)| marker.clone()).collect();
                 if open.is_empty() {
                     break;
                 }
-                if tried == DELETE_ATTEMPTS {
-                    failed.extend(left.put_off.into_iter().map(|((key, _), error)| (key, error)));
+                if attempt == MAX_DELETE_ATTEMPTS {
+                    failed.extend(failures.transient.into_iter().map(|(marker, error)| (marker.key, error)));
                     break;
                 }
-                tokio::time::sleep(backoff_delay(tried)).await;
+                tokio::time::sleep(backoff_delay(attempt)).await;
             }
         }
         failed
     }
 }
 
-/// Whole packages, side by side in the order of their keys, in chunks of about [`CHUNK`] files: neighbours in the
-/// listing belong into the same chunk, and a package is decided on at one place.
-fn chunks(files: &[StoredFile]) -> Vec<Vec<&StoredFile>> {
+/// Splits files into chunks of about [`MAX_CHUNK_FILES`], in the order of their keys: neighbours in a listing share a
+/// chunk. A package is never split, because an error keeps all of its files deleted.
+fn split_chunks(files: &[StoredFile]) -> Vec<Vec<&StoredFile>> {
     let mut packages: HashMap<PackageId, Vec<&StoredFile>> = HashMap::new();
     for file in files {
         packages.entry(file.package).or_default().push(file);
@@ -175,7 +175,7 @@ fn chunks(files: &[StoredFile]) -> Vec<Vec<&StoredFile>> {
     let mut chunks: Vec<Vec<&StoredFile>> = Vec::new();
     for package in packages {
         match chunks.last_mut() {
-            Some(chunk) if chunk.len() + package.len() <= CHUNK => chunk.extend(package),
+            Some(chunk) if chunk.len() + package.len() <= MAX_CHUNK_FILES => chunk.extend(package),
             _ => chunks.push(package),
         }
     }
@@ -186,7 +186,7 @@ fn first_key<'a>(files: &[&'a StoredFile]) -> Option<(&'a str, &'a str)> {
     files.iter().map(|file| (file.bucket.as_str(), file.key.as_str())).min()
 }
 
-fn by_bucket<'a>(files: &[&'a StoredFile]) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
+fn group_by_bucket<'a>(files: impl Iterator<Item = &'a StoredFile>) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
     let mut buckets: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for file in files {
         buckets.entry(&file.bucket).or_default().insert(&file.key);
@@ -194,23 +194,26 @@ fn by_bucket<'a>(files: &[&'a StoredFile]) -> BTreeMap<&'a str, BTreeSet<&'a str
     buckets
 }
 
-/// A source file without any version left takes its package along; a derived file can be made again.
-fn is_lost(file: &StoredFile, tops: &BTreeMap<String, Top>) -> bool {
-    file.is_source && matches!(tops.get(&file.key), None | Some(Top::Gone))
+/// Whether a source file has no version left. A derived file can be generated again.
+fn is_lost(file: &StoredFile, states: &BTreeMap<String, KeyState>) -> bool {
+    file.is_source && matches!(states.get(&file.key), None | Some(KeyState::Missing))
 }
 
-/// The markers on the files of packages that have no reason against them.
-fn removable<'a>(
+/// The delete markers of packages without an error, by bucket. Two packages may share a key: its markers count once.
+fn removable_markers<'a>(
     files: &[&'a StoredFile],
-    tops: &Tops<'_>,
+    states: &BucketStates<'_>,
     errors: &UndeleteErrors,
-) -> BTreeMap<&'a str, Markers> {
-    let stays = |file: &&&StoredFile| errors.get(&file.package).is_some_and(|error| !error.is_derived);
-    let mut buckets: BTreeMap<&str, Markers> = BTreeMap::new();
-    for file in files.iter().filter(|file| !stays(file)) {
-        let top = tops.get(file.bucket.as_str()).and_then(|tops| tops.get(&file.key));
-        if let Some(Top::Deleted(markers)) = top {
-            buckets.entry(&file.bucket).or_default().insert(file.key.clone(), markers.clone());
+) -> BTreeMap<&'a str, Vec<DeleteMarker>> {
+    let stays_deleted = |file: &StoredFile| errors.get(&file.package).is_some_and(|error| !error.is_derived);
+    let mut buckets: BTreeMap<&str, Vec<DeleteMarker>> = BTreeMap::new();
+    for (bucket, keys) in group_by_bucket(files.iter().copied().filter(|file| !stays_deleted(file))) {
+        for key in keys {
+            let state = states.get(bucket).and_then(|states| states.get(key));
+            let Some(KeyState::Deleted(versions)) = state else { continue };
+            let marker =
+                |version_id: &String| DeleteMarker { key: key.to_owned(), version_id: version_id.clone() };
+            buckets.entry(bucket).or_default().extend(versions.iter().map(marker));
         }
     }
     buckets
@@ -228,9 +231,9 @@ mod tests {
     fn a_package_is_never_split_over_chunks() {
         let files: Vec<StoredFile> =
             (0..2500).map(|n| file(n / 3, &format!("key-{:05}", (n * 7919) % 2500))).collect();
-        let chunks = chunks(&files);
+        let chunks = split_chunks(&files);
         assert_eq!(chunks.iter().map(Vec::len).sum::<usize>(), files.len());
-        assert!(chunks.len() <= 4 && chunks.iter().all(|chunk| chunk.len() <= CHUNK));
+        assert!(chunks.len() <= 4 && chunks.iter().all(|chunk| chunk.len() <= MAX_CHUNK_FILES));
         let mut seen = BTreeSet::new();
         for chunk in &chunks {
             let packages: BTreeSet<PackageId> = chunk.iter().map(|file| file.package).collect();
@@ -241,6 +244,61 @@ mod tests {
     #[test]
     fn a_package_with_more_files_than_a_chunk_is_one_chunk() {
         let files: Vec<StoredFile> = (0..1500).map(|n| file(1, &n.to_string())).collect();
-        assert_eq!(chunks(&files).len(), 1);
+        assert_eq!(split_chunks(&files).len(), 1);
+    }
+
+    #[test]
+    fn only_packages_without_an_error_lose_their_markers() {
+        let mut files = [file(1, "a"), file(1, "b"), file(2, "a"), file(3, "c"), file(4, "d")];
+        files[4].is_source = false;
+        let files: Vec<&StoredFile> = files.iter().collect();
+        let deleted = |ids: &[&str]| KeyState::Deleted(ids.iter().map(|id| (*id).to_owned()).collect());
+        let states = BTreeMap::from([
+            ("a".to_owned(), deleted(&["a1", "a2"])),
+            ("b".to_owned(), KeyState::Visible),
+            ("c".to_owned(), deleted(&["c1"])),
+            ("d".to_owned(), deleted(&["d1"])),
+        ]);
+        let mut errors = UndeleteErrors::new();
+        add_error(&mut errors, files[3], &S3Error::Refused("denied".to_owned()));
+        add_error(&mut errors, files[4], &S3Error::Unavailable("slow".to_owned()));
+        let removable = removable_markers(&files, &HashMap::from([("b", states)]), &errors);
+        let ids: Vec<&str> = removable["b"].iter().map(|marker| marker.version_id.as_str()).collect();
+        assert_eq!(ids, ["a1", "a2", "d1"]);
+    }
+
+    #[test]
+    fn the_most_severe_error_of_a_package_is_kept() {
+        let source = file(1, "a");
+        let derived = StoredFile { is_source: false, ..file(1, "b") };
+        let (refused, slow) = (S3Error::Refused("no".to_owned()), S3Error::Unavailable("slow".to_owned()));
+        let mut errors = UndeleteErrors::new();
+        for (file, error, is_derived, is_transient) in [
+            (&derived, &slow, true, true),
+            (&derived, &refused, true, false),
+            (&source, &slow, false, true),
+            (&derived, &refused, false, true),
+            (&source, &refused, false, false),
+            (&source, &slow, false, false),
+        ] {
+            add_error(&mut errors, file, error);
+            let kept = &errors[&PackageId(1)];
+            assert_eq!((kept.is_derived, kept.is_transient), (is_derived, is_transient));
+        }
+    }
+
+    #[test]
+    fn only_source_files_can_be_lost() {
+        let states = BTreeMap::from([
+            ("missing".to_owned(), KeyState::Missing),
+            ("visible".to_owned(), KeyState::Visible),
+            ("deleted".to_owned(), KeyState::Deleted(vec!["m".to_owned()])),
+        ]);
+        for (key, expected) in
+            [("missing", true), ("never seen", true), ("visible", false), ("deleted", false)]
+        {
+            assert_eq!(is_lost(&file(1, key), &states), expected, "{key}");
+            assert!(!is_lost(&StoredFile { is_source: false, ..file(1, key) }, &states), "{key}");
+        }
     }
 }

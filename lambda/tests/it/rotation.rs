@@ -80,7 +80,7 @@ async fn a_look_at_the_key_keeps_a_request_waiting_only_briefly() {
         clock: Clock::System,
     };
     let ssm = JsonClient::ssm(&settings, HttpClient::new().unwrap()).unwrap();
-    let source = KeySource::Ssm { service: ssm, name: "key".to_owned() };
+    let source = KeySource::Ssm { client: ssm, name: "key".to_owned() };
     let service = Box::pin(service(&mut stand, source)).await;
     link(&stand, &service).await;
     let begun = Instant::now();

@@ -7,7 +7,7 @@ use packages::{
 };
 use restore::OrderError;
 use signing::{cloudfront::SignError, s3::PresignedUrlError};
-use storage::{PresignError, ProbeError};
+use storage::{HeadError, PresignError};
 
 use super::{Problem, kind::Kind};
 
@@ -20,27 +20,27 @@ impl Problem {
     }
 
     /// A failed probe that the service signed itself. A refusal is our misconfiguration, so the client gets no detail.
-    pub(crate) fn from_own_probe(error: ProbeError) -> Self {
+    pub(crate) fn from_own_probe(error: HeadError) -> Self {
         match error {
-            ProbeError::Forbidden => Self::storage("S3 refused a request that this service signed"),
+            HeadError::Forbidden => Self::storage("S3 refused a request that this service signed"),
             other => Self::from_probe(other),
         }
     }
 
     /// A failed probe with the client's own link. A refusal is S3's response to the client.
-    pub(crate) fn from_client_probe(error: ProbeError) -> Self {
+    pub(crate) fn from_client_probe(error: HeadError) -> Self {
         match error {
-            ProbeError::Forbidden => Self::forbidden("S3 refused this presigned URL"),
+            HeadError::Forbidden => Self::forbidden("S3 refused this presigned URL"),
             other => Self::from_probe(other),
         }
     }
 
-    fn from_probe(error: ProbeError) -> Self {
+    fn from_probe(error: HeadError) -> Self {
         match error {
-            ProbeError::NotFound => Self::new(Kind::NoSuchObject, "the object does not exist in the storage"),
-            ProbeError::Forbidden => Self::storage("S3 refused a request"),
-            ProbeError::Unavailable(cause) => Self::storage(cause),
-            ProbeError::TimedOut => {
+            HeadError::NotFound => Self::new(Kind::NoSuchObject, "the object does not exist in the storage"),
+            HeadError::Forbidden => Self::storage("S3 refused a request"),
+            HeadError::Unavailable(cause) => Self::storage(cause),
+            HeadError::TimedOut => {
                 Self::new(Kind::TimedOut, "the storage did not respond in time; try again")
                     .with_cause("S3 did not respond in time")
             }
@@ -120,13 +120,13 @@ mod tests {
             (LinkError::Database(database::Error::Unreachable("gone".into())).into(), 503),
             (LinkError::Database(database::Error::TimedOut("no answer".to_owned())).into(), 503),
             (AccessError::OtherDataset.into(), 403),
-            (Problem::from_own_probe(ProbeError::NotFound), 404),
-            (Problem::from_own_probe(ProbeError::Forbidden), 502),
-            (Problem::from_own_probe(ProbeError::TimedOut), 504),
-            (Problem::from_client_probe(ProbeError::NotFound), 404),
-            (Problem::from_client_probe(ProbeError::Forbidden), 403),
-            (Problem::from_client_probe(ProbeError::Unavailable("503".into())), 502),
-            (Problem::from_client_probe(ProbeError::TimedOut), 504),
+            (Problem::from_own_probe(HeadError::NotFound), 404),
+            (Problem::from_own_probe(HeadError::Forbidden), 502),
+            (Problem::from_own_probe(HeadError::TimedOut), 504),
+            (Problem::from_client_probe(HeadError::NotFound), 404),
+            (Problem::from_client_probe(HeadError::Forbidden), 403),
+            (Problem::from_client_probe(HeadError::Unavailable("503".into())), 502),
+            (Problem::from_client_probe(HeadError::TimedOut), 504),
         ] {
             assert_eq!(problem.status().as_u16(), status, "{problem:?}");
         }

@@ -42,7 +42,7 @@ pub(crate) async fn check_key(
             return (vec![Check::failure("private key", error.to_string(), advice)], None);
         }
     };
-    let (id, found) = match key.identify(Some(&config.trusted_key())) {
+    let (id, found) = match key.resolve_id(Some(&config.trusted_key())) {
         Ok(identified) => identified,
         Err(error) => return (vec![Check::failure("key id", error.to_string(), "replace the key")], None),
     };
@@ -76,11 +76,13 @@ fn check_id(id: &KeyPairId, found: KeyMatch) -> Check {
     let name = "key id";
     match (found, found.warning()) {
         (KeyMatch::Named, _) => Check::ok(name, format!("{id}, named beside the key")),
-        (KeyMatch::Proven, _) => Check::ok(name, format!("{id}, whose public key is CLOUDFRONT_PUBLIC_KEY")),
+        (KeyMatch::Verified, _) => {
+            Check::ok(name, format!("{id}, whose public key is CLOUDFRONT_PUBLIC_KEY"))
+        }
         (KeyMatch::Mismatched, Some(warning)) => {
             Check::failure(name, format!("{id} is not this key's"), warning)
         }
-        (KeyMatch::Unproven, Some(warning)) => {
+        (KeyMatch::Unverified, Some(warning)) => {
             Check::warning(name, format!("{id}, by CLOUDFRONT_KEY_ID"), warning)
         }
         _ => Check::ok(name, format!("{id}, by CLOUDFRONT_KEY_ID")),

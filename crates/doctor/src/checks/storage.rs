@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 use crate::queries::SampleFile;
 use packages::links::Location;
 use signing::s3::Bucket;
-use storage::{BucketError, ObjectStore, ProbeError};
+use storage::{BucketError, HeadError, ObjectStore};
 use tokio::time::timeout;
 
 use crate::report::Check;
@@ -98,8 +98,8 @@ async fn check_region(objects: &ObjectStore, bucket: &str, used: Use) -> (Check,
         Use::StoredFiles | Use::Restores => "stored files",
         Use::ViewerAssets => "viewer assets",
     };
-    let expected = objects.expected_region(bucket).as_str();
-    let check = match within(objects.find_region(bucket)).await {
+    let expected = objects.configured_region(bucket).as_str();
+    let check = match within(objects.find_bucket_region(bucket)).await {
         Ok(Some(region)) if region != expected => {
             return (wrong_region(bucket, &region, expected), false);
         }
@@ -163,7 +163,7 @@ async fn check_lifecycle(objects: &ObjectStore, bucket: &str) -> Check {
 
 async fn check_listing_versions(objects: &ObjectStore, bucket: &str) -> Check {
     let name = format!("{bucket}: versions");
-    match within(objects.try_listing_versions(bucket)).await {
+    match within(objects.check_version_listing(bucket)).await {
         Ok(()) => Check::ok(name, "may be listed"),
         Err(BucketError::Denied) => {
             let advice = "allow s3:ListBucketVersions: restores and the trash need it";
@@ -176,7 +176,7 @@ async fn check_listing_versions(objects: &ObjectStore, bucket: &str) -> Check {
 async fn check_cors(objects: &ObjectStore, bucket: &Bucket, now: u64) -> Check {
     let name = format!("{}: pages", bucket.as_str());
     let location = Location { bucket: bucket.clone(), key: MISSING_KEY.to_owned(), version: None };
-    let answer = match within(objects.find_cors(&location, now)).await {
+    let answer = match within(objects.load_cors_headers(&location, now)).await {
         Ok(answer) => answer,
         Err(error) => return Check::failure(name, error.to_string(), "run this again"),
     };
@@ -203,11 +203,11 @@ async fn check_file(objects: &ObjectStore, bucket: &Bucket, key: String, now: u6
     let location = Location { bucket: bucket.clone(), key, version: None };
     match probe(objects, &location, now).await {
         Ok(length) => Check::ok(name, format!("a signed HEAD tells its length: {length} bytes")),
-        Err(ProbeError::NotFound) => {
+        Err(HeadError::NotFound) => {
             let advice = "the database has a file that S3 has not: was the database copied from elsewhere?";
             Check::warning(name, "404: it is not there", advice)
         }
-        Err(ProbeError::Forbidden) => {
+        Err(HeadError::Forbidden) => {
             let advice = "allow s3:GetObject on the bucket's objects, and kms:Decrypt where a key of your own encrypts it";
             Check::failure(name, "403: links to it open nothing", advice)
         }
@@ -219,8 +219,8 @@ async fn check_missing(objects: &ObjectStore, bucket: &Bucket, now: u64) -> Chec
     let name = format!("{}: a missing file", bucket.as_str());
     let location = Location { bucket: bucket.clone(), key: MISSING_KEY.to_owned(), version: None };
     match probe(objects, &location, now).await {
-        Err(ProbeError::NotFound) => Check::ok(name, "404, not to be mistaken for a forbidden one"),
-        Err(ProbeError::Forbidden) => {
+        Err(HeadError::NotFound) => Check::ok(name, "404, not to be mistaken for a forbidden one"),
+        Err(HeadError::Forbidden) => {
             let advice = "allow s3:ListBucket on the bucket: else S3 does not tell missing from forbidden";
             Check::warning(name, "403, as if it were forbidden", advice)
         }
@@ -229,7 +229,7 @@ async fn check_missing(objects: &ObjectStore, bucket: &Bucket, now: u64) -> Chec
     }
 }
 
-async fn probe(objects: &ObjectStore, location: &Location, now: u64) -> Result<u64, ProbeError> {
-    let head = timeout(TIMEOUT, objects.head(location, now)).await;
-    head.unwrap_or(Err(ProbeError::TimedOut)).map(|head| head.length)
+async fn probe(objects: &ObjectStore, location: &Location, now: u64) -> Result<u64, HeadError> {
+    let head = timeout(TIMEOUT, objects.head_object(location, now)).await;
+    head.unwrap_or(Err(HeadError::TimedOut)).map(|head| head.length)
 }

@@ -103,7 +103,12 @@ async fn queues_and_tables_that_are_not_there_are_told() {
     assert_check(&report, "restore orders", Failure, ["no such queue", "RESTORE_PACKAGE_QUEUE_URL"]);
     assert_check(&report, "changelog", Failure, ["no such queue", "JOBS_QUEUE_ID"]);
     assert_check(&report, "delete records", Failure, ["no such table", "DELETE_RECORD_DYNAMODB_TABLE_NAME"]);
-    assert_check(&report, "private key", Failure, ["names no parameter that exists", "does not start"]);
+    assert_check(
+        &report,
+        "private key",
+        Failure,
+        ["CLOUDFRONT_PRIVATE_KEY_SSM_PARAM does not exist", "does not start"],
+    );
 }
 
 #[tokio::test]

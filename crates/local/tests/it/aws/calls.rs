@@ -12,7 +12,7 @@ use packages::links::Location;
 use serde_json::json;
 use signing::s3::Bucket;
 use signing::s3::CustomEndpoint;
-use storage::{ObjectStore, ProbeError, StorageConfig};
+use storage::{HeadError, ObjectStore, StorageConfig};
 
 fn response(status: u16, body: &str) -> ScriptedReply {
     ScriptedReply::Response(status, body.to_owned())
@@ -100,9 +100,9 @@ async fn a_broken_connection_is_retried_once() {
     let bucket = Bucket::new("bucket").unwrap();
     let location = Location { bucket, key: "key".to_owned(), version: None };
     for length in [3, 4] {
-        assert_eq!(objects.head(&location, 1_793_881_845).await.unwrap().length, length);
+        assert_eq!(objects.head_object(&location, 1_793_881_845).await.unwrap().length, length);
     }
-    assert!(matches!(objects.head(&location, 1_793_881_845).await, Err(ProbeError::Unavailable(_))));
+    assert!(matches!(objects.head_object(&location, 1_793_881_845).await, Err(HeadError::Unavailable(_))));
     assert_eq!(server.requests().len(), 5, "one retry per call");
 }
 

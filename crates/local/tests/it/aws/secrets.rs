@@ -18,7 +18,7 @@ async fn key_source(root: &Account) -> (String, KeySource) {
     let name = format!("/test/{}/cloudfront/private-key", unique_name("service"));
     let resources = FunctionResources { key_parameter: &name, ..FunctionResources::default() };
     let service = root.create_function_user("service", resources).await.unwrap();
-    let source = KeySource::Ssm { service: service.ssm().unwrap(), name: name.clone() };
+    let source = KeySource::Ssm { client: service.ssm().unwrap(), name: name.clone() };
     (name, source)
 }
 
@@ -53,14 +53,14 @@ async fn the_error_for_a_missing_parameter_names_the_variable() {
     let root = Account::root().unwrap();
     let (name, source) = key_source(&root).await;
     let error = source.load().await.unwrap_err();
-    assert!(matches!(error, SigningKeyError::NoParameter));
+    assert!(matches!(error, SigningKeyError::ParameterNotFound));
     let text = error.to_string();
     assert!(text.contains("CLOUDFRONT_PRIVATE_KEY_SSM_PARAM") && !text.contains(&name), "{text}");
 
     root.put_parameter(&name, "SecureString", "dummy").await.unwrap();
     let error = source.load().await.unwrap_err();
     assert!(
-        matches!(error, SigningKeyError::Key(_)) && !format!("{error:?}{error}").contains("dummy"),
+        matches!(error, SigningKeyError::InvalidKey(_)) && !format!("{error:?}{error}").contains("dummy"),
         "{error}"
     );
 }
@@ -68,10 +68,10 @@ async fn the_error_for_a_missing_parameter_names_the_variable() {
 #[tokio::test]
 async fn another_services_parameter_is_refused() {
     let root = Account::root().unwrap();
-    let (_, KeySource::Ssm { service, .. }) = key_source(&root).await else { unreachable!() };
+    let (_, KeySource::Ssm { client, .. }) = key_source(&root).await else { unreachable!() };
     let (other, _) = key_source(&root).await;
     put_key(&root, &other, None).await;
-    let error = KeySource::Ssm { service, name: other }.load().await.unwrap_err();
+    let error = KeySource::Ssm { client, name: other }.load().await.unwrap_err();
     assert!(
         matches!(&error, SigningKeyError::Ssm(error) if error.has_code("AccessDeniedException")),
         "{error}"
@@ -86,7 +86,7 @@ async fn a_new_key_is_used_only_with_its_id() {
     let id = KeyPairId::new("KFROMENVIRONMENT").unwrap();
     let rotation =
         KeyRotation::new(source, Some(trusted_key(&id)), HashAlgorithm::Sha256, Duration::from_mins(5));
-    assert_eq!(*rotation.load_first().await.unwrap().key_pair_id(), id);
+    assert_eq!(*rotation.load_initial().await.unwrap().key_pair_id(), id);
     assert!(rotation.reload().await.is_none());
     put_key(&root, &name, None).await;
     assert!(rotation.reload().await.is_none(), "its id is unknown");
@@ -101,14 +101,14 @@ async fn a_key_without_an_id_is_unproven_after_a_change() {
     let root = Account::root().unwrap();
     let (name, source) = key_source(&root).await;
     let trusted = trusted_key(&KeyPairId::new("KFROMENVIRONMENT").unwrap());
-    let found = async || source.load().await.unwrap().identify(Some(&trusted)).unwrap().1;
+    let found = async || source.load().await.unwrap().resolve_id(Some(&trusted)).unwrap().1;
     put_key(&root, &name, None).await;
     assert_eq!(found().await, KeyMatch::Assumed);
     let key = put_key(&root, &name, None).await;
-    assert_eq!(found().await, KeyMatch::Unproven);
+    assert_eq!(found().await, KeyMatch::Unverified);
     let public_key = Some(key.public_key().unwrap());
     let known = TrustedKey { public_key, ..trusted.clone() };
-    assert_eq!(source.load().await.unwrap().identify(Some(&known)).unwrap().1, KeyMatch::Proven);
+    assert_eq!(source.load().await.unwrap().resolve_id(Some(&known)).unwrap().1, KeyMatch::Verified);
     put_key(&root, &name, Some("KNEW")).await;
     assert_eq!(found().await, KeyMatch::Named);
 }
@@ -118,12 +118,12 @@ async fn the_current_key_stays_while_ssm_is_unavailable() {
     let key = PrivateKey::generate_p256().unwrap().to_pkcs8_pem().unwrap();
     let parameter = serde_json::json!({"Parameter": {"Value": *key, "LastModifiedDate": 1.5e9}}).to_string();
     let server = ScriptedServer::start([ScriptedReply::Response(200, parameter)]).await.unwrap();
-    let service = JsonClient::ssm(&server.settings().unwrap(), HttpClient::new().unwrap()).unwrap();
-    let source = KeySource::Ssm { service, name: "key".into() };
+    let client = JsonClient::ssm(&server.settings().unwrap(), HttpClient::new().unwrap()).unwrap();
+    let source = KeySource::Ssm { client, name: "key".into() };
     let id = KeyPairId::new("K1").unwrap();
     let rotation =
         KeyRotation::new(source, Some(trusted_key(&id)), HashAlgorithm::Sha256, Duration::from_mins(5));
-    rotation.load_first().await.unwrap();
+    rotation.load_initial().await.unwrap();
     let request = server.requests().remove(0);
     assert_eq!(request.body, serde_json::json!({"Name": "key", "WithDecryption": true}));
     assert!(rotation.reload().await.is_none());

@@ -1,7 +1,4 @@
-//! Looking at buckets as they are: their region, what they keep and for how long, and which pages may read them.
-//! Everything here reads.
-
-use std::fmt;
+//! The properties of buckets: region, versioning, lifecycle and CORS. Nothing here changes a bucket.
 
 use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
@@ -11,44 +8,34 @@ use bytes::Bytes;
 use http::{HeaderName, Request, header};
 use http_body_util::Full;
 
-use crate::{Method, ObjectStore, outlook::noncurrent_days};
+use crate::{Method, ObjectStore, recoverability::min_noncurrent_days};
 use aws::error_chain;
 use packages::links::Location;
 use signing::s3::Region;
 
-/// The header in which S3 tells a bucket's region, in refusals too.
-const BUCKET_REGION: &str = "x-amz-bucket-region";
+/// The header with a bucket's region. S3 sends it with refusals, too (Amazon S3 API Reference, `HeadBucket`).
+const BUCKET_REGION_HEADER: &str = "x-amz-bucket-region";
 
-/// Why S3 did not say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why a property of a bucket is not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BucketError {
-    /// We may not ask.
+    /// The credentials lack the permission.
+    #[error("access denied")]
     Denied,
-    /// There is no such bucket.
+    /// The bucket does not exist.
+    #[error("the bucket does not exist")]
     Missing,
-    /// The bucket is in another region than where it was asked for; which, if S3 told.
+    /// The bucket is in another region than the request. S3 may tell which.
+    #[error("the bucket is in {}", .0.as_deref().unwrap_or("another region"))]
     OtherRegion(Option<String>),
-    /// The text is for the operator.
+    /// S3 did not answer, or with another error. The text is for the operator.
+    #[error("{0}")]
     Unavailable(String),
 }
 
-impl fmt::Display for BucketError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Denied => f.write_str("access denied"),
-            Self::Missing => f.write_str("there is no such bucket"),
-            Self::OtherRegion(Some(region)) => write!(f, "it is in {region}"),
-            Self::OtherRegion(None) => f.write_str("it is in another region"),
-            Self::Unavailable(why) => f.write_str(why),
-        }
-    }
-}
-
-impl std::error::Error for BucketError {}
-
-/// What a bucket answers to a page of an origin that a browser hides, as it does after a redirect.
+/// The CORS headers of a bucket's answer to origin `null`, which a browser sends after a redirect.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CorsAnswer {
+pub struct CorsHeaders {
     /// `Access-Control-Allow-Origin`.
     pub allowed_origin: Option<String>,
     /// `Access-Control-Expose-Headers`, in lower case.
@@ -56,57 +43,59 @@ pub struct CorsAnswer {
 }
 
 impl ObjectStore {
-    /// The region of a bucket, as S3 tells it; `None` where it does not.
-    pub async fn find_region(&self, bucket: &str) -> Result<Option<String>, BucketError> {
-        let answer = self.client(bucket).head_bucket().bucket(bucket).send().await;
+    /// The region of a bucket according to S3; `None` if S3 does not tell it.
+    pub async fn find_bucket_region(&self, bucket: &str) -> Result<Option<String>, BucketError> {
+        let answer = self.bucket_client(bucket).head_bucket().bucket(bucket).send().await;
         Ok(answer.map_err(|error| bucket_error(&error))?.bucket_region().map(str::to_owned))
     }
 
-    /// The region in which a bucket is asked for.
+    /// The region that requests for a bucket go to.
     #[must_use]
-    pub fn expected_region(&self, bucket: &str) -> &Region {
-        self.region(bucket)
+    pub fn configured_region(&self, bucket: &str) -> &Region {
+        self.bucket_region(bucket)
     }
 
-    /// Whether a bucket keeps versions.
+    /// Whether versioning is enabled.
     pub async fn is_versioned(&self, bucket: &str) -> Result<bool, BucketError> {
-        let answer = self.client(bucket).get_bucket_versioning().bucket(bucket).send().await;
+        let answer = self.bucket_client(bucket).get_bucket_versioning().bucket(bucket).send().await;
         let answer = answer.map_err(|error| bucket_error(&error))?;
         Ok(answer.status() == Some(&BucketVersioningStatus::Enabled))
     }
 
-    /// After how many days a rule of the bucket's lifecycle removes the first versions that were deleted; `None`: no rule
-    /// does.
+    /// The number of days after which a lifecycle rule removes deleted versions; `None` if no rule does.
     pub async fn find_noncurrent_days(&self, bucket: &str) -> Result<Option<i64>, BucketError> {
-        let answer = self.client(bucket).get_bucket_lifecycle_configuration().bucket(bucket).send().await;
+        let answer =
+            self.bucket_client(bucket).get_bucket_lifecycle_configuration().bucket(bucket).send().await;
         match answer {
-            Ok(lifecycle) => Ok(noncurrent_days(lifecycle.rules())),
+            Ok(lifecycle) => Ok(min_noncurrent_days(lifecycle.rules())),
             Err(error) if error.code() == Some("NoSuchLifecycleConfiguration") => Ok(None),
             Err(error) => Err(bucket_error(&error)),
         }
     }
 
-    /// The key of some object.
+    /// The key of any object.
     pub async fn find_any_key(&self, bucket: &str) -> Result<Option<String>, BucketError> {
-        let answer = self.client(bucket).list_objects_v2().bucket(bucket).max_keys(20).send().await;
+        let answer = self.bucket_client(bucket).list_objects_v2().bucket(bucket).max_keys(20).send().await;
         let answer = answer.map_err(|error| bucket_error(&error))?;
-        // What ends in a slash stands for a folder in S3's console.
+        // S3's console makes empty objects with a slash at the end, to show folders.
         let keys = answer.contents().iter().filter_map(|object| object.key());
         Ok(keys.into_iter().find(|key| !key.ends_with('/')).map(str::to_owned))
     }
 
-    /// Whether versions may be listed.
-    pub async fn try_listing_versions(&self, bucket: &str) -> Result<(), BucketError> {
-        let answer = self.client(bucket).list_object_versions().bucket(bucket).max_keys(1).send().await;
+    /// Checks the permission to list versions.
+    pub async fn check_version_listing(&self, bucket: &str) -> Result<(), BucketError> {
+        let answer =
+            self.bucket_client(bucket).list_object_versions().bucket(bucket).max_keys(1).send().await;
         answer.map(drop).map_err(|error| bucket_error(&error))
     }
 
-    /// Asks what a browser asks before a page may read an object, after a redirect from the service. Needs no permission.
-    pub async fn find_cors(&self, location: &Location, now: u64) -> Result<CorsAnswer, BucketError> {
+    /// Sends the preflight request that a browser sends after a redirect from the service. It requires no permission.
+    pub async fn load_cors_headers(&self, location: &Location, now: u64) -> Result<CorsHeaders, BucketError> {
         let failed = |error: &dyn std::error::Error| BucketError::Unavailable(error_chain(error));
         let link = self.presign(location, Method::Get, now).await.map_err(|error| failed(&error))?;
         let url = link.url().split('?').next().unwrap_or_default();
         let request = Request::options(url)
+            // After a redirect to another origin the origin is `null` (Fetch standard, "HTTP-redirect fetch").
             .header(header::ORIGIN, "null")
             .header(header::ACCESS_CONTROL_REQUEST_METHOD, "GET")
             .header(header::ACCESS_CONTROL_REQUEST_HEADERS, "range")
@@ -114,13 +103,13 @@ impl ObjectStore {
             .map_err(|error| failed(&error))?;
         let answer = self.http.send(request).await.map_err(|error| failed(&error))?;
         let headers = answer.headers();
-        let text = |name: HeaderName| {
+        let find_header = |name: HeaderName| {
             headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_ascii_lowercase)
         };
-        Ok(CorsAnswer {
-            allowed_origin: text(header::ACCESS_CONTROL_ALLOW_ORIGIN)
+        Ok(CorsHeaders {
+            allowed_origin: find_header(header::ACCESS_CONTROL_ALLOW_ORIGIN)
                 .filter(|_| answer.status().is_success()),
-            exposed_headers: text(header::ACCESS_CONTROL_EXPOSE_HEADERS),
+            exposed_headers: find_header(header::ACCESS_CONTROL_EXPOSE_HEADERS),
         })
     }
 }
@@ -130,7 +119,9 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     let response = error.raw_response();
-    let region = response.and_then(|response| response.headers().get(BUCKET_REGION)).map(str::to_owned);
+    // The answer to a HEAD has no body and so no code: then the status decides.
+    let region =
+        response.and_then(|response| response.headers().get(BUCKET_REGION_HEADER)).map(str::to_owned);
     match (error.code(), response.map(|response| response.status().as_u16())) {
         (Some("AccessDenied" | "AllAccessDisabled"), _) | (None, Some(403)) => BucketError::Denied,
         (Some("NoSuchBucket" | "NotFound"), _) | (None, Some(404)) => BucketError::Missing,

@@ -1,0 +1,164 @@
+//! An object's metadata, requested with a presigned link. Only S3 checks the link's signature.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
+use http_body_util::Full;
+use tracing::{Instrument, info_span};
+
+use crate::{Method, ObjectStore};
+use aws::error_chain;
+use packages::links::Location;
+
+/// How long S3 may take to answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An object's metadata from S3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectHead {
+    /// The size of the whole object in bytes.
+    pub length: u64,
+    /// The headers of [`ObjectHead::HEADERS`] that S3 sent.
+    pub headers: HeaderMap,
+}
+
+impl ObjectHead {
+    /// The headers that describe the content. A `HEAD` at S3 has them, too.
+    pub const HEADERS: [HeaderName; 7] = [
+        header::CACHE_CONTROL,
+        header::CONTENT_DISPOSITION,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LANGUAGE,
+        header::CONTENT_TYPE,
+        header::ETAG,
+        header::LAST_MODIFIED,
+    ];
+
+    fn new(length: u64, all: &HeaderMap) -> Self {
+        let find = |name: HeaderName| all.get(&name).map(|value| (name, value.clone()));
+        Self { length, headers: Self::HEADERS.into_iter().filter_map(find).collect() }
+    }
+}
+
+/// Why there is no metadata.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HeadError {
+    /// The object does not exist.
+    #[error("the object does not exist")]
+    NotFound,
+    /// S3 does not accept the link.
+    #[error("S3 does not accept the link")]
+    Forbidden,
+    /// S3 could not be reached, or answered with an unexpected status or headers. The text is for the log.
+    #[error("{0}")]
+    Unavailable(String),
+    /// S3 took too long.
+    #[error("S3 did not answer in time")]
+    TimedOut,
+}
+
+impl ObjectStore {
+    /// Loads the metadata of an object with the service's own credentials.
+    pub async fn head_object(&self, location: &Location, now: u64) -> Result<ObjectHead, HeadError> {
+        let link = self
+            .presign(location, Method::Head, now)
+            .await
+            .map_err(|error| HeadError::Unavailable(error.to_string()))?;
+        let (status, headers) = self.send_request(http::Method::HEAD, link.url(), None).await?;
+        match status {
+            StatusCode::OK => parse_length(headers.get(header::CONTENT_LENGTH))
+                .map(|length| ObjectHead::new(length, &headers)),
+            status => Err(status_error(status)),
+        }
+    }
+
+    /// Loads the metadata of an object with a client's presigned link. The link is signed for `GET`, so this gets one byte
+    /// and reads the object's size from `Content-Range` (RFC 9110, section 14.4).
+    pub async fn head_presigned(&self, url: &str) -> Result<ObjectHead, HeadError> {
+        let range = HeaderValue::from_static("bytes=0-0");
+        let (status, headers) = self.send_request(http::Method::GET, url, Some(range)).await?;
+        match status {
+            StatusCode::PARTIAL_CONTENT => {
+                parse_total(&headers).map(|length| ObjectHead::new(length, &headers))
+            }
+            StatusCode::OK => parse_length(headers.get(header::CONTENT_LENGTH))
+                .map(|length| ObjectHead::new(length, &headers)),
+            // An empty object has no first byte. S3 sends none of its headers then.
+            StatusCode::RANGE_NOT_SATISFIABLE => Ok(ObjectHead { length: 0, headers: HeaderMap::new() }),
+            status => Err(status_error(status)),
+        }
+    }
+
+    async fn send_request(
+        &self,
+        method: http::Method,
+        url: &str,
+        range: Option<HeaderValue>,
+    ) -> Result<(StatusCode, HeaderMap), HeadError> {
+        let mut request = Request::builder().method(method).uri(url);
+        if let Some(range) = range {
+            request = request.header(header::RANGE, range);
+        }
+        // The errors of this client name hosts, never paths or queries.
+        let failed = |error: &dyn std::error::Error| HeadError::Unavailable(error_chain(error));
+        let request = request.body(Full::<Bytes>::default()).map_err(|error| failed(&error))?;
+        let span = info_span!(target: "trace", "s3", operation = "HeadObject");
+        let response =
+            tokio::time::timeout(REQUEST_TIMEOUT, self.http.send_with_retry(request).instrument(span));
+        let response = response.await.map_err(|_| HeadError::TimedOut)?.map_err(|error| failed(&error))?;
+        let (parts, _) = response.into_parts();
+        Ok((parts.status, parts.headers))
+    }
+}
+
+fn status_error(status: StatusCode) -> HeadError {
+    match status {
+        StatusCode::NOT_FOUND => HeadError::NotFound,
+        StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST => HeadError::Forbidden,
+        status => HeadError::Unavailable(format!("S3 answered {status}")),
+    }
+}
+
+fn parse_length(value: Option<&HeaderValue>) -> Result<u64, HeadError> {
+    value
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .ok_or_else(|| HeadError::Unavailable("S3 sent no Content-Length".to_owned()))
+}
+
+/// The number after the slash of `Content-Range: bytes 0-0/1234`.
+fn parse_total(headers: &HeaderMap) -> Result<u64, HeadError> {
+    headers
+        .get(header::CONTENT_RANGE)
+        .and_then(|value| value.to_str().ok()?.strip_prefix("bytes ")?.rsplit_once('/')?.1.parse().ok())
+        .ok_or_else(|| HeadError::Unavailable("S3 sent no total length in Content-Range".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_total_is_the_number_after_the_slash() {
+        let with = |value: &'static str| {
+            HeaderMap::from_iter([(header::CONTENT_RANGE, HeaderValue::from_static(value))])
+        };
+        assert_eq!(parse_total(&with("bytes 0-0/1234")), Ok(1234));
+        for odd in ["bytes 0-0/*", "bytes 0-0", "items 0-0/3", "bytes 0-0/-1"] {
+            assert!(parse_total(&with(odd)).is_err(), "{odd}");
+        }
+        assert!(parse_total(&HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn a_head_has_only_headers_that_describe_the_content() {
+        let all = HeaderMap::from_iter([
+            (header::ETAG, HeaderValue::from_static("\"e\"")),
+            (header::SERVER, HeaderValue::from_static("AmazonS3")),
+            (header::CONTENT_RANGE, HeaderValue::from_static("bytes 0-0/3")),
+        ]);
+        let head = ObjectHead::new(3, &all);
+        assert_eq!(head.headers.len(), 1);
+        assert_eq!(head.headers[header::ETAG], "\"e\"");
+    }
+}
