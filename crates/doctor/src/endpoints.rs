@@ -76,7 +76,7 @@ pub(crate) fn authorizer_urls(config: &Authorize) -> Vec<(&'static str, String)>
 
 pub(crate) fn restore_urls(builder: &Builder) -> Vec<(&'static str, String)> {
     let platform = builder.platform();
-    let own = || format!("https://s3.{}.amazonaws.com/", platform.region);
+    let own = || format!("https://{}/", platform.region.service_host("s3"));
     let url = platform.endpoints.s3.as_ref().map_or_else(own, |endpoint| format!("{endpoint}/"));
     vec![("s3", url)]
 }

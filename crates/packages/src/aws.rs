@@ -138,7 +138,7 @@ impl JsonService {
     }
 
     fn new(kind: Kind, settings: &Settings, http: Http) -> Result<Self, String> {
-        let own = || format!("https://{}.{}.amazonaws.com", kind.name(), settings.region);
+        let own = || format!("https://{}", settings.region.service_host(kind.name()));
         let endpoint = settings.endpoint.clone().unwrap_or_else(own);
         let parsed =
             endpoint.parse().ok().filter(|uri: &Uri| uri.scheme().is_some() && uri.query().is_none());
