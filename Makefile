@@ -1,8 +1,9 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-ci local-services lint bench openapi package publish clean
+.PHONY: help setup run test test-ci local-services lint mutants bench openapi package publish clean
 
 STATE ?= .local
 ARGS ?=
+PACKAGES ?=
 # What scripts are told: make package ARCH=arm64, make publish BUCKET=my-artifacts TAG=v1.
 export ARCH BUCKET TAG ZIG
 
@@ -28,6 +29,9 @@ local-services: ## Start those three, and say how tests are told to use them
 
 lint: ## Run the whole gate, as CI does
 	.ci/run
+
+mutants: ## Change the code in small ways and see that a test fails each time; takes hours (PACKAGES=signing)
+	@scripts/mutants $(PACKAGES)
 
 bench: setup ## Print what functions, signatures and restores cost
 	cargo build --release --locked --package lambda

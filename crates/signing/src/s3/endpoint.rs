@@ -59,6 +59,7 @@ fn is_host(host: &str) -> bool {
 }
 
 fn is_port(port: &str) -> bool {
+    // `parse` alone would accept `+80` and `080`.
     port.parse::<u16>().is_ok_and(|number| number != 0 && number.to_string() == port)
 }
 

@@ -92,6 +92,7 @@ fn is_bucket(name: &str) -> bool {
 
 /// Whether the name has four groups of digits, even if a number is too large for an address.
 fn looks_like_ipv4(name: &str) -> bool {
+    // The rule is about the form, so `999.999.999.999` counts, too.
     name.split('.').count() == 4 && name.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit())
 }
 
