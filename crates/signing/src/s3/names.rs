@@ -86,13 +86,11 @@ fn is_bucket(name: &str) -> bool {
         && name.bytes().next().is_some_and(is_alphanumeric)
         && name.bytes().next_back().is_some_and(is_alphanumeric)
         && !name.contains("..")
-        && name.parse::<std::net::Ipv4Addr>().is_err()
         && !looks_like_ipv4(name)
 }
 
-/// Whether the name has four groups of digits, even if a number is too large for an address.
+/// Whether the name has the form of an IPv4 address. The rule is about the form, so `999.999.999.999` counts, too.
 fn looks_like_ipv4(name: &str) -> bool {
-    // The rule is about the form, so `999.999.999.999` counts, too.
     name.split('.').count() == 4 && name.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit())
 }
 
