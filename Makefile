@@ -1,8 +1,9 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-ci local-services lint bench openapi configuration package publish clean
+.PHONY: help setup run test test-ci local-services lint mutants bench openapi configuration package publish clean
 
 STATE ?= .local
 ARGS ?=
+PACKAGES ?=
 # Variables for the scripts: make package ARCH=arm64, make publish BUCKET=my-artifacts TAG=v1.
 export ARCH BUCKET TAG ZIG
 
@@ -28,6 +29,9 @@ local-services: ## Start these three, and print the variables that make tests us
 
 lint: ## Run all checks, as CI does
 	.ci/run
+
+mutants: ## Change the code in small ways and see that a test fails each time; takes hours (PACKAGES=signing)
+	@scripts/mutants $(PACKAGES)
 
 bench: setup ## Measure functions, signatures and restores
 	cargo build --release --locked --package lambda

@@ -26,12 +26,8 @@ impl TokenIssuer {
     /// The issuer that a user pool in a region is.
     #[must_use]
     pub fn from_user_pool(region: &Region, pool: &UserPool, subject: TokenSubject) -> Self {
-        let (suffix, pool_id) = (aws::dns_suffix(region), pool.pool_id());
-        Self {
-            issuer: format!("https://cognito-idp.{region}.{suffix}/{pool_id}"),
-            client_id: pool.client_id().to_owned(),
-            subject,
-        }
+        let (host, pool_id) = (region.service_host("cognito-idp"), pool.pool_id());
+        Self { issuer: format!("https://{host}/{pool_id}"), client_id: pool.client_id().to_owned(), subject }
     }
 
     /// The pool's id: the last part of its issuer.

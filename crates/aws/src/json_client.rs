@@ -16,8 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, Span, info_span};
 
 use crate::{
-    Clock, HttpClient, SigningScope, backoff_delay, credentials::CachedCredentials, dns_suffix, error_chain,
-    sign_request,
+    Clock, HttpClient, SigningScope, backoff_delay, credentials::CachedCredentials, error_chain, sign_request,
 };
 use signing::s3::Region;
 
@@ -235,7 +234,7 @@ impl Service {
 
     /// AWS's own endpoint (AWS General Reference, "Service endpoints and quotas").
     fn default_endpoint(self, region: &Region) -> String {
-        format!("https://{}.{region}.{}", self.name(), dns_suffix(region))
+        format!("https://{}", region.service_host(self.name()))
     }
 
     /// The prefix of an operation's name in `X-Amz-Target`: the name of the service in its Smithy model.

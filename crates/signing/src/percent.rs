@@ -21,7 +21,7 @@ pub(crate) fn encode_into(out: &mut String, text: &str, set: EncodeSet) {
         let Some(unsafe_char) = tail.chars().next() else { break };
         for byte in unsafe_char.encode_utf8(&mut [0; 4]).bytes() {
             out.push('%');
-            for digit in [byte >> 4, byte & 15] {
+            for digit in [byte / 16, byte % 16] {
                 out.extend(HEX.get(usize::from(digit)));
             }
         }
@@ -59,7 +59,7 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
-            b'%' => parse_hex_digit(rest.next()?)? << 4 | parse_hex_digit(rest.next()?)?,
+            b'%' => parse_hex_digit(rest.next()?)? * 16 + parse_hex_digit(rest.next()?)?,
             other => other,
         });
     }

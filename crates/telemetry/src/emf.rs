@@ -78,6 +78,7 @@ impl EmfRecorder {
             metrics.iter().map(|(name, _)| json!({ "Name": name, "Unit": self.unit_name(name) })).collect();
         let directive =
             json!({ "Namespace": &*self.namespace, "Dimensions": [names], "Metrics": definitions });
+        // Milliseconds: CloudWatch rejects other units.
         let timestamp = u64::try_from(now.as_millis()).unwrap_or_default();
         line.insert("_aws".to_owned(), json!({ "Timestamp": timestamp, "CloudWatchMetrics": [directive] }));
         line.insert("service".to_owned(), self.service.into());
@@ -85,6 +86,7 @@ impl EmfRecorder {
             line.insert(name.clone(), value.as_str().into());
         }
         for (name, values) in metrics {
+            // A single value is a number, several are an array.
             let value = if let [value] = values.as_slice() { json!(value) } else { json!(values) };
             line.insert(name.clone(), value);
         }

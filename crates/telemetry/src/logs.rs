@@ -51,6 +51,7 @@ where
     S: Subscriber + for<'a> LookupSpan<'a> + 'static,
 {
     let text = if text.trim().is_empty() { "info" } else { text };
+    // Lossy: an invalid directive must not keep a host from starting. Later directives win over the first two.
     let filter = EnvFilter::builder().parse_lossy(format!("trace=off,trace.root=error,{text}"));
     let is_allowed =
         filter_fn(move |metadata| *metadata.level() <= Level::INFO || is_own(metadata, own_targets));
@@ -101,6 +102,7 @@ where
 
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
         let mut line = Fields::default();
+        // From the outermost span inwards, so that inner fields replace outer ones.
         for span in ctx.event_scope(event).into_iter().flat_map(Scope::from_root) {
             if let Some(SpanFields(fields)) = span.extensions().get() {
                 merge_fields(&mut line, fields);

@@ -27,6 +27,7 @@ impl TraceHeader {
     /// Parses an untrusted header. `None` without a valid trace id. An invalid parent and unknown members are ignored.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        // Gateways add members such as `Self` and `Lineage`, and some write a space after the semicolon.
         let member = |name: &str| {
             let mut members = text.split(';').filter_map(|member| member.trim().split_once('='));
             members.find_map(|(known, value)| (known == name).then_some(value))

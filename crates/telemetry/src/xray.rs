@@ -166,6 +166,7 @@ where
     }
 
     fn on_close(&self, id: Id, ctx: Context<'_, S>) {
+        // The fields are complete only now: a status is recorded late.
         let open = ctx.span(&id).and_then(|span| span.extensions_mut().remove::<OpenSegment>());
         if let Some(open) = open {
             let document = document::build_document(&open, self.config.annotations, (self.clock)());

@@ -83,7 +83,7 @@ pub(crate) fn authorizer_urls(config: &AuthorizeConfig) -> Vec<(&'static str, St
 
 pub(crate) fn restore_urls(builder: &HostBuilder) -> Vec<(&'static str, String)> {
     let platform = builder.platform();
-    let own = || format!("https://s3.{}.amazonaws.com/", platform.region);
+    let own = || format!("https://{}/", platform.region.service_host("s3"));
     let url = platform.endpoints.s3.as_ref().map_or_else(own, |endpoint| format!("{endpoint}/"));
     vec![("s3", url)]
 }

@@ -87,6 +87,7 @@ impl PrivateKey {
 
     /// Parses DER: PKCS#8, PKCS#1 or SEC1.
     pub fn from_der(der: &[u8]) -> Result<Self, KeyError> {
+        // DER does not say which format it is, so each is tried.
         if let Ok(pair) = RsaKeyPair::from_pkcs8(der).or_else(|_| RsaKeyPair::from_der(der)) {
             return Self::new(KeyPair::Rsa(pair));
         }

@@ -159,5 +159,8 @@ mod tests {
         assert_eq!("sha1".parse(), Ok(HashAlgorithm::Sha1));
         assert_eq!("md5".parse::<HashAlgorithm>(), Err(ParseHashAlgorithmError));
         assert_eq!(HashAlgorithm::default(), HashAlgorithm::Sha256);
+        for hash in [HashAlgorithm::Sha256, HashAlgorithm::Sha1] {
+            assert_eq!(hash.to_string().parse(), Ok(hash));
+        }
     }
 }

@@ -30,8 +30,8 @@ pub(super) fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
 
 /// Writes one block, in lines of 64 characters, ending with a line feed.
 pub(super) fn write_block(label: &str, der: &[u8]) -> Zeroizing<String> {
-    let body_len = der.len().div_ceil(3) * 4;
-    let mut text = Zeroizing::new(String::with_capacity(body_len + body_len / 64 + 2 * label.len() + 64));
+    // Enough for base64, line feeds and labels: a string that grows would leave a copy of the key in freed memory.
+    let mut text = Zeroizing::new(String::with_capacity(2 * der.len() + 2 * label.len() + 64));
     text.extend(["-----BEGIN ", label, "-----\n"]);
     // 48 bytes fill a line, so only the last line can have padding.
     for line in der.chunks(48) {

@@ -225,6 +225,7 @@ mod tests {
     #[test]
     fn json_round_trips() {
         let full = policy().with_start(7).with_ip_range("10.0.0.0/8").unwrap();
+        assert_eq!((full.resource(), full.expires_at()), ("https://h/P45/*", 100));
         for policy in [policy(), full] {
             assert_eq!(CustomPolicy::from_json(policy.to_json().as_bytes()), Some(policy));
         }

@@ -169,6 +169,7 @@ fn check_url(url: &str) -> Result<(), SignError> {
     if url.ends_with(['?', '&']) {
         return Err(SignError::EmptyParameter);
     }
+    // The CDN takes its parameters out of the query, also those that the application meant for itself.
     let query = url.split_once('?').map_or("", |(_, query)| query);
     if query.split('&').any(|pair| Parameter::from_query_pair(pair).is_some()) {
         return Err(SignError::ReservedParameter);

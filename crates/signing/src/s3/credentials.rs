@@ -96,6 +96,7 @@ mod tests {
         let credentials = Credentials::new("AKID", "the-secret", Some("the-token".to_owned()), Some(9));
         let text = format!("{credentials:?}");
         assert!(text.contains("AKID") && !text.contains("the-"), "{text}");
+        assert_eq!((credentials.session_token(), credentials.expires_at()), (Some("the-token"), Some(9)));
     }
 
     #[test]

@@ -59,6 +59,7 @@ fn is_host(host: &str) -> bool {
 }
 
 fn is_port(port: &str) -> bool {
+    // `parse` alone would accept `+80` and `080`.
     port.parse::<u16>().is_ok_and(|number| number != 0 && number.to_string() == port)
 }
 
@@ -105,8 +106,7 @@ impl ObjectUrl {
                 } else {
                     host.extend([bucket.as_str(), "."]);
                 }
-                let domain = if region.is_in_china() { ".amazonaws.com.cn" } else { ".amazonaws.com" };
-                host.extend(["s3.", region.as_str(), domain]);
+                region.push_service_host(&mut host, "s3");
                 "https"
             }
         };
@@ -130,7 +130,14 @@ mod tests {
         for (endpoint, region, bucket, url) in [
             (&Endpoint::Aws, "eu-west-1", "good", "https://good.s3.eu-west-1.amazonaws.com/a%20b/c"),
             (&Endpoint::Aws, "eu-west-1", "my.good", "https://s3.eu-west-1.amazonaws.com/my.good/a%20b/c"),
+            (&Endpoint::Aws, "us-gov-west-1", "good", "https://good.s3.us-gov-west-1.amazonaws.com/a%20b/c"),
             (&Endpoint::Aws, "cn-north-1", "good", "https://good.s3.cn-north-1.amazonaws.com.cn/a%20b/c"),
+            (
+                &Endpoint::Aws,
+                "cn-north-1",
+                "my.good",
+                "https://s3.cn-north-1.amazonaws.com.cn/my.good/a%20b/c",
+            ),
             (&custom, "us-east-1", "good", "http://127.0.0.1:9000/good/a%20b/c"),
         ] {
             assert_eq!(object_url(endpoint, region, bucket), url);

@@ -21,6 +21,21 @@ impl Region {
         &self.0
     }
 
+    /// The host name of an AWS service in this region: `sqs.us-east-1.amazonaws.com`. In the China partition it ends in
+    /// `.cn` ("AWS service endpoints").
+    #[must_use]
+    pub fn service_host(&self, service: &str) -> String {
+        let mut host = String::with_capacity(service.len() + self.0.len() + 20);
+        self.push_service_host(&mut host, service);
+        host
+    }
+
+    /// Appends [`service_host`](Self::service_host) to `out`.
+    pub(super) fn push_service_host(&self, out: &mut String, service: &str) {
+        let domain = if self.is_in_china() { ".amazonaws.com.cn" } else { ".amazonaws.com" };
+        out.extend([service, ".", &self.0, domain]);
+    }
+
     /// Whether the region is in the China partition, which has its own domain.
     #[must_use]
     pub(super) fn is_in_china(&self) -> bool {
@@ -71,11 +86,10 @@ fn is_bucket(name: &str) -> bool {
         && name.bytes().next().is_some_and(is_alphanumeric)
         && name.bytes().next_back().is_some_and(is_alphanumeric)
         && !name.contains("..")
-        && name.parse::<std::net::Ipv4Addr>().is_err()
         && !looks_like_ipv4(name)
 }
 
-/// Whether the name has four groups of digits, even if a number is too large for an address.
+/// Whether the name has the form of an IPv4 address. The rule is about the form, so `999.999.999.999` counts, too.
 fn looks_like_ipv4(name: &str) -> bool {
     name.split('.').count() == 4 && name.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit())
 }
@@ -151,6 +165,21 @@ mod tests {
             "us-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-1",
         ] {
             assert_eq!(Region::new(name), Err(ParseRegionError), "{name}");
+        }
+    }
+
+    #[test]
+    fn service_hosts_follow_the_partition() {
+        for (service, region, host) in [
+            ("s3", "us-east-1", "s3.us-east-1.amazonaws.com"),
+            ("sqs", "af-south-1", "sqs.af-south-1.amazonaws.com"),
+            ("dynamodb", "us-gov-west-1", "dynamodb.us-gov-west-1.amazonaws.com"),
+            ("ssm", "cn-north-1", "ssm.cn-north-1.amazonaws.com.cn"),
+            ("s3", "cn-northwest-1", "s3.cn-northwest-1.amazonaws.com.cn"),
+            // The prefix of the China partition has a hyphen.
+            ("s3", "cnx-east-1", "s3.cnx-east-1.amazonaws.com"),
+        ] {
+            assert_eq!(Region::new(region).unwrap().service_host(service), host);
         }
     }
 

@@ -103,6 +103,7 @@ impl Presigner {
         if !(1..=MAX_EXPIRES_SECONDS).contains(&request.expires_in) {
             return Err(PresignError::InvalidExpiresIn);
         }
+        // S3 checks the credentials when the link is used, so such a link would fail only at the client.
         if credentials.expires_at().is_some_and(|end| end <= now) {
             return Err(PresignError::CredentialsExpired);
         }

@@ -37,6 +37,7 @@ pub(super) struct PresignedQuery {
 impl PresignedQuery {
     pub(super) fn parse(query: &str) -> Result<Self, PresignedUrlError> {
         let mut pairs: Vec<(String, String)> = Vec::with_capacity(8);
+        // The rebuilt query keeps this order: botocore's is not canonical, and S3 sorts before it verifies.
         for pair in query.split('&') {
             let (name, value) = pair.split_once('=').ok_or(PresignedUrlError::MalformedQuery)?;
             let name = percent::decode_utf8(name).ok_or(PresignedUrlError::NotPercentEncoded)?;

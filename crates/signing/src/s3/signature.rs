@@ -117,11 +117,14 @@ mod tests {
     fn caches_a_bounded_number_of_keys() {
         let keys = SigningKeyCache::default();
         let region = Region::new("us-east-1").unwrap();
-        let date = |day: u64| AmzDate::from_unix(day * 86_400).unwrap();
+        let at = |seconds: u64| AmzDate::from_unix(seconds).unwrap();
+        let date = |day: u64| at(day * 86_400);
         let credentials = |secret: &str| Credentials::new("AKID", secret, None, None);
 
         let first = keys.get_or_derive(&credentials("a"), &region, &date(1));
         assert!(Arc::ptr_eq(&first, &keys.get_or_derive(&credentials("a"), &region, &date(1))));
+        let end_of_day = at(2 * 86_400 - 1);
+        assert!(Arc::ptr_eq(&first, &keys.get_or_derive(&credentials("a"), &region, &end_of_day)));
         assert!(!Arc::ptr_eq(&first, &keys.get_or_derive(&credentials("b"), &region, &date(1))));
         for day in 2..50 {
             keys.get_or_derive(&credentials("a"), &region, &date(day));

@@ -68,6 +68,7 @@ impl CanonicalRequest {
         let start = text.len();
         push_query(&mut text, request, credentials, date)?;
         let query = start..text.len();
+        // The payload of a presigned request is unknown when it is signed.
         text.extend(["\nhost:", request.host, "\n\nhost\nUNSIGNED-PAYLOAD"]);
         Ok(Self { text, query })
     }

@@ -39,6 +39,26 @@ fn parses_every_key_format() {
     }
 }
 
+/// `openssl pkey -pubin -outform DER | sha256sum`.
+#[test]
+fn fingerprints_are_those_of_openssl() {
+    for (pem, fingerprint) in [
+        (key!("p256-public"), "7029ea9608c852a9171d9a6de32af6563fec48eb8682257dbd3d02ef75e109b9"),
+        (key!("rsa2048-public"), "3677991de6427603c1509c6d1769720345c7f5b96090544089f95cda5277a70b"),
+    ] {
+        assert_eq!(PublicKey::from_pem(pem).unwrap().fingerprint(), fingerprint);
+    }
+}
+
+#[test]
+fn different_public_keys_are_not_equal() {
+    let [p256, rsa] =
+        [key!("p256-public"), key!("rsa2048-public")].map(|pem| PublicKey::from_pem(pem).unwrap());
+    assert_ne!(p256, rsa);
+    assert_ne!(p256, PrivateKey::generate_p256().unwrap().public_key().unwrap());
+    assert_eq!(p256, p256.clone());
+}
+
 #[test]
 fn writes_keys_like_openssl() {
     for (forms, pkcs8) in [(P256, key!("p256-pkcs8")), (RSA, key!("rsa2048-pkcs8"))] {
@@ -104,5 +124,7 @@ fn debug_output_has_no_keys() {
     for pem in [P256[1], RSA[1]] {
         let text = format!("{:?}", PrivateKey::from_pem(pem).unwrap());
         assert!(text.starts_with("PrivateKey { algorithm: ") && text.len() < 60, "{text}");
+        let text = format!("{:?}", PrivateKey::from_pem(pem).unwrap().public_key().unwrap());
+        assert!(text.starts_with("PublicKey { algorithm: ") && text.len() < 60, "{text}");
     }
 }

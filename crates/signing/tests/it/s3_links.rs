@@ -57,6 +57,15 @@ fn rejects_invalid_requests() {
 }
 
 #[test]
+fn a_presigner_shows_its_endpoint_and_no_keys() {
+    let endpoint = Endpoint::Custom("http://127.0.0.1:9000".parse().unwrap());
+    let presigner = Presigner::new(endpoint.clone());
+    assert_eq!(presigner.endpoint(), &endpoint);
+    let text = format!("{presigner:?}");
+    assert!(text.contains("127.0.0.1:9000") && !text.contains("keys"), "{text}");
+}
+
+#[test]
 fn sorts_query_parameters() {
     let url =
         presign("a", &[("versionId", "v/1"), ("Zebra", "1"), ("Apple", "2"), ("x-id", "GetObject")]).unwrap();

@@ -209,6 +209,7 @@ fn rejects_invalid_signature_parameters() {
 fn rejects_other_parameters() {
     for (from, to, reason) in [
         ("versionId=v1", "partNumber=0", InvalidParameter("partNumber")),
+        ("versionId=v1", "partNumber=10001", InvalidParameter("partNumber")),
         ("versionId=v1", "x-id=PutObject", InvalidParameter("x-id")),
         ("versionId=v1", "X-Amz-Content-Sha256=e3b0", InvalidParameter("X-Amz-Content-Sha256")),
         ("versionId=v1", "x-amz-checksum-mode=x", InvalidParameter("x-amz-checksum-mode")),

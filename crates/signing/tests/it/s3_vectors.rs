@@ -4,7 +4,7 @@ use signing::s3::{
     Bucket, Credentials, Endpoint, Method, PresignRequest, PresignedUrl, Presigner, Region, sigv4,
 };
 
-use crate::vectors::{S3Vector, load_s3_vectors};
+use crate::vectors::{S3Vector, load_s3_partition_vectors, load_s3_vectors};
 
 impl S3Vector {
     fn credentials(&self) -> Credentials {
@@ -93,6 +93,31 @@ fn presigned_urls_equal_the_vectors() {
         }
     }
     assert!(compared >= 13, "{compared}");
+}
+
+/// In every partition, a presigner without a custom endpoint chooses the host and path of botocore, and a link of botocore
+/// is parsed.
+#[test]
+fn hosts_equal_the_vectors_in_every_partition() {
+    for vector in load_s3_partition_vectors().vectors {
+        let query = vector.query();
+        let request = PresignRequest {
+            method: vector.method(),
+            region: &Region::new(&vector.region).unwrap(),
+            bucket: &Bucket::new(&vector.bucket).unwrap(),
+            key: &vector.key,
+            query: &borrowed(&query),
+            expires_in: vector.expires_in,
+        };
+        let url = Presigner::default().presign(&request, &vector.credentials(), vector.now()).unwrap();
+        let begin = format!("https://{}{}?", vector.host, vector.path);
+        assert!(url.starts_with(&begin), "{}: {url}", vector.id);
+        assert!(url.ends_with(&format!("&X-Amz-Signature={}", vector.signature)), "{}", vector.id);
+
+        let parsed = PresignedUrl::parse(&vector.url, vector.now(), None).unwrap();
+        assert_eq!((parsed.bucket(), parsed.region()), (request.bucket, request.region), "{}", vector.id);
+        assert_eq!(parsed.location(), vector.url, "{}", vector.id);
+    }
 }
 
 /// botocore orders parameters differently. Its links are parsed, and keep their order and signature.

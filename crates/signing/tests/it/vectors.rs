@@ -66,6 +66,11 @@ pub(crate) fn load_cloudfront_vectors() -> CloudFrontVectors {
     serde_json::from_str(include_str!("../vectors/cloudfront.json")).unwrap()
 }
 
+/// One vector per region and form of bucket name, in the partitions aws, aws-us-gov and aws-cn.
+pub(crate) fn load_s3_partition_vectors() -> S3Vectors {
+    serde_json::from_str(include_str!("../vectors/s3-partitions.json")).unwrap()
+}
+
 pub(crate) fn load_s3_vectors() -> S3Vectors {
     serde_json::from_str(include_str!("../vectors/s3-presign.json")).unwrap()
 }
