@@ -1,4 +1,4 @@
-//! One module a section of the report.
+//! One module per section of the report, and the parts of a server.
 
 pub(crate) mod clock;
 pub(crate) mod configuration;

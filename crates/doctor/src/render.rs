@@ -1,13 +1,13 @@
-//! The report as text: aligned, grouped, and with colours where somebody looks at it.
+//! The report as text: aligned, grouped, and with colours on a terminal.
 
 use std::fmt::Write as _;
 
 use crate::report::{Report, Section, Status};
 
-/// The longest name that others are aligned to, in characters.
+/// Names longer than this do not widen the column of names.
 const MAX_NAME_WIDTH: usize = 36;
 
-/// As wide as the longest name of a status.
+/// The width of the longest status.
 const STATUS_WIDTH: usize = 7;
 
 /// Escape sequences of a terminal (ECMA-48, "Select Graphic Rendition").
@@ -18,7 +18,7 @@ const YELLOW: &str = "\x1b[33m";
 const RED: &str = "\x1b[31m";
 const RESET: &str = "\x1b[0m";
 
-/// Writes the report for a person.
+/// Renders the report for a person.
 #[must_use]
 pub fn render(report: &Report, is_colored: bool) -> String {
     let widths = report.checks().map(|check| check.name.chars().count());
@@ -34,7 +34,7 @@ pub fn render(report: &Report, is_colored: bool) -> String {
 fn write_section(text: &mut String, section: &Section, width: usize, is_colored: bool) {
     let paint = |code: &'static str| if is_colored { code } else { "" };
     let (bold, dim, reset) = (paint(BOLD), paint(DIM), paint(RESET));
-    // Writing to a text does not fail.
+    // Writing to a String does not fail.
     let _ = writeln!(text, "{bold}{}{reset}", section.title);
     for check in &section.checks {
         let (color, status) = (paint(status_color(check.status)), check.status.name());
@@ -49,16 +49,16 @@ fn write_section(text: &mut String, section: &Section, width: usize, is_colored:
 
 fn write_summary(text: &mut String, report: &Report, is_colored: bool) {
     let paint = |code: &'static str| if is_colored { code } else { "" };
-    let count = |status: Status, one: &str, many: &str| match report.count(status) {
+    let describe_count = |status: Status, one: &str, many: &str| match report.count(status) {
         0 => None,
         1 => Some(format!("{}1 {one}{}", paint(status_color(status)), paint(RESET))),
         count => Some(format!("{}{count} {many}{}", paint(status_color(status)), paint(RESET))),
     };
     let counts = [
-        count(Status::Failure, "failure", "failures"),
-        count(Status::Warning, "warning", "warnings"),
-        count(Status::Skipped, "skipped", "skipped"),
-        count(Status::Ok, "ok", "ok"),
+        describe_count(Status::Failure, "failure", "failures"),
+        describe_count(Status::Warning, "warning", "warnings"),
+        describe_count(Status::Skipped, "skipped", "skipped"),
+        describe_count(Status::Ok, "ok", "ok"),
     ];
     let counts: Vec<String> = counts.into_iter().flatten().collect();
     let _ = writeln!(text, "{}", counts.join(", "));
@@ -80,7 +80,7 @@ mod tests {
 
     fn report() -> Report {
         let mut report = Report::default();
-        report.push(
+        report.add_section(
             "Network",
             vec![
                 Check::ok("sqs", "reached in 3 ms"),
@@ -88,13 +88,13 @@ mod tests {
                 Check::warning("a name that is longer than any other name is", "odd", "do"),
             ],
         );
-        report.push("Empty", vec![]);
-        report.push("Clock", vec![Check::skipped("clock", "nobody answered")]);
+        report.add_section("Empty", vec![]);
+        report.add_section("Clock", vec![Check::skipped("clock", "no answer")]);
         report
     }
 
     #[test]
-    fn lines_are_aligned_and_grouped() {
+    fn aligns_and_groups_lines() {
         let expected = "\
 Network
   ok       sqs       reached in 3 ms
@@ -104,7 +104,7 @@ Network
            → do
 
 Clock
-  skipped  clock     nobody answered
+  skipped  clock     no answer
 
 1 failure, 1 warning, 1 skipped, 1 ok
 ";
@@ -112,7 +112,7 @@ Clock
     }
 
     #[test]
-    fn colours_change_nothing_else() {
+    fn colours_do_not_change_the_text() {
         let colored = render(&report(), true);
         assert!(colored.contains("\x1b[31mfailure\x1b[0m"));
         let plain =
@@ -121,7 +121,7 @@ Clock
     }
 
     #[test]
-    fn programs_get_json() {
+    fn serializes_as_json() {
         let json = serde_json::to_value(report()).unwrap();
         assert_eq!(json["status"], "failure");
         assert_eq!(json["sections"][0]["checks"][1]["advice"], "look at the security groups");

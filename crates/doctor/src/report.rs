@@ -1,16 +1,16 @@
-//! What was found: sections of lines, each with what to do.
+//! The report: sections of checks, each with what to do.
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-/// How a check ended, from good to bad.
+/// The result of a check, from good to bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// As it should be.
     Ok,
-    /// Could not be checked from here.
+    /// Could not be checked.
     Skipped,
-    /// Works, but somebody should know.
+    /// Works, but needs attention.
     Warning,
     /// Does not work.
     Failure,
@@ -29,12 +29,12 @@ impl Status {
     }
 }
 
-/// One line. No text in it holds a secret.
+/// One check, which is one line of the report. No text in it contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// How it ended.
+    /// Its result.
     pub status: Status,
-    /// What was looked at.
+    /// What was checked.
     pub name: String,
     /// What was found.
     pub found: String,
@@ -73,30 +73,31 @@ impl Check {
     }
 }
 
-/// Lines that belong together.
+/// Checks of one topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Section {
-    /// What they are about.
+    /// The topic.
     pub title: &'static str,
-    /// The lines.
+    /// The checks.
     pub checks: Vec<Check>,
 }
 
-/// All that was found.
+/// All sections.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    /// In the order in which a person would look.
+    /// In the order in which a person would check.
     pub sections: Vec<Section>,
 }
 
 impl Report {
-    pub(crate) fn push(&mut self, title: &'static str, checks: Vec<Check>) {
+    /// Adds a section, unless it has no checks.
+    pub(crate) fn add_section(&mut self, title: &'static str, checks: Vec<Check>) {
         if !checks.is_empty() {
             self.sections.push(Section { title, checks });
         }
     }
 
-    /// How many lines ended so.
+    /// The number of checks with this result.
     #[must_use]
     pub fn count(&self, status: Status) -> usize {
         self.checks().filter(|check| check.status == status).count()
@@ -108,7 +109,7 @@ impl Report {
         self.count(Status::Failure) == 0
     }
 
-    /// All lines.
+    /// The checks of all sections.
     pub fn checks(&self) -> impl Iterator<Item = &Check> {
         self.sections.iter().flat_map(|section| &section.checks)
     }

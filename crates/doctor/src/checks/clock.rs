@@ -1,4 +1,4 @@
-//! Our clock against that of whoever answers: AWS refuses signatures of another time, and links end too early or too late.
+//! Our clock compared with AWS's: AWS refuses requests signed at a wrong time, and links expire at a wrong time.
 
 use std::time::Duration;
 
@@ -10,28 +10,30 @@ use time::{PrimitiveDateTime, macros::format_description};
 
 use crate::report::Check;
 
-/// How long an answer may take.
-const TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a response may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Seconds that clocks may differ before somebody should know, and before AWS refuses signatures (five minutes; IAM User
-/// Guide, "Elements of an AWS API request signature").
+/// The differences at which to warn, and at which AWS refuses signatures (five minutes; IAM User Guide, "Elements of an AWS
+/// API request signature").
 const WARN_SECONDS: u64 = 30;
 const FAIL_SECONDS: u64 = 300;
 
-/// Asks the first of these URLs that answers.
+/// Compares with the first of these URLs that answers.
 pub(crate) async fn check_clock(http: &HttpClient, urls: &[String], now: impl Fn() -> u64) -> Check {
     for url in urls {
-        if let Some(theirs) = fetch_date(http, url).await {
-            return compare_clocks(now(), theirs);
+        if let Some(reference) = fetch_date(http, url).await {
+            return compare_clocks(now(), reference);
         }
     }
-    Check::skipped("clock", "nobody that could be asked told the time")
+    Check::skipped("clock", "no reachable service returned the time")
 }
 
-fn compare_clocks(ours: u64, theirs: u64) -> Check {
-    let seconds = ours.abs_diff(theirs);
-    let found = format!("{seconds} s {} that of AWS", if ours > theirs { "ahead of" } else { "behind" });
-    let advice = "set the clock, by NTP: AWS refuses signatures that are five minutes off, and links end at another time";
+fn compare_clocks(ours: u64, reference: u64) -> Check {
+    let seconds = ours.abs_diff(reference);
+    let direction = if ours > reference { "ahead of" } else { "behind" };
+    let found = format!("{seconds} s {direction} AWS's clock");
+    let advice = "synchronize the clock by NTP: AWS refuses signatures that are five minutes off, and links expire at a \
+                  wrong time";
     if seconds > FAIL_SECONDS {
         Check::failure("clock", found, advice)
     } else if seconds > WARN_SECONDS {
@@ -43,12 +45,13 @@ fn compare_clocks(ours: u64, theirs: u64) -> Check {
 
 async fn fetch_date(http: &HttpClient, url: &str) -> Option<u64> {
     let request = Request::head(url).body(Full::<Bytes>::default()).ok()?;
-    let answer = tokio::time::timeout(TIMEOUT, http.send(request)).await.ok()?.ok()?;
-    read_date(answer.headers())
+    let response = tokio::time::timeout(REQUEST_TIMEOUT, http.send(request)).await.ok()?.ok()?;
+    parse_date(response.headers())
 }
 
-/// The `Date` of an answer, in seconds since the Unix epoch (RFC 9110, section 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`).
-fn read_date(headers: &HeaderMap) -> Option<u64> {
+/// Parses the `Date` of a response, in seconds since the Unix epoch (RFC 9110, section 5.6.7: `Sun, 06 Nov 1994 08:49:37
+/// GMT`).
+fn parse_date(headers: &HeaderMap) -> Option<u64> {
     let date = headers.get(header::DATE)?.to_str().ok()?;
     let format = format_description!(
         "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
@@ -65,16 +68,16 @@ mod tests {
     use crate::report::Status;
 
     #[test]
-    fn a_date_is_read() {
+    fn parses_dates() {
         let date = |text: &'static str| {
-            read_date(&HeaderMap::from_iter([(header::DATE, HeaderValue::from_static(text))]))
+            parse_date(&HeaderMap::from_iter([(header::DATE, HeaderValue::from_static(text))]))
         };
         assert_eq!(date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
         assert_eq!(date("yesterday"), None);
     }
 
     #[test]
-    fn a_clock_that_is_off_is_told() {
+    fn reports_a_wrong_clock() {
         let status = |ours| compare_clocks(ours, 1000).status;
         assert_eq!(
             [status(1000), status(970), status(1031), status(700), status(1301)],

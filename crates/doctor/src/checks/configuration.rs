@@ -1,9 +1,15 @@
-//! What the service was told, held against itself.
+//! The variables: missing and invalid ones, and those that contradict each other.
 
 use std::{collections::BTreeSet, net::IpAddr};
 
 use authorize::UserPool;
-use hosting::config::{ConfigError, PlatformConfig, ServiceConfig, VARIABLES, VariableLookup};
+use hosting::config::{
+    AuthorizeConfig, ConfigError, PlatformConfig, RestoreConfig, ServiceConfig, VARIABLES, VariableLookup,
+    variables::{
+        AWS_REGION, CLOUDFRONT_DISTRIBUTION_DOMAIN, JOBS_QUEUE_ID, POSTGRES_HOST, POSTGRES_SSL_MODE,
+        RDS_PROXY_ENDPOINT, REGION, RESTORE_PACKAGE_QUEUE_URL, TOKEN_POOL, USER_POOL,
+    },
+};
 
 use crate::report::Check;
 
@@ -19,7 +25,7 @@ pub(crate) fn check_errors<'a>(errors: impl Iterator<Item = &'a ConfigError> + C
     missing.chain(invalid).collect()
 }
 
-/// `verb` it, and what docs/configuration.md says about the variable. An error's `NAME (or OTHER)` begins with its name.
+/// What to do (`verb`), and the variable's description. An error's `NAME (or OTHER)` begins with the name.
 fn variable_advice(verb: &str, text: &str) -> String {
     let name = text.split(' ').next().unwrap_or_default();
     let known = VARIABLES.iter().find(|variable| variable.name == name);
@@ -28,71 +34,92 @@ fn variable_advice(verb: &str, text: &str) -> String {
 }
 
 /// The line for a complete configuration.
-pub(crate) fn check_complete(platform: &PlatformConfig) -> Check {
+pub(crate) fn describe_platform(platform: &PlatformConfig) -> Check {
     let PlatformConfig { env, region, .. } = platform;
     Check::ok("variables", format!("complete, for the environment {env} in {region}"))
 }
 
-/// Variables that contradict each other.
+/// Common variables that contradict each other.
 pub(crate) fn check_platform(lookup: VariableLookup<'_>, platform: &PlatformConfig) -> Vec<Check> {
-    let set =
+    let find =
         |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
     let mut checks = Vec::new();
-    if let (Some(ours), Some(theirs)) = (set("REGION"), set("AWS_REGION"))
-        && ours != theirs
+    if let (Some(region), Some(aws_region)) = (find(REGION.name()), find(AWS_REGION.name()))
+        && region != aws_region
     {
-        let found = format!("{ours}, and AWS_REGION is {theirs}");
-        checks.push(Check::warning("REGION", found, "REGION counts: set both to the region of the service"));
+        let found = format!("{region}, but AWS_REGION is {aws_region}");
+        let advice = "REGION takes precedence: set both to the region of the service";
+        checks.push(Check::warning(REGION.name(), found, advice));
     }
-    if set("RDS_PROXY_ENDPOINT").is_some() && set("POSTGRES_HOST").is_some() {
-        let advice = "RDS_PROXY_ENDPOINT counts: remove the other";
-        checks.push(Check::warning("POSTGRES_HOST", "set beside RDS_PROXY_ENDPOINT", advice));
+    if find(RDS_PROXY_ENDPOINT.name()).is_some() && find(POSTGRES_HOST.name()).is_some() {
+        let advice = "RDS_PROXY_ENDPOINT takes precedence: remove POSTGRES_HOST";
+        checks.push(Check::warning(POSTGRES_HOST.name(), "RDS_PROXY_ENDPOINT is also set", advice));
     }
-    let elsewhere: Vec<&str> = VARIABLES
+    let endpoints: Vec<&str> = VARIABLES
         .iter()
         .map(|variable| variable.name)
-        .filter(|name| name.starts_with("AWS_ENDPOINT_URL") && set(name).is_some())
+        .filter(|name| name.starts_with("AWS_ENDPOINT_URL") && find(name).is_some())
         .collect();
-    if !elsewhere.is_empty() {
-        checks.push(Check::ok("AWS", format!("not AWS's own: {}", elsewhere.join(", "))));
+    if !endpoints.is_empty() {
+        checks.push(Check::ok("AWS", format!("custom endpoints: {}", endpoints.join(", "))));
     }
     let database = &platform.database;
     if !database.tls && !is_local(&database.host) {
-        let advice = "remove POSTGRES_SSL_MODE=disable: password and data cross the network in the open";
-        checks.push(Check::warning("POSTGRES_SSL_MODE", "connections are not encrypted", advice));
+        let advice = "remove POSTGRES_SSL_MODE=disable: passwords and data cross the network unencrypted";
+        checks.push(Check::warning(POSTGRES_SSL_MODE.name(), "connections are not encrypted", advice));
     }
     checks
 }
 
+/// Variables of the API that contradict others.
+pub(crate) fn check_service(platform: &PlatformConfig, config: &ServiceConfig) -> Vec<Check> {
+    let queue = config.restore_queue_url.as_ref();
+    let queue = queue.and_then(|url| check_queue_region(RESTORE_PACKAGE_QUEUE_URL.name(), url, platform));
+    check_cdn_scheme(config).into_iter().chain(queue).collect()
+}
+
+/// Variables of token verification that contradict others.
+pub(crate) fn check_authorizer(platform: &PlatformConfig, config: &AuthorizeConfig) -> Vec<Check> {
+    let people = check_pool_region(USER_POOL.name(), &config.people, platform);
+    let api_keys = check_pool_region(TOKEN_POOL.name(), &config.api_keys, platform);
+    people.into_iter().chain(api_keys).collect()
+}
+
+/// Variables of restores that contradict others.
+pub(crate) fn check_restore(platform: &PlatformConfig, config: &RestoreConfig) -> Vec<Check> {
+    let url = config.changelog_queue_url.as_ref();
+    url.and_then(|url| check_queue_region(JOBS_QUEUE_ID.name(), url, platform)).into_iter().collect()
+}
+
 /// Whether a queue is in our region, by its URL.
-pub(crate) fn check_queue_region(name: &str, url: &str, platform: &PlatformConfig) -> Option<Check> {
+fn check_queue_region(name: &str, url: &str, platform: &PlatformConfig) -> Option<Check> {
     let region = url.strip_prefix("https://sqs.")?.split('.').next()?;
     if region == platform.region.as_str() {
         return None;
     }
-    let found = format!("a queue in {region}, and the service is in {}", platform.region);
-    Some(Check::failure(name, found, "requests are signed for the service's region: name a queue there"))
+    let found = format!("the queue is in {region}, the service in {}", platform.region);
+    Some(Check::failure(name, found, "requests are signed for the service's region: use a queue there"))
 }
 
 /// Whether a pool is in our region, by its id.
-pub(crate) fn check_pool_region(name: &str, pool: &UserPool, platform: &PlatformConfig) -> Option<Check> {
+fn check_pool_region(name: &str, pool: &UserPool, platform: &PlatformConfig) -> Option<Check> {
     let (region, _) = pool.pool_id().split_once('_')?;
     if region == platform.region.as_str() || region == "local" {
         return None;
     }
-    let found = format!("a pool of {region}, and the service is in {}", platform.region);
-    Some(Check::failure(name, found, "its keys are looked for in the service's region: name a pool there"))
+    let found = format!("the pool is in {region}, the service in {}", platform.region);
+    Some(Check::failure(name, found, "keys are fetched from the service's region: use a pool there"))
 }
 
 /// Whether links to the CDN are encrypted.
-pub(crate) fn check_service(service: &ServiceConfig) -> Option<Check> {
-    let host = service.cdn.origin.strip_prefix("http://")?;
+fn check_cdn_scheme(config: &ServiceConfig) -> Option<Check> {
+    let host = config.cdn.origin.strip_prefix("http://")?;
     let host = host.split(':').next().unwrap_or_default();
     if is_local(host) {
         return None;
     }
-    let advice = "name the domain without http://";
-    Some(Check::warning("CLOUDFRONT_DISTRIBUTION_DOMAIN", "links are not encrypted", advice))
+    let name = CLOUDFRONT_DISTRIBUTION_DOMAIN.name();
+    Some(Check::warning(name, "links are not encrypted", "remove http:// from the domain"))
 }
 
 fn is_local(host: &str) -> bool {

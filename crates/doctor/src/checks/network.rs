@@ -1,4 +1,4 @@
-//! Whether the places are to be reached at all: a name that resolves, and a port that answers in time.
+//! Whether endpoints are reachable: their names resolve, and their ports answer in time.
 
 use std::{
     collections::BTreeSet,
@@ -16,10 +16,10 @@ use tokio::{
 
 use crate::report::Check;
 
-/// How long a name may take to be resolved, and a connection to be made.
-const TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a DNS query may take, and how long a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A place that the service talks to.
+/// Something that the service connects to.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
     pub(crate) name: &'static str,
@@ -32,67 +32,89 @@ impl Endpoint {
         Self { name, host: host.to_owned(), port }
     }
 
-    /// Of a URL, whose scheme tells the port where it has none.
-    pub(crate) fn of_url(name: &'static str, url: &str) -> Option<Self> {
+    /// The endpoint of a URL. Without a port, the scheme's default applies.
+    pub(crate) fn from_url(name: &'static str, url: &str) -> Option<Self> {
         let uri: Uri = url.split('?').next()?.parse().ok()?;
         let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
         Some(Self::new(name, uri.host()?, port))
     }
 }
 
-/// Which endpoints answered, by name.
+/// The names of the endpoints that are reachable.
 #[derive(Debug, Default)]
-pub(crate) struct Reached(BTreeSet<&'static str>);
+pub(crate) struct ReachableEndpoints(BTreeSet<&'static str>);
 
-impl Reached {
-    pub(crate) fn has(&self, name: &str) -> bool {
+impl ReachableEndpoints {
+    pub(crate) fn contains(&self, name: &str) -> bool {
         self.0.contains(name)
     }
 }
 
-/// Looks at all endpoints at once.
-pub(crate) async fn check_endpoints(endpoints: Vec<Endpoint>) -> (Vec<Check>, Reached) {
-    let looked = join_all(endpoints.iter().map(look_at)).await;
-    let reached = endpoints.iter().zip(&looked).filter(|(_, found)| found.is_ok());
-    let reached = Reached(reached.map(|(endpoint, _)| endpoint.name).collect());
-    let checks = endpoints.iter().zip(looked).map(|(endpoint, found)| match found {
-        Ok(found) => Check::ok(endpoint.name, found),
-        // The service itself never asks the distribution: it only makes links to it.
-        Err((found, advice)) if endpoint.name == "cdn" => Check::warning(endpoint.name, found, advice),
-        Err((found, advice)) => Check::failure(endpoint.name, found, advice),
-    });
-    (checks.collect(), reached)
+/// Why an endpoint is not reachable, and what to do.
+struct Unreachable {
+    found: String,
+    advice: String,
 }
 
-/// What was found, or what was not and what to do.
-async fn look_at(endpoint: &Endpoint) -> Result<String, (String, String)> {
+/// Checks all endpoints at once.
+pub(crate) async fn check_endpoints(endpoints: Vec<Endpoint>) -> (Vec<Check>, ReachableEndpoints) {
+    let results = join_all(endpoints.iter().map(connect)).await;
+    let reachable = endpoints.iter().zip(&results).filter(|(_, result)| result.is_ok());
+    let reachable = ReachableEndpoints(reachable.map(|(endpoint, _)| endpoint.name).collect());
+    let checks = endpoints.iter().zip(results).map(|(endpoint, result)| match result {
+        Ok(found) => Check::ok(endpoint.name, found),
+        // The service itself never connects to the CDN: it only makes links to it.
+        Err(Unreachable { found, advice }) if endpoint.name == "cdn" => {
+            Check::warning(endpoint.name, found, advice)
+        }
+        Err(Unreachable { found, advice }) => Check::failure(endpoint.name, found, advice),
+    });
+    (checks.collect(), reachable)
+}
+
+/// Connects, and describes the connection.
+async fn connect(endpoint: &Endpoint) -> Result<String, Unreachable> {
     let Endpoint { name, host, port } = endpoint;
-    let place = format!("{host}:{port}");
-    let addresses = timeout(TIMEOUT, lookup_host((host.as_str(), *port))).await;
-    let resolved = match addresses {
-        Ok(Ok(addresses)) => addresses.collect::<Vec<SocketAddr>>(),
+    let address = format!("{host}:{port}");
+    let resolved = resolve(endpoint).await?;
+    let started = Instant::now();
+    match timeout(CONNECT_TIMEOUT, connect_any(&resolved)).await {
+        Ok(Ok(connected)) => {
+            let kind = if is_private(connected.ip()) { "a private address" } else { "a public address" };
+            let millis = started.elapsed().as_millis();
+            Ok(format!("{address} at {}, {kind}, in {millis} ms", connected.ip()))
+        }
+        Ok(Err(error)) => Err(Unreachable {
+            found: format!("{address} refuses connections: {}", error.kind()),
+            advice: port_advice(name).to_owned(),
+        }),
+        Err(_) => Err(Unreachable {
+            found: format!("{address} does not answer within {} s", CONNECT_TIMEOUT.as_secs()),
+            advice: route_advice(name),
+        }),
+    }
+}
+
+async fn resolve(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, Unreachable> {
+    let Endpoint { name, host, port } = endpoint;
+    let addresses = match timeout(CONNECT_TIMEOUT, lookup_host((host.as_str(), *port))).await {
+        Ok(Ok(addresses)) => addresses.collect(),
         Ok(Err(_)) => Vec::new(),
         Err(_) => {
-            let found = format!("{host} is not resolved within {} s", TIMEOUT.as_secs());
-            return Err((found, "the name server does not answer: is DNS on in the network?".to_owned()));
+            return Err(Unreachable {
+                found: format!("{host} did not resolve within {} s", CONNECT_TIMEOUT.as_secs()),
+                advice: "the name server does not answer: check that DNS is on in the VPC".to_owned(),
+            });
         }
     };
-    if resolved.is_empty() {
-        let advice = format!("is the name right? {}", dns_advice(name));
-        return Err((format!("{host} does not resolve"), advice));
+    if addresses.is_empty() {
+        let advice = format!("check the name: {}", dns_advice(name));
+        return Err(Unreachable { found: format!("{host} does not resolve"), advice });
     }
-    let begun = Instant::now();
-    match timeout(TIMEOUT, connect_any(&resolved)).await {
-        Ok(Ok(address)) => {
-            let way = if is_private(address.ip()) { "a private address" } else { "a public address" };
-            Ok(format!("{place} at {}, {way}, in {} ms", address.ip(), begun.elapsed().as_millis()))
-        }
-        Ok(Err(error)) => Err((format!("{place} refuses connections: {}", error.kind()), port_advice(name))),
-        Err(_) => Err((format!("{place} does not answer within {} s", TIMEOUT.as_secs()), way_advice(name))),
-    }
+    Ok(addresses)
 }
 
-/// The first address that answers.
+/// Connects to the first address that answers.
 async fn connect_any(addresses: &[SocketAddr]) -> io::Result<SocketAddr> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
@@ -113,35 +135,35 @@ fn is_private(address: IpAddr) -> bool {
 
 fn dns_advice(name: &str) -> &'static str {
     match name {
-        "database" => "RDS_PROXY_ENDPOINT or POSTGRES_HOST names it",
-        "cdn" => "CLOUDFRONT_DISTRIBUTION_DOMAIN names it",
-        _ => "REGION decides it; a VPC endpoint needs private DNS",
+        "database" => "it is from RDS_PROXY_ENDPOINT or POSTGRES_HOST",
+        "cdn" => "it is from CLOUDFRONT_DISTRIBUTION_DOMAIN",
+        _ => "it depends on REGION; a VPC endpoint needs private DNS",
     }
 }
 
-fn port_advice(name: &str) -> String {
+fn port_advice(name: &str) -> &'static str {
     match name {
-        "database" => "is the port right (POSTGRES_PORT), and is the database up?".to_owned(),
-        _ => "is the address right, and is the service up?".to_owned(),
+        "database" => "check the port (POSTGRES_PORT), and that the database is running",
+        _ => "check the address, and that the service is running",
     }
 }
 
-fn way_advice(name: &str) -> String {
+fn route_advice(name: &str) -> String {
     match name {
         "database" => {
-            "let the security group of the database in from that of the functions, at this port".to_owned()
-        }
-        "cdn" => {
-            "only this check and clients need it: from a private subnet it takes a NAT gateway".to_owned()
-        }
-        "s3" | "dynamodb" => {
-            "from a private subnet it takes a NAT gateway, or a gateway endpoint with a route to it"
+            "allow this port in the database's security group, from the security group of the functions"
                 .to_owned()
         }
-        "cognito" => "from a private subnet it takes a NAT gateway".to_owned(),
+        "cdn" => "only clients and this check connect to it; from a private subnet that needs a NAT gateway"
+            .to_owned(),
+        "s3" | "dynamodb" => {
+            "from a private subnet it needs a NAT gateway, or a gateway endpoint with a route to it"
+                .to_owned()
+        }
+        "cognito" => "from a private subnet it needs a NAT gateway".to_owned(),
         _ => format!(
-            "from a private subnet it takes a NAT gateway, or a VPC endpoint for {name} whose security group lets port \
-             443 in"
+            "from a private subnet it needs a NAT gateway, or a VPC endpoint for {name} whose security group allows port \
+             443"
         ),
     }
 }

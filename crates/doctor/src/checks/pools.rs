@@ -1,18 +1,27 @@
-//! The keys that user pools publish, by which tokens are believed.
+//! The keys that user pools publish, by which tokens are verified.
 
-use authorize::UserPool;
-use authorize::{TokenIssuer, TokenSubject, keys::fetch_keys};
+use authorize::{TokenIssuer, TokenSubject, UserPool, keys::fetch_keys};
 use aws::HttpClient;
 use hosting::config::AuthorizeConfig;
 
 use crate::report::Check;
 
-/// Both pools, as the authorizer knows them.
-pub(crate) fn pools(config: &AuthorizeConfig) -> [(&'static str, TokenIssuer); 2] {
-    let pool = |pool: &UserPool, subject| TokenIssuer::from_user_pool(&config.platform.region, pool, subject);
+/// A user pool under its name in the report.
+pub(crate) struct NamedIssuer {
+    name: &'static str,
+    pub(crate) issuer: TokenIssuer,
+}
+
+/// Both pools, as the authorizer uses them.
+pub(crate) fn list_issuers(config: &AuthorizeConfig) -> [NamedIssuer; 2] {
+    let issuer =
+        |pool: &UserPool, subject| TokenIssuer::from_user_pool(&config.platform.region, pool, subject);
     [
-        ("people (USER_POOL)", pool(&config.people, TokenSubject::People)),
-        ("API keys (TOKEN_POOL)", pool(&config.api_keys, TokenSubject::ApiKeys)),
+        NamedIssuer { name: "people (USER_POOL)", issuer: issuer(&config.people, TokenSubject::People) },
+        NamedIssuer {
+            name: "API keys (TOKEN_POOL)",
+            issuer: issuer(&config.api_keys, TokenSubject::ApiKeys),
+        },
     ]
 }
 
@@ -20,12 +29,12 @@ pub(crate) fn pools(config: &AuthorizeConfig) -> [(&'static str, TokenIssuer); 2
 pub(crate) async fn check_pools(http: &HttpClient, config: &AuthorizeConfig) -> Vec<Check> {
     let endpoint = config.platform.endpoints.cognito.as_deref();
     let mut checks = Vec::new();
-    for (name, pool) in pools(config) {
-        checks.push(match fetch_keys(http, &pool, endpoint).await {
+    for NamedIssuer { name, issuer } in list_issuers(config) {
+        checks.push(match fetch_keys(http, &issuer, endpoint).await {
             Ok(keys) => Check::ok(name, format!("publishes its keys ({})", keys.count())),
-            Err(why) => {
-                let advice = "is the pool's id right? Nobody can log in without its keys";
-                Check::failure(name, format!("its keys cannot be fetched: {why}"), advice)
+            Err(error) => {
+                let advice = "check the pool's id: without its keys no token can be verified";
+                Check::failure(name, format!("its keys could not be fetched: {error}"), advice)
             }
         });
     }

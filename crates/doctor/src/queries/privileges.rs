@@ -1,27 +1,28 @@
-//! What the service's role must be allowed, by what it is for.
+//! The privileges that the service's role needs, by purpose.
 
 use std::collections::BTreeSet;
 
-use crate::queries::texts;
 use database::{Db, Error};
+
+use crate::queries::text_array;
 
 /// What statements are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {
-    /// Who asks, and which role they have in a dataset.
+    /// Finding callers and their roles in a dataset.
     Roles,
-    /// Where a package's bytes are.
+    /// Finding a package's stored file.
     Links,
-    /// What is in the trash.
+    /// Listing the trash.
     Trash,
-    /// Taking orders of restores, and telling how far they are.
+    /// Accepting restore orders, and reporting their progress.
     Orders,
-    /// Carrying restores out.
+    /// Running restores.
     Restores,
 }
 
 impl Purpose {
-    /// In words.
+    /// Its name in the report.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -34,84 +35,127 @@ impl Purpose {
     }
 }
 
-/// A privilege that is missing.
+/// A privilege that the role lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingPrivilege {
-    /// Schema and table. Where a workspace's table is meant, an example.
+    /// Schema and table. For workspaces, one example.
     pub table: String,
     /// As in `SELECT`.
     pub privilege: String,
-    /// In how many workspaces, or 1.
-    pub places: i64,
-    /// There is no such table.
+    /// The number of workspaces, or 1.
+    pub schemas: i64,
+    /// Whether the table does not exist.
     pub is_absent: bool,
 }
-
-/// The tables that the service adds.
-const OWN: &str = "packages_service";
 
 const READ: &[&str] = &["SELECT"];
 const READ_AND_CHANGE: &[&str] = &["SELECT", "UPDATE"];
 const ADD: &[&str] = &["SELECT", "INSERT", "UPDATE"];
 const ALL: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE"];
 
-type Need = (&'static str, &'static str, &'static [&'static str]);
+#[derive(Clone, Copy)]
+enum Schema {
+    /// `pennsieve`.
+    Platform,
+    /// That of each workspace.
+    Workspace,
+    /// `packages_service`, with the tables that the service adds.
+    Service,
+}
 
-/// Schema (nothing: that of each workspace), table, privileges.
-fn needed_privileges(purpose: Purpose) -> &'static [Need] {
-    match purpose {
-        Purpose::Roles => &[
-            ("pennsieve", "users", READ),
-            ("pennsieve", "organizations", READ),
-            ("pennsieve", "organization_user", READ),
-            ("pennsieve", "tokens", READ),
-            ("pennsieve", "teams", READ),
-            ("pennsieve", "organization_team", READ),
-            ("pennsieve", "team_user", READ),
-            ("", "datasets", READ),
-            ("", "dataset_user", READ),
-            ("", "dataset_team", READ),
-        ],
-        Purpose::Links => &[("", "datasets", READ), ("", "packages", READ), ("", "files", READ)],
-        Purpose::Trash => &[
-            ("", "datasets", READ),
-            ("", "packages", READ),
-            ("", "files", READ),
-            (OWN, "restore_orders", READ),
-            (OWN, "restore_claims", READ),
-            (OWN, "restore_failures", READ),
-        ],
-        Purpose::Orders => &[
-            ("", "datasets", READ),
-            ("", "packages", READ_AND_CHANGE),
-            (OWN, "restore_orders", ALL),
-            (OWN, "restore_claims", ALL),
-            (OWN, "restore_failures", ALL),
-            (OWN, "restore_queue", ALL),
-        ],
-        Purpose::Restores => &[
-            ("pennsieve", "organizations", READ),
-            ("pennsieve", "organization_storage", ADD),
-            ("", "packages", READ_AND_CHANGE),
-            ("", "files", READ),
-            ("", "package_storage", ADD),
-            ("", "dataset_storage", ADD),
-            (OWN, "restore_orders", ALL),
-            (OWN, "restore_claims", ALL),
-            (OWN, "restore_failures", ALL),
-            (OWN, "restore_queue", ALL),
-            (OWN, "restore_outbox", ALL),
-        ],
+impl Schema {
+    fn name(self, workspace: &str) -> &str {
+        match self {
+            Self::Platform => "pennsieve",
+            Self::Workspace => workspace,
+            Self::Service => "packages_service",
+        }
     }
 }
 
-/// The statements that give a role what a purpose needs in one workspace, for the database's owner.
+struct TablePrivileges {
+    schema: Schema,
+    table: &'static str,
+    privileges: &'static [&'static str],
+}
+
+const fn platform(table: &'static str, privileges: &'static [&'static str]) -> TablePrivileges {
+    TablePrivileges { schema: Schema::Platform, table, privileges }
+}
+
+const fn workspace(table: &'static str, privileges: &'static [&'static str]) -> TablePrivileges {
+    TablePrivileges { schema: Schema::Workspace, table, privileges }
+}
+
+const fn service(table: &'static str, privileges: &'static [&'static str]) -> TablePrivileges {
+    TablePrivileges { schema: Schema::Service, table, privileges }
+}
+
+const ROLES: &[TablePrivileges] = &[
+    platform("users", READ),
+    platform("organizations", READ),
+    platform("organization_user", READ),
+    platform("tokens", READ),
+    platform("teams", READ),
+    platform("organization_team", READ),
+    platform("team_user", READ),
+    workspace("datasets", READ),
+    workspace("dataset_user", READ),
+    workspace("dataset_team", READ),
+];
+
+const LINKS: &[TablePrivileges] =
+    &[workspace("datasets", READ), workspace("packages", READ), workspace("files", READ)];
+
+const TRASH: &[TablePrivileges] = &[
+    workspace("datasets", READ),
+    workspace("packages", READ),
+    workspace("files", READ),
+    service("restore_orders", READ),
+    service("restore_claims", READ),
+    service("restore_failures", READ),
+];
+
+const ORDERS: &[TablePrivileges] = &[
+    workspace("datasets", READ),
+    workspace("packages", READ_AND_CHANGE),
+    service("restore_orders", ALL),
+    service("restore_claims", ALL),
+    service("restore_failures", ALL),
+    service("restore_queue", ALL),
+];
+
+const RESTORES: &[TablePrivileges] = &[
+    platform("organizations", READ),
+    platform("organization_storage", ADD),
+    workspace("packages", READ_AND_CHANGE),
+    workspace("files", READ),
+    workspace("package_storage", ADD),
+    workspace("dataset_storage", ADD),
+    service("restore_orders", ALL),
+    service("restore_claims", ALL),
+    service("restore_failures", ALL),
+    service("restore_queue", ALL),
+    service("restore_outbox", ALL),
+];
+
+fn needed_privileges(purpose: Purpose) -> &'static [TablePrivileges] {
+    match purpose {
+        Purpose::Roles => ROLES,
+        Purpose::Links => LINKS,
+        Purpose::Trash => TRASH,
+        Purpose::Orders => ORDERS,
+        Purpose::Restores => RESTORES,
+    }
+}
+
+/// The statements that grant a role what a purpose needs in one workspace, for the database's owner.
 #[must_use]
 pub fn grant_statements(purpose: Purpose, workspace: &str, role: &str) -> Vec<String> {
     let mut schemas = BTreeSet::new();
     let mut grants = Vec::new();
-    for (schema, table, privileges) in needed_privileges(purpose) {
-        let schema = if schema.is_empty() { workspace } else { schema };
+    for TablePrivileges { schema, table, privileges } in needed_privileges(purpose) {
+        let schema = schema.name(workspace);
         if schemas.insert(schema) {
             grants.push(format!(r#"GRANT USAGE ON SCHEMA "{schema}" TO "{role}""#));
         }
@@ -121,41 +165,42 @@ pub fn grant_statements(purpose: Purpose, workspace: &str, role: &str) -> Vec<St
     grants
 }
 
-/// The privileges that a purpose needs and the role of the session lacks, in all workspaces.
-///
-/// The catalogue is asked, which everybody may read: a name would be an error where its schema is closed.
+/// Finds the privileges that a purpose needs and the session's role lacks, in all workspaces.
 pub async fn find_missing_privileges(db: &Db, purpose: Purpose) -> Result<Vec<MissingPrivilege>, Error> {
     let (mut schemas, mut tables, mut privileges) = (Vec::new(), Vec::new(), Vec::new());
-    for (schema, table, needed) in needed_privileges(purpose) {
+    for TablePrivileges { schema, table, privileges: needed } in needed_privileges(purpose) {
         for privilege in *needed {
-            schemas.push((*schema).to_owned());
+            // An empty schema stands for those of all workspaces.
+            schemas.push(schema.name("").to_owned());
             tables.push((*table).to_owned());
             privileges.push((*privilege).to_owned());
         }
     }
-    let sql = "WITH spaces AS (
+    // The catalogue is readable for every role. Table names (regclass) fail where the role may not use the schema.
+    let sql = "WITH workspaces AS (
+                   -- Schemas of workspaces are named by a number, and have packages.
                    SELECT n.oid, n.nspname FROM pg_namespace n
                    WHERE n.nspname ~ '^[1-9][0-9]*$'
                      AND EXISTS (SELECT 1 FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = 'packages'))
-               SELECT coalesce(min(s.nspname), n.schema)::text || '.' || n.name, n.privilege, count(*),
-                      bool_or(c.oid IS NULL)
+               SELECT coalesce(min(s.nspname), n.schema)::text || '.' || n.name AS table_name, n.privilege,
+                      count(*) AS schemas, bool_or(c.oid IS NULL) AS is_absent
                FROM unnest($1::text[], $2::text[], $3::text[]) AS n (schema, name, privilege)
                LEFT JOIN pg_namespace s
-                      ON s.nspname = n.schema OR (n.schema = '' AND s.oid IN (SELECT oid FROM spaces))
+                      ON s.nspname = n.schema OR (n.schema = '' AND s.oid IN (SELECT oid FROM workspaces))
                LEFT JOIN pg_class c ON c.relnamespace = s.oid AND c.relname = n.name
                WHERE (s.oid IS NOT NULL OR n.schema <> '')
                  AND (c.oid IS NULL OR NOT has_schema_privilege(s.oid, 'USAGE')
                       OR NOT has_table_privilege(c.oid, n.privilege))
                GROUP BY n.schema, n.name, n.privilege
-               ORDER BY 1, 2";
-    let params = [texts(&schemas), texts(&tables), texts(&privileges)];
+               ORDER BY table_name, n.privilege";
+    let params = [text_array(&schemas), text_array(&tables), text_array(&privileges)];
     let rows = db.query_read_only(sql, &params).await?;
     let missing = rows.iter().map(|row| {
         Ok(MissingPrivilege {
-            table: row.try_get(0)?,
-            privilege: row.try_get(1)?,
-            places: row.try_get(2)?,
-            is_absent: row.try_get(3)?,
+            table: row.try_get("table_name")?,
+            privilege: row.try_get("privilege")?,
+            schemas: row.try_get("schemas")?,
+            is_absent: row.try_get("is_absent")?,
         })
     });
     missing.collect()

@@ -1,8 +1,9 @@
-//! Whether the service's own tables are those that this program was written for.
+//! Whether the service's own tables are those of this program version.
 
-use crate::queries::texts;
 use database::{Db, Error};
 use restore::SCHEMA;
+
+use crate::queries::text_array;
 
 /// What `packages-service schema` would add.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,58 +12,67 @@ pub struct SchemaGaps {
     pub missing: Vec<String>,
 }
 
-/// What [`SCHEMA`] makes: columns as table and name, and indexes.
+/// What a schema script creates.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Made {
-    columns: Vec<(String, String)>,
+struct SchemaObjects {
+    columns: Vec<TableColumn>,
     indexes: Vec<String>,
 }
 
-/// Compares the schema of this program with what is there. The catalogue is asked, which everybody may read.
+#[derive(Debug, PartialEq, Eq)]
+struct TableColumn {
+    table: String,
+    column: String,
+}
+
+/// Compares the schema of this program with the database. The catalogue is readable for every role.
 pub async fn find_schema_gaps(db: &Db) -> Result<SchemaGaps, Error> {
-    let Made { columns, indexes } = made_by(SCHEMA);
-    let (tables, names): (Vec<String>, Vec<String>) = columns.into_iter().unzip();
-    let sql = "SELECT DISTINCT CASE WHEN c.oid IS NULL THEN n.tab ELSE n.tab || '.' || n.name END
-               FROM unnest($1::text[], $2::text[]) AS n (tab, name)
+    let SchemaObjects { columns, indexes } = parse_schema(SCHEMA);
+    let (tables, columns): (Vec<String>, Vec<String>) =
+        columns.into_iter().map(|TableColumn { table, column }| (table, column)).unzip();
+    // A missing table is listed once, without its columns.
+    let sql = "SELECT DISTINCT CASE WHEN c.oid IS NULL THEN n.tab ELSE n.tab || '.' || n.col END AS name
+               FROM unnest($1::text[], $2::text[]) AS n (tab, col)
                LEFT JOIN pg_class c ON c.relname = n.tab
                      AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'packages_service')
-               LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = n.name AND NOT a.attisdropped
+               LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = n.col AND NOT a.attisdropped
                WHERE a.attname IS NULL
                UNION ALL
                SELECT n.name FROM unnest($3::text[]) AS n (name)
                WHERE NOT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
                                  WHERE s.nspname = 'packages_service' AND c.relname = n.name AND c.relkind = 'i')
-               ORDER BY 1";
-    let rows = db.query_read_only(sql, &[texts(&tables), texts(&names), texts(&indexes)]).await?;
-    let missing = rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<_, Error>>()?;
+               ORDER BY name";
+    let params = [text_array(&tables), text_array(&columns), text_array(&indexes)];
+    let rows = db.query_read_only(sql, &params).await?;
+    let missing = rows.iter().map(|row| Ok(row.try_get("name")?)).collect::<Result<_, Error>>()?;
     Ok(SchemaGaps { missing })
 }
 
-/// Reads our own file, in which each column and each index begins a line of its own.
-fn made_by(schema: &str) -> Made {
-    let mut made = Made::default();
+/// Parses our own script, where each column and each index begins a line.
+fn parse_schema(schema: &str) -> SchemaObjects {
+    let mut objects = SchemaObjects::default();
     let mut table = String::new();
     for line in schema.lines() {
-        let after = |start: &str| line.split_once(start).map(|(_, rest)| identifier(rest));
+        let after = |start: &str| line.split_once(start).map(|(_, rest)| parse_identifier(rest));
         if let Some(name) =
             after("TABLE IF NOT EXISTS packages_service.").or(after("ALTER TABLE packages_service."))
         {
             table = name;
         }
         if let Some(column) = after("ADD COLUMN IF NOT EXISTS ") {
-            made.columns.push((table.clone(), column));
+            objects.columns.push(TableColumn { table: table.clone(), column });
         } else if let Some(index) = after("CREATE INDEX IF NOT EXISTS ") {
-            made.indexes.push(index);
-        } else if let Some(column) = line.strip_prefix("    ").map(identifier)
+            objects.indexes.push(index);
+        } else if let Some(column) = line.strip_prefix("    ").map(parse_identifier)
             && column.starts_with(|first: char| first.is_ascii_lowercase())
         {
-            made.columns.push((table.clone(), column));
+            objects.columns.push(TableColumn { table: table.clone(), column });
         }
     }
-    made
+    objects
 }
 
-fn identifier(text: &str) -> String {
+fn parse_identifier(text: &str) -> String {
     text.chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect()
 }
 
@@ -71,17 +81,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_own_file_is_read() {
-        let made = made_by(
+    fn parses_our_own_script() {
+        let objects = parse_schema(
             "CREATE TABLE IF NOT EXISTS packages_service.a (\n    -- why\n    id integer,\n    PRIMARY KEY (id)\n);\n\
              ALTER TABLE packages_service.a\n    ADD COLUMN IF NOT EXISTS b text;\n\
              ALTER TABLE packages_service.c ADD COLUMN IF NOT EXISTS d text;\n\
              CREATE INDEX IF NOT EXISTS e\n    ON packages_service.a (b);\n",
         );
-        let column = |table: &str, name: &str| (table.to_owned(), name.to_owned());
-        assert_eq!(made.columns, [column("a", "id"), column("a", "b"), column("c", "d")]);
-        assert_eq!(made.indexes, ["e"]);
-        let made = made_by(SCHEMA);
-        assert!(made.columns.contains(&column("restore_outbox", "created_at")) && made.indexes.len() > 3);
+        let column =
+            |table: &str, column: &str| TableColumn { table: table.to_owned(), column: column.to_owned() };
+        assert_eq!(objects.columns, [column("a", "id"), column("a", "b"), column("c", "d")]);
+        assert_eq!(objects.indexes, ["e"]);
+        let objects = parse_schema(SCHEMA);
+        assert!(objects.columns.contains(&column("restore_outbox", "created_at")));
+        assert!(objects.indexes.len() > 3);
     }
 }

@@ -59,12 +59,12 @@ impl Cloud {
 async fn a_service_in_aws_is_found_to_work() {
     let cloud = Cloud::start().await;
     let report = cloud.scene.report().await;
-    assert_check(&report, "restore orders", Ok, ["0 wait, 0 are under way", ""]);
+    assert_check(&report, "restore orders", Ok, ["0 waiting, 0 in progress", ""]);
     assert_check(&report, "dead letters", Ok, ["none", ""]);
-    assert_check(&report, "changelog", Ok, ["the queue is there", ""]);
-    assert_check(&report, "delete records", Ok, ["by NodeId", ""]);
+    assert_check(&report, "changelog", Ok, ["the queue exists", ""]);
+    assert_check(&report, "delete records", Ok, ["with the key NodeId", ""]);
     assert_check(&report, "ssm", Ok, ["", ""]);
-    assert_check(&report, "key id", Ok, ["by CLOUDFRONT_KEY_ID", ""]);
+    assert_check(&report, "key id", Ok, ["from CLOUDFRONT_KEY_ID", ""]);
     // The distribution of the scene is before another bucket.
     assert_check(&report, "a signed link", Failure, ["404", ""]);
 }
@@ -75,7 +75,7 @@ async fn a_key_that_was_replaced_by_hand_is_doubted() {
     let pem = std::fs::read_to_string(cloud.scene.dir.path().join("key.pem")).unwrap();
     cloud.root.put_parameter(&format!("/{}/key", cloud.name), "SecureString", &pem).await.unwrap();
     let report = cloud.scene.report().await;
-    assert_check(&report, "key id", Warning, ["by CLOUDFRONT_KEY_ID", "Put a line Key-Pair-Id"]);
+    assert_check(&report, "key id", Warning, ["from CLOUDFRONT_KEY_ID", "Put a line Key-Pair-Id"]);
 }
 
 #[tokio::test]
@@ -100,15 +100,20 @@ async fn queues_and_tables_that_are_not_there_are_told() {
     cloud.scene.set("DELETE_RECORD_DYNAMODB_TABLE_NAME", "no-such-table");
     cloud.scene.set("CLOUDFRONT_PRIVATE_KEY_SSM_PARAM", "/no/such/parameter");
     let report = cloud.scene.report().await;
-    assert_check(&report, "restore orders", Failure, ["no such queue", "RESTORE_PACKAGE_QUEUE_URL"]);
-    assert_check(&report, "changelog", Failure, ["no such queue", "JOBS_QUEUE_ID"]);
-    assert_check(&report, "delete records", Failure, ["no such table", "DELETE_RECORD_DYNAMODB_TABLE_NAME"]);
     assert_check(
         &report,
-        "private key",
+        "restore orders",
         Failure,
-        ["CLOUDFRONT_PRIVATE_KEY_SSM_PARAM does not exist", "does not start"],
+        ["the queue does not exist", "RESTORE_PACKAGE_QUEUE_URL"],
     );
+    assert_check(&report, "changelog", Failure, ["the queue does not exist", "JOBS_QUEUE_ID"]);
+    assert_check(
+        &report,
+        "delete records",
+        Failure,
+        ["the table does not exist", "DELETE_RECORD_DYNAMODB_TABLE_NAME"],
+    );
+    assert_check(&report, "private key", Failure, ["names no parameter that exists", "does not start"]);
 }
 
 #[tokio::test]
@@ -117,7 +122,7 @@ async fn queues_that_are_not_set_up_for_restores_are_told() {
     let plain = cloud.root.create_queue(&format!("{}-plain", cloud.name), json!({})).await.unwrap();
     cloud.scene.set("RESTORE_PACKAGE_QUEUE_URL", &plain.url);
     let report = cloud.scene.report().await;
-    assert_check(&report, "restore orders", Warning, ["hidden for 30 s only", "VisibilityTimeout to 5400"]);
+    assert_check(&report, "restore orders", Warning, ["hidden for only 30 s", "VisibilityTimeout to 5400"]);
     assert_check(&report, "dead letters", Warning, ["has none", "redrive policy with maxReceiveCount 3"]);
 
     let dead = format!("{}-dead", cloud.name);

@@ -23,7 +23,7 @@ async fn a_service_that_works_is_found_to_work_and_nothing_is_written() {
         ["Configuration", "Network", "Database", "Storage", "Signing key", "Restores", "User pools", "Clock"];
     assert_eq!(titles, expected);
     assert_check(&report, "variables", Ok, ["the environment test in us-east-1", ""]);
-    assert_check(&report, "AWS", Ok, ["not AWS's own: AWS_ENDPOINT_URL_S3", ""]);
+    assert_check(&report, "AWS", Ok, ["custom endpoints: AWS_ENDPOINT_URL_S3", ""]);
     assert_check(&report, "clock", Ok, ["agrees", ""]);
     for operation in scene.faults.request_counts().keys() {
         assert!(
@@ -81,18 +81,18 @@ async fn variables_that_contradict_each_other_are_told() {
             ("CLOUDFRONT_DISTRIBUTION_DOMAIN", "http://cdn.invalid"),
         ])
         .await;
-    assert_check(&report, "REGION", Warning, ["AWS_REGION is eu-west-1", "REGION counts"]);
+    assert_check(&report, "REGION", Warning, ["AWS_REGION is eu-west-1", "REGION takes precedence"]);
     assert_check(
         &report,
         "RESTORE_PACKAGE_QUEUE_URL",
         Failure,
-        ["a queue in eu-west-1", "name a queue there"],
+        ["the queue is in eu-west-1", "use a queue there"],
     );
-    assert_check(&report, "JOBS_QUEUE_ID", Failure, ["a queue in eu-central-1", "name a queue there"]);
-    assert_check(&report, "USER_POOL", Failure, ["a pool of eu-west-1", "name a pool there"]);
-    assert_check(&report, "CLOUDFRONT_DISTRIBUTION_DOMAIN", Warning, ["not encrypted", "without http://"]);
+    assert_check(&report, "JOBS_QUEUE_ID", Failure, ["the queue is in eu-central-1", "use a queue there"]);
+    assert_check(&report, "USER_POOL", Failure, ["the pool is in eu-west-1", "use a pool there"]);
+    assert_check(&report, "CLOUDFRONT_DISTRIBUTION_DOMAIN", Warning, ["not encrypted", "remove http://"]);
     let report = scene.report_with(&[("RDS_PROXY_ENDPOINT", "proxy.invalid"), ("REGION", "us-east-1")]).await;
-    assert_check(&report, "POSTGRES_HOST", Warning, ["beside RDS_PROXY_ENDPOINT", "remove"]);
+    assert_check(&report, "POSTGRES_HOST", Warning, ["RDS_PROXY_ENDPOINT is also set", "remove"]);
     let report = scene.report_with(&[("POSTGRES_HOST", "database.invalid")]).await;
     assert_check(&report, "POSTGRES_SSL_MODE", Warning, ["not encrypted", "remove"]);
 }

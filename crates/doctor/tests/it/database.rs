@@ -51,7 +51,7 @@ async fn limits_of_the_role_are_told() {
     ] {
         scene.sql(&format!("ALTER ROLE {role} SET {limit} = '{value}'")).await;
     }
-    assert_check(&scene.report().await, "settings of the role", Ok, ["limits of time are set", ""]);
+    assert_check(&scene.report().await, "settings of the role", Ok, ["timeouts are set", ""]);
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn own_tables_that_are_missing_or_old_are_told() {
 #[tokio::test]
 async fn an_index_that_queries_need_is_told() {
     let scene = Scene::start().await;
-    assert_check(&scene.report().await, "indexes", Ok, ["all 9 look-ups", ""]);
+    assert_check(&scene.report().await, "indexes", Ok, ["all 9 lookups", ""]);
     for (change, found) in [
         ("ALTER TABLE WORKSPACE.packages DROP CONSTRAINT unique_node_id", "none on packages (node_id)"),
         ("DROP INDEX WORKSPACE.packages_parent_id_idx", "none on packages (parent_id)"),
@@ -147,7 +147,7 @@ async fn a_database_without_workspaces_is_told() {
 #[tokio::test]
 async fn work_that_nobody_does_is_told() {
     let scene = Scene::start().await;
-    assert_check(&scene.report().await, "work that waits", Ok, ["none", ""]);
+    assert_check(&scene.report().await, "backlog", Ok, ["nothing is overdue", ""]);
     let (workspace, dataset) = (scene.workspace.id, scene.dataset.id);
     scene
         .sql(&format!(
@@ -157,9 +157,9 @@ async fn work_that_nobody_does_is_told() {
         .await;
     assert_check(
         &scene.report().await,
-        "work that waits",
+        "backlog",
         Warning,
-        ["datasets 1, announcements 0", "does a worker run"],
+        ["datasets 1, announcements 0", "check that a worker and the schedule run"],
     );
 }
 
@@ -179,10 +179,5 @@ async fn a_look_can_change_nothing() {
         )
         .await;
     let report = scene.report().await;
-    assert_check(
-        &report,
-        "work that waits",
-        Failure,
-        ["read-only transaction", "show this to the database's owner"],
-    );
+    assert_check(&report, "backlog", Failure, ["read-only transaction", "show this to the database's owner"]);
 }

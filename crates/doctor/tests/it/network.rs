@@ -24,9 +24,9 @@ async fn a_name_that_does_not_resolve_is_told() {
             ("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", "http://cognito.invalid"),
         ])
         .await;
-    let not_resolved = "is the name right?";
+    let not_resolved = "check the name";
     assert_check(&report, "database", Failure, ["database.invalid does not resolve", not_resolved]);
-    assert_check(&report, "cdn", Warning, ["does not resolve", "CLOUDFRONT_DISTRIBUTION_DOMAIN names it"]);
+    assert_check(&report, "cdn", Warning, ["does not resolve", "it is from CLOUDFRONT_DISTRIBUTION_DOMAIN"]);
     assert_check(&report, "cognito", Failure, ["does not resolve", "private DNS"]);
     assert_check(&report, "s3", Ok, ["127.0.0.1, a private address", ""]);
     assert_eq!(failures(&report), ["database", "cognito"], "nothing else is tried there");
@@ -40,7 +40,7 @@ async fn a_port_that_is_closed_is_told() {
     let report =
         scene.report_with(&[("POSTGRES_PORT", port), ("AWS_ENDPOINT_URL_S3", &format!("http://{s3}"))]).await;
     assert_check(&report, "database", Failure, ["refuses connections", "POSTGRES_PORT"]);
-    assert_check(&report, "s3", Failure, ["refuses connections", "is the service up"]);
+    assert_check(&report, "s3", Failure, ["refuses connections", "that the service is running"]);
 }
 
 /// As without a NAT gateway and without an endpoint: packets are dropped, here by a queue of connections that is full.

@@ -10,10 +10,10 @@ use crate::scene::{
 async fn a_key_that_works_is_described() {
     let scene = Scene::start().await;
     let report = scene.report().await;
-    assert_check(&report, "private key", Ok, ["ECDSA on P-256, links are signed over SHA-256", ""]);
-    assert_check(&report, "key id", Ok, [&format!("{KEY_ID}, by CLOUDFRONT_KEY_ID"), ""]);
+    assert_check(&report, "private key", Ok, ["ECDSA on P-256; links are signed with SHA-256", ""]);
+    assert_check(&report, "key id", Ok, [&format!("{KEY_ID}, from CLOUDFRONT_KEY_ID"), ""]);
     assert_check(&report, "age", Ok, ["0 days", ""]);
-    assert_check(&report, "a signed link", Ok, ["opens it", ""]);
+    assert_check(&report, "a signed link", Ok, ["the distribution accepts it", ""]);
 }
 
 #[tokio::test]
@@ -54,10 +54,10 @@ async fn a_key_is_held_against_the_public_key() {
 
     write_key(&scene.dir, "");
     let report = scene.report().await;
-    assert_check(&report, "key id", Failure, ["is not this key's", "CloudFront answers links with 403"]);
+    assert_check(&report, "key id", Failure, ["belongs to another key", "CloudFront answers links with 403"]);
     write_key(&scene.dir, "Key-Pair-Id: KOTHER");
     let report = scene.report().await;
-    assert_check(&report, "key id", Ok, ["KOTHER, named beside the key", ""]);
+    assert_check(&report, "key id", Ok, ["KOTHER, from the line before the key", ""]);
     assert_check(&report, "a signed link", Failure, ["403 InvalidKey", "to its key group"]);
 }
 

@@ -17,7 +17,7 @@ async fn buckets_that_are_as_they_should_be_are_described() {
     assert_check(&report, ASSETS, Ok, ["viewer assets, in us-east-1", ""]);
     for (what, found) in [
         ("versioning", "on"),
-        ("lifecycle", "removes no version"),
+        ("lifecycle", "keeps all versions"),
         ("versions", "may be listed"),
         ("pages", "of any origin may read"),
         ("a stored file", "8 bytes"),
@@ -41,7 +41,7 @@ async fn versions_that_go_before_the_trash_does_are_told() {
 async fn a_bucket_that_is_not_there_is_told() {
     let scene = Scene::start().await;
     let report = scene.report_with(&[("VIEWER_ASSETS_BUCKET", "nobodys-bucket")]).await;
-    assert_check(&report, "nobodys-bucket", Failure, ["no such bucket", "correct its name"]);
+    assert_check(&report, "nobodys-bucket", Failure, ["the bucket does not exist", "correct its name"]);
 }
 
 #[tokio::test]
