@@ -15,7 +15,7 @@ locals {
     SSL_CERT_FILE = "/etc/pki/tls/certs/ca-bundle.crt"
   }
 
-  # The variables that each function reads, as in the README. `none` means that there is none; an empty value is an error.
+  # The variables that each function reads, as in docs/configuration.md. `none` means that there is none; an empty value is an error.
   environments = {
     service = {
       PENNSIEVE_DOMAIN                 = var.platform_domain

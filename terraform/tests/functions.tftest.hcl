@@ -169,7 +169,7 @@ run "environments" {
       "VIEWER_ASSETS_BUCKET", "PROXY_ALLOWED_BUCKETS", "CLOUDFRONT_DISTRIBUTION_DOMAIN", "CLOUDFRONT_KEY_ID",
       "CLOUDFRONT_PUBLIC_KEY", "CLOUDFRONT_PRIVATE_KEY_SSM_PARAM", "CLOUDFRONT_HASH_ALGORITHM", "RESTORE_PACKAGE_QUEUE_URL",
     ])
-    error_message = "The service's variables are not the ones that the README lists."
+    error_message = "The service's variables are not the ones that docs/configuration.md lists."
   }
 
   assert {
@@ -177,7 +177,7 @@ run "environments" {
       "ENV", "REGION", "RDS_PROXY_ENDPOINT", "POSTGRES_USER", "PENNSIEVE_DB", "LOG_LEVEL", "SSL_CERT_FILE",
       "DELETE_RECORD_DYNAMODB_TABLE_NAME", "JOBS_QUEUE_ID", "RESTORE_PACKAGE_QUEUE_URL",
     ])
-    error_message = "The worker's variables are not the ones that the README lists."
+    error_message = "The worker's variables are not the ones that docs/configuration.md lists."
   }
 
   assert {
@@ -185,7 +185,7 @@ run "environments" {
       "ENV", "REGION", "RDS_PROXY_ENDPOINT", "POSTGRES_USER", "PENNSIEVE_DB", "LOG_LEVEL", "SSL_CERT_FILE",
       "USER_POOL", "USER_CLIENT", "TOKEN_POOL", "TOKEN_CLIENT",
     ])
-    error_message = "The authorizer's variables are not the ones that the README lists."
+    error_message = "The authorizer's variables are not the ones that docs/configuration.md lists."
   }
 
   assert {

@@ -93,10 +93,10 @@ pub async fn find_claims(db: &Db, member: Member, dataset: &DatasetNodeId) -> Re
                   -- All teams of the member in the workspace, as the claims list them.
                   ARRAY(SELECT jsonb_build_object('id', t.id, 'name', t.name, 'node_id', t.node_id,
                                                   'permission', coalesce(tu.permission_bit, 0),
-                                                  'team_type', coalesce(ot.system_team_type, '<none>'))
+                                                  'team_type', coalesce(org_team.system_team_type, '<none>'))
                         FROM pennsieve.team_user tu
                         JOIN pennsieve.teams t ON t.id = tu.team_id
-                        JOIN pennsieve.organization_team ot ON ot.team_id = t.id AND ot.organization_id = $3
+                        JOIN pennsieve.organization_team org_team ON org_team.team_id = t.id AND org_team.organization_id = $3
                         WHERE tu.user_id = $2 ORDER BY t.id) AS teams
            FROM "{workspace}".datasets d WHERE d.node_id = $1 ORDER BY d.id LIMIT 1"#
     );

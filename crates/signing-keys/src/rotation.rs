@@ -124,7 +124,7 @@ impl KeyRotation {
         let Some(current) = current.as_ref() else { return };
         // Only if there is a mismatch: in Lambda each request logs a line with the metrics that were set.
         if current.key_match == KeyMatch::Mismatched {
-            metrics::gauge!("signing_key_mismatch").set(1.0);
+            metrics::gauge!(metric_names::SIGNING_KEY_MISMATCH.name).set(1.0);
         }
         if let Some(changed_at) = current.changed_at {
             #[expect(clippy::cast_precision_loss, reason = "seconds, of some years at most")]

@@ -113,7 +113,7 @@ async fn queues_and_tables_that_are_not_there_are_told() {
         Failure,
         ["the table does not exist", "DELETE_RECORD_DYNAMODB_TABLE_NAME"],
     );
-    assert_check(&report, "private key", Failure, ["names no parameter that exists", "does not start"]);
+    assert_check(&report, "private key", Failure, ["does not exist", "does not start"]);
 }
 
 #[tokio::test]

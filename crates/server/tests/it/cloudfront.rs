@@ -21,7 +21,7 @@ async fn a_signed_link_serves_the_asset_for_an_hour() {
     let (url, expires_at) = link(&app, "data.parquet").await;
     assert!((before + 3600..before + 3610).contains(&expires_at));
     assert!(url.contains(&format!("?Expires={expires_at}&Signature=")), "{url}");
-    assert!(url.ends_with("&HashAlgorithm-Algorithm=SHA256"));
+    assert!(url.ends_with("&Hash-Algorithm=SHA256"));
 
     let asset = fetch("GET", &url).await;
     assert_eq!((asset.status.as_u16(), &asset.body[..]), (200, &b"0123456789"[..]));
@@ -42,7 +42,7 @@ async fn both_kinds_of_key_and_both_hashes_are_accepted_by_the_edge() {
     ] {
         let app = TestApp::start_with(key, hash).await;
         let (url, _) = link(&app, "a.bin").await;
-        assert_eq!(url.contains("HashAlgorithm-Algorithm"), hash == HashAlgorithm::Sha256);
+        assert_eq!(url.contains("Hash-Algorithm"), hash == HashAlgorithm::Sha256);
         assert_eq!(fetch("GET", &url).await.body, "0123456789");
     }
 }
@@ -78,7 +78,7 @@ async fn nothing_is_served_unsigned_changed_or_late() {
         url.replace(&expires_at.to_string(), &(expires_at + 1).to_string()),
         url.replace("KTEST0000001", "KTEST0000002"),
         url.replace("SHA256", "SHA1"),
-        url.replace("&HashAlgorithm-Algorithm=SHA256", ""),
+        url.replace("&Hash-Algorithm=SHA256", ""),
         format!("{}/../a.bin?{query}", path(&url)),
     ] {
         assert_eq!(fetch("GET", &changed).await.status, 403, "{changed}");
