@@ -237,7 +237,7 @@ impl Problem {
 
     pub(crate) fn order<P>(error: OrderError, access: &DatasetAccess<P>) -> Self {
         match error {
-            OrderError::NoDataset => Self::no_dataset(access),
+            OrderError::DatasetNotFound => Self::no_dataset(access),
             OrderError::Db(error) => error.into(),
         }
     }

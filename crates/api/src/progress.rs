@@ -95,7 +95,7 @@ impl ProgressResponse {
         Self {
             id,
             state: progress.state,
-            order: order.as_ref().map(|order| order.stage.name()),
+            order: order.as_ref().map(|order| order.status.name()),
             total,
             restored,
             restoring: (total - restored - failed).max(0),
@@ -127,7 +127,7 @@ fn rfc3339(time: SystemTime) -> Option<String> {
 mod tests {
     use std::time::Duration;
 
-    use restore::db::progress::Stage;
+    use restore::db::progress::OrderStatus;
 
     use super::*;
 
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn the_response_has_its_shape() {
         let order = OrderProgress {
-            stage: Stage::Running,
+            status: OrderStatus::Running,
             total: 3,
             restored: 1,
             failed: 1,

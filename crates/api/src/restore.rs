@@ -117,7 +117,7 @@ pub(crate) async fn post(
     let Wish(asked) = Wish::parse(&body::read(body).await?)?;
     let (ids, mut answer) = sort(asked);
     if is_dry_run {
-        let preview = restore::preview(&app.db, &app.objects, &access, &ids).await?;
+        let preview = restore::preview_restore(&app.db, &app.objects, &access, &ids).await?;
         return Ok(Json(RestoreResponse::Preview(PreviewResponse::new(preview, answer.failures))));
     }
     // In a task of its own: a client that hangs up must not stop it between the commit and the queue.
@@ -132,7 +132,7 @@ async fn order(
     access: DatasetAccess<CreateDeleteFiles>,
     ids: Vec<PackageNodeId>,
 ) -> Result<PlacedOrders, Problem> {
-    let order = restore::order(&app.db, &app.queue, &access, &ids).await;
+    let order = restore::order_restore(&app.db, &app.queue, &access, &ids).await;
     let order = order.map_err(|error| Problem::order(error, &access))?;
     for package in &order.success {
         audit::restore(&access, package);

@@ -21,9 +21,42 @@ pub enum PackageState {
     Other,
 }
 
+/// Some states as the column holds them: as a list of texts, and as the same list in SQL.
+macro_rules! state_list {
+    ($first:ident $(, $rest:ident)*) => {
+        (
+            [stringify!($first) $(, stringify!($rest))*],
+            concat!("('", stringify!($first), "'" $(, ", '", stringify!($rest), "'")*, ")"),
+        )
+    };
+}
+
+/// The one list that says what is not live.
+const NOT_LIVE: ([&str; 4], &str) = state_list!(UNAVAILABLE, DELETING, DELETED, RESTORING);
+
+/// The one list that says what is in the trash.
+const IN_TRASH: ([&str; 3], &str) = state_list!(DELETING, DELETED, RESTORING);
+
+/// The one list that says what can be ordered back, or is on its way back.
+const RESTORABLE: ([&str; 2], &str) = state_list!(DELETED, RESTORING);
+
 impl PackageState {
-    /// The states, as the column holds them, in which a package's bytes do not count as stored.
-    pub const NOT_LIVE: [&'static str; 4] = ["UNAVAILABLE", "DELETING", "DELETED", "RESTORING"];
+    /// The states in which a package is not in the tree that people see. Its bytes do not count as stored.
+    pub const NOT_LIVE: [&'static str; 4] = NOT_LIVE.0;
+    /// [`PackageState::NOT_LIVE`] as a list in SQL: `('UNAVAILABLE', …)`.
+    pub const NOT_LIVE_SQL: &'static str = NOT_LIVE.1;
+    /// The states of what is in the trash, on its way there or on its way back, as a list in SQL.
+    pub const IN_TRASH_SQL: &'static str = IN_TRASH.1;
+    /// The states from which a package comes back, as a list in SQL.
+    pub const RESTORABLE_SQL: &'static str = RESTORABLE.1;
+    /// [`PackageState::Deleting`] as a literal in SQL.
+    pub const DELETING_SQL: &'static str = "'DELETING'";
+    /// [`PackageState::Deleted`] as a literal in SQL.
+    pub const DELETED_SQL: &'static str = "'DELETED'";
+    /// [`PackageState::Restoring`] as a literal in SQL.
+    pub const RESTORING_SQL: &'static str = "'RESTORING'";
+    /// [`PackageState::Ready`] as a literal in SQL.
+    pub const READY_SQL: &'static str = "'READY'";
 
     /// Reads the column's text.
     #[must_use]
@@ -42,7 +75,7 @@ impl PackageState {
     /// Whether the package is in the tree that people see.
     #[must_use]
     pub fn is_live(self) -> bool {
-        !matches!(self, Self::Unavailable | Self::Deleting | Self::Deleted | Self::Restoring)
+        !Self::NOT_LIVE.iter().any(|text| Self::parse(text) == self)
     }
 }
 
@@ -114,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn live_is_whatever_the_column_does_not_hide() {
+    fn each_state_is_live_or_not() {
         for text in PackageState::NOT_LIVE {
             assert!(!PackageState::parse(text).is_live(), "{text}");
         }
@@ -122,6 +155,25 @@ mod tests {
             ["READY", "UPLOADED", "PROCESSING", "PROCESSING_FAILED", "UPLOAD_FAILED", "INFECTED", "ERROR"]
         {
             assert!(PackageState::parse(text).is_live(), "{text}");
+        }
+    }
+
+    #[test]
+    fn lists_in_sql_name_known_states() {
+        assert_eq!(PackageState::NOT_LIVE_SQL, "('UNAVAILABLE', 'DELETING', 'DELETED', 'RESTORING')");
+        assert_eq!(PackageState::IN_TRASH_SQL, "('DELETING', 'DELETED', 'RESTORING')");
+        assert_eq!(PackageState::RESTORABLE_SQL, "('DELETED', 'RESTORING')");
+        for text in IN_TRASH.0.iter().chain(&RESTORABLE.0) {
+            let state = PackageState::parse(text);
+            assert!(state != PackageState::Other && !state.is_live(), "{text}");
+        }
+        for (sql, state) in [
+            (PackageState::DELETING_SQL, PackageState::Deleting),
+            (PackageState::DELETED_SQL, PackageState::Deleted),
+            (PackageState::RESTORING_SQL, PackageState::Restoring),
+            (PackageState::READY_SQL, PackageState::Ready),
+        ] {
+            assert_eq!(PackageState::parse(sql.trim_matches('\'')), state, "{sql}");
         }
     }
 }

@@ -69,7 +69,7 @@ async fn what_a_queue_does_not_take_is_said() {
 
     let nowhere = SqsQueue { url: format!("{}-not", queue.url), ..queue };
     assert_eq!(nowhere.send(&bodies(&messages)).await.len(), 12);
-    assert!(!WorkerQueue::Sqs(nowhere).wake(&messages[0], Duration::ZERO).await);
+    assert!(!WorkerQueue::Sqs(nowhere).wake_worker(&messages[0], Duration::ZERO).await);
 }
 
 async fn scripted(scenes: impl IntoIterator<Item = Value>) -> (Scripted, SqsQueue) {
@@ -167,8 +167,8 @@ async fn a_delayed_message_says_so() {
     let (server, queue) =
         scripted([json!({"Successful": [{"Id": "0"}]}), json!({"Successful": [{"Id": "0"}]})]).await;
     let sender = WorkerQueue::Sqs(queue);
-    assert!(sender.wake(&message(1, "x"), Duration::ZERO).await);
-    assert!(sender.wake(&message(1, "x"), Duration::from_hours(1)).await);
+    assert!(sender.wake_worker(&message(1, "x"), Duration::ZERO).await);
+    assert!(sender.wake_worker(&message(1, "x"), Duration::from_hours(1)).await);
     let asked = server.asked();
     assert!(asked[0].1["Entries"][0].get("DelaySeconds").is_none());
     assert_eq!(asked[1].1["Entries"][0]["DelaySeconds"], 900, "what SQS takes at most");
