@@ -2,6 +2,8 @@
 
 use std::{collections::HashSet, time::Duration};
 
+use thiserror::Error;
+
 use crate::{
     db::{
         missing_orders::insert_missing_order,
@@ -36,18 +38,14 @@ pub struct OrderFailure {
 }
 
 /// Why nothing was ordered.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum OrderError {
     /// The dataset does not exist any more.
+    #[error("the dataset does not exist")]
     DatasetNotFound,
     /// Postgres.
-    Db(database::Error),
-}
-
-impl From<database::Error> for OrderError {
-    fn from(error: database::Error) -> Self {
-        Self::Db(error)
-    }
+    #[error(transparent)]
+    Db(#[from] database::Error),
 }
 
 /// Orders packages of the caller's dataset. Each requested id is answered once, even if it was requested twice. A package
