@@ -19,8 +19,8 @@ use futures_util::{StreamExt, stream};
 use lambda_runtime::{Error, LambdaEvent};
 use packages::id::DatasetKey;
 use restore::{
-    self, MAX_ATTEMPTS, RestoreMessage, Restorer, RunOutcome, RunStatus, db::queue::list_overdue, deliver,
-    maintain, queue::WorkerQueue,
+    self, MAX_ATTEMPTS, RestoreMessage, Restorer, RunOutcome, RunStatus, db::queue::list_overdue_datasets,
+    deliver_outbox, queue::WorkerQueue, run_maintenance,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -145,7 +145,7 @@ async fn run_task(worker: &Worker, task: Task, deadline: Deadline) -> Result<(),
     let restorer = &worker.restorer;
     match task {
         Task::Resume => {
-            for key in list_overdue(&restorer.db, OVERDUE, MAX_RESUMED).await? {
+            for key in list_overdue_datasets(&restorer.db, OVERDUE, MAX_RESUMED).await? {
                 let Some(until) = deadline.for_run(Instant::now()) else { break };
                 let (workspace, dataset) = (key.workspace.0, key.dataset.0);
                 tracing::warn!(
@@ -154,12 +154,12 @@ async fn run_task(worker: &Worker, task: Task, deadline: Deadline) -> Result<(),
                     "going on with a restore that nothing has woken a worker for"
                 );
                 // A failure is logged and on record where it happens; the next schedule goes on.
-                let _ = restore::run(restorer, key, until, Some(deadline.for_stopping())).await;
+                let _ = restore::process_dataset(restorer, key, until, Some(deadline.for_stopping())).await;
             }
-            deliver(restorer, None).await?;
+            deliver_outbox(restorer, None).await?;
         }
         Task::Maintain => {
-            let maintained = maintain(restorer, worker.stray_max_age).await?;
+            let maintained = run_maintenance(restorer, worker.stray_max_age).await?;
             tracing::info!(released = maintained.released, broken = maintained.broken, "maintenance done");
         }
     }
@@ -196,14 +196,14 @@ async fn process_message(worker: &Worker, record: &Record, deadline: Deadline) -
         .record("dataset", message.dataset.0)
         .record("package", message.package.id.0);
     match run_dataset(worker, &message, deadline).await {
-        Ok(RunOutcome { restored, failed, progressed }) => {
+        Ok(RunOutcome { restored, failed, status }) => {
             tracing::info!(restored, failed, "packages restored");
-            match progressed {
+            match status {
                 RunStatus::Continues(delay) => continue_later(worker, &message, delay).await,
                 // Whoever put it off has sent a message of their own, or was a schedule, which looks again. One that comes
                 // again after a failure is that message.
-                RunStatus::PutOff(delay) if attempt > 1 => continue_later(worker, &message, delay).await,
-                RunStatus::Finished | RunStatus::Elsewhere | RunStatus::PutOff(_) => true,
+                RunStatus::Postponed(delay) if attempt > 1 => continue_later(worker, &message, delay).await,
+                RunStatus::Finished | RunStatus::LeasedElsewhere | RunStatus::Postponed(_) => true,
             }
         }
         Err(error) => {
@@ -219,18 +219,18 @@ async fn run_dataset(
     deadline: Deadline,
 ) -> Result<RunOutcome, String> {
     let restorer = &worker.restorer;
-    restore::adopt(&restorer.db, message).await.map_err(|error| error.to_string())?;
+    restore::ensure_order(&restorer.db, message).await.map_err(|error| error.to_string())?;
     let Some(until) = deadline.for_run(Instant::now()) else {
         return Err("no time left to begin".to_owned());
     };
     let key = DatasetKey { workspace: message.workspace, dataset: message.dataset };
-    let run = Box::pin(restore::run(restorer, key, until, Some(deadline.for_stopping())));
+    let run = Box::pin(restore::process_dataset(restorer, key, until, Some(deadline.for_stopping())));
     run.await.map_err(|error| error.to_string())
 }
 
 /// Lets the message come anew, to go on. As a new message it has all its attempts before it: there was progress.
 async fn continue_later(worker: &Worker, message: &RestoreMessage, delay: Duration) -> bool {
-    WorkerQueue::Sqs(worker.queue.clone()).wake(message, delay).await
+    WorkerQueue::Sqs(worker.queue.clone()).wake_worker(message, delay).await
 }
 
 /// Lets a failed message come again soon and, after its last attempt, go to the dead-letter queue at once.

@@ -102,7 +102,7 @@ impl ProgressResponse {
         Self {
             id,
             state: progress.state,
-            order: order.as_ref().map(|order| order.stage.name()),
+            order: order.as_ref().map(|order| order.status.name()),
             total: counts.total,
             restored: counts.restored,
             restoring: (counts.total - counts.restored - counts.failed).max(0),
@@ -153,7 +153,7 @@ fn format_rfc3339(time: SystemTime) -> Option<String> {
 mod tests {
     use std::time::Duration;
 
-    use restore::db::progress::Stage;
+    use restore::db::progress::OrderStatus;
 
     use super::*;
 
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn serializes_all_members() {
         let order = OrderProgress {
-            stage: Stage::Running,
+            status: OrderStatus::Running,
             total: 3,
             restored: 1,
             failed: 1,

@@ -45,7 +45,7 @@ pub(crate) async fn post_restore(
     let is_dry_run = query.parse_flag("dry_run")?;
     let PackageIds { valid, failures } = RestoreRequest::parse(&read_body(body).await?)?.into_package_ids();
     if is_dry_run {
-        let preview = restore::preview(&app.db, &app.objects, &access, &valid).await?;
+        let preview = restore::preview_restore(&app.db, &app.objects, &access, &valid).await?;
         return Ok(Json(RestoreResponse::Preview(PreviewResponse::new(preview, failures))));
     }
     // In its own task: a client that disconnects must not cancel the work between the commit and the queue message.
@@ -63,7 +63,7 @@ async fn place_orders(
     access: DatasetAccess<CreateDeleteFiles>,
     ids: Vec<PackageNodeId>,
 ) -> Result<PlacedOrders, Problem> {
-    let orders = restore::order(&app.db, &app.queue, &access, &ids).await;
+    let orders = restore::order_restore(&app.db, &app.queue, &access, &ids).await;
     let orders = orders.map_err(|error| Problem::from_order_error(error, &access))?;
     for package in &orders.success {
         audit::log_restore_ordered(&access, package);

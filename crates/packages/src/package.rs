@@ -37,18 +37,46 @@ pub enum PackageState {
     Other,
 }
 
+/// Some states as the column holds them: as a list of texts, and as the same list in SQL.
+macro_rules! state_list {
+    ($first:ident $(, $rest:ident)*) => {
+        (
+            [stringify!($first) $(, stringify!($rest))*],
+            concat!("('", stringify!($first), "'" $(, ", '", stringify!($rest), "'")*, ")"),
+        )
+    };
+}
+
+/// The one list that says what is not live.
+const NOT_LIVE: ([&str; 4], &str) = state_list!(UNAVAILABLE, DELETING, DELETED, RESTORING);
+
+/// The one list that says what is in the trash.
+const IN_TRASH: ([&str; 3], &str) = state_list!(DELETING, DELETED, RESTORING);
+
+/// The one list that says what can be ordered back, or is on its way back.
+const RESTORABLE: ([&str; 2], &str) = state_list!(DELETED, RESTORING);
+
 impl PackageState {
-    /// The states whose bytes do not count as stored. Every other state is live. The one list: [`Self::is_live`] and
-    /// the statements read it.
-    pub const NOT_LIVE: [&'static str; 4] =
-        [state_column::UNAVAILABLE, state_column::DELETING, state_column::DELETED, state_column::RESTORING];
-
-    /// The states of a package that the trash lists.
-    pub const IN_TRASH: [&'static str; 3] =
-        [state_column::DELETED, state_column::DELETING, state_column::RESTORING];
-
+    /// The states in which a package is not in the tree that people see. Its bytes do not count as stored.
+    pub const NOT_LIVE: [&'static str; 4] = NOT_LIVE.0;
+    /// [`PackageState::NOT_LIVE`] as a list in SQL: `('UNAVAILABLE', …)`.
+    pub const NOT_LIVE_SQL: &'static str = NOT_LIVE.1;
+    /// The states of what is in the trash, on its way there or on its way back: what the trash lists.
+    pub const IN_TRASH: [&'static str; 3] = IN_TRASH.0;
+    /// [`PackageState::IN_TRASH`] as a list in SQL.
+    pub const IN_TRASH_SQL: &'static str = IN_TRASH.1;
     /// The states from which a restore moves a package on.
-    pub const RESTORABLE: [&'static str; 2] = [state_column::DELETED, state_column::RESTORING];
+    pub const RESTORABLE: [&'static str; 2] = RESTORABLE.0;
+    /// [`PackageState::RESTORABLE`] as a list in SQL.
+    pub const RESTORABLE_SQL: &'static str = RESTORABLE.1;
+    /// [`PackageState::Deleting`] as a literal in SQL.
+    pub const DELETING_SQL: &'static str = "'DELETING'";
+    /// [`PackageState::Deleted`] as a literal in SQL.
+    pub const DELETED_SQL: &'static str = "'DELETED'";
+    /// [`PackageState::Restoring`] as a literal in SQL.
+    pub const RESTORING_SQL: &'static str = "'RESTORING'";
+    /// [`PackageState::Ready`] as a literal in SQL.
+    pub const READY_SQL: &'static str = "'READY'";
 
     /// Reads the `state` column. A text that is not known here is [`Self::Other`].
     #[must_use]
@@ -209,10 +237,29 @@ mod tests {
 
     #[test]
     fn what_the_trash_lists_is_not_live() {
-        assert_eq!(PackageState::IN_TRASH, ["DELETED", "DELETING", "RESTORING"]);
+        assert_eq!(PackageState::IN_TRASH, ["DELETING", "DELETED", "RESTORING"]);
         assert_eq!(PackageState::RESTORABLE, ["DELETED", "RESTORING"]);
         for text in PackageState::IN_TRASH {
             assert!(PackageState::NOT_LIVE.contains(&text), "{text}");
+        }
+    }
+
+    #[test]
+    fn lists_in_sql_name_known_states() {
+        assert_eq!(PackageState::NOT_LIVE_SQL, "('UNAVAILABLE', 'DELETING', 'DELETED', 'RESTORING')");
+        assert_eq!(PackageState::IN_TRASH_SQL, "('DELETING', 'DELETED', 'RESTORING')");
+        assert_eq!(PackageState::RESTORABLE_SQL, "('DELETED', 'RESTORING')");
+        for text in IN_TRASH.0.iter().chain(&RESTORABLE.0) {
+            let state = PackageState::from_column(text);
+            assert!(state != PackageState::Other && !state.is_live(), "{text}");
+        }
+        for (sql, state) in [
+            (PackageState::DELETING_SQL, PackageState::Deleting),
+            (PackageState::DELETED_SQL, PackageState::Deleted),
+            (PackageState::RESTORING_SQL, PackageState::Restoring),
+            (PackageState::READY_SQL, PackageState::Ready),
+        ] {
+            assert_eq!(PackageState::from_column(sql.trim_matches('\'')), state, "{sql}");
         }
     }
 }

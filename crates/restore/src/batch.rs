@@ -1,9 +1,9 @@
-//! Reading a batch: whose turn it is, and which of it can come back.
+//! Reading a batch of claims, and deciding which of its packages can come back.
 
 use std::collections::{HashMap, HashSet};
 
-use crate::db::claims::{Ancestor, Claim, ClaimPosition, list_ancestors, list_next};
 use crate::db::{
+    claims::{Ancestor, Claim, ClaimPosition, list_ancestors, list_next_claims},
     files::{PackageFiles, list_files},
     packages::PackageRow,
 };
@@ -20,19 +20,19 @@ pub(super) const FOLDER_BEING_DELETED: &str = "the folder it lies in is being de
 const FOLDER_STAYS: &str = "the folder it lies in stays in the trash";
 const OTHER_STATE: &str = "it is in a state from which nothing is restored";
 
-/// Before all claims.
+/// The position before all claims.
 pub(super) const START: ClaimPosition = (-1, 0);
 
-/// What is to become of a claim.
+/// What happens to a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The package comes back.
     Restore,
-    /// It is back already.
+    /// It is already back.
     Done,
     /// It no longer exists.
     Gone,
-    /// It waits for a folder above that the platform is still deleting.
+    /// It waits: the platform is still deleting a folder above it.
     Blocked,
     /// It is tried again later, for this reason.
     Retry(String),
@@ -40,29 +40,29 @@ pub(super) enum Verdict {
     Fail(String),
 }
 
-/// Some claims of a dataset, folders before what lies in them, each with what is to become of it.
+/// Some claims of a dataset, each folder before what is in it, with their verdicts.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) members: Vec<(Claim, Verdict)>,
-    /// The folders above, up to the first that is live.
-    pub(super) above: HashMap<PackageId, Ancestor>,
+    /// The folders above the members, up to the first that is live.
+    pub(super) ancestors: HashMap<PackageId, Ancestor>,
     /// The files of the packages that come back.
     pub(super) files: PackageFiles,
 }
 
 impl Batch {
-    /// Where its last claim stands.
-    pub(super) fn end(&self) -> ClaimPosition {
+    /// The position of its last claim.
+    pub(super) fn end_position(&self) -> ClaimPosition {
         let positions = self.members.iter().map(|(claim, _)| (claim.position, claim.id.0));
         positions.max().unwrap_or(START)
     }
 
-    /// The folders above what comes back that may be live by now: those that the batch was read with, of which an earlier one
-    /// may have restored some, and those of its own that are back already.
-    pub(super) fn folders_above(&self) -> Vec<i32> {
+    /// The folders above the members that may be live by now: the ancestors, which an earlier batch may have restored, and
+    /// the members that are already back.
+    pub(super) fn possibly_live_folders(&self) -> Vec<i32> {
         let done = self.members.iter().filter(|(_, verdict)| *verdict == Verdict::Done);
         let done = done.map(|(claim, _)| claim.id.0);
-        self.above.keys().map(|id| id.0).chain(done).collect()
+        self.ancestors.keys().map(|id| id.0).chain(done).collect()
     }
 
     /// The deleted folders above that come back with this batch.
@@ -74,7 +74,7 @@ impl Batch {
         let mut returning = Vec::new();
         for parent in parents {
             let mut next = Some(parent);
-            while let Some(ancestor) = next.and_then(|id| self.above.get(&id)) {
+            while let Some(ancestor) = next.and_then(|id| self.ancestors.get(&id)) {
                 if !is_deleted(ancestor.package.state) || !seen.insert(ancestor.package.id) {
                     break;
                 }
@@ -90,52 +90,52 @@ pub(super) fn is_deleted(state: PackageState) -> bool {
     matches!(state, PackageState::Deleted | PackageState::Restoring)
 }
 
-/// Reads the batch of a dataset after this position; `None` if no claim there is due.
+/// Reads the batch of a dataset after this position. `None`: no claim after it is due.
 pub(super) async fn read_batch(
     db: &Db,
     key: DatasetKey,
     after: ClaimPosition,
     size: u32,
 ) -> Result<Option<Batch>, database::Error> {
-    let mut claims = list_next(db, key, after, i64::from(size)).await?;
+    let mut claims = list_next_claims(db, key, after, i64::from(size)).await?;
     if claims.is_empty() {
         return Ok(None);
     }
     sort_folders_first(&mut claims);
-    let above = read_above(db, key, &claims).await?;
-    let members = judge_all(claims, &above);
+    let ancestors = read_ancestors(db, key, &claims).await?;
+    let members = decide_claims(claims, &ancestors);
     let restored = members.iter().filter(|(_, verdict)| *verdict == Verdict::Restore);
     let restored: Vec<i32> = restored.map(|(claim, _)| claim.id.0).collect();
     let files = list_files(db, key.workspace, &restored).await?;
-    Ok(Some(Batch { members, above, files }))
+    Ok(Some(Batch { members, ancestors, files }))
 }
 
-/// Puts each claim after that on the folder it lies in: claims that were made at different times are not in that order.
+/// Puts each claim after the claim on its folder. Claims that were made at different times are not in that order.
 fn sort_folders_first(claims: &mut [Claim]) {
     let parent = |claim: &Claim| Some((claim.id, claim.package.as_ref()?.parent_id?));
     let parents: HashMap<PackageId, PackageId> = claims.iter().filter_map(parent).collect();
     let members: HashSet<PackageId> = claims.iter().map(|claim| claim.id).collect();
     let mut depths: HashMap<PackageId, usize> = HashMap::new();
     for claim in claims.iter() {
-        let mut line = vec![claim.id];
-        // Not more steps than claims: a circle of parents ends there.
-        while let Some(above) =
-            line.last().and_then(|id| parents.get(id)).filter(|above| members.contains(above))
-            && !depths.contains_key(above)
-            && line.len() <= claims.len()
+        let mut path = vec![claim.id];
+        // At most as many steps as there are claims: that ends a cycle of parents.
+        while let Some(parent) =
+            path.last().and_then(|id| parents.get(id)).filter(|parent| members.contains(parent))
+            && !depths.contains_key(parent)
+            && path.len() <= claims.len()
         {
-            line.push(*above);
+            path.push(*parent);
         }
-        for id in line.into_iter().rev() {
-            let above = parents.get(&id).and_then(|above| depths.get(above));
-            let depth = above.map_or(0, |depth| depth + 1);
+        for id in path.into_iter().rev() {
+            let parent_depth = parents.get(&id).and_then(|parent| depths.get(parent));
+            let depth = parent_depth.map_or(0, |depth| depth + 1);
             depths.entry(id).or_insert(depth);
         }
     }
     claims.sort_by_key(|claim| depths.get(&claim.id).copied());
 }
 
-async fn read_above(
+async fn read_ancestors(
     db: &Db,
     key: DatasetKey,
     claims: &[Claim],
@@ -147,23 +147,26 @@ async fn read_above(
         return Ok(HashMap::new());
     }
     let parents: Vec<i32> = parents.into_iter().collect();
-    let above = list_ancestors(db, key.workspace, &parents).await?;
-    Ok(above.into_iter().map(|ancestor| (ancestor.package.id, ancestor)).collect())
+    let ancestors = list_ancestors(db, key.workspace, &parents).await?;
+    Ok(ancestors.into_iter().map(|ancestor| (ancestor.package.id, ancestor)).collect())
 }
 
-/// Decides on each claim. The claims are in order, so a folder is decided on before what lies in it.
-fn judge_all(claims: Vec<Claim>, above: &HashMap<PackageId, Ancestor>) -> Vec<(Claim, Verdict)> {
+/// Decides on each claim. Each folder comes before what is in it, so its verdict is known.
+fn decide_claims(claims: Vec<Claim>, ancestors: &HashMap<PackageId, Ancestor>) -> Vec<(Claim, Verdict)> {
     let mut verdicts: HashMap<PackageId, Verdict> = HashMap::new();
-    let mut places: HashMap<PackageId, Verdict> = HashMap::new();
+    let mut folder_verdicts: HashMap<PackageId, Verdict> = HashMap::new();
     let mut members = Vec::with_capacity(claims.len());
     for claim in claims {
-        let verdict = judge(&claim).unwrap_or_else(|package| match package.parent_id {
+        let verdict = decide_by_package(&claim).unwrap_or_else(|package| match package.parent_id {
             None => Verdict::Restore,
             Some(parent) => match verdicts.get(&parent) {
                 Some(Verdict::Restore | Verdict::Done) => Verdict::Restore,
                 Some(Verdict::Blocked) => Verdict::Blocked,
                 Some(_) => Verdict::Fail(FOLDER_STAYS.to_owned()),
-                None => places.entry(parent).or_insert_with(|| judge_folder(parent, above)).clone(),
+                None => folder_verdicts
+                    .entry(parent)
+                    .or_insert_with(|| decide_by_folder(parent, ancestors))
+                    .clone(),
             },
         });
         verdicts.insert(claim.id, verdict.clone());
@@ -172,13 +175,13 @@ fn judge_all(claims: Vec<Claim>, above: &HashMap<PackageId, Ancestor>) -> Vec<(C
     members
 }
 
-/// Decides by the package alone; where that does not decide, the folders above do.
-fn judge(claim: &Claim) -> Result<Verdict, &PackageRow> {
+/// Decides by the package alone. `Err`: the folders above decide.
+fn decide_by_package(claim: &Claim) -> Result<Verdict, &PackageRow> {
     let Some(package) = &claim.package else { return Ok(Verdict::Gone) };
     match package.state {
         PackageState::Restoring => Err(package),
         PackageState::Deleted if !claim.is_ordered => Err(package),
-        // An ordered package is RESTORING from the order on: the newest deletion counts.
+        // An ordered package is RESTORING since its order: this is a newer deletion, which counts.
         PackageState::Deleted => Ok(Verdict::Fail(DELETED_AGAIN.to_owned())),
         PackageState::Deleting => Ok(Verdict::Fail(BEING_DELETED.to_owned())),
         state if state.is_live() => Ok(Verdict::Done),
@@ -186,13 +189,13 @@ fn judge(claim: &Claim) -> Result<Verdict, &PackageRow> {
     }
 }
 
-/// Whether something can come back into this folder: it is live, or it is claimed and can come back itself.
-fn judge_folder(folder: PackageId, above: &HashMap<PackageId, Ancestor>) -> Verdict {
+/// Decides by a folder: a package can come back into it if the folder is live, or is claimed and can come back itself.
+fn decide_by_folder(folder: PackageId, ancestors: &HashMap<PackageId, Ancestor>) -> Verdict {
     let mut next = Some(folder);
-    // Not more steps than folders: a circle of parents ends there.
-    for _ in 0..=above.len() {
+    // At most as many steps as there are folders: that ends a cycle of parents.
+    for _ in 0..=ancestors.len() {
         let Some(id) = next else { return Verdict::Restore };
-        let Some(ancestor) = above.get(&id) else { break };
+        let Some(ancestor) = ancestors.get(&id) else { break };
         match (ancestor.package.state, ancestor.claimed_at) {
             (state, _) if state.is_live() => return Verdict::Restore,
             (PackageState::Deleting, None) => return Verdict::Fail(FOLDER_BEING_DELETED.to_owned()),
@@ -201,8 +204,7 @@ fn judge_folder(folder: PackageId, above: &HashMap<PackageId, Ancestor>) -> Verd
             {
                 next = ancestor.package.parent_id;
             }
-            // It is still being deleted; or it has files of its own, which come back in its own turn and not along with what
-            // lies in it.
+            // It is still being deleted; or it has files of its own, and comes back with its own claim only.
             (PackageState::Deleting | PackageState::Deleted | PackageState::Restoring, Some(_)) => {
                 return Verdict::Blocked;
             }
@@ -242,20 +244,20 @@ mod tests {
         }
     }
 
-    fn ancestors(above: &[(i32, Option<i32>, PackageState, bool)]) -> HashMap<PackageId, Ancestor> {
+    fn ancestor_map(ancestors: &[(i32, Option<i32>, PackageState, bool)]) -> HashMap<PackageId, Ancestor> {
         let ancestor = |&(id, parent, state, is_claimed): &(i32, Option<i32>, PackageState, bool)| {
             let claimed_at = is_claimed.then_some(SystemTime::UNIX_EPOCH);
             (PackageId(id), Ancestor { package: package(id, parent, state), claimed_at, order: None })
         };
-        above.iter().map(ancestor).collect()
+        ancestors.iter().map(ancestor).collect()
     }
 
     fn fail(reason: &str) -> Verdict {
         Verdict::Fail(reason.to_owned())
     }
 
-    fn judge_one(claim: Claim, above: &[(i32, Option<i32>, PackageState, bool)]) -> Verdict {
-        judge_all(vec![claim], &ancestors(above)).remove(0).1
+    fn decide_one(claim: Claim, ancestors: &[(i32, Option<i32>, PackageState, bool)]) -> Verdict {
+        decide_claims(vec![claim], &ancestor_map(ancestors)).remove(0).1
     }
 
     #[test]
@@ -270,10 +272,10 @@ mod tests {
             (PackageState::Other, false, Verdict::Done),
             (PackageState::Unavailable, false, fail(OTHER_STATE)),
         ] {
-            assert_eq!(judge_one(claim(1, None, state, is_ordered), &[]), verdict, "{state:?} {is_ordered}");
+            assert_eq!(decide_one(claim(1, None, state, is_ordered), &[]), verdict, "{state:?} {is_ordered}");
         }
         assert_eq!(
-            judge_one(Claim { package: None, ..claim(1, None, PackageState::Ready, true) }, &[]),
+            decide_one(Claim { package: None, ..claim(1, None, PackageState::Ready, true) }, &[]),
             Verdict::Gone
         );
     }
@@ -281,7 +283,7 @@ mod tests {
     #[test]
     fn the_folders_above_decide_where_a_package_alone_does_not() {
         let file = || claim(9, Some(8), PackageState::Deleted, false);
-        for (above, verdict) in [
+        for (ancestors, verdict) in [
             (&[(8, None, PackageState::Ready, false)][..], Verdict::Restore),
             (&[(8, None, PackageState::Deleted, true)], Verdict::Restore),
             (
@@ -301,7 +303,7 @@ mod tests {
             ),
             (&[], fail(FOLDER_STAYS)),
         ] {
-            assert_eq!(judge_one(file(), above), verdict, "{above:?}");
+            assert_eq!(decide_one(file(), ancestors), verdict, "{ancestors:?}");
         }
     }
 
@@ -312,7 +314,8 @@ mod tests {
             claim(2, Some(1), PackageState::Deleted, false),
             claim(3, Some(2), PackageState::Deleted, false),
         ];
-        let verdicts: Vec<Verdict> = judge_all(claims, &HashMap::new()).into_iter().map(|m| m.1).collect();
+        let verdicts: Vec<Verdict> =
+            decide_claims(claims, &HashMap::new()).into_iter().map(|m| m.1).collect();
         assert_eq!(verdicts, [fail(DELETED_AGAIN), fail(FOLDER_STAYS), fail(FOLDER_STAYS)]);
     }
 
@@ -329,25 +332,25 @@ mod tests {
         sort_folders_first(&mut claims[4..]);
         assert_eq!(claims[4..].iter().map(|claim| claim.id.0).collect::<Vec<_>>(), [4, 5]);
         sort_folders_first(&mut claims);
-        assert_eq!(claims.len(), 6, "a circle ends");
+        assert_eq!(claims.len(), 6, "a cycle ends");
     }
 
     #[test]
     fn only_deleted_folders_above_what_comes_back_come_back_with_it() {
-        let above = ancestors(&[
+        let ancestors = ancestor_map(&[
             (8, Some(7), PackageState::Deleted, true),
             (7, Some(6), PackageState::Deleted, true),
             (6, None, PackageState::Ready, false),
             (5, None, PackageState::Deleted, true),
         ]);
-        let members = judge_all(
+        let members = decide_claims(
             vec![
                 claim(9, Some(8), PackageState::Deleted, false),
                 claim(4, Some(5), PackageState::Deleting, false),
             ],
-            &above,
+            &ancestors,
         );
-        let batch = Batch { members, above, files: PackageFiles::default() };
+        let batch = Batch { members, ancestors, files: PackageFiles::default() };
         let returning: Vec<i32> = batch.returning_ancestors().iter().map(|a| a.package.id.0).collect();
         assert_eq!(returning, [8, 7]);
     }

@@ -1,4 +1,4 @@
-//! Telling the platform's changelog which packages came back.
+//! The platform's changelog, which is told which packages came back.
 
 use std::{
     io,
@@ -14,8 +14,8 @@ use uuid::Uuid;
 use aws::SqsQueue;
 use packages::id::{DatasetId, DatasetKey, PackageId, PackageNodeId, WorkspaceId};
 
-/// The largest message, in bytes: below the 256 KiB that every SQS queue takes (Amazon SQS, "message quotas").
-const MAX_MESSAGE: usize = 240 * 1024;
+/// The largest message: below the 256 KiB that every SQS queue accepts (Amazon SQS, "message quotas").
+const MAX_MESSAGE_BYTES: usize = 240 * 1024;
 
 /// Where changelog messages go.
 #[derive(Debug, Clone)]
@@ -24,26 +24,26 @@ pub enum Changelog {
     File(Arc<Mutex<PathBuf>>),
     /// The platform's queue of jobs.
     Sqs(SqsQueue),
-    /// Nowhere: this platform keeps none.
+    /// Nowhere: this platform has no changelog.
     None,
 }
 
-/// One package's entry.
+/// The event of one restored package.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Event {
+pub struct ChangelogEvent {
     /// Primary key.
     pub id: PackageId,
     /// The name that it has now.
     pub name: String,
-    /// The name it had before it was deleted, where it could not have that back.
+    /// The name it had before it was deleted, if it could not get that back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub original_name: Option<String>,
     /// Public id.
     pub node_id: PackageNodeId,
 }
 
-/// A message with some events, as it is sent.
+/// A message with some events.
 #[derive(Debug, Clone)]
 pub struct ChangelogMessage {
     /// Its id, which stays the same however often it is sent.
@@ -55,19 +55,19 @@ pub struct ChangelogMessage {
 }
 
 impl Changelog {
-    /// A changelog in a file, which is made when it is first written to.
+    /// A changelog in a file. The first write creates the file.
     #[must_use]
     pub fn file(path: PathBuf) -> Self {
         Self::File(Arc::new(Mutex::new(path)))
     }
 
-    /// Sends messages, each a JSON text; answers the places of those that were not taken.
+    /// Sends messages, each a JSON text. Answers the indexes of those that were not accepted.
     pub async fn send(&self, messages: &[String]) -> Vec<usize> {
         match self {
-            Self::File(path) => match append(&path.lock().await, messages).await {
+            Self::File(path) => match append_lines(&path.lock().await, messages).await {
                 Ok(()) => Vec::new(),
                 Err(error) => {
-                    tracing::error!(%error, "the changelog's file cannot be written to");
+                    tracing::error!(%error, "the changelog's file cannot be written");
                     (0..messages.len()).collect()
                 }
             },
@@ -77,7 +77,7 @@ impl Changelog {
     }
 }
 
-async fn append(path: &Path, messages: &[String]) -> io::Result<()> {
+async fn append_lines(path: &Path, messages: &[String]) -> io::Result<()> {
     let mut file = tokio::fs::OpenOptions::new().append(true).create(true).open(path).await?;
     for message in messages {
         file.write_all(format!("{message}\n").as_bytes()).await?;
@@ -87,61 +87,62 @@ async fn append(path: &Path, messages: &[String]) -> io::Result<()> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope<'a> {
+struct MessageBody<'a> {
     organization_id: WorkspaceId,
     dataset_id: DatasetId,
     user_id: &'a str,
     trace_id: Uuid,
     id: Uuid,
-    events: Vec<Entry<'a>>,
+    events: Vec<EventBody<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry<'a> {
+struct EventBody<'a> {
     event_type: &'static str,
     timestamp: &'a str,
-    event_detail: &'a Event,
+    event_detail: &'a ChangelogEvent,
 }
 
-/// Announces restored packages of a person's order, in as many messages as fit their queue. Each message has ids of its
-/// own; all events have one timestamp.
+/// Builds the messages for one person's restored packages, as few as fit their queue. Each message has ids of its own; all
+/// events have one timestamp.
 pub fn build_messages(
     key: DatasetKey,
     user: &str,
-    events: &[Event],
+    events: &[ChangelogEvent],
     at: OffsetDateTime,
 ) -> Result<Vec<ChangelogMessage>, serde_json::Error> {
-    // A date of this era can always be written.
+    // Formatting fails only for years after 9999.
     let timestamp = at.format(&Rfc3339).unwrap_or_default();
-    let entry = |event_detail| Entry { event_type: "RESTORE_PACKAGE", timestamp: &timestamp, event_detail };
+    let to_body =
+        |event_detail| EventBody { event_type: "RESTORE_PACKAGE", timestamp: &timestamp, event_detail };
     let mut messages = Vec::new();
     let mut batch = Vec::new();
     let mut size = 0;
     for event in events {
-        let entry = entry(event);
-        let length = serde_json::to_string(&entry)?.len() + 1;
-        if size + length > MAX_MESSAGE && !batch.is_empty() {
-            messages.push(message(key, user, std::mem::take(&mut batch))?);
+        let event = to_body(event);
+        let length = serde_json::to_string(&event)?.len() + 1;
+        if size + length > MAX_MESSAGE_BYTES && !batch.is_empty() {
+            messages.push(build_message(key, user, std::mem::take(&mut batch))?);
             size = 0;
         }
         size += length;
-        batch.push(entry);
+        batch.push(event);
     }
     if !batch.is_empty() {
-        messages.push(message(key, user, batch)?);
+        messages.push(build_message(key, user, batch)?);
     }
     Ok(messages)
 }
 
-fn message(
+fn build_message(
     key: DatasetKey,
     user: &str,
-    events: Vec<Entry<'_>>,
+    events: Vec<EventBody<'_>>,
 ) -> Result<ChangelogMessage, serde_json::Error> {
     let id = Uuid::new_v4();
-    let packages = events.iter().map(|entry| entry.event_detail.node_id.clone()).collect();
-    let envelope = Envelope {
+    let packages = events.iter().map(|event| event.event_detail.node_id.clone()).collect();
+    let body = MessageBody {
         organization_id: key.workspace,
         dataset_id: key.dataset,
         user_id: user,
@@ -149,7 +150,7 @@ fn message(
         id,
         events,
     };
-    let body = serde_json::to_string(&serde_json::json!({ "DatasetChangelogEventJob": envelope }))?;
+    let body = serde_json::to_string(&serde_json::json!({ "DatasetChangelogEventJob": body }))?;
     Ok(ChangelogMessage { id, body, packages })
 }
 
@@ -161,8 +162,8 @@ mod tests {
 
     const KEY: DatasetKey = DatasetKey { workspace: WorkspaceId(2), dataset: DatasetId(41) };
 
-    fn event(id: i32, original: Option<&str>) -> Event {
-        Event {
+    fn event(id: i32, original: Option<&str>) -> ChangelogEvent {
+        ChangelogEvent {
             id: PackageId(id),
             name: "a.txt".into(),
             original_name: original.map(str::to_owned),
@@ -189,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_large_folder_takes_several_messages_and_loses_nothing() {
-        let events: Vec<Event> = (0..5000).map(|id| event(id, None)).collect();
+        let events: Vec<ChangelogEvent> = (0..5000).map(|id| event(id, None)).collect();
         let sent = build_messages(KEY, "N:user:7", &events, OffsetDateTime::UNIX_EPOCH).unwrap();
         assert!(sent.len() > 1);
         assert!(sent.iter().all(|message| message.body.len() < 256 * 1024));

@@ -1,21 +1,30 @@
-//! Statements on the service's own tables, and on packages that are in the trash, one function a query.
+//! Statements on the service's own tables, and on packages in the trash: one function for each statement.
+//!
+//! Rows are read by column name. A comment above each part of a long statement says why it is there. A function that locks
+//! rows says in which order: packages are locked by id, before the claims and orders on them.
 
+pub(crate) mod claim_trees;
+pub(crate) mod claim_updates;
 pub(crate) mod claims;
+mod failures;
 pub(crate) mod files;
 pub(crate) mod maintenance;
-pub mod orders;
+pub(crate) mod missing_orders;
+pub(crate) mod order_ends;
+pub(crate) mod orders;
 pub mod outbox;
-pub mod packages;
+pub(crate) mod packages;
 pub(crate) mod preview;
 pub mod progress;
 pub mod queue;
 pub(crate) mod restores;
+mod states;
 pub mod trash;
 pub(crate) mod usage;
 
 use database::{Db, Error};
 
-/// Whether Postgres answers and knows this service's own tables.
+/// Checks that Postgres answers and has this service's own tables.
 pub async fn check_tables(db: &Db) -> Result<(), Error> {
     db.query(
         // The newest table and column stand for all.

@@ -1,5 +1,5 @@
-//! Telling others what came back: the changelog, and the records of deletions. What is to be told is written down with the
-//! commit that makes it true, and delivered afterwards, at least once, until it has been.
+//! Delivering what others are told about restored packages: the changelog's messages, and the end of delete records. The
+//! outbox holds it from the commit that restores the packages. It is delivered afterwards, at least once.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -8,20 +8,25 @@ use std::{
 
 use uuid::Uuid;
 
-use crate::Restorer;
-use crate::db::packages::PackageRow;
 use crate::{
-    changelog::{Changelog, Event, build_messages},
-    db::outbox::{OutboxEntry, forget_messages, remove_entries, take_entries},
+    changelog::{Changelog, ChangelogEvent, build_messages},
+    db::{
+        outbox::{OutboxEntry, clear_messages, receive_entries, remove_entries},
+        packages::PackageRow,
+    },
     deletions::DeleteRecords,
+    restorer::Restorer,
 };
-use packages::id::{DatasetKey, PackageNodeId, WorkspaceId};
+use packages::{
+    id::{DatasetKey, PackageNodeId, WorkspaceId},
+    name,
+};
 
 /// Entries that are delivered together.
-const ENTRIES: i64 = 10;
+const MAX_ENTRIES_PER_ROUND: i64 = 10;
 
-/// Packages in an entry that has no message for the changelog.
-const PACKAGES: usize = 1000;
+/// Packages in an entry without a message for the changelog.
+const MAX_PACKAGES_PER_ENTRY: usize = 1000;
 
 /// How long a delivery may take before another worker tries it.
 const DELIVERY_TIMEOUT: Duration = Duration::from_mins(1);
@@ -34,14 +39,26 @@ pub(super) struct RestoredPackage<'a> {
     pub(super) name: &'a str,
 }
 
+impl RestoredPackage<'_> {
+    fn build_event(&self) -> ChangelogEvent {
+        let original = name::original_name(&self.package.name, &self.package.node_id);
+        ChangelogEvent {
+            id: self.package.id,
+            name: self.name.to_owned(),
+            original_name: (original != self.name).then(|| original.to_owned()),
+            node_id: self.package.node_id.clone(),
+        }
+    }
+}
+
 impl Restorer {
-    /// Whether anybody is told of restored packages.
-    pub(super) fn has_audience(&self) -> bool {
+    /// Whether there is anything to deliver about restored packages.
+    pub(super) fn has_deliveries(&self) -> bool {
         !matches!(self.changelog, Changelog::None) || !matches!(self.deletions, DeleteRecords::None)
     }
 }
 
-/// What is to be told of packages that came back, by the person who ordered them.
+/// Builds the entries for packages that came back, by the people who ordered them.
 pub(super) fn build_entries(
     restorer: &Restorer,
     key: DatasetKey,
@@ -51,15 +68,15 @@ pub(super) fn build_entries(
     let mut entries = Vec::new();
     for (user, packages) in restored {
         if matches!(restorer.changelog, Changelog::None) {
-            entries.extend(packages.chunks(PACKAGES).map(|packages| OutboxEntry {
+            entries.extend(packages.chunks(MAX_PACKAGES_PER_ENTRY).map(|packages| OutboxEntry {
                 id: Uuid::new_v4(),
                 message: None,
                 record_node_ids: packages.iter().map(|r| r.package.node_id.to_string()).collect(),
             }));
             continue;
         }
-        let events: Vec<Event> = packages.iter().map(event).collect();
-        // Names and numbers can always be written.
+        let events: Vec<ChangelogEvent> = packages.iter().map(RestoredPackage::build_event).collect();
+        // Names and numbers always serialise.
         let messages = build_messages(key, user, &events, restorer.clock.now_utc()).unwrap_or_default();
         entries.extend(messages.into_iter().map(|message| OutboxEntry {
             id: message.id,
@@ -74,40 +91,31 @@ pub(super) fn build_entries(
     entries
 }
 
-fn event(restored: &RestoredPackage<'_>) -> Event {
-    Event {
-        id: restored.package.id,
-        name: restored.name.to_owned(),
-        original_name: restored.original_name().map(str::to_owned),
-        node_id: restored.package.node_id.clone(),
-    }
-}
-
-/// Delivers what is due, of one workspace or of all, until nothing is or a delivery fails: what failed is due again later.
-/// Answers how many entries were delivered.
-pub async fn deliver(restorer: &Restorer, workspace: Option<WorkspaceId>) -> Result<usize, database::Error> {
-    let mut delivered = 0;
+/// Delivers the entries that are due, of one workspace or of all, until none is or a delivery fails. What failed is due
+/// again later. Answers how many entries were delivered.
+pub async fn deliver_outbox(
+    restorer: &Restorer,
+    workspace: Option<WorkspaceId>,
+) -> Result<usize, database::Error> {
+    let mut total = 0;
     loop {
-        let entries = take_entries(&restorer.db, workspace, ENTRIES, DELIVERY_TIMEOUT).await?;
+        let entries =
+            receive_entries(&restorer.db, workspace, MAX_ENTRIES_PER_ROUND, DELIVERY_TIMEOUT).await?;
         if entries.is_empty() {
-            return Ok(delivered);
+            return Ok(total);
         }
-        let done = deliver_entries(restorer, &entries).await?;
-        delivered += done;
-        if done < entries.len() {
-            metrics::counter!(metric_names::RESTORE_DELIVERIES_FAILED_TOTAL.name)
-                .increment((entries.len() - done) as u64);
-            return Ok(delivered);
+        let delivered = deliver_entries(restorer, &entries).await?;
+        total += delivered;
+        if delivered < entries.len() {
+            let failed = (entries.len() - delivered) as u64;
+            metrics::counter!(metric_names::RESTORE_DELIVERIES_FAILED_TOTAL.name).increment(failed);
+            return Ok(total);
         }
     }
 }
 
 async fn deliver_entries(restorer: &Restorer, entries: &[OutboxEntry]) -> Result<usize, database::Error> {
-    let with_message: Vec<&OutboxEntry> = entries.iter().filter(|entry| entry.message.is_some()).collect();
-    let messages: Vec<String> = with_message.iter().filter_map(|entry| entry.message.clone()).collect();
-    let unsent = restorer.changelog.send(&messages).await;
-    let unsent: HashSet<Uuid> =
-        unsent.into_iter().filter_map(|place| Some(with_message.get(place)?.id)).collect();
+    let unsent = send_messages(restorer, entries).await;
     if !unsent.is_empty() {
         tracing::error!(messages = unsent.len(), "the changelog did not take messages; they are sent again");
     }
@@ -116,10 +124,18 @@ async fn deliver_entries(restorer: &Restorer, entries: &[OutboxEntry]) -> Result
     let node_ids = sent.iter().flat_map(|entry| &entry.record_node_ids);
     let packages: Vec<PackageNodeId> = node_ids.filter_map(|id| PackageNodeId::parse(id).ok()).collect();
     if let Err(error) = restorer.deletions.remove(&packages).await {
-        tracing::error!(packages = packages.len(), %error, "records of deletion are not removed; tried again");
-        forget_messages(&restorer.db, &ids).await?;
+        tracing::error!(packages = packages.len(), %error, "delete records are not removed; tried again later");
+        clear_messages(&restorer.db, &ids).await?;
         return Ok(0);
     }
     remove_entries(&restorer.db, &ids).await?;
     Ok(ids.len())
+}
+
+/// Sends the messages of entries and answers the entries whose message was not accepted.
+async fn send_messages(restorer: &Restorer, entries: &[OutboxEntry]) -> HashSet<Uuid> {
+    let with_message = entries.iter().filter_map(|entry| Some((entry.id, entry.message.clone()?)));
+    let (ids, messages): (Vec<Uuid>, Vec<String>) = with_message.unzip();
+    let unsent = restorer.changelog.send(&messages).await;
+    unsent.into_iter().filter_map(|index| ids.get(index).copied()).collect()
 }

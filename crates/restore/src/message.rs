@@ -1,28 +1,27 @@
-//! The order as it stands in the queue.
+//! The message in the queue of restore orders. It knows no other module of this crate.
 
 use serde::{Deserialize, Serialize};
 
-use crate::db::packages::PackageRow;
 use packages::id::{DatasetId, PackageId, PackageNodeId, WorkspaceId};
 
-/// One package to bring back. The worker believes the ids only where the database agrees with all of them; name,
-/// parent and type are for those who read the queue.
+/// One package to restore. The worker trusts the ids only where the database agrees with all of them. Name, parent and type
+/// are for other readers of the queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoreMessage {
-    /// The tenant.
+    /// The workspace.
     #[serde(rename = "orgId")]
     pub workspace: WorkspaceId,
     /// The dataset.
     #[serde(rename = "datasetId")]
     pub dataset: DatasetId,
-    /// Node id of the person who ordered.
+    /// Node id of the person who ordered the restore.
     #[serde(rename = "userId")]
     pub user: String,
-    /// What to bring back.
+    /// The package.
     pub package: MessagePackage,
 }
 
-/// The package as it was when the order was given.
+/// The package as it was when it was ordered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MessagePackage {
@@ -32,23 +31,11 @@ pub struct MessagePackage {
     pub node_id: PackageNodeId,
     /// Its name, with the deletion prefix.
     pub name: String,
-    /// Its folder, or null.
+    /// Its folder; `None` at the dataset's top.
     pub parent_id: Option<PackageId>,
     /// The number of its kind; 11 is a folder.
     #[serde(rename = "type")]
     pub kind: u8,
-}
-
-impl From<&PackageRow> for MessagePackage {
-    fn from(row: &PackageRow) -> Self {
-        Self {
-            id: row.id,
-            node_id: row.node_id.clone(),
-            name: row.name.clone(),
-            parent_id: row.parent_id,
-            kind: row.kind.number(),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Giving names back.
+//! Restoring names.
 
 use std::collections::HashMap;
 
@@ -12,12 +12,12 @@ use packages::{
     name,
 };
 
-/// How often the names are tried again when an upload takes one of them between our look and our update.
-const MAX_RACES: usize = 10;
+/// How often names are tried again when an upload takes one of them between our look-up and our update.
+const MAX_NAME_RETRIES: usize = 10;
 
 /// Gives every package its original name or, where that is taken, the first free candidate after it, and makes it READY.
 /// Answers the names.
-pub(super) async fn give_names(
+pub(super) async fn restore_names(
     tx: &mut Transaction<'_>,
     workspace: WorkspaceId,
     packages: &[PackageRow],
@@ -25,12 +25,12 @@ pub(super) async fn give_names(
     let mut rounds = NameRounds::new(packages);
     while let Some((ids, names)) = rounds.next_round() {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        rounds.accept(assign_racing(tx, workspace, &ids, &names).await?);
+        rounds.accept_names(assign_names_with_retries(tx, workspace, &ids, &names).await?);
     }
-    Ok(rounds.given)
+    Ok(rounds.assigned)
 }
 
-/// What names packages would get, if they were restored now. The packages are asked for all together, so that two of the same
+/// The names that packages would get if they were restored now. All packages are looked up together, so two of the same
 /// name get different ones.
 pub(super) async fn preview_names(
     db: &Db,
@@ -40,45 +40,45 @@ pub(super) async fn preview_names(
     let mut rounds = NameRounds::new(packages);
     while let Some((ids, names)) = rounds.next_round() {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        rounds.accept(find_free_names(db, workspace, &ids, &names).await?);
+        rounds.accept_names(find_free_names(db, workspace, &ids, &names).await?);
     }
-    Ok(rounds.given)
+    Ok(rounds.assigned)
 }
 
 /// One candidate after the other, for the packages that have no name yet.
 struct NameRounds<'a> {
     open: Vec<&'a PackageRow>,
-    given: HashMap<PackageId, String>,
+    assigned: HashMap<PackageId, String>,
     number: u32,
 }
 
 impl<'a> NameRounds<'a> {
     fn new(packages: &'a [PackageRow]) -> Self {
-        // By id, much as the rows lie in the table: a batch in the order of keys would go through it at random.
+        // By id, which is about the order of the table's rows. In the order of keys a batch would read them at random.
         let mut open: Vec<&PackageRow> = packages.iter().collect();
         open.sort_unstable_by_key(|package| package.id);
-        Self { open, given: HashMap::with_capacity(packages.len()), number: 0 }
+        Self { open, assigned: HashMap::with_capacity(packages.len()), number: 0 }
     }
 
-    /// The packages that are still open, and their next candidates; `None` when all have a name, or no candidate is left.
+    /// The packages that are still open, and their next candidates. `None`: all have a name, or no candidate is left.
     fn next_round(&mut self) -> Option<(Vec<i32>, Vec<String>)> {
         if self.open.is_empty() || self.number > name::MAX_NAME_NUMBER + 1 {
             return None;
         }
         let number = self.number;
         self.number += 1;
-        Some(self.open.iter().map(|package| (package.id.0, candidate(package, number))).unzip())
+        Some(self.open.iter().map(|package| (package.id.0, candidate_name(package, number))).unzip())
     }
 
-    /// Takes down the names that packages have got.
-    fn accept(&mut self, given: Vec<(PackageId, String)>) {
-        self.given.extend(given);
-        self.open.retain(|package| !self.given.contains_key(&package.id));
+    /// Records the names that packages got.
+    fn accept_names(&mut self, assigned: Vec<(PackageId, String)>) {
+        self.assigned.extend(assigned);
+        self.open.retain(|package| !self.assigned.contains_key(&package.id));
     }
 }
 
-/// The original name first, then the numbered ones, at last one that nobody has.
-fn candidate(package: &PackageRow, number: u32) -> String {
+/// First the original name, then the numbered ones, at last a unique one.
+fn candidate_name(package: &PackageRow, number: u32) -> String {
     let original = name::original_name(&package.name, &package.node_id);
     match number {
         0 => original.to_owned(),
@@ -87,23 +87,23 @@ fn candidate(package: &PackageRow, number: u32) -> String {
     }
 }
 
-/// One round of names. The statement looks first, but an upload may commit the same name before our update does: then
-/// the unique index refuses the whole round, and a new look sees the upload.
-async fn assign_racing(
+/// One round of names. The statement looks for free names, but an upload may commit the same name before our update does.
+/// Then the unique index refuses the whole round, and the next look-up sees the upload.
+async fn assign_names_with_retries(
     tx: &mut Transaction<'_>,
     workspace: WorkspaceId,
     ids: &[i32],
     names: &[&str],
 ) -> Result<Vec<(PackageId, String)>, database::Error> {
-    let mut races = 0;
+    let mut retries = 0;
     loop {
         let savepoint = tx.savepoint().await?;
         match assign_names(&savepoint, workspace, ids, names).await {
-            Ok(given) => {
+            Ok(assigned) => {
                 savepoint.commit().await?;
-                return Ok(given);
+                return Ok(assigned);
             }
-            Err(error) if is_name_clash(&error) && races < MAX_RACES => races += 1,
+            Err(error) if is_name_clash(&error) && retries < MAX_NAME_RETRIES => retries += 1,
             Err(error) => return Err(error),
         }
     }

@@ -1,12 +1,11 @@
-//! What an order would do, without doing it.
+//! What an order would do. Nothing is ordered.
 
 use std::{collections::HashSet, time::Duration};
 
-use crate::db::files::list_files;
-use crate::db::preview::find_preview;
 use crate::{
+    db::{files::list_files, preview::find_preview},
     names::preview_names,
-    order::{OrderFailure, not_found},
+    order::{OrderFailure, not_found_failure},
 };
 use database::{self, Db};
 use packages::{
@@ -18,25 +17,25 @@ use packages::{
 use storage::ObjectStore;
 
 /// How many packages a preview lists.
-pub const MAX_LISTED: usize = 1000;
+pub const MAX_PREVIEWED_PACKAGES: usize = 1000;
 
-/// How long S3 may take to say what is lost. What it has not said by then is left open.
+/// How long S3 may take to answer what is lost. Without an answer nothing is reported as lost.
 const STORAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What would come back.
 #[derive(Debug, Default)]
 pub struct Preview {
-    /// Packages, at most [`MAX_LISTED`].
+    /// Packages, at most [`MAX_PREVIEWED_PACKAGES`].
     pub packages: Vec<PreviewedPackage>,
     /// How many there are.
     pub total: i64,
     /// The bytes of their source files.
     pub bytes: i64,
-    /// Packages that were asked for and cannot be ordered, and why.
+    /// Requested packages that cannot be ordered.
     pub failures: Vec<OrderFailure>,
 }
 
-/// A package that would come back, or not.
+/// A package that would come back, or would not.
 #[derive(Debug)]
 pub struct PreviewedPackage {
     /// Public id.
@@ -45,22 +44,22 @@ pub struct PreviewedPackage {
     pub kind: PackageKind,
     /// The name it had before it was deleted.
     pub name: String,
-    /// The name it would get, where the other is taken by now.
+    /// The name it would get if that name is taken.
     pub new_name: Option<String>,
-    /// Why it would stay in the trash, as far as S3 tells now.
+    /// Why it would stay in the trash, as far as S3 knows now.
     pub lost: Option<String>,
 }
 
-/// Looks at what an order of these packages would bring back: under which names, and what of it is lost. Nothing changes,
-/// and what the look says may be otherwise a moment later.
-pub async fn preview(
+/// Finds what an order of these packages would bring back, under which names, and what of it is lost. Nothing changes. The
+/// answer may be out of date a moment later.
+pub async fn preview_restore(
     db: &Db,
     objects: &ObjectStore,
     access: &DatasetAccess<CreateDeleteFiles>,
-    asked: &[PackageNodeId],
+    requested: &[PackageNodeId],
 ) -> Result<Preview, database::Error> {
-    let limit = i64::try_from(MAX_LISTED).unwrap_or(i64::MAX);
-    let found = find_preview(db, access, asked, limit).await?;
+    let limit = i64::try_from(MAX_PREVIEWED_PACKAGES).unwrap_or(i64::MAX);
+    let found = find_preview(db, access, requested, limit).await?;
     let names = preview_names(db, access.workspace(), &found.packages).await?;
     let ids: Vec<i32> = found.packages.iter().map(|package| package.id.0).collect();
     let files = list_files(db, access.workspace(), &ids).await?;
@@ -80,11 +79,11 @@ pub async fn preview(
     });
     let orderable: HashSet<&PackageNodeId> = found.orderable.iter().collect();
     let mut seen = HashSet::new();
-    let refused = asked.iter().filter(|id| !orderable.contains(id) && seen.insert(*id));
+    let refused = requested.iter().filter(|id| !orderable.contains(id) && seen.insert(*id));
     Ok(Preview {
         packages: packages.collect(),
         total: found.total,
         bytes: found.bytes,
-        failures: refused.map(|id| not_found(access, id)).collect(),
+        failures: refused.map(|id| not_found_failure(access, id)).collect(),
     })
 }

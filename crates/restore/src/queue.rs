@@ -1,7 +1,7 @@
 //! How workers learn of new orders.
 //!
-//! The orders themselves are in Postgres ([`db::queue`](crate::db::queue)). A message only wakes a worker: one that is lost,
-//! or comes twice, changes nothing but when the work begins.
+//! The orders themselves are in Postgres ([`db::queue`](crate::db::queue)). A message only wakes a worker. One that is lost,
+//! or comes twice, changes only when the work begins.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,21 +9,21 @@ use tokio::sync::Notify;
 
 use aws::SqsQueue;
 
-use crate::RestoreMessage;
+use crate::message::RestoreMessage;
 
 /// Wakes workers.
 #[derive(Debug, Clone)]
 pub enum WorkerQueue {
-    /// Workers in this process. Those of other processes look for orders now and then.
+    /// Workers in this process. Workers of other processes poll for orders.
     Local(Arc<Notify>),
     /// A function behind a queue of Amazon SQS.
     Sqs(SqsQueue),
 }
 
 impl WorkerQueue {
-    /// Wakes a worker for the dataset that the message names, after a delay of 15 minutes at most. False: the queue did
-    /// not take the message.
-    pub async fn wake(&self, message: &RestoreMessage, delay: Duration) -> bool {
+    /// Wakes a worker for the message's dataset, after a delay of at most 15 minutes. False: the queue did not accept the
+    /// message.
+    pub async fn wake_worker(&self, message: &RestoreMessage, delay: Duration) -> bool {
         match self {
             Self::Local(notify) => {
                 notify.notify_one();

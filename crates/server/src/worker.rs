@@ -7,9 +7,9 @@ use restore::{
     self, Restorer,
     db::{
         outbox::count_entries,
-        queue::{count_queue, lease_next},
+        queue::{count_datasets, lease_next_dataset},
     },
-    deliver, maintain,
+    deliver_outbox, run_maintenance,
 };
 use tokio::{
     runtime,
@@ -67,7 +67,7 @@ async fn work(restorer: Restorer, wake: Arc<Notify>, stray_max_age: Duration) {
     }
     workers.spawn(repeat(DELIVERY_INTERVAL, restorer.clone(), deliver_and_measure));
     let maintenance = move |restorer| async move {
-        maintain(&restorer, stray_max_age).await.map(drop).map_err(|error| error.to_string())
+        run_maintenance(&restorer, stray_max_age).await.map(drop).map_err(|error| error.to_string())
     };
     workers.spawn(repeat(MAINTENANCE_INTERVAL, restorer.clone(), maintenance));
     // None of them ends by itself.
@@ -80,12 +80,12 @@ async fn work(restorer: Restorer, wake: Arc<Notify>, stray_max_age: Duration) {
 /// One dataset's turn after the other.
 async fn serve_queue(restorer: Restorer, wake: Arc<Notify>) {
     loop {
-        match lease_next(&restorer.db).await {
+        match lease_next_dataset(&restorer.db).await {
             Ok(Some(lease)) => {
                 let until = Instant::now() + restorer.limits.turn;
                 let (workspace, dataset) = (lease.key.workspace.0, lease.key.dataset.0);
                 // A failure is logged and on record where it happens.
-                if let Ok(outcome) = restore::run_leased(&restorer, lease, until, None).await
+                if let Ok(outcome) = restore::process_lease(&restorer, lease, until, None).await
                     && outcome.restored + outcome.failed > 0
                 {
                     let (restored, failed) = (outcome.restored, outcome.failed);
@@ -102,8 +102,8 @@ async fn serve_queue(restorer: Restorer, wake: Arc<Notify>) {
 }
 
 async fn deliver_and_measure(restorer: Restorer) -> Result<(), String> {
-    deliver(&restorer, None).await.map_err(|error| error.to_string())?;
-    let (datasets, running) = count_queue(&restorer.db).await.map_err(|error| error.to_string())?;
+    deliver_outbox(&restorer, None).await.map_err(|error| error.to_string())?;
+    let (datasets, running) = count_datasets(&restorer.db).await.map_err(|error| error.to_string())?;
     let entries = count_entries(&restorer.db).await.map_err(|error| error.to_string())?;
     #[expect(clippy::cast_precision_loss, reason = "counts of rows")]
     {

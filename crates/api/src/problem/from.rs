@@ -14,7 +14,7 @@ use super::{Problem, kind::Kind};
 impl Problem {
     pub(crate) fn from_order_error<P>(error: OrderError, access: &DatasetAccess<P>) -> Self {
         match error {
-            OrderError::NoDataset => Self::no_dataset(access),
+            OrderError::DatasetNotFound => Self::no_dataset(access),
             OrderError::Db(error) => error.into(),
         }
     }

@@ -1,4 +1,4 @@
-//! `"{workspace}".files`: where the bytes of packages lie. The row's bucket and key, never a derived key.
+//! `"{workspace}".files`: where the bytes of packages are. The row's bucket and key, never a derived key.
 
 use std::collections::HashMap;
 
@@ -10,16 +10,16 @@ use tokio_postgres::types::Type;
 /// The files of packages, and how many bytes they count for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PackageFiles {
-    /// The stored files, except published ones: deleting a package leaves those alone.
+    /// The stored files. Published ones are left out: deleting a package does not touch them.
     pub(crate) stored: Vec<StoredFile>,
-    /// The bytes of each package's source files, published ones included. A file without a size counts as nothing.
+    /// The bytes of each package's source files, published ones included. A file without a size counts as 0.
     pub(crate) bytes: HashMap<PackageId, i64>,
 }
 
 /// Reads the files of packages.
 ///
 /// `published_s3_version_id` is younger than some schemas. Where the table lacks it, the name means the column of
-/// `absent`: an inner name that does not resolve is looked up in the query around it.
+/// `absent`: Postgres looks up an inner name that does not resolve in the query around it.
 pub(crate) async fn list_files(
     db: &Db,
     workspace: WorkspaceId,
@@ -38,12 +38,12 @@ pub(crate) async fn list_files(
     let rows = db.query(&sql, &[(&packages, Type::INT4_ARRAY)]).await?;
     let mut files = PackageFiles::default();
     for row in &rows {
-        let package = PackageId(row.try_get(0)?);
-        let (bucket, key): (Option<&str>, Option<&str>) = (row.try_get(1)?, row.try_get(2)?);
-        let (is_source, size, is_published): (bool, i64, bool) =
-            (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
+        let package = PackageId(row.try_get("package_id")?);
+        let (bucket, key): (Option<&str>, Option<&str>) = (row.try_get("s3_bucket")?, row.try_get("s3_key")?);
+        let (is_source, is_published): (bool, bool) =
+            (row.try_get("is_source")?, row.try_get("is_published")?);
         if is_source {
-            *files.bytes.entry(package).or_default() += size;
+            *files.bytes.entry(package).or_default() += row.try_get::<_, i64>("size")?;
         }
         if let (Some(bucket), Some(key), false) = (bucket, key, is_published)
             && !bucket.is_empty()

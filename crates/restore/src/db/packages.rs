@@ -10,44 +10,43 @@ use packages::{
 
 /// A package as the restore knows it.
 #[derive(Debug, Clone)]
-pub struct PackageRow {
+pub(crate) struct PackageRow {
     /// Primary key.
-    pub id: PackageId,
+    pub(crate) id: PackageId,
     /// Public id.
-    pub node_id: PackageNodeId,
-    /// The name as it stands, in the trash with the deletion prefix.
-    pub name: String,
-    /// The folder it lies in; `None` at the dataset's top.
-    pub parent_id: Option<PackageId>,
-    /// Folder or what else.
-    pub kind: PackageKind,
+    pub(crate) node_id: PackageNodeId,
+    /// The name as the column holds it; in the trash it has the deletion prefix.
+    pub(crate) name: String,
+    /// The folder it is in; `None` at the dataset's top.
+    pub(crate) parent_id: Option<PackageId>,
+    /// Its kind; folders are collections.
+    pub(crate) kind: PackageKind,
     /// Its state when it was read.
-    pub state: PackageState,
+    pub(crate) state: PackageState,
 }
 
-/// The columns that [`row`] reads, of the table called `p`.
-pub(super) const COLUMNS: &str = "p.id, p.node_id, p.name, p.parent_id, p.type, p.state";
+/// The columns that [`read_package_row`] reads, of the table with the alias `p`.
+pub(super) const PACKAGE_COLUMNS: &str = "p.id, p.node_id, p.name, p.parent_id, p.type, p.state";
 
-/// Reads [`COLUMNS`]. A row whose node id is not one of ours gives `None`: nobody can have asked for it.
-pub(super) fn row(row: &Row) -> Result<Option<PackageRow>, Error> {
-    let Some(node_id) = row.try_get::<_, Option<&str>>(1)?.and_then(|id| PackageNodeId::parse(id).ok())
-    else {
-        return Ok(None);
-    };
+/// Reads [`PACKAGE_COLUMNS`]. `None`: the row is empty, or its node id is not valid. A package without a valid node id
+/// cannot be ordered.
+pub(super) fn read_package_row(row: &Row) -> Result<Option<PackageRow>, Error> {
+    let node_id: Option<&str> = row.try_get("node_id")?;
+    let Some(node_id) = node_id.and_then(|id| PackageNodeId::parse(id).ok()) else { return Ok(None) };
     Ok(Some(PackageRow {
-        id: PackageId(row.try_get(0)?),
+        id: PackageId(row.try_get("id")?),
         node_id,
-        name: row.try_get(2)?,
-        parent_id: row.try_get::<_, Option<i32>>(3)?.map(PackageId),
-        kind: PackageKind::from_column(row.try_get(4)?),
-        state: PackageState::from_column(row.try_get(5)?),
+        name: row.try_get("name")?,
+        parent_id: row.try_get::<_, Option<i32>>("parent_id")?.map(PackageId),
+        kind: PackageKind::from_column(row.try_get("type")?),
+        state: PackageState::from_column(row.try_get("state")?),
     }))
 }
 
-/// The workspaces there are, for what must look into each. One that is still being made has no tables yet.
-pub async fn list_workspaces(db: &Db) -> Result<Vec<WorkspaceId>, Error> {
+/// All workspaces, for maintenance. A workspace that is still being created has no tables yet and is left out.
+pub(crate) async fn list_workspaces(db: &Db) -> Result<Vec<WorkspaceId>, Error> {
     let sql = "SELECT id FROM pennsieve.organizations
                WHERE to_regclass(format('%I.packages', id)) IS NOT NULL ORDER BY id";
     let rows = db.query(sql, &[]).await?;
-    rows.iter().map(|row| Ok(WorkspaceId(row.try_get(0)?))).collect()
+    rows.iter().map(|row| Ok(WorkspaceId(row.try_get("id")?))).collect()
 }

@@ -1,7 +1,7 @@
 //! `packages_service.restore_queue`: the datasets that have unfinished orders, and who works on them.
 //!
-//! One worker at a time has the lease of a dataset. It renews the lease while it works; if it dies, the lease expires and
-//! the next worker goes on. Times are the database's, so that workers need not agree on theirs.
+//! One worker at a time has the lease of a dataset. It renews the lease while it works. If it dies, the lease expires and
+//! the next worker continues. All times are the database's, so workers' clocks need not agree.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,48 +11,53 @@ use uuid::Uuid;
 use database::{Db, Error, Param};
 use packages::id::{DatasetId, DatasetKey, WorkspaceId};
 
-/// How long a lease holds that is not renewed.
-pub const LEASE_TIME: Duration = Duration::from_secs(10);
+/// How long a lease lasts that is not renewed.
+pub const LEASE_DURATION: Duration = Duration::from_secs(10);
 
 /// The right to work on a dataset's orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
     /// The dataset.
     pub key: DatasetKey,
-    /// Tells this lease from all others on the same dataset.
+    /// Distinguishes this lease from all others on the same dataset.
     pub id: Uuid,
 }
 
-/// What became of the wish for the lease of one dataset.
+/// The result of [`lease_dataset`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leased {
-    /// It was free.
-    Taken(Lease),
-    /// Somebody has it until then, unless they renew it.
+pub enum LeaseResult {
+    /// The lease was free.
+    Acquired(Lease),
+    /// Another worker has it until then, unless it renews the lease.
     Held(SystemTime),
-    /// There is nothing to do yet, and there will be after so long.
-    Waiting(Duration),
+    /// The dataset is due after this time.
+    NotDue(Duration),
     /// The dataset has no unfinished orders.
     Empty,
 }
 
-/// What is left to do in a dataset, as one look at it says.
+/// What is left to do in a dataset.
 #[derive(Debug, Clone, Copy)]
-pub struct Remaining {
+pub struct RemainingWork {
     /// When the last order came in.
     pub woken_at: SystemTime,
-    /// How long it takes until there is something to do; `None` if nothing is left.
+    /// When there is something to do; `None`: nothing is left.
     pub due_in: Option<Duration>,
 }
 
-/// Takes the lease of a dataset that is due: of the workspace that has the fewest workers, then of the one that was served
-/// the longest time ago. So no workspace, and no dataset of it, waits for all the work of another.
-pub async fn lease_next(db: &Db) -> Result<Option<Lease>, Error> {
-    let sql = "WITH workspaces AS (
+/// Leases a dataset that is due. The workspace with the fewest workers comes first, and in it the dataset that has waited
+/// longest. So no workspace, and no dataset, waits for all the work of another.
+pub async fn lease_next_dataset(db: &Db) -> Result<Option<Lease>, Error> {
+    // Locks: one row of the queue. A row that another worker has locked is skipped, so no worker waits.
+    let sql = "WITH
+               -- How many workers each workspace has, and when it was served last.
+               workspaces AS (
                    SELECT workspace_id, max(served_at) AS served_at,
                           count(*) FILTER (WHERE leased_until > clock_timestamp()) AS workers
                    FROM packages_service.restore_queue GROUP BY workspace_id
-               ), next AS (
+               ),
+               -- The first dataset that is due and not leased.
+               next AS (
                    SELECT q.workspace_id, q.dataset_id
                    FROM packages_service.restore_queue q JOIN workspaces w USING (workspace_id)
                    WHERE q.due_at <= clock_timestamp()
@@ -66,20 +71,27 @@ pub async fn lease_next(db: &Db) -> Result<Option<Lease>, Error> {
                FROM next WHERE q.workspace_id = next.workspace_id AND q.dataset_id = next.dataset_id
                RETURNING q.workspace_id, q.dataset_id";
     let id = Uuid::new_v4();
-    let lease_time = LEASE_TIME.as_secs_f64();
-    let row = db.query_opt(sql, &[(&id, Type::UUID), (&lease_time, Type::FLOAT8)]).await?;
-    row.map(|row| Ok(Lease { key: key(&row)?, id })).transpose()
+    let duration = LEASE_DURATION.as_secs_f64();
+    let row = db.query_opt(sql, &[(&id, Type::UUID), (&duration, Type::FLOAT8)]).await?;
+    row.map(|row| Ok(Lease { key: read_key(&row)?, id })).transpose()
 }
 
-fn key(row: &Row) -> Result<DatasetKey, Error> {
-    Ok(DatasetKey { workspace: WorkspaceId(row.try_get(0)?), dataset: DatasetId(row.try_get(1)?) })
+fn read_key(row: &Row) -> Result<DatasetKey, Error> {
+    Ok(DatasetKey {
+        workspace: WorkspaceId(row.try_get("workspace_id")?),
+        dataset: DatasetId(row.try_get("dataset_id")?),
+    })
 }
 
-/// Takes the lease of this dataset if it is free and due.
-pub async fn lease(db: &Db, key: DatasetKey) -> Result<Leased, Error> {
-    let sql = "WITH known AS (
+/// Leases this dataset if it is due and not leased.
+pub async fn lease_dataset(db: &Db, key: DatasetKey) -> Result<LeaseResult, Error> {
+    let sql = "WITH
+               -- The row as it was before this statement: it tells why the lease was not acquired.
+               known AS (
                    SELECT leased_until, due_at FROM packages_service.restore_queue WHERE workspace_id = $1 AND dataset_id = $2
-               ), taken AS (
+               ),
+               -- Takes effect only where the dataset is due and not leased.
+               acquired AS (
                    UPDATE packages_service.restore_queue
                    SET lease_id = $3, leased_until = clock_timestamp() + $4::float8 * interval '1 second',
                        served_at = clock_timestamp()
@@ -87,54 +99,56 @@ pub async fn lease(db: &Db, key: DatasetKey) -> Result<Leased, Error> {
                      AND (leased_until IS NULL OR leased_until <= clock_timestamp())
                    RETURNING 1
                )
-               SELECT EXISTS (SELECT 1 FROM taken),
+               SELECT EXISTS (SELECT 1 FROM acquired) AS is_acquired,
                       CASE WHEN leased_until > clock_timestamp() OR due_at <= clock_timestamp()
-                           THEN coalesce(leased_until, clock_timestamp()) END,
-                      extract(epoch FROM due_at - clock_timestamp())::float8
+                           THEN coalesce(leased_until, clock_timestamp()) END AS held_until,
+                      extract(epoch FROM due_at - clock_timestamp())::float8 AS due_in_seconds
                FROM known";
     let id = Uuid::new_v4();
-    let lease_time = LEASE_TIME.as_secs_f64();
+    let duration = LEASE_DURATION.as_secs_f64();
     let params: [Param<'_>; 4] = [
         (&key.workspace.0, Type::INT4),
         (&key.dataset.0, Type::INT4),
         (&id, Type::UUID),
-        (&lease_time, Type::FLOAT8),
+        (&duration, Type::FLOAT8),
     ];
-    let Some(row) = db.query_opt(sql, &params).await? else { return Ok(Leased::Empty) };
-    if row.try_get(0)? {
-        return Ok(Leased::Taken(Lease { key, id }));
+    let Some(row) = db.query_opt(sql, &params).await? else { return Ok(LeaseResult::Empty) };
+    if row.try_get("is_acquired")? {
+        return Ok(LeaseResult::Acquired(Lease { key, id }));
     }
-    let held_until: Option<SystemTime> = row.try_get(1)?;
-    Ok(held_until.map_or(Leased::Waiting(wait_time(row.try_get(2)?)), Leased::Held))
+    let due_in = to_duration(row.try_get("due_in_seconds")?);
+    let held_until: Option<SystemTime> = row.try_get("held_until")?;
+    Ok(held_until.map_or(LeaseResult::NotDue(due_in), LeaseResult::Held))
 }
 
-/// Keeps the lease for another [`LEASE_TIME`]. False: somebody else has it.
+/// Extends the lease to another [`LEASE_DURATION`] from now. False: another worker has it.
 pub async fn renew_lease(db: &Db, lease: Lease) -> Result<bool, Error> {
     let sql = "UPDATE packages_service.restore_queue
                SET leased_until = clock_timestamp() + $4::float8 * interval '1 second'
                WHERE workspace_id = $1 AND dataset_id = $2 AND lease_id = $3 RETURNING 1";
-    let lease_time = LEASE_TIME.as_secs_f64();
+    let duration = LEASE_DURATION.as_secs_f64();
     let params: [Param<'_>; 4] = [
         (&lease.key.workspace.0, Type::INT4),
         (&lease.key.dataset.0, Type::INT4),
         (&lease.id, Type::UUID),
-        (&lease_time, Type::FLOAT8),
+        (&duration, Type::FLOAT8),
     ];
     Ok(db.query_opt(sql, &params).await?.is_some())
 }
 
-/// Looks at what is left to do: orders whose packages are not claimed yet, claims, and claims on packages that the platform
-/// is still deleting, which are looked at again after `blocked_delay`. `None`: the dataset is no longer in the queue.
-pub async fn find_remaining(
+/// Finds what is left to do: orders whose packages are not claimed yet, claims, and claims on packages that the platform
+/// is still deleting, which are due after `blocked_delay`. `None`: the dataset is not in the queue any more.
+pub async fn find_remaining_work(
     db: &Db,
     key: DatasetKey,
     blocked_delay: Duration,
-) -> Result<Option<Remaining>, Error> {
+) -> Result<Option<RemainingWork>, Error> {
     let sql = "SELECT q.woken_at, extract(epoch FROM coalesce(
+                   -- An order that is not claimed yet is due now.
                    (SELECT to_timestamp(0) FROM packages_service.restore_orders o
                     WHERE o.workspace_id = $1 AND o.dataset_id = $2 AND o.finished_at IS NULL AND o.claimed_at IS NULL
                     LIMIT 1),
-                   -- The first that is due ends the look; all are gone through only where none is.
+                   -- The first claim that is due ends the search. All claims are read only where none is due.
                    (SELECT to_timestamp(0) FROM packages_service.restore_claims c
                     WHERE c.workspace_id = $1 AND c.dataset_id = $2 AND c.order_id IS NOT NULL AND NOT c.is_blocked
                       AND c.due_at <= clock_timestamp()
@@ -143,24 +157,24 @@ pub async fn find_remaining(
                                     ELSE greatest(c.due_at, to_timestamp(0)) END)
                     FROM packages_service.restore_claims c
                     WHERE c.workspace_id = $1 AND c.dataset_id = $2 AND c.order_id IS NOT NULL)
-               ) - clock_timestamp())::float8
+               ) - clock_timestamp())::float8 AS due_in_seconds
                FROM packages_service.restore_queue q WHERE q.workspace_id = $1 AND q.dataset_id = $2";
     let blocked_delay = blocked_delay.as_secs_f64();
     let params: [Param<'_>; 3] =
         [(&key.workspace.0, Type::INT4), (&key.dataset.0, Type::INT4), (&blocked_delay, Type::FLOAT8)];
     let Some(row) = db.query_opt(sql, &params).await? else { return Ok(None) };
-    let seconds: Option<f64> = row.try_get(1)?;
-    Ok(Some(Remaining { woken_at: row.try_get(0)?, due_in: seconds.map(wait_time) }))
+    let due_in = row.try_get::<_, Option<f64>>("due_in_seconds")?.map(to_duration);
+    Ok(Some(RemainingWork { woken_at: row.try_get("woken_at")?, due_in }))
 }
 
-/// Nothing for a time that has passed.
-fn wait_time(seconds: f64) -> Duration {
+/// Zero for a time that has passed.
+fn to_duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()
 }
 
-/// Gives the lease back. The dataset stays in the queue if anything is left to do. False: an order came in since the look
-/// that `remaining` is from, so look again.
-pub async fn release_lease(db: &Db, lease: Lease, remaining: Remaining) -> Result<bool, Error> {
+/// Releases the lease. The dataset stays in the queue if anything is left to do. False: an order came in since
+/// `remaining` was read, or another worker has the lease. Then read again what is left.
+pub async fn release_lease(db: &Db, lease: Lease, remaining: RemainingWork) -> Result<bool, Error> {
     let sql = match remaining.due_in {
         None => {
             "DELETE FROM packages_service.restore_queue
@@ -185,12 +199,12 @@ pub async fn release_lease(db: &Db, lease: Lease, remaining: Remaining) -> Resul
     Ok(db.query_opt(sql, &params).await?.is_some())
 }
 
-/// Gives the lease back after a failure, to be tried again after `delay`. Answers how many attempts have failed since the
-/// last one that did not, this one included if it counts; none if somebody else has the lease.
-pub async fn postpone(db: &Db, lease: Lease, delay: Duration, counts: bool) -> Result<u32, Error> {
+/// Releases the lease after a failure. The dataset is due again after `delay`. Answers how many attempts have failed since
+/// the last run that did not; this one is included if it counts. 0: another worker has the lease.
+pub async fn postpone_dataset(db: &Db, lease: Lease, delay: Duration, counts: bool) -> Result<u32, Error> {
     let sql = "UPDATE packages_service.restore_queue
                SET lease_id = NULL, leased_until = NULL, attempts = attempts + $5::int,
-                   -- The more often it failed, the later it is tried again: up to 256 times the delay.
+                   -- Each failed attempt doubles the delay, up to 256 times.
                    due_at = clock_timestamp() + $4::float8 * power(2, least(attempts, 8)) * interval '1 second'
                WHERE workspace_id = $1 AND dataset_id = $2 AND lease_id = $3 RETURNING attempts";
     let (delay, counted) = (delay.as_secs_f64(), i32::from(counts));
@@ -202,22 +216,24 @@ pub async fn postpone(db: &Db, lease: Lease, delay: Duration, counts: bool) -> R
         (&counted, Type::INT4),
     ];
     let row = db.query_opt(sql, &params).await?;
-    row.map_or(Ok(0), |row| Ok(u32::try_from(row.try_get::<_, i32>(0)?).unwrap_or_default()))
+    row.map_or(Ok(0), |row| Ok(u32::try_from(row.try_get::<_, i32>("attempts")?).unwrap_or_default()))
 }
 
-/// The datasets that have been due for so long and that nobody works on, the longest due first, `limit` at most.
-pub async fn list_overdue(db: &Db, overdue: Duration, limit: i64) -> Result<Vec<DatasetKey>, Error> {
+/// The datasets that have been due for this long and that no worker has leased, the longest due first, at most `limit`.
+pub async fn list_overdue_datasets(db: &Db, overdue: Duration, limit: i64) -> Result<Vec<DatasetKey>, Error> {
     let sql = "SELECT workspace_id, dataset_id FROM packages_service.restore_queue
-               WHERE due_at <= clock_timestamp() - $2::float8 * interval '1 second' AND (leased_until IS NULL OR leased_until <= clock_timestamp())
+               WHERE due_at <= clock_timestamp() - $2::float8 * interval '1 second'
+                 AND (leased_until IS NULL OR leased_until <= clock_timestamp())
                ORDER BY due_at LIMIT $1";
     let overdue = overdue.as_secs_f64();
-    db.query(sql, &[(&limit, Type::INT8), (&overdue, Type::FLOAT8)]).await?.iter().map(key).collect()
+    db.query(sql, &[(&limit, Type::INT8), (&overdue, Type::FLOAT8)]).await?.iter().map(read_key).collect()
 }
 
-/// How many datasets wait in the queue, and how many are worked on.
-pub async fn count_queue(db: &Db) -> Result<(i64, i64), Error> {
-    let sql = "SELECT count(*), count(*) FILTER (WHERE leased_until > clock_timestamp())
+/// How many datasets are in the queue, and how many of them are leased.
+pub async fn count_datasets(db: &Db) -> Result<(i64, i64), Error> {
+    let sql =
+        "SELECT count(*) AS datasets, count(*) FILTER (WHERE leased_until > clock_timestamp()) AS leased
                FROM packages_service.restore_queue";
     let row = db.query_opt(sql, &[]).await?;
-    row.map_or(Ok((0, 0)), |row| Ok((row.try_get(0)?, row.try_get(1)?)))
+    row.map_or(Ok((0, 0)), |row| Ok((row.try_get("datasets")?, row.try_get("leased")?)))
 }

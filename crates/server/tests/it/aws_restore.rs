@@ -192,7 +192,7 @@ async fn a_package_is_back_even_if_its_record_is_not_to_be_removed() {
         .app
         .sql("UPDATE packages_service.restore_outbox SET due_at = now() WHERE workspace_id = WORKSPACE")
         .await;
-    let delivered = restore::deliver(&cloud.app.restorer, Some(cloud.app.workspace.id)).await.unwrap();
+    let delivered = restore::deliver_outbox(&cloud.app.restorer, Some(cloud.app.workspace.id)).await.unwrap();
     assert_eq!(delivered, 1);
     assert!(cloud.root.scan_items(&cloud.table).await.unwrap().is_empty());
     assert!(cloud.received(&cloud.jobs).await.is_empty());

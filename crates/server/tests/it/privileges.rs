@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use database::Db;
 use doctor::queries::{Purpose, grant_statements};
-use restore::maintain;
+use restore::run_maintenance;
 
 use crate::app::TestApp;
 
@@ -44,7 +44,7 @@ async fn the_grants_are_enough_for_all_that_the_service_does() {
     assert_eq!(order.json()["success"].as_array().unwrap().len(), 1, "{}", order.json());
     assert_eq!(app.progress(&token, &folder).await["state"], "RESTORING");
     assert_eq!(app.work().await.restored, 2);
-    maintain(&app.restorer, Duration::from_hours(24)).await.unwrap();
+    run_maintenance(&app.restorer, Duration::from_hours(24)).await.unwrap();
     app.assert_counted().await;
     assert_eq!(app.row(file.id).await.0, "READY");
 }

@@ -22,7 +22,7 @@ async fn a_file_comes_back_with_its_name_and_its_bytes() {
     assert_eq!(app.row(package.id).await.0, "RESTORING");
 
     let outcome = app.run().await.unwrap();
-    assert_eq!(outcome, RunOutcome { restored: 1, failed: 0, progressed: RunStatus::Finished });
+    assert_eq!(outcome, RunOutcome { restored: 1, failed: 0, status: RunStatus::Finished });
 
     assert_eq!(app.row(package.id).await, ("READY".into(), "scan.nii.gz".into()));
     let link = app.get(&app.presign_path(&package, ""), &token).await;

@@ -6,7 +6,7 @@ use aws::{ClientConfig, HttpClient, JsonClient, SqsQueue};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use local::{faults::InjectedError, workspace::Package};
 use restore::{
-    self, RestoreError, RestoreMessage, RunOutcome, RunStatus, db::queue::LEASE_TIME, queue::WorkerQueue,
+    self, RestoreError, RestoreMessage, RunOutcome, RunStatus, db::queue::LEASE_DURATION, queue::WorkerQueue,
 };
 use serde_json::json;
 use signing::s3::Region;
@@ -111,7 +111,7 @@ async fn the_lease_of_a_worker_that_died_expires() {
     app.faults.reset();
     let begun = std::time::Instant::now();
     app.work().await;
-    assert!(begun.elapsed() < LEASE_TIME + std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < LEASE_DURATION + std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
     assert_restored(&app, &packages).await;
 }
 
@@ -165,14 +165,14 @@ async fn a_message_takes_up_only_what_is_restoring_without_an_order() {
     let mut mismatched = message(&stray);
     mismatched.package.node_id = live.node_id.clone();
     for forged in [message(&live), message(&deleted), elsewhere, mismatched] {
-        restore::adopt(&app.app.db, &forged).await.unwrap();
+        restore::ensure_order(&app.app.db, &forged).await.unwrap();
         assert_eq!(app.work().await.restored, 0);
     }
     assert_eq!(app.row(live.id).await, ("READY".into(), "live".into()));
     assert_eq!(app.row(deleted.id).await.0, "DELETED");
     assert_eq!(app.row(stray.id).await.0, "RESTORING", "no restart takes it for an order");
 
-    restore::adopt(&app.app.db, &message(&stray)).await.unwrap();
+    restore::ensure_order(&app.app.db, &message(&stray)).await.unwrap();
     assert_eq!(app.work().await.restored, 1);
     assert_eq!(app.row(stray.id).await, ("READY".into(), "stray".into()));
     app.assert_counted().await;
@@ -232,7 +232,7 @@ async fn when_the_last_attempt_has_failed_nothing_is_left_in_limbo() {
     let packages = ordered(&app).await;
     app.faults.fail_requests("ListObjectVersions", 1000, InjectedError::InternalError);
     let first = app.run().await.unwrap();
-    assert!(matches!(first.progressed, RunStatus::Continues(_)), "{first:?}");
+    assert!(matches!(first.status, RunStatus::Continues(_)), "{first:?}");
     let outcome = app.work().await;
     assert_eq!(outcome.failed, 6, "each file by itself; the folders have no bytes");
     let viewer = app.token("viewer").await;

@@ -122,7 +122,7 @@ async fn a_connection_may_be_lost_before_and_after_each_statement() {
             let restorer = Restorer { db, ..app.restorer.clone() };
             let until = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
             // Whether that run is told of a failure or has tried again is its own affair.
-            let _ = restore::run(&restorer, app.key(), until, None).await;
+            let _ = restore::process_dataset(&restorer, app.key(), until, None).await;
             finish(&app).await;
             assert_restored(&app, &packages, &format!("{moment:?} statement {at}")).await;
             if !cutter.state.lock().unwrap().has_cut {

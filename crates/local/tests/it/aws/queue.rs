@@ -10,7 +10,7 @@ use local::aws::{
 use packages::id::{DatasetId, DatasetKey, PackageId, PackageNodeId, WorkspaceId};
 use restore::{
     MessagePackage, RestoreMessage,
-    changelog::{Changelog, Event, build_messages},
+    changelog::{Changelog, ChangelogEvent, build_messages},
     queue::WorkerQueue,
 };
 use serde_json::{Value, json};
@@ -76,7 +76,7 @@ async fn refused_messages_are_reported() {
 
     let missing = SqsQueue { url: format!("{}-not", queue.url), ..queue };
     assert_eq!(missing.send(&bodies(&messages)).await.len(), 12);
-    assert!(!WorkerQueue::Sqs(missing).wake(&messages[0], Duration::ZERO).await);
+    assert!(!WorkerQueue::Sqs(missing).wake_worker(&messages[0], Duration::ZERO).await);
 }
 
 /// A queue on a server that sends these responses.
@@ -136,8 +136,8 @@ async fn orders_have_a_trace_header() {
 
 const KEY: DatasetKey = DatasetKey { workspace: WorkspaceId(2), dataset: DatasetId(41) };
 
-fn event(id: i32) -> Event {
-    Event {
+fn event(id: i32) -> ChangelogEvent {
+    ChangelogEvent {
         id: PackageId(id),
         name: "n".repeat(150),
         original_name: None,
@@ -153,7 +153,7 @@ async fn a_large_folder_becomes_several_messages() {
     let resources = FunctionResources { changelog_queue: &name, ..FunctionResources::default() };
     let worker = root.create_function_user("restore", resources).await.unwrap();
     let changelog = Changelog::Sqs(SqsQueue { client: worker.sqs().unwrap(), url: queue.url.clone() });
-    let events: Vec<Event> = (0..3000).map(event).collect();
+    let events: Vec<ChangelogEvent> = (0..3000).map(event).collect();
     let messages = build_messages(KEY, "N:user:7", &events, OffsetDateTime::UNIX_EPOCH).unwrap();
     let messages: Vec<String> = messages.into_iter().map(|message| message.body).collect();
     assert!(changelog.send(&messages).await.is_empty());
@@ -176,8 +176,8 @@ async fn a_delayed_message_has_its_delay() {
     let (server, queue) =
         scripted_queue([json!({"Successful": [{"Id": "0"}]}), json!({"Successful": [{"Id": "0"}]})]).await;
     let sender = WorkerQueue::Sqs(queue);
-    assert!(sender.wake(&message(1, "x"), Duration::ZERO).await);
-    assert!(sender.wake(&message(1, "x"), Duration::from_hours(1)).await);
+    assert!(sender.wake_worker(&message(1, "x"), Duration::ZERO).await);
+    assert!(sender.wake_worker(&message(1, "x"), Duration::from_hours(1)).await);
     let requests = server.requests();
     assert!(requests[0].body["Entries"][0].get("DelaySeconds").is_none());
     assert_eq!(requests[1].body["Entries"][0]["DelaySeconds"], 900, "the maximum of SQS");

@@ -34,24 +34,24 @@ impl TestApp {
     pub(crate) async fn run(&self) -> Result<RunOutcome, RestoreError> {
         let until = Instant::now() + Duration::from_mins(1);
         loop {
-            let outcome = restore::run(&self.restorer, self.key(), until, None).await?;
+            let outcome = restore::process_dataset(&self.restorer, self.key(), until, None).await?;
             // What failed before has to wait.
-            let RunStatus::PutOff(delay) = outcome.progressed else { return Ok(outcome) };
+            let RunStatus::Postponed(delay) = outcome.status else { return Ok(outcome) };
             tokio::time::sleep(delay).await;
         }
     }
 
     /// Carries out all that is ordered.
     pub(crate) async fn work(&self) -> RunOutcome {
-        let mut total = RunOutcome { restored: 0, failed: 0, progressed: RunStatus::Finished };
+        let mut total = RunOutcome { restored: 0, failed: 0, status: RunStatus::Finished };
         loop {
             let outcome = self.run().await.unwrap();
             total.restored += outcome.restored;
             total.failed += outcome.failed;
-            match outcome.progressed {
-                RunStatus::Continues(delay) | RunStatus::PutOff(delay) => tokio::time::sleep(delay).await,
+            match outcome.status {
+                RunStatus::Continues(delay) | RunStatus::Postponed(delay) => tokio::time::sleep(delay).await,
                 RunStatus::Finished => return total,
-                RunStatus::Elsewhere => panic!("two workers in a test of one"),
+                RunStatus::LeasedElsewhere => panic!("two workers in a test of one"),
             }
         }
     }
@@ -134,6 +134,6 @@ impl TestApp {
     pub(crate) async fn deliver_all(&self) {
         self.sql("UPDATE packages_service.restore_outbox SET due_at = now() WHERE workspace_id = WORKSPACE")
             .await;
-        restore::deliver(&self.restorer, Some(self.workspace.id)).await.unwrap();
+        restore::deliver_outbox(&self.restorer, Some(self.workspace.id)).await.unwrap();
     }
 }

@@ -2,7 +2,7 @@
 //! a whole table, whatever the statistics make the planner believe.
 
 use local::{testing, workspace::Workspace};
-use restore::db::trash::{find_trash_in_sql, find_trash_sql};
+use restore::db::trash::{find_trash_in_folder_sql, find_trash_sql};
 use serde_json::Value;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -99,7 +99,7 @@ async fn plan(workspace: &Workspace, folder: Option<&str>, after: &str) -> Value
     if let Some(folder) = &folder {
         params.push((folder, Type::TEXT));
     }
-    let sql = folder.map_or_else(|| find_trash_sql(workspace.id), |_| find_trash_in_sql(workspace.id));
+    let sql = folder.map_or_else(|| find_trash_sql(workspace.id), |_| find_trash_in_folder_sql(workspace.id));
     let sql = format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}");
     let rows = workspace.client.query_typed(&sql, &params).await.unwrap();
     rows[0].get::<_, Value>(0)[0]["Plan"].clone()

@@ -1,0 +1,68 @@
+//! Packages that are RESTORING without an order: another service changed their state, or a former version of this one.
+
+use tokio_postgres::types::Type;
+
+use crate::db::states::RESTORING;
+use crate::message::RestoreMessage;
+use database::{Db, Error, Param};
+use packages::id::WorkspaceId;
+
+/// Inserts an order for a package that is RESTORING without one. All ids of the message must agree with the database.
+/// True: there was no order, and now there is one.
+///
+/// Locks: the package, then its order, then the dataset's row in the queue.
+pub(crate) async fn insert_missing_order(db: &Db, message: &RestoreMessage) -> Result<bool, Error> {
+    let RestoreMessage { workspace, dataset, user, package } = message;
+    let params: [Param<'_>; 5] = [
+        (&workspace.0, Type::INT4),
+        (&package.id.0, Type::INT4),
+        (&package.node_id.as_str(), Type::TEXT),
+        (&dataset.0, Type::INT4),
+        (user, Type::TEXT),
+    ];
+    Ok(db.query_opt(&insert_missing_order_sql(*workspace), &params).await?.is_some())
+}
+
+fn insert_missing_order_sql(workspace: WorkspaceId) -> String {
+    format!(
+        r#"WITH
+           -- The package, if it is RESTORING and no claim holds it.
+           stray AS (
+               SELECT p.id FROM "{workspace}".packages p
+               WHERE p.id = $2 AND p.node_id = $3 AND p.dataset_id = $4 AND p.state = {RESTORING}
+                 AND NOT EXISTS (SELECT 1 FROM packages_service.restore_claims c
+                                 WHERE c.workspace_id = $1 AND c.package_id = $2)
+               FOR NO KEY UPDATE OF p
+           ),
+           -- An unfinished order stays as it is; a finished one begins anew.
+           inserted_order AS (
+               INSERT INTO packages_service.restore_orders AS known
+                   (workspace_id, package_id, dataset_id, user_node_id, ordered_at, updated_at)
+               SELECT $1, id, $4, $5, clock_timestamp(), clock_timestamp() FROM stray
+               ON CONFLICT (workspace_id, package_id) DO UPDATE
+               SET dataset_id = excluded.dataset_id, ordered_at = excluded.ordered_at, begun_at = excluded.ordered_at,
+                   claimed_at = NULL, finished_at = NULL,
+                   total = 0, restored = 0, failed = 0, bytes = 0, within_id = NULL
+               WHERE known.finished_at IS NOT NULL
+               RETURNING 1
+           ),
+           -- An order that begins anew does not count finished orders inside it any more.
+           detached_orders AS (
+               UPDATE packages_service.restore_orders inner_order SET within_id = NULL
+               WHERE inner_order.workspace_id = $1 AND inner_order.within_id = $2 AND inner_order.finished_at IS NOT NULL
+                 AND EXISTS (SELECT 1 FROM inserted_order)
+           ),
+           -- Also for the order of a former version of the service, which had no queue.
+           queued_dataset AS (
+               INSERT INTO packages_service.restore_queue AS known (workspace_id, dataset_id)
+               SELECT $1, $4 WHERE EXISTS (SELECT 1 FROM inserted_order)
+                                OR EXISTS (SELECT 1 FROM packages_service.restore_orders o
+                                           WHERE o.workspace_id = $1 AND o.package_id = $2 AND o.dataset_id = $4
+                                             AND o.finished_at IS NULL)
+               ON CONFLICT (workspace_id, dataset_id) DO UPDATE
+               SET woken_at = clock_timestamp(), due_at = least(known.due_at, clock_timestamp())
+               WHERE EXISTS (SELECT 1 FROM inserted_order)
+           )
+           SELECT 1 FROM inserted_order"#
+    )
+}
