@@ -32,6 +32,7 @@ mod restore_faults;
 mod restore_names;
 mod restore_nested;
 mod restore_overlaps;
+mod restore_panics;
 mod restore_queue;
 mod restore_random;
 mod restore_steps;
