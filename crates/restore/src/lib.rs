@@ -31,6 +31,7 @@ pub mod queue;
 mod recheck;
 mod restorer;
 mod run;
+mod schema;
 pub mod trash;
 mod usage;
 mod window;
@@ -45,7 +46,5 @@ pub use preview::{MAX_PREVIEWED_PACKAGES, Preview, PreviewedPackage, preview_res
 pub use processor::{Delivery, MessageOutcome, process_dataset, process_message, process_next};
 pub use restorer::{MAX_ATTEMPTS, RestoreLimits, Restorer};
 pub use run::{RunOutcome, RunStatus};
+pub use schema::{MIGRATIONS, Migration, SCHEMA};
 pub use window::RunWindow;
-
-/// The tables that this service adds to the platform's. They are created once per database, as its owner.
-pub const SCHEMA: &str = include_str!("schema.sql");

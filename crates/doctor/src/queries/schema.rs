@@ -51,6 +51,8 @@ fn made_by(schema: &str) -> Made {
         }
         if let Some(column) = after("ADD COLUMN IF NOT EXISTS ") {
             made.columns.push((table.clone(), column));
+        } else if let Some(column) = after("DROP COLUMN IF EXISTS ") {
+            made.columns.retain(|known| *known != (table.clone(), column.clone()));
         } else if let Some(index) = after("CREATE INDEX IF NOT EXISTS ") {
             made.indexes.push(index);
         } else if let Some(column) = line.strip_prefix("    ").map(identifier)
@@ -76,6 +78,8 @@ mod tests {
             "CREATE TABLE IF NOT EXISTS packages_service.a (\n    -- why\n    id integer,\n    PRIMARY KEY (id)\n);\n\
              ALTER TABLE packages_service.a\n    ADD COLUMN IF NOT EXISTS b text;\n\
              ALTER TABLE packages_service.c ADD COLUMN IF NOT EXISTS d text;\n\
+             ALTER TABLE packages_service.c ADD COLUMN IF NOT EXISTS gone text;\n\
+             ALTER TABLE packages_service.c DROP COLUMN IF EXISTS gone;\n\
              CREATE INDEX IF NOT EXISTS e\n    ON packages_service.a (b);\n",
         );
         let column = |table: &str, name: &str| (table.to_owned(), name.to_owned());
@@ -83,5 +87,7 @@ mod tests {
         assert_eq!(made.indexes, ["e"]);
         let made = made_by(SCHEMA);
         assert!(made.columns.contains(&column("restore_outbox", "created_at")) && made.indexes.len() > 3);
+        assert!(made.columns.contains(&column("restore_claims", "position")));
+        assert!(!made.columns.contains(&column("restore_claims", "depth")));
     }
 }

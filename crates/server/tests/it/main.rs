@@ -35,6 +35,7 @@ mod restore_overlaps;
 mod restore_panics;
 mod restore_queue;
 mod restore_random;
+mod restore_schema;
 mod restore_steps;
 mod restore_storage;
 mod restore_usage;
