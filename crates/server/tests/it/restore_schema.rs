@@ -54,7 +54,10 @@ async fn empty_database() -> Client {
 /// The tables of a former version, with the rows that it and the versions before it wrote.
 async fn install(client: &Client, version: usize) {
     for (number, migration) in (1..=version).zip(MIGRATIONS) {
-        client.batch_execute(migration.sql).await.unwrap_or_else(|error| panic!("{}: {error}", migration.name));
+        client
+            .batch_execute(migration.sql)
+            .await
+            .unwrap_or_else(|error| panic!("{}: {error}", migration.name));
         for (_, rows) in ROWS.iter().filter(|(since, _)| *since == number) {
             client.batch_execute(rows).await.unwrap();
         }
