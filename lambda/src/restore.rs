@@ -1,14 +1,14 @@
-//! The restore worker, woken by the queue of restore orders, and by a schedule.
+//! The restore worker, called by the queue of restore orders and by a schedule.
 //!
 //! The orders are in Postgres. A message names a package and so a dataset; the function does all that is on record for that
-//! dataset. What time does not allow, or what has to wait, is gone on with by a message that the function sends itself. A
-//! message whose run failed is named in the answer and comes again (AWS Lambda Developer Guide, "Reporting batch item
-//! failures"), up to the queue's `maxReceiveCount`; then it lies in the dead-letter queue as evidence. It would come only
-//! after the queue's visibility timeout, which must be hours since a run may take long; so the queue is asked to show it
-//! again soon.
+//! dataset. What the time does not allow, or what has to wait, continues with a message that the function sends itself. A
+//! message whose run failed is named in the answer and is delivered again (AWS Lambda Developer Guide, "Reporting batch item
+//! failures"), up to the queue's `maxReceiveCount`; then it is in the dead-letter queue as evidence. It would be delivered
+//! only after the queue's visibility timeout, which must be hours since a run may take long. So the function shortens the
+//! timeout of that message.
 //!
-//! A schedule sends `{"task": "resume"}` every few minutes, which does what no message woke anybody for, and
-//! `{"task": "maintain"}` once a day, which looks through all workspaces.
+//! A schedule sends `{"task": "resume"}` every few minutes, which continues what no message does, and `{"task": "maintain"}`
+//! once a day, which maintains all workspaces.
 
 mod time;
 
@@ -17,10 +17,9 @@ use std::time::Duration;
 use aws::{SqsQueue, trace};
 use futures_util::{StreamExt, stream};
 use lambda_runtime::{Error, LambdaEvent};
-use packages::id::DatasetKey;
 use restore::{
-    self, MAX_ATTEMPTS, RestoreMessage, Restorer, RunOutcome, RunStatus, db::queue::list_overdue_datasets,
-    deliver_outbox, queue::WorkerQueue, run_maintenance,
+    self, Delivery, MessageOutcome, Restorer, RunWindow, db::queue::list_overdue_datasets, deliver_outbox,
+    process_dataset, process_message, queue::WorkerQueue, run_maintenance,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,23 +27,20 @@ use telemetry::{SegmentKind, TraceContext};
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field::Empty};
 
-pub use time::Deadline;
+use time::read_deadline;
 
 use crate::event::or_default;
 
-/// When a message comes again whose first attempt failed; four times that after the second.
-const RETRY_DELAY: Duration = Duration::from_secs(30);
-
-/// How long the queue may take to be told so.
+/// How long the queue may take to change a message's visibility timeout.
 const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a dataset waits for the message that is to come for it, before a schedule goes on with it instead.
+/// How long a dataset waits for its message before a schedule continues it.
 const OVERDUE: Duration = Duration::from_mins(1);
 
-/// Datasets that a schedule goes on with in one invocation, at most.
+/// Datasets that one schedule continues, at most.
 const MAX_RESUMED: i64 = 100;
 
-/// What carries out the messages of a queue.
+/// What processes the messages of a queue.
 #[derive(Debug)]
 pub struct Worker {
     /// What a restore works with.
@@ -55,24 +51,24 @@ pub struct Worker {
     pub stray_max_age: Duration,
 }
 
-/// What a schedule asks for.
+/// What a schedule sends.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Task {
-    /// To go on with what is due, and to deliver what is to be told.
+    /// Continue the datasets that are due, and deliver the outbox.
     Resume,
-    /// To look through all workspaces.
+    /// Maintain all workspaces.
     Maintain,
 }
 
 #[derive(Debug, Deserialize)]
-struct Scheduled {
+struct ScheduledEvent {
     task: Task,
 }
 
-/// Messages from a queue (AWS Lambda Developer Guide, "Using Lambda with Amazon SQS"), as far as they are of interest.
+/// Messages from a queue (AWS Lambda Developer Guide, "Using Lambda with Amazon SQS"): the members that are used.
 #[derive(Debug, Deserialize)]
-struct Event {
+struct SqsEvent {
     #[serde(rename = "Records")]
     records: Vec<Record>,
 }
@@ -100,7 +96,7 @@ struct Attributes {
 }
 
 impl Record {
-    /// A count that is larger than any number we know is a large one, and not the first attempt.
+    /// A count that does not fit the number is a large one, and not the first attempt.
     fn attempt(&self) -> u32 {
         let count = self.attributes.approximate_receive_count.as_str();
         let is_number = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
@@ -108,67 +104,63 @@ impl Record {
     }
 }
 
-/// Which messages are to come again.
+/// Which messages are to be delivered again.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchResponse {
-    batch_item_failures: Vec<Failure>,
+    batch_item_failures: Vec<BatchItemFailure>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Failure {
+struct BatchItemFailure {
     item_identifier: String,
 }
 
-/// Carries out the messages of one event, as far as time allows, or a schedule's task. An error hands all messages back: the
-/// event is of an unknown shape.
+/// Processes the messages of one event, as time allows, or a schedule's task. An error hands all messages back: the event is
+/// of an unknown shape.
 pub async fn handle(worker: &Worker, event: LambdaEvent<Value>) -> Result<BatchResponse, Error> {
-    let deadline = Deadline::from_context(&event.context, worker.restorer.clock);
-    if let Ok(Scheduled { task }) = Scheduled::deserialize(&event.payload) {
+    let deadline = read_deadline(&event.context, worker.restorer.clock);
+    if let Ok(ScheduledEvent { task }) = ScheduledEvent::deserialize(&event.payload) {
         run_task(worker, task, deadline).await?;
         return Ok(BatchResponse { batch_item_failures: Vec::new() });
     }
-    let event: Event =
+    let event: SqsEvent =
         serde_json::from_value(event.payload).map_err(|_| "the event is neither of SQS nor of a schedule")?;
     let failed = stream::iter(event.records).filter_map(async |record| {
         let trace = TraceContext::from_header(record.attributes.trace.as_deref());
-        let work = process_record(worker, &record, deadline).instrument(span(&record, &trace));
-        let done = trace::scope(Some(trace.to_header()), work).await;
-        (!done).then_some(Failure { item_identifier: record.message_id })
+        let work = process_record(worker, &record, deadline).instrument(build_span(&record, &trace));
+        let is_done = trace::scope(Some(trace.to_header()), work).await;
+        (!is_done).then_some(BatchItemFailure { item_identifier: record.message_id })
     });
     Ok(BatchResponse { batch_item_failures: failed.collect().await })
 }
 
-/// Does a schedule's task, as far as time allows.
-async fn run_task(worker: &Worker, task: Task, deadline: Deadline) -> Result<(), Error> {
+/// Does a schedule's task, as time allows.
+async fn run_task(worker: &Worker, task: Task, deadline: Instant) -> Result<(), Error> {
     let restorer = &worker.restorer;
     match task {
         Task::Resume => {
             for key in list_overdue_datasets(&restorer.db, OVERDUE, MAX_RESUMED).await? {
-                let Some(until) = deadline.for_run(Instant::now()) else { break };
+                let Some(window) = RunWindow::before_stop(Instant::now(), deadline) else { break };
                 let (workspace, dataset) = (key.workspace.0, key.dataset.0);
-                tracing::warn!(
-                    workspace,
-                    dataset,
-                    "going on with a restore that nothing has woken a worker for"
-                );
-                // A failure is logged and on record where it happens; the next schedule goes on.
-                let _ = restore::process_dataset(restorer, key, until, Some(deadline.for_stopping())).await;
+                tracing::warn!(workspace, dataset, "continuing a restore that no message has continued");
+                // A failure is recorded and logged; the next schedule continues.
+                let _ = process_dataset(restorer, key, window).await;
             }
             deliver_outbox(restorer, None).await?;
         }
         Task::Maintain => {
-            let maintained = run_maintenance(restorer, worker.stray_max_age).await?;
-            tracing::info!(released = maintained.released, broken = maintained.broken, "maintenance done");
+            let report = run_maintenance(restorer, worker.stray_max_age).await?;
+            tracing::info!(released = report.released, broken = report.broken, "maintenance done");
         }
     }
     Ok(())
 }
 
-/// A segment of its own in the trace of whoever ordered, and no part of the invocation's: that has a batch of orders.
-/// Whatever is logged for the message has these fields.
-fn span(record: &Record, trace: &TraceContext) -> Span {
+/// A segment of its own in the trace of the order, and no part of the invocation's trace: an invocation has a batch of
+/// orders. Every log line of the message has these fields.
+fn build_span(record: &Record, trace: &TraceContext) -> Span {
     tracing::error_span!(
         target: "trace.root", "restore", kind = SegmentKind::Segment.as_str(), message_id = record.message_id,
         attempt = record.attempt(), workspace = Empty, dataset = Empty, package = Empty,
@@ -176,71 +168,23 @@ fn span(record: &Record, trace: &TraceContext) -> Span {
     )
 }
 
-/// Does what a message asks for. False: it is to come again.
-async fn process_record(worker: &Worker, record: &Record, deadline: Deadline) -> bool {
-    let done = Box::pin(process_message(worker, record, deadline)).await;
-    if !done {
-        retry_soon(&worker.queue, record).await;
-    }
-    done
-}
-
-async fn process_message(worker: &Worker, record: &Record, deadline: Deadline) -> bool {
-    let attempt = record.attempt();
-    let Ok(message) = serde_json::from_str::<RestoreMessage>(&record.body) else {
-        tracing::error!("malformed restore message");
-        return false;
-    };
-    Span::current()
-        .record("workspace", message.workspace.0)
-        .record("dataset", message.dataset.0)
-        .record("package", message.package.id.0);
-    match run_dataset(worker, &message, deadline).await {
-        Ok(RunOutcome { restored, failed, status }) => {
-            tracing::info!(restored, failed, "packages restored");
-            match status {
-                RunStatus::Continues(delay) => continue_later(worker, &message, delay).await,
-                // Whoever put it off has sent a message of their own, or was a schedule, which looks again. One that comes
-                // again after a failure is that message.
-                RunStatus::Postponed(delay) if attempt > 1 => continue_later(worker, &message, delay).await,
-                RunStatus::Finished | RunStatus::LeasedElsewhere | RunStatus::Postponed(_) => true,
-            }
-        }
-        Err(error) => {
-            tracing::warn!(error, "restore stopped");
+/// False: the message is to be delivered again.
+async fn process_record(worker: &Worker, record: &Record, deadline: Instant) -> bool {
+    let queue = WorkerQueue::Sqs(worker.queue.clone());
+    let delivery = Delivery { body: &record.body, attempt: record.attempt() };
+    match process_message(&worker.restorer, &queue, delivery, deadline).await {
+        MessageOutcome::Done => true,
+        MessageOutcome::Retry(delay) => {
+            change_visibility(&worker.queue, record, delay).await;
             false
         }
     }
 }
 
-async fn run_dataset(
-    worker: &Worker,
-    message: &RestoreMessage,
-    deadline: Deadline,
-) -> Result<RunOutcome, String> {
-    let restorer = &worker.restorer;
-    restore::ensure_order(&restorer.db, message).await.map_err(|error| error.to_string())?;
-    let Some(until) = deadline.for_run(Instant::now()) else {
-        return Err("no time left to begin".to_owned());
-    };
-    let key = DatasetKey { workspace: message.workspace, dataset: message.dataset };
-    let run = Box::pin(restore::process_dataset(restorer, key, until, Some(deadline.for_stopping())));
-    run.await.map_err(|error| error.to_string())
-}
-
-/// Lets the message come anew, to go on. As a new message it has all its attempts before it: there was progress.
-async fn continue_later(worker: &Worker, message: &RestoreMessage, delay: Duration) -> bool {
-    WorkerQueue::Sqs(worker.queue.clone()).wake_worker(message, delay).await
-}
-
-/// Lets a failed message come again soon and, after its last attempt, go to the dead-letter queue at once.
-async fn retry_soon(queue: &SqsQueue, record: &Record) {
-    let attempt = record.attempt();
-    let is_last = attempt >= MAX_ATTEMPTS;
-    let after =
-        if is_last { Duration::ZERO } else { RETRY_DELAY * 4_u32.pow(attempt.saturating_sub(1).min(4)) };
-    let asked = queue.change_visibility(&record.receipt_handle, after);
-    let error = match tokio::time::timeout(VISIBILITY_TIMEOUT, asked).await {
+/// Makes a failed message visible again after this time, instead of after the queue's visibility timeout.
+async fn change_visibility(queue: &SqsQueue, record: &Record, delay: Duration) {
+    let changed = queue.change_visibility(&record.receipt_handle, delay);
+    let error = match tokio::time::timeout(VISIBILITY_TIMEOUT, changed).await {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
         Err(_) => "no answer in time".to_owned(),
@@ -272,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_may_be_larger_than_any_number_we_know() {
+    fn a_count_may_be_larger_than_the_number_type() {
         for (count, attempt) in [
             ("1", 1),
             ("4294967295", u32::MAX),

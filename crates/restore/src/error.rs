@@ -11,6 +11,9 @@ pub enum RestoreError {
     /// Another worker has the dataset's lease by now.
     #[error("another worker has the lease of the dataset")]
     LeaseLost,
+    /// The host has too little time left for a run.
+    #[error("not enough time left to start")]
+    NotStarted,
     /// The deadline has passed.
     #[error("no time left")]
     TimedOut,

@@ -1,8 +1,8 @@
 //! Restoring packages from the trash.
 //!
-//! [`order_restore`] records what a person orders: packages become RESTORING, their dataset is in the queue. A worker that
-//! has the [lease](crate::db::queue::Lease) of a dataset calls [`process_lease`], which continues where the last run
-//! stopped:
+//! [`order_restore`] records what a person orders: packages become RESTORING, their dataset is in the queue. A host's worker
+//! calls [`process_next`] or [`process_message`]. With the [lease](crate::db::queue::Lease) of a dataset, a run continues
+//! where the last one stopped:
 //!
 //! 1. *Claim.* All that the new orders hold is recorded: the ordered packages and what is in the trash beneath them.
 //! 2. *Batch by batch*, each folder before what is in it: read some thousand claims and their files; remove the delete
@@ -13,6 +13,7 @@
 //! Each step may be stopped anywhere and repeated, also twice at once. The claims decide what is done, not the states, which
 //! others write too: a claim ends in the transaction that restores its package or leaves it in the trash.
 
+mod attempts;
 mod batch;
 pub mod changelog;
 pub mod db;
@@ -25,21 +26,25 @@ mod message;
 mod names;
 mod order;
 mod preview;
+mod processor;
 pub mod queue;
 mod recheck;
 mod restorer;
 mod run;
+mod schema;
 pub mod trash;
 mod usage;
+mod window;
 
+pub use attempts::RUN_FAILED;
 pub use delivery::deliver_outbox;
 pub use error::RestoreError;
 pub use maintenance::{MaintenanceReport, maintain_workspace, run_maintenance};
 pub use message::{MessagePackage, RestoreMessage};
 pub use order::{OrderError, OrderFailure, PlacedOrders, ensure_order, order_restore};
 pub use preview::{MAX_PREVIEWED_PACKAGES, Preview, PreviewedPackage, preview_restore};
+pub use processor::{Delivery, MessageOutcome, process_dataset, process_message, process_next};
 pub use restorer::{MAX_ATTEMPTS, RestoreLimits, Restorer};
-pub use run::{RUN_FAILED, RunOutcome, RunStatus, process_dataset, process_lease};
-
-/// The tables that this service adds to the platform's. They are created once per database, as its owner.
-pub const SCHEMA: &str = include_str!("schema.sql");
+pub use run::{RunOutcome, RunStatus};
+pub use schema::{MIGRATIONS, Migration, SCHEMA};
+pub use window::RunWindow;

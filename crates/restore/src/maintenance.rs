@@ -18,7 +18,7 @@ use packages::id::WorkspaceId;
 const FINISHED_MAX_AGE: Duration = Duration::from_hours(7 * 24);
 
 /// Why a package is in the trash again that was RESTORING without an order.
-pub(super) const STRAY: &str = "it was being restored, but nothing went on with it; order it again";
+const STRAY: &str = "it was being restored, but nothing went on with it; order it again";
 
 /// The result of a maintenance run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

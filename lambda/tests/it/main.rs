@@ -13,6 +13,7 @@ mod doctor;
 mod function;
 mod pools;
 mod restore;
+mod restore_panics;
 mod rotation;
 mod service;
 mod stand;

@@ -61,6 +61,8 @@ fn parse_schema(schema: &str) -> SchemaObjects {
         }
         if let Some(column) = after("ADD COLUMN IF NOT EXISTS ") {
             objects.columns.push(TableColumn { table: table.clone(), column });
+        } else if let Some(column) = after("DROP COLUMN IF EXISTS ") {
+            objects.columns.retain(|known| known.table != table || known.column != column);
         } else if let Some(index) = after("CREATE INDEX IF NOT EXISTS ") {
             objects.indexes.push(index);
         } else if let Some(column) = line.strip_prefix("    ").map(parse_identifier)
@@ -86,6 +88,8 @@ mod tests {
             "CREATE TABLE IF NOT EXISTS packages_service.a (\n    -- why\n    id integer,\n    PRIMARY KEY (id)\n);\n\
              ALTER TABLE packages_service.a\n    ADD COLUMN IF NOT EXISTS b text;\n\
              ALTER TABLE packages_service.c ADD COLUMN IF NOT EXISTS d text;\n\
+             ALTER TABLE packages_service.c ADD COLUMN IF NOT EXISTS gone text;\n\
+             ALTER TABLE packages_service.c DROP COLUMN IF EXISTS gone;\n\
              CREATE INDEX IF NOT EXISTS e\n    ON packages_service.a (b);\n",
         );
         let column =
@@ -95,5 +99,7 @@ mod tests {
         let objects = parse_schema(SCHEMA);
         assert!(objects.columns.contains(&column("restore_outbox", "created_at")));
         assert!(objects.indexes.len() > 3);
+        assert!(objects.columns.contains(&column("restore_claims", "position")));
+        assert!(!objects.columns.contains(&column("restore_claims", "depth")));
     }
 }

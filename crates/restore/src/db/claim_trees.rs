@@ -71,16 +71,16 @@ fn descendants_sql(workspace: WorkspaceId) -> String {
                FROM ordered_packages ordered JOIN with_depth USING (id)
                WHERE ordered.state = {RESTORING} OR ordered.state <> ALL ($3)
            ),
-           -- They and everything beneath. above_id: the nearest order above. A package without a node id cannot be ordered.
+           -- They and everything beneath. outer_order_id: the nearest order above. A package without a node id cannot be ordered.
            descendants AS (
-               SELECT id, within_id AS above_id, true AS is_ordered, depth, state, type, NULL::int AS parent_id
+               SELECT id, within_id AS outer_order_id, true AS is_ordered, depth, state, type, NULL::int AS parent_id
                FROM roots
                UNION ALL
-               SELECT p.id, CASE WHEN above.is_ordered THEN above.id ELSE above.above_id END, o.package_id IS NOT NULL,
-                      above.depth + 1, p.state, p.type, above.id
-               FROM descendants above CROSS JOIN LATERAL (
+               SELECT p.id, CASE WHEN parent.is_ordered THEN parent.id ELSE parent.outer_order_id END, o.package_id IS NOT NULL,
+                      parent.depth + 1, p.state, p.type, parent.id
+               FROM descendants parent CROSS JOIN LATERAL (
                    SELECT id, node_id, state::text, type::text FROM "{workspace}".packages p
-                   WHERE p.parent_id = above.id AND p.dataset_id = $2 OFFSET 0
+                   WHERE p.parent_id = parent.id AND p.dataset_id = $2 OFFSET 0
                ) p
                -- Looked up by the key alone. With more conditions, and where it expects few open orders, the planner would
                -- read all open orders for every package.
@@ -105,8 +105,8 @@ fn claims_sql(workspace: WorkspaceId) -> String {
            -- around it, which counts it.
            positioned AS (
                SELECT d.id, d.is_ordered, d.state, d.type,
-                      CASE WHEN d.is_ordered AND (d.type <> 'Collection' OR d.above_id IS NULL) THEN d.id
-                           ELSE d.above_id END AS order_id,
+                      CASE WHEN d.is_ordered AND (d.type <> 'Collection' OR d.outer_order_id IS NULL) THEN d.id
+                           ELSE d.outer_order_id END AS order_id,
                       row_number() OVER (ORDER BY CASE WHEN file.s3_key IS NULL OR parents.id IS NOT NULL THEN d.depth END
                                                       NULLS LAST,
                                                   file.s3_bucket COLLATE "C", file.s3_key COLLATE "C", d.id) AS position
@@ -169,7 +169,7 @@ fn order_changes_sql() -> String {
                UNION ALL
                SELECT order_id, -1, -1, NULL FROM counted_failures
                UNION ALL
-               SELECT id, 0, 0, above_id FROM descendants WHERE is_ordered
+               SELECT id, 0, 0, outer_order_id FROM descendants WHERE is_ordered
                UNION ALL
                SELECT id, 0, 0, NULL FROM ordered_packages
            ),

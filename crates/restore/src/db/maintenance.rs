@@ -86,7 +86,7 @@ fn release_strays_sql(workspace: WorkspaceId) -> String {
                  AND NOT EXISTS (SELECT 1 FROM packages_service.restore_orders o
                                  WHERE o.workspace_id = $1 AND o.package_id = page.id AND o.finished_at IS NULL)
            ),
-           -- The state is checked again: somebody may have changed it since the page was read.
+           -- The state is checked again: it may have changed since the page was read.
            released AS (
                UPDATE "{workspace}".packages p SET state = {DELETED} FROM strays
                WHERE p.id = strays.id AND p.state = {RESTORING} RETURNING p.id

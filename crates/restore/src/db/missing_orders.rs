@@ -2,9 +2,10 @@
 
 use tokio_postgres::types::Type;
 
-use crate::db::states::RESTORING;
+use crate::db::restores::lock_packages;
+use crate::db::states::{DELETED, RESTORING};
 use crate::message::RestoreMessage;
-use database::{Db, Error, Param};
+use database::{Db, Error, Param, Transaction};
 use packages::id::WorkspaceId;
 
 /// Inserts an order for a package that is RESTORING without one. All ids of the message must agree with the database.
@@ -64,5 +65,47 @@ fn insert_missing_order_sql(workspace: WorkspaceId) -> String {
                WHERE EXISTS (SELECT 1 FROM inserted_order)
            )
            SELECT 1 FROM inserted_order"#
+    )
+}
+
+/// Puts a package back into the trash, with the reason, if it is RESTORING and neither a claim nor an unfinished order holds
+/// it. All ids of the message must agree with the database. True: the package is in the trash again.
+///
+/// Locks: the package. An order that is being placed has that lock too. So the package is locked by a statement of its own:
+/// the next one sees the order.
+pub(crate) async fn release_package(
+    tx: &Transaction<'_>,
+    message: &RestoreMessage,
+    reason: &str,
+) -> Result<bool, Error> {
+    let RestoreMessage { workspace, dataset, package, .. } = message;
+    lock_packages(tx, *workspace, &[package.id.0]).await?;
+    let params: [Param<'_>; 5] = [
+        (&workspace.0, Type::INT4),
+        (&package.id.0, Type::INT4),
+        (&package.node_id.as_str(), Type::TEXT),
+        (&dataset.0, Type::INT4),
+        (&reason, Type::TEXT),
+    ];
+    Ok(!tx.query(&release_package_sql(*workspace), &params).await?.is_empty())
+}
+
+fn release_package_sql(workspace: WorkspaceId) -> String {
+    format!(
+        r#"WITH
+           -- Only without an order: what an order holds is decided by the order.
+           released AS (
+               UPDATE "{workspace}".packages p SET state = {DELETED}
+               WHERE p.id = $2 AND p.node_id = $3 AND p.dataset_id = $4 AND p.state = {RESTORING}
+                 AND NOT EXISTS (SELECT 1 FROM packages_service.restore_claims c
+                                 WHERE c.workspace_id = $1 AND c.package_id = $2)
+                 AND NOT EXISTS (SELECT 1 FROM packages_service.restore_orders o
+                                 WHERE o.workspace_id = $1 AND o.package_id = $2 AND o.finished_at IS NULL)
+               RETURNING p.id
+           )
+           INSERT INTO packages_service.restore_failures (workspace_id, package_id, reason)
+           SELECT $1, id, $5 FROM released
+           ON CONFLICT (workspace_id, package_id) DO UPDATE SET reason = excluded.reason, failed_at = now()
+           RETURNING 1"#
     )
 }

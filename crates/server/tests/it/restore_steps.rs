@@ -8,7 +8,7 @@ use std::{
 
 use database::Db;
 use local::workspace::Package;
-use restore::{self, Restorer};
+use restore::{self, Restorer, RunWindow};
 
 use crate::{
     app::{STORAGE, TestApp},
@@ -120,9 +120,9 @@ async fn a_connection_may_be_lost_before_and_after_each_statement() {
             let cutter = Arc::new(Cutter { at, moment, state: Mutex::default() });
             let db = Db::new(database_through(Arc::clone(&cutter)).await, 4).unwrap();
             let restorer = Restorer { db, ..app.restorer.clone() };
-            let until = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
+            let window = RunWindow::until(tokio::time::Instant::now() + std::time::Duration::from_mins(1));
             // Whether that run is told of a failure or has tried again is its own affair.
-            let _ = restore::process_dataset(&restorer, app.key(), until, None).await;
+            let _ = restore::process_dataset(&restorer, app.key(), window).await;
             finish(&app).await;
             assert_restored(&app, &packages, &format!("{moment:?} statement {at}")).await;
             if !cutter.state.lock().unwrap().has_cut {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use local::workspace::Package;
 use packages::id::{DatasetKey, PackageNodeId};
-use restore::{self, RestoreError, RunOutcome, RunStatus};
+use restore::{self, RestoreError, RunOutcome, RunStatus, RunWindow};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -32,9 +32,9 @@ impl TestApp {
 
     /// A worker's turn at this test's dataset.
     pub(crate) async fn run(&self) -> Result<RunOutcome, RestoreError> {
-        let until = Instant::now() + Duration::from_mins(1);
+        let window = RunWindow::until(Instant::now() + Duration::from_mins(1));
         loop {
-            let outcome = restore::process_dataset(&self.restorer, self.key(), until, None).await?;
+            let outcome = restore::process_dataset(&self.restorer, self.key(), window).await?;
             // What failed before has to wait.
             let RunStatus::Postponed(delay) = outcome.status else { return Ok(outcome) };
             tokio::time::sleep(delay).await;

@@ -1,0 +1,105 @@
+//! Panics in restores. A panic is an error like others: the dataset is tried again and at last given up. No package stays
+//! RESTORING, and the server's workers go on.
+
+use std::{sync::Arc, time::Duration};
+
+use aws::Clock;
+use metrics::{
+    Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    set_default_local_recorder,
+};
+use restore::{RUN_FAILED, Restorer, process_next};
+use server::worker::WorkerThread;
+use tokio::sync::Notify;
+
+use crate::{
+    app::TestApp,
+    limits::until,
+    restore_faults::{assert_restored, ordered},
+};
+
+/// A recorder of metrics that panics at one of them.
+struct PanicAt(&'static str);
+
+impl PanicAt {
+    fn check(&self, key: &Key) {
+        assert_ne!(key.name(), self.0, "a panic on purpose");
+    }
+}
+
+impl Recorder for PanicAt {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        self.check(key);
+        Counter::noop()
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        self.check(key);
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        self.check(key);
+        Histogram::noop()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_gives_up_a_restore_that_panics_and_goes_on() {
+    let app = TestApp::start_alone().await;
+    let packages = ordered(&app).await;
+    // No date has so many seconds: the changelog's events cannot be built.
+    let restorer = Restorer { db: app.separate_db(6), clock: Clock::Fixed(u64::MAX), ..app.restorer.clone() };
+    let workers = WorkerThread::start(restorer, Arc::new(Notify::new()), Duration::from_hours(24)).unwrap();
+    until("it is given up", async || app.unfinished().await == 0).await;
+    for package in &packages {
+        assert_eq!(app.row(package.id).await.0, "DELETED");
+    }
+    let progress = app.progress(&app.token("viewer").await, &packages[2]).await;
+    assert_eq!(progress["failed"][0]["reason"], RUN_FAILED);
+
+    // The same workers take the next order.
+    app.order(&app.token("editor").await, &[&packages[0].node_id]).await;
+    until("it is given up again", async || app.unfinished().await == 0).await;
+    drop(workers);
+    app.restore(&packages[0]).await;
+    assert_restored(&app, &packages).await;
+}
+
+#[tokio::test]
+async fn a_panic_beside_the_run_itself_loses_nothing() {
+    for metric in ["restored_packages", "restores_total"] {
+        let app = TestApp::start_alone().await;
+        let packages = ordered(&app).await;
+        let recorder = PanicAt(metric);
+        let guard = set_default_local_recorder(&recorder);
+        assert!(process_next(&app.restorer).await.unwrap(), "{metric}");
+        drop(guard);
+        assert_restored(&app, &packages).await;
+    }
+}
+
+#[tokio::test]
+async fn a_panic_while_a_failure_is_recorded_counts_as_an_attempt() {
+    let app = TestApp::start_alone().await;
+    let packages = ordered(&app).await;
+    app.sql(r#"ALTER TABLE "WORKSPACE".package_storage ADD CONSTRAINT broken CHECK (size < 0) NOT VALID"#)
+        .await;
+    let recorder = PanicAt("restores_total");
+    let guard = set_default_local_recorder(&recorder);
+    until("it is given up", async || {
+        process_next(&app.restorer).await.unwrap();
+        app.unfinished().await == 0
+    })
+    .await;
+    drop(guard);
+    for package in &packages {
+        assert_eq!(app.row(package.id).await.0, "DELETED");
+    }
+    assert_eq!(app.work().await.restored, 0);
+    app.assert_idle().await;
+}
