@@ -58,7 +58,8 @@ locals {
   PEM
   )
 
-  # The private key of another pair. It is no secret: CloudFront trusts no signature of it.
+  # The private key of another pair. CloudFront trusts no signature of it.
+  # checkov:skip=CKV_SECRET_6:No secret. Nothing trusts what this key signs.
   placeholder_private_key = "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCk1JR0hBZ0VBTUJNR0J5cUdTTTQ5QWdFR0NDcUdTTTQ5QXdFSEJHMHdhd0lCQVFRZ3NDaUpzNlY0WnNNR1h1THcKWjY3TXBKWERVTS9UVDFyQjZ5ZEVDZVFvbC9haFJBTkNBQVRMWUdmeC8wTWRFMyt5cy83NzI4RGJMRjQxK0ZRcwpGM1AzMklWSjRFZVNUTXNEcy9oUEVyNk01OEZmdjdkZ2VpRTBxTFdBaWx5NXN6M3VTdERCUUc1RQotLS0tLUVORCBQUklWQVRFIEtFWS0tLS0tCg=="
 }
 

@@ -145,7 +145,8 @@ impl TestApp {
             deletions: DeleteRecords::None,
             clock: Clock::System,
             limits: RestoreLimits {
-                retry_delays: [Duration::from_millis(10); 2],
+                // Long enough that a busy machine does not reach the retry within the run that failed.
+                retry_delays: [Duration::from_millis(250); 2],
                 ..RestoreLimits::default()
             },
         };
