@@ -43,6 +43,7 @@ locals {
       storage_bucket_arns       = jsonencode(local.storage_bucket_arns)
       bucket_kms_key_arns       = jsonencode(var.bucket_kms_key_arns)
       restore_queue_arn         = aws_sqs_queue.restore.arn
+      dead_letter_queue_arn     = aws_sqs_queue.dead_letters.arn
       private_key_parameter_arn = local.private_key_parameter_arn
       parameter_kms_key_arns    = jsonencode(local.parameter_kms_key_arns)
     })
@@ -50,6 +51,7 @@ locals {
       region                     = local.region
       database_user_arn          = local.database_user_arn
       restore_queue_arn          = aws_sqs_queue.restore.arn
+      dead_letter_queue_arn      = aws_sqs_queue.dead_letters.arn
       storage_object_arns        = jsonencode([for arn in local.storage_bucket_arns : "${arn}/*"])
       storage_bucket_arns        = jsonencode(local.storage_bucket_arns)
       delete_record_table_arns   = jsonencode(local.delete_record_table_arns)

@@ -53,8 +53,9 @@ run "no_policy_has_a_needless_wildcard" {
 run "each_role_has_exactly_its_permissions" {
   assert {
     condition = sort(distinct(flatten([for statement in jsondecode(aws_iam_role_policy.own["service"].policy).Statement : statement.Action]))) == sort([
-      "kms:Decrypt", "rds-db:connect", "s3:GetLifecycleConfiguration", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket",
-      "s3:ListBucketVersions", "sqs:SendMessage", "ssm:GetParameter",
+      "kms:Decrypt", "rds-db:connect", "s3:GetBucketVersioning", "s3:GetLifecycleConfiguration", "s3:GetObject",
+      "s3:GetObjectVersion", "s3:ListBucket", "s3:ListBucketVersions", "sqs:GetQueueAttributes", "sqs:SendMessage",
+      "ssm:GetParameter",
     ])
     error_message = "The service's actions changed."
   }

@@ -9,9 +9,12 @@ pub enum StartupError {
     /// A variable's value is invalid.
     #[error("invalid value for {0}")]
     InvalidVariable(&'static str),
-    /// No client for an AWS service could be built: its endpoint or the system's certificate authorities are unusable.
-    #[error("{0}")]
-    Client(Box<dyn std::error::Error + Send + Sync>),
+    /// TLS could not be set up.
+    #[error(transparent)]
+    Tls(#[from] aws::TlsSetupError),
+    /// An AWS service's endpoint is invalid.
+    #[error(transparent)]
+    Endpoint(#[from] aws::InvalidEndpoint),
     /// Connections to Postgres could not be set up.
     #[error(transparent)]
     Database(#[from] database::Error),

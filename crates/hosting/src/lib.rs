@@ -62,7 +62,7 @@ impl HostBuilder {
         platform: PlatformConfig,
         credentials: SharedCredentialsProvider,
     ) -> Result<Self, StartupError> {
-        let http = HttpClient::new().map_err(|error| StartupError::Client(error.into()))?;
+        let http = HttpClient::new()?;
         Ok(Self { platform, credentials, http })
     }
 
@@ -188,8 +188,7 @@ impl HostBuilder {
     /// An SQS queue.
     pub fn sqs_queue(&self, url: String) -> Result<SqsQueue, StartupError> {
         let config = self.client_config(self.platform.endpoints.sqs.as_ref());
-        let client = JsonClient::sqs(&config, self.http.clone())
-            .map_err(|error| StartupError::Client(error.into()))?;
+        let client = JsonClient::sqs(&config, self.http.clone())?;
         Ok(SqsQueue { client, url })
     }
 
@@ -207,14 +206,13 @@ impl HostBuilder {
     /// DynamoDB.
     pub fn dynamodb_client(&self) -> Result<JsonClient, StartupError> {
         let config = self.client_config(self.platform.endpoints.dynamodb.as_ref());
-        JsonClient::dynamodb(&config, self.http.clone()).map_err(|error| StartupError::Client(error.into()))
+        Ok(JsonClient::dynamodb(&config, self.http.clone())?)
     }
 
     /// SSM, with the time limits of a start.
     pub fn ssm_client(&self) -> Result<JsonClient, StartupError> {
         let config = self.client_config(self.platform.endpoints.ssm.as_ref());
-        let client = JsonClient::ssm(&config, self.http.clone())
-            .map_err(|error| StartupError::Client(error.into()))?;
+        let client = JsonClient::ssm(&config, self.http.clone())?;
         Ok(client.with_limits(CallLimits::STARTUP))
     }
 

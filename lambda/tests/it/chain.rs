@@ -66,6 +66,7 @@ impl Place {
             delete_record_table: &format!("records-{id}"),
             bucket: &self.bucket,
             key_parameter: &format!("/test/{id}/private-key"),
+            ..FunctionResources::default()
         };
         let mut variables = self.stand.variables.clone();
         variables.extend(self.root.create_function_user(name, resources).await.unwrap().environment());

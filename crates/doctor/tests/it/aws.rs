@@ -5,7 +5,7 @@ use doctor::Status::{Failure, Ok, Skipped, Warning};
 use local::aws::{Account, FunctionResources};
 use serde_json::json;
 
-use crate::scene::{Scene, assert_check, failures};
+use crate::scene::{Scene, assert_check};
 
 /// The scene with its queues, table and stored files at AWS, as somebody.
 struct Cloud {
@@ -143,34 +143,56 @@ async fn queues_that_are_not_set_up_for_restores_are_told() {
     );
 }
 
+/// The policies of terraform/policies allow all checks of queues, tables and versioning.
 #[tokio::test]
-async fn what_a_role_may_not_look_at_is_skipped() {
+async fn the_roles_of_the_functions_may_make_their_checks() {
     let mut cloud = Cloud::start().await;
-    let parameter = format!("/{}/key", cloud.name);
-    let (orders, bucket) = (format!("{}-orders", cloud.name), cloud.bucket.clone());
+    let name = |what: &str| format!("{}-{what}", cloud.name);
+    let (orders, dead, jobs) = (name("orders"), name("dead"), name("jobs"));
+    let (records, assets) = (name("records"), name("assets"));
+    let (parameter, bucket) = (format!("/{}/key", cloud.name), cloud.bucket.clone());
     let resources = FunctionResources {
         restore_queue: &orders,
+        dead_letter_queue: &dead,
+        changelog_queue: &jobs,
+        delete_record_table: &records,
         bucket: &bucket,
         key_parameter: &parameter,
-        ..FunctionResources::default()
     };
+    // A bucket of viewer assets only is not checked for versions.
+    cloud.root.create_bucket(&assets).await.unwrap();
+    cloud.scene.set("VIEWER_ASSETS_BUCKET", &assets);
     let service = cloud.root.create_function_user("service", resources).await.unwrap();
     cloud.act_as(&service);
-    cloud.scene.set("JOBS_QUEUE_ID", "none");
-    cloud.scene.set("DELETE_RECORD_DYNAMODB_TABLE_NAME", "none");
     let report = cloud.scene.report().await;
-    assert_check(&report, "restore orders", Skipped, ["sqs:GetQueueAttributes", ""]);
+    assert_check(&report, "restore orders", Ok, ["0 waiting", ""]);
+    assert_check(&report, "dead letters", Ok, ["none", ""]);
+    assert_check(&report, &format!("{bucket}: versioning"), Ok, ["on", ""]);
+    assert_check(&report, &format!("{bucket}: lifecycle"), Ok, ["", ""]);
     assert_check(&report, &format!("{bucket}: a missing file"), Ok, ["404", ""]);
     assert_check(&report, "private key", Ok, ["ECDSA", ""]);
-    assert!(!failures(&report).contains(&"restore orders"));
 
-    // Somebody else's keys open nothing.
-    let nobody =
-        cloud.root.create_user(
-        &json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}).to_string(),
-    ).await.unwrap();
-    cloud.act_as(&nobody);
+    let restore = cloud.root.create_function_user("restore", resources).await.unwrap();
+    cloud.act_as(&restore);
     let report = cloud.scene.report().await;
+    assert_check(&report, "restore orders", Ok, ["0 waiting", ""]);
+    assert_check(&report, "dead letters", Ok, ["none", ""]);
+    assert_check(&report, "changelog", Ok, ["the queue exists", ""]);
+    assert_check(&report, "delete records", Ok, ["with the key NodeId", ""]);
+}
+
+#[tokio::test]
+async fn checks_without_permission_are_skipped() {
+    let mut cloud = Cloud::start().await;
+    let bucket = cloud.bucket.clone();
+    let deny_all =
+        json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]});
+    let user = cloud.root.create_user(&deny_all.to_string()).await.unwrap();
+    cloud.act_as(&user);
+    let report = cloud.scene.report().await;
+    assert_check(&report, "restore orders", Skipped, ["this role lacks sqs:GetQueueAttributes", ""]);
+    assert_check(&report, "changelog", Skipped, ["this role lacks sqs:GetQueueAttributes", ""]);
+    assert_check(&report, "delete records", Skipped, ["this role lacks dynamodb:DescribeTable", ""]);
     assert_check(&report, "private key", Failure, ["AccessDenied", ""]);
     assert_check(&report, &bucket, Warning, ["access denied", "s3:ListBucket"]);
 }

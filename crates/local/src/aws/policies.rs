@@ -11,6 +11,8 @@ use super::{ACCOUNT_ID, Account, REGION, iam::render_policy};
 pub struct FunctionResources<'a> {
     /// The queue of restore orders.
     pub restore_queue: &'a str,
+    /// The dead-letter queue of the restore queue.
+    pub dead_letter_queue: &'a str,
     /// The queue of changelog jobs.
     pub changelog_queue: &'a str,
     /// The table of delete records.
@@ -35,8 +37,14 @@ impl Account {
 fn load_policy(function: &str, resources: FunctionResources<'_>) -> io::Result<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../terraform/policies");
     let template = std::fs::read_to_string(path.join(format!("{function}.json.tftpl")))?;
-    let FunctionResources { restore_queue, changelog_queue, delete_record_table, bucket, key_parameter } =
-        resources;
+    let FunctionResources {
+        restore_queue,
+        dead_letter_queue,
+        changelog_queue,
+        delete_record_table,
+        bucket,
+        key_parameter,
+    } = resources;
     let bucket = format!("arn:aws:s3:::{bucket}");
     let (buckets, objects) = (json!([bucket]).to_string(), json!([format!("{bucket}/*")]).to_string());
     // Without KMS keys the statements have no resource, and `render_policy` removes them.
@@ -46,6 +54,7 @@ fn load_policy(function: &str, resources: FunctionResources<'_>) -> io::Result<S
         ("region", REGION.to_owned()),
         ("database_user_arn", format!("arn:aws:rds-db:{REGION}:{ACCOUNT_ID}:dbuser:prx-1/test")),
         ("restore_queue_arn", Account::queue_arn(restore_queue)),
+        ("dead_letter_queue_arn", Account::queue_arn(dead_letter_queue)),
         ("changelog_queue_arns", json!([Account::queue_arn(changelog_queue)]).to_string()),
         ("changelog_kms_key_arns", no_arns()),
         ("delete_record_table_arns", json!([Account::table_arn(delete_record_table)]).to_string()),
