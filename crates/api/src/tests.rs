@@ -24,7 +24,21 @@ use tracing_subscriber::{Layer, Registry, layer::SubscriberExt};
 use super::*;
 
 const NOW: u64 = 1_767_200_000;
-const PRIVATE: [&str; 3] = ["/packages/restore", "/packages/presign/s3", "/packages/cloudfront/sign"];
+
+/// The documented paths, each with whether its `GET` needs a token.
+fn documented_paths() -> Vec<(String, bool)> {
+    let document = serde_json::to_value(openapi::public_document()).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let is_private = |item: &Value| item["get"]["security"] != json!([]);
+    paths.iter().map(|(path, item)| (format!("/packages{path}"), is_private(item))).collect()
+}
+
+fn private_paths() -> Vec<String> {
+    let private: Vec<String> =
+        documented_paths().into_iter().filter(|(_, is_private)| *is_private).map(|(path, _)| path).collect();
+    assert!(private.contains(&"/packages/restore".to_owned()), "{private:?}");
+    private
+}
 
 /// A database at a port where nothing listens.
 fn unreachable_db() -> Db {
@@ -117,8 +131,8 @@ async fn preflights_need_no_authentication() {
     let refuse =
         middleware::from_fn(async |_: Request, _: middleware::Next| Problem::unauthorized("no token"));
     let router = router(app(), |routes| routes.layer(refuse));
-    for path in PRIVATE.into_iter().chain(["/packages/proxy/s3", "/packages/health", "/packages/ready"]) {
-        let (response, _) = send(router.clone(), Method::OPTIONS, path, Body::empty()).await;
+    for (path, _) in documented_paths() {
+        let (response, _) = send(router.clone(), Method::OPTIONS, &path, Body::empty()).await;
         assert_eq!(response.status(), StatusCode::NO_CONTENT, "{path}");
         let headers = response.headers();
         assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*");
@@ -134,7 +148,7 @@ async fn preflights_need_no_authentication() {
 
 #[tokio::test]
 async fn private_routes_need_authentication() {
-    for path in PRIVATE {
+    for path in private_paths() {
         let (response, body) = send_anonymous(Method::GET, &format!("{path}?dataset_id=%")).await;
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
         assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer realm=\"example.org\"");
@@ -144,7 +158,7 @@ async fn private_routes_need_authentication() {
 
 #[tokio::test]
 async fn a_role_without_the_permission_is_403() {
-    for path in PRIVATE {
+    for path in private_paths() {
         let (response, _) =
             send_as_member(1, Method::GET, &format!("{path}?dataset_id=N:dataset:41"), "").await;
         assert_eq!(response.status(), StatusCode::FORBIDDEN, "{path}");
@@ -193,10 +207,9 @@ async fn invalid_bodies_never_reach_the_database() {
 #[tokio::test]
 async fn an_unreachable_database_is_503_with_retry_after() {
     const QUERY: &str = "dataset_id=N:dataset:41&package_id=N:package:1&path=a.txt";
-    for uri in
-        PRIVATE.map(|path| format!("{path}?{QUERY}")).iter().map(String::as_str).chain(["/packages/ready"])
-    {
-        let (response, body) = send_as_member(3, Method::GET, uri, "").await;
+    for path in private_paths().into_iter().chain(["/packages/ready".to_owned()]) {
+        let uri = format!("{path}?{QUERY}");
+        let (response, body) = send_as_member(3, Method::GET, &uri, "").await;
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{uri}");
         assert_eq!(response.headers()[header::RETRY_AFTER], "5");
         assert!(!body.to_string().to_lowercase().contains("connection"), "no driver text: {body}");

@@ -1,4 +1,4 @@
-//! The gateway's authorizer.
+//! The Lambda authorizer of the gateway.
 
 use std::time::Duration;
 
@@ -8,90 +8,94 @@ use packages::access::Claims;
 use serde_json::{Value, json};
 
 use crate::{
-    function::{AUTHORIZER, Function, recorded},
-    pools::{API_KEYS, PEOPLE, Pools, access_token, signed, token},
-    stand::Stand,
+    environment::TestEnvironment,
+    function::{AUTHORIZER, Function, load_event},
+    pools::{API_KEYS, PEOPLE, UserPools, access_token_claims, sign_claims, sign_user_token},
 };
 
-struct Gateway {
-    stand: Stand,
-    pools: Pools,
+struct AuthorizerTest {
+    environment: TestEnvironment,
+    pools: UserPools,
     function: Function,
 }
 
-impl Gateway {
+impl AuthorizerTest {
     async fn start() -> Self {
-        let (mut stand, pools) = (Stand::start().await, Pools::publish().await);
-        stand.variables.extend(pools.variables());
-        let function = Function::start(AUTHORIZER, &stand.variables).await;
-        Self { stand, pools, function }
+        let (mut environment, pools) = (TestEnvironment::start().await, UserPools::start().await);
+        environment.variables.extend(pools.variables());
+        let function = Function::start(AUTHORIZER, &environment.variables).await;
+        Self { environment, pools, function }
     }
 
-    async fn ask_with(&self, sources: Value) -> Result<Value, Value> {
-        let mut event = recorded("authorizer");
+    async fn authorize_with_sources(&self, sources: Value) -> Result<Value, Value> {
+        let mut event = load_event("authorizer");
         event["identitySource"] = sources;
         self.function.invoke(event).await
     }
 
-    async fn ask(&self, token: &str) -> Result<Value, Value> {
-        self.ask_with(json!([format!("Bearer {token}"), self.stand.dataset.node_id])).await
+    async fn authorize(&self, token: &str) -> Result<Value, Value> {
+        self.authorize_with_sources(json!([format!("Bearer {token}"), self.environment.dataset.node_id]))
+            .await
     }
 
-    async fn is_let_in(&self, token: &str) -> bool {
-        let answer = self.ask(token).await.unwrap();
-        answer["isAuthorized"].as_bool().unwrap()
+    async fn is_authorized(&self, token: &str) -> bool {
+        let response = self.authorize(token).await.unwrap();
+        response["isAuthorized"].as_bool().unwrap()
     }
 
-    /// A token of somebody with this role.
-    async fn token(&self, role: &str) -> String {
-        token(&self.stand.user(role).await)
+    /// A token of a new user with this role.
+    async fn create_token(&self, role: &str) -> String {
+        sign_user_token(&self.environment.create_user(role).await)
     }
 }
 
-fn denied() -> Value {
+fn denial() -> Value {
     json!({"isAuthorized": false, "context": {}})
 }
 
 #[tokio::test]
-async fn who_has_a_role_is_let_in_with_their_claims() {
-    let gateway = Gateway::start().await;
-    let user = gateway.stand.user("editor").await;
-    let answer = gateway.ask(&token(&user)).await.unwrap();
-    assert_eq!(answer["isAuthorized"], true);
-    let context = &answer["context"];
+async fn authorizes_members_with_their_claims() {
+    let test = AuthorizerTest::start().await;
+    let user = test.environment.create_user("editor").await;
+    let response = test.authorize(&sign_user_token(&user)).await.unwrap();
+    assert_eq!(response["isAuthorized"], true);
+    let context = &response["context"];
     assert_eq!(context["user_claim"], json!({"Id": user.id, "NodeId": user.node_id, "IsSuperAdmin": false}));
     assert_eq!(
         context["dataset_claim"],
-        json!({"Role": 3, "NodeId": gateway.stand.dataset.node_id, "IntId": gateway.stand.dataset.id})
+        json!({"Role": 3, "NodeId": test.environment.dataset.node_id, "IntId": test.environment.dataset.id})
     );
-    assert_eq!(context["org_claim"]["IntId"], json!(gateway.stand.workspace.id));
+    assert_eq!(context["org_claim"]["IntId"], json!(test.environment.workspace.id));
     assert_eq!(context["team_claims"], Value::Null);
-    assert!(Claims::from_context(context).is_ok(), "the service understands it");
-    // A guest is let in, too; the service asks for more than that role.
-    assert!(gateway.is_let_in(&gateway.token("guest").await).await);
+    assert!(Claims::from_context(context).is_ok(), "the service accepts the context");
+    // A guest is authorized, too. The service requires a higher role.
+    assert!(test.is_authorized(&test.create_token("guest").await).await);
 }
 
 #[tokio::test]
 async fn an_api_key_acts_for_its_owner() {
-    let gateway = Gateway::start().await;
-    let user = gateway.stand.user("viewer").await;
-    let name = gateway.stand.workspace.create_api_key(&user).await.unwrap();
-    let answer = gateway.ask(&signed(&access_token(API_KEYS, &name), API_KEYS, API_KEYS)).await.unwrap();
-    assert_eq!(answer["context"]["user_claim"]["NodeId"], json!(user.node_id));
-    // The same name in the other pool is nobody's.
-    assert!(!gateway.is_let_in(&signed(&access_token(PEOPLE, &name), PEOPLE, PEOPLE)).await);
+    let test = AuthorizerTest::start().await;
+    let user = test.environment.create_user("viewer").await;
+    let name = test.environment.workspace.create_api_key(&user).await.unwrap();
+    let response = test
+        .authorize(&sign_claims(&access_token_claims(API_KEYS, &name), API_KEYS, API_KEYS))
+        .await
+        .unwrap();
+    assert_eq!(response["context"]["user_claim"]["NodeId"], json!(user.node_id));
+    // The other pool has no user with this name.
+    assert!(!test.is_authorized(&sign_claims(&access_token_claims(PEOPLE, &name), PEOPLE, PEOPLE)).await);
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_good_is_denied() {
-    let gateway = Gateway::start().await;
-    let user = gateway.stand.user("owner").await;
-    let good = access_token(PEOPLE, &user.cognito_id.to_string());
-    assert!(gateway.is_let_in(&signed(&good, PEOPLE, PEOPLE)).await);
+async fn denies_invalid_tokens() {
+    let test = AuthorizerTest::start().await;
+    let user = test.environment.create_user("owner").await;
+    let good = access_token_claims(PEOPLE, &user.cognito_id.to_string());
+    assert!(test.is_authorized(&sign_claims(&good, PEOPLE, PEOPLE)).await);
     let changed = |claim: &str, value: Value| {
         let mut claims = good.clone();
         claims[claim] = value;
-        signed(&claims, PEOPLE, PEOPLE)
+        sign_claims(&claims, PEOPLE, PEOPLE)
     };
     let other_issuer = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_keys";
     for (what, token) in [
@@ -102,40 +106,41 @@ async fn a_token_that_is_not_good_is_denied() {
         ("the issuer of one pool with the client of the other", changed("iss", json!(other_issuer))),
         ("nobody's name", changed("username", json!("61e7c1cf-a836-421b-b919-a2309402c9d6"))),
         ("no text as name", changed("username", json!(7))),
-        ("the other pool's key", signed(&good, API_KEYS, API_KEYS)),
-        ("the other pool's key by the right name", signed(&good, API_KEYS, PEOPLE)),
-        ("an unknown key", signed(&good, "unknown", "unknown")),
+        ("the other pool's key", sign_claims(&good, API_KEYS, API_KEYS)),
+        ("the other pool's key by the right name", sign_claims(&good, API_KEYS, PEOPLE)),
+        ("an unknown key", sign_claims(&good, "unknown", "unknown")),
         ("no token", "a.b.c".to_owned()),
     ] {
-        assert_eq!(gateway.ask(&token).await.unwrap(), denied(), "{what}");
+        assert_eq!(test.authorize(&token).await.unwrap(), denial(), "{what}");
     }
     assert!(
-        gateway.pools.asked() <= 4,
-        "unknown keys are not asked for again and again: {}",
-        gateway.pools.asked()
+        test.pools.count_key_requests() <= 4,
+        "unknown keys must not cause repeated requests: {}",
+        test.pools.count_key_requests()
     );
-    assert!(gateway.is_let_in(&signed(&good, PEOPLE, PEOPLE)).await);
+    assert!(test.is_authorized(&sign_claims(&good, PEOPLE, PEOPLE)).await);
 }
 
 #[tokio::test]
-async fn who_has_no_role_is_denied() {
-    let gateway = Gateway::start().await;
-    let stranger = gateway.stand.workspace.create_user("stranger@example.org").await.unwrap();
-    assert_eq!(gateway.ask(&token(&stranger)).await.unwrap(), denied());
-    assert!(!gateway.is_let_in(&gateway.token("none").await).await);
-    let other = gateway.stand.workspace.create_dataset("Other").await.unwrap();
-    let token = gateway.token("editor").await;
+async fn denies_users_without_a_role() {
+    let test = AuthorizerTest::start().await;
+    let stranger = test.environment.workspace.create_user("stranger@example.org").await.unwrap();
+    assert_eq!(test.authorize(&sign_user_token(&stranger)).await.unwrap(), denial());
+    assert!(!test.is_authorized(&test.create_token("none").await).await);
+    let other = test.environment.workspace.create_dataset("Other").await.unwrap();
+    let token = test.create_token("editor").await;
     for dataset in [other.node_id.as_str(), "N:dataset:0", "x' OR '1'='1", ""] {
-        let answer = gateway.ask_with(json!([format!("Bearer {token}"), dataset])).await.unwrap();
-        assert_eq!(answer, denied(), "{dataset}");
+        let response =
+            test.authorize_with_sources(json!([format!("Bearer {token}"), dataset])).await.unwrap();
+        assert_eq!(response, denial(), "{dataset}");
     }
 }
 
 #[tokio::test]
-async fn an_answer_depends_on_nothing_but_the_identity_sources() {
-    let gateway = Gateway::start().await;
-    let token = gateway.token("editor").await;
-    let (bearer, dataset) = (json!(format!("Bearer {token}")), json!(gateway.stand.dataset.node_id));
+async fn the_decision_depends_only_on_the_identity_sources() {
+    let test = AuthorizerTest::start().await;
+    let token = test.create_token("editor").await;
+    let (bearer, dataset) = (json!(format!("Bearer {token}")), json!(test.environment.dataset.node_id));
     for sources in [
         json!(null),
         json!([]),
@@ -146,55 +151,57 @@ async fn an_answer_depends_on_nothing_but_the_identity_sources() {
         json!([bearer, 7]),
         json!([null, dataset]),
     ] {
-        // The header and the parameter would do, but the gateway would keep the answer under other names.
-        let mut event = recorded("authorizer");
+        // The header and the parameter are valid, but the gateway caches responses by the identity sources.
+        let mut event = load_event("authorizer");
         event["headers"]["authorization"] = bearer.clone();
         event["queryStringParameters"]["dataset_id"] = dataset.clone();
         event["identitySource"] = sources;
-        assert_eq!(gateway.function.invoke(event).await.unwrap(), denied());
+        assert_eq!(test.function.invoke(event).await.unwrap(), denial());
     }
-    assert_eq!(gateway.function.invoke(json!("hunter2")).await.unwrap(), denied());
-    assert!(gateway.is_let_in(&token).await);
+    assert_eq!(test.function.invoke(json!("hunter2")).await.unwrap(), denial());
+    assert!(test.is_authorized(&token).await);
     for secret in [token.as_str(), "hunter2"] {
-        assert!(!gateway.function.stdout().contains(secret));
+        assert!(!test.function.stdout().contains(secret));
     }
 }
 
 #[tokio::test]
-async fn without_the_database_nothing_is_decided() {
-    let mut stand = Stand::start().await;
-    let pools = Pools::publish().await;
-    stand.variables.extend(pools.variables());
-    stand.variables.insert("POSTGRES_PORT", "1".to_owned());
-    let function = Function::start(AUTHORIZER, &stand.variables).await;
-    let gateway = Gateway { stand, pools, function };
-    let error = gateway.ask(&gateway.token("editor").await).await.unwrap_err();
+async fn fails_without_the_database() {
+    let mut environment = TestEnvironment::start().await;
+    let pools = UserPools::start().await;
+    environment.variables.extend(pools.variables());
+    environment.variables.insert("POSTGRES_PORT", "1".to_owned());
+    let function = Function::start(AUTHORIZER, &environment.variables).await;
+    let test = AuthorizerTest { environment, pools, function };
+    let error = test.authorize(&test.create_token("editor").await).await.unwrap_err();
     assert_eq!(error["errorMessage"], "authorization is unavailable");
-    // What needs no database is decided.
-    assert_eq!(gateway.ask("a.b.c").await.unwrap(), denied());
+    // A malformed token is denied without the database.
+    assert_eq!(test.authorize("a.b.c").await.unwrap(), denial());
 }
 
 #[tokio::test]
-async fn a_database_that_does_not_answer_is_not_waited_for_until_lambda_ends_the_process() {
-    let gateway = Gateway::start().await;
-    let token = gateway.token("editor").await;
-    let Workspace { client, id, .. } = &gateway.stand.workspace;
+async fn fails_before_the_deadline_when_the_database_does_not_answer() {
+    let test = AuthorizerTest::start().await;
+    let token = test.create_token("editor").await;
+    let Workspace { client, id, .. } = &test.environment.workspace;
     client.batch_execute(&format!(r#"BEGIN; LOCK TABLE "{id}".datasets"#)).await.unwrap();
-    let mut event = recorded("authorizer");
-    event["identitySource"] = json!([format!("Bearer {token}"), gateway.stand.dataset.node_id]);
-    let answer = gateway.function.invoke_within(event, Duration::from_secs(10)).await;
-    assert_eq!(answer.unwrap_err()["errorMessage"], "authorization is unavailable");
+    let mut event = load_event("authorizer");
+    event["identitySource"] = json!([format!("Bearer {token}"), test.environment.dataset.node_id]);
+    let response = test.function.invoke_within(event, Duration::from_secs(10)).await;
+    assert_eq!(response.unwrap_err()["errorMessage"], "authorization is unavailable");
     client.batch_execute("ROLLBACK").await.unwrap();
-    assert!(gateway.is_let_in(&token).await);
+    assert!(test.is_authorized(&token).await);
 }
 
 #[tokio::test]
-async fn without_the_pools_keys_nothing_is_decided() {
-    let (mut stand, pools) = (Stand::start().await, Pools::publish().await);
-    stand.variables.extend(pools.variables());
-    stand.variables.insert("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", "http://127.0.0.1:1".to_owned());
-    let function = Function::start(AUTHORIZER, &stand.variables).await;
-    let gateway = Gateway { stand, pools, function };
-    let error = gateway.ask(&gateway.token("editor").await).await.unwrap_err();
+async fn fails_without_the_keys_of_the_pools() {
+    let (mut environment, pools) = (TestEnvironment::start().await, UserPools::start().await);
+    environment.variables.extend(pools.variables());
+    environment
+        .variables
+        .insert("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", "http://127.0.0.1:1".to_owned());
+    let function = Function::start(AUTHORIZER, &environment.variables).await;
+    let test = AuthorizerTest { environment, pools, function };
+    let error = test.authorize(&test.create_token("editor").await).await.unwrap_err();
     assert_eq!(error["errorMessage"], "authorization is unavailable");
 }

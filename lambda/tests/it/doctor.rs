@@ -1,4 +1,4 @@
-//! A one-off invocation that asks how the function is.
+//! An invocation that runs the doctor.
 
 use std::time::{Duration, Instant};
 
@@ -6,27 +6,28 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::{
-    function::{AUTHORIZER, Function, RESTORE, SERVICE, recorded},
-    pools::Pools,
-    stand::Stand,
+    environment::TestEnvironment,
+    function::{AUTHORIZER, Function, RESTORE, SERVICE, load_event},
+    pools::UserPools,
 };
 
-fn titles(report: &Value) -> Vec<&str> {
+fn section_titles(report: &Value) -> Vec<&str> {
     let sections = report["sections"].as_array().unwrap();
     sections.iter().map(|section| section["title"].as_str().unwrap()).collect()
 }
 
-fn find<'a>(report: &'a Value, name: &str) -> &'a Value {
+fn find_check<'a>(report: &'a Value, name: &str) -> &'a Value {
     let sections = report["sections"].as_array().unwrap();
     let mut checks = sections.iter().flat_map(|section| section["checks"].as_array().unwrap());
-    checks.find(|check| check["name"] == name).unwrap_or_else(|| panic!("no line {name}: {report}"))
+    checks.find(|check| check["name"] == name).unwrap_or_else(|| panic!("no check {name}: {report}"))
 }
 
 #[tokio::test]
-async fn each_function_reports_on_what_it_was_told() {
-    let (mut stand, pools) = (Stand::start_alone().await, Pools::publish().await);
-    stand.variables.extend(pools.variables());
-    stand.file("a.txt", b"precious").await;
+async fn each_function_checks_its_own_configuration() {
+    let (mut environment, pools) =
+        (TestEnvironment::start_with_own_database().await, UserPools::start().await);
+    environment.variables.extend(pools.variables());
+    environment.create_file("a.txt", b"precious").await;
     let doctor = json!({"doctor": true});
     let common = ["Configuration", "Network", "Database"];
     for (program, own) in [
@@ -34,11 +35,11 @@ async fn each_function_reports_on_what_it_was_told() {
         (RESTORE, &["Storage", "Restores", "Clock"]),
         (AUTHORIZER, &["User pools", "Clock"]),
     ] {
-        let function = Function::start(program, &stand.variables).await;
+        let function = Function::start(program, &environment.variables).await;
         let report = function.invoke(doctor.clone()).await.unwrap();
-        assert_eq!(titles(&report), [&common[..], own].concat(), "{program}: {report}");
-        assert_eq!(find(&report, "database")["status"], "ok");
-        assert_eq!(find(&report, "connection")["status"], "ok", "{report}");
+        assert_eq!(section_titles(&report), [&common[..], own].concat(), "{program}: {report}");
+        assert_eq!(find_check(&report, "database")["status"], "ok");
+        assert_eq!(find_check(&report, "connection")["status"], "ok", "{report}");
         assert!(!function.stdout().contains("X-Amz-Signature"));
         let other = function.invoke(json!({"doctor": false})).await.unwrap_or_else(|error| error);
         assert!(other.get("sections").is_none(), "{other}");
@@ -46,37 +47,37 @@ async fn each_function_reports_on_what_it_was_told() {
 }
 
 #[tokio::test]
-async fn a_client_of_the_gateway_cannot_ask_for_it() {
-    let stand = Stand::start().await;
-    let function = Function::start(SERVICE, &stand.variables).await;
-    let mut event = recorded("post");
+async fn a_client_of_the_gateway_cannot_run_the_doctor() {
+    let environment = TestEnvironment::start().await;
+    let function = Function::start(SERVICE, &environment.variables).await;
+    let mut event = load_event("post");
     event["body"] = json!(r#"{"doctor": true}"#);
     event["rawQueryString"] = json!("doctor=true");
     event["queryStringParameters"] = json!({"doctor": true});
-    let answer = function.invoke(event).await.unwrap();
-    assert!(answer["statusCode"].is_number() && answer.get("sections").is_none(), "{answer}");
+    let response = function.invoke(event).await.unwrap();
+    assert!(response["statusCode"].is_number() && response.get("sections").is_none(), "{response}");
 }
 
-/// The commonest first mistake: no way to SSM. The function cannot work, and says why.
+/// A function that cannot load its key reports why.
 #[tokio::test]
-async fn a_function_that_cannot_start_reports_all_the_same_and_starts_when_it_can() {
-    let mut stand = Stand::start().await;
+async fn a_function_that_cannot_start_reports_and_starts_later() {
+    let mut environment = TestEnvironment::start().await;
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let key = std::path::PathBuf::from(&stand.variables["CLOUDFRONT_PRIVATE_KEY_FILE"]);
+    let key = std::path::PathBuf::from(&environment.variables["CLOUDFRONT_PRIVATE_KEY_FILE"]);
     let hidden = key.with_extension("hidden");
     std::fs::rename(&key, &hidden).unwrap();
-    stand.variables.insert("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned());
-    stand.variables.insert("AWS_ENDPOINT_URL_SQS", format!("http://{closed}"));
-    let function = Function::start(SERVICE, &stand.variables).await;
-    let begun = Instant::now();
+    environment.variables.insert("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned());
+    environment.variables.insert("AWS_ENDPOINT_URL_SQS", format!("http://{closed}"));
+    let function = Function::start(SERVICE, &environment.variables).await;
+    let started = Instant::now();
     let report = function.invoke(json!({"doctor": true})).await.unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert!(started.elapsed() < Duration::from_secs(20));
     assert_eq!(report["status"], "failure");
-    let found = find(&report, "private key");
+    let found = find_check(&report, "private key");
     assert!(found["found"].as_str().unwrap().contains("CLOUDFRONT_PRIVATE_KEY_FILE"), "{found}");
-    assert!(find(&report, "sqs")["found"].as_str().unwrap().contains("refuses connections"));
+    assert!(find_check(&report, "sqs")["found"].as_str().unwrap().contains("refuses connections"));
 
-    let mut event = recorded("get");
+    let mut event = load_event("get");
     event["requestContext"]["http"]["path"] = json!("/health");
     let error = function.invoke(event.clone()).await.unwrap_err();
     assert!(error["errorMessage"].as_str().unwrap().contains("CLOUDFRONT_PRIVATE_KEY_FILE"), "{error}");
@@ -88,11 +89,11 @@ async fn a_function_that_cannot_start_reports_all_the_same_and_starts_when_it_ca
 }
 
 #[tokio::test]
-async fn a_report_that_takes_longer_than_the_function_may_is_an_error_that_says_so() {
-    let mut stand = Stand::start().await;
+async fn a_report_that_exceeds_the_timeout_is_an_error() {
+    let mut environment = TestEnvironment::start().await;
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    stand.variables.insert("POSTGRES_PORT", silent.local_addr().unwrap().port().to_string());
-    let function = Function::start(SERVICE, &stand.variables).await;
+    environment.variables.insert("POSTGRES_PORT", silent.local_addr().unwrap().port().to_string());
+    let function = Function::start(SERVICE, &environment.variables).await;
     let error = function.invoke_within(json!({"doctor": true}), Duration::from_secs(4)).await.unwrap_err();
     assert!(error["errorMessage"].as_str().unwrap().contains("raise the timeout"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! A function as a process, with events to feed it.
+//! A function as a process, and the events for it.
 
 use std::{
     fs::{self, File},
@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Child;
 
-use crate::stand::Variables;
+use crate::environment::Variables;
 
 pub(crate) const SERVICE: &str = env!("CARGO_BIN_EXE_service");
 pub(crate) const RESTORE: &str = env!("CARGO_BIN_EXE_restore");
@@ -26,8 +26,8 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// Starts a program and does not wait until it asks for events.
-    pub(crate) async fn begin(program: &str, variables: &Variables) -> Self {
+    /// Starts a program without waiting for its first poll.
+    pub(crate) async fn spawn(program: &str, variables: &Variables) -> Self {
         let api = RuntimeApi::start().await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let output = |name: &str| Stdio::from(File::create(dir.path().join(name)).unwrap());
@@ -38,7 +38,7 @@ impl Function {
     }
 
     pub(crate) async fn start(program: &str, variables: &Variables) -> Self {
-        let mut function = Self::begin(program, variables).await;
+        let mut function = Self::spawn(program, variables).await;
         tokio::select! {
             ended = function.process.wait() => {
                 panic!("{} ended: {ended:?}: {}", program, fs::read_to_string(function.dir.path().join("stderr")).unwrap())
@@ -70,7 +70,7 @@ impl Function {
         self.read("stderr")
     }
 
-    /// The lines of its log.
+    /// The lines of the log.
     pub(crate) fn log(&self) -> Vec<Value> {
         let stdout = self.stdout();
         let lines =
@@ -84,8 +84,8 @@ impl Function {
     }
 }
 
-/// An event as it was recorded.
-pub(crate) fn recorded(name: &str) -> Value {
+/// A recorded event.
+pub(crate) fn load_event(name: &str) -> Value {
     let path = format!("{}/tests/events/{name}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }

@@ -1,21 +1,21 @@
-//! The three programs, each as a process that Lambda would run.
+//! The three functions, each as a process that Lambda would run.
 
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test stops at what it did not expect"
+    reason = "a test panics on unexpected results"
 )]
 
 mod authorizer;
 mod chain;
 mod doctor;
+mod environment;
 mod function;
 mod pools;
 mod restore;
 mod restore_panics;
 mod rotation;
 mod service;
-mod stand;
 mod start;
 mod traces;

@@ -1,4 +1,4 @@
-//! Two user pools as Cognito has them: tokens, and a server that publishes the keys.
+//! Two user pools of Cognito: tokens, and a server that publishes the keys.
 
 use std::sync::{
     Arc, LazyLock,
@@ -12,15 +12,15 @@ use local::{tokens::TokenKey, workspace::User};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use crate::stand::Variables;
+use crate::environment::Variables;
 
 pub(crate) const PEOPLE: &str = "people";
 pub(crate) const API_KEYS: &str = "keys";
 
-/// Of either pool, and one that nobody publishes.
+/// A key for each pool, and one that is not published.
 static KEYS: LazyLock<[TokenKey; 3]> = LazyLock::new(|| [(); 3].map(|()| TokenKey::generate().unwrap()));
 
-fn key(pool: &str) -> &'static TokenKey {
+fn pool_key(pool: &str) -> &'static TokenKey {
     match pool {
         PEOPLE => &KEYS[0],
         API_KEYS => &KEYS[1],
@@ -28,34 +28,34 @@ fn key(pool: &str) -> &'static TokenKey {
     }
 }
 
-/// The published keys. They are gone with this value.
-pub(crate) struct Pools {
+/// The server that publishes the keys. It stops when this value is dropped.
+pub(crate) struct UserPools {
     endpoint: String,
-    asked: Arc<AtomicUsize>,
+    requests: Arc<AtomicUsize>,
     server: JoinHandle<()>,
 }
 
-impl Pools {
-    pub(crate) async fn publish() -> Self {
+impl UserPools {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&asked);
+        let requests = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&requests);
         let jwks = async move |Path(pool): Path<String>| {
             count.fetch_add(1, Relaxed);
-            published(&pool).map(Json).ok_or(StatusCode::NOT_FOUND)
+            find_jwks(&pool).map(Json).ok_or(StatusCode::NOT_FOUND)
         };
         let router = Router::new().route("/{pool}/.well-known/jwks.json", get(jwks));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { endpoint, asked, server }
+        Self { endpoint, requests, server }
     }
 
-    /// How often keys were asked for.
-    pub(crate) fn asked(&self) -> usize {
-        self.asked.load(Relaxed)
+    /// How often keys were requested.
+    pub(crate) fn count_key_requests(&self) -> usize {
+        self.requests.load(Relaxed)
     }
 
-    /// The variables by which an authorizer finds the pools.
+    /// The variables that lead an authorizer to the pools.
     pub(crate) fn variables(&self) -> Variables {
         Variables::from([
             ("USER_POOL", format!("us-east-1_{PEOPLE}")),
@@ -67,19 +67,19 @@ impl Pools {
     }
 }
 
-impl Drop for Pools {
+impl Drop for UserPools {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
-fn published(pool: &str) -> Option<Value> {
+fn find_jwks(pool: &str) -> Option<Value> {
     let pool = pool.strip_prefix("us-east-1_").filter(|pool| [PEOPLE, API_KEYS].contains(pool))?;
-    Some(json!({"keys": [key(pool).to_jwk(pool).unwrap()]}))
+    Some(json!({"keys": [pool_key(pool).to_jwk(pool).unwrap()]}))
 }
 
-/// What a good access token of a pool says.
-pub(crate) fn access_token(pool: &str, username: &str) -> Value {
+/// The claims of a valid access token of a pool.
+pub(crate) fn access_token_claims(pool: &str, username: &str) -> Value {
     let now = Clock::System.now();
     json!({
         "iss": format!("https://cognito-idp.us-east-1.amazonaws.com/us-east-1_{pool}"), "client_id": pool,
@@ -88,12 +88,12 @@ pub(crate) fn access_token(pool: &str, username: &str) -> Value {
     })
 }
 
-/// The token with these claims, signed by a pool's key and naming one.
-pub(crate) fn signed(claims: &Value, pool: &str, key_id: &str) -> String {
-    key(pool).sign(claims, key_id).unwrap()
+/// A token with these claims, signed with the key of a pool and naming `key_id`.
+pub(crate) fn sign_claims(claims: &Value, pool: &str, key_id: &str) -> String {
+    pool_key(pool).sign(claims, key_id).unwrap()
 }
 
-/// A good access token of a person.
-pub(crate) fn token(user: &User) -> String {
-    signed(&access_token(PEOPLE, &user.cognito_id.to_string()), PEOPLE, PEOPLE)
+/// A valid access token of a person.
+pub(crate) fn sign_user_token(user: &User) -> String {
+    sign_claims(&access_token_claims(PEOPLE, &user.cognito_id.to_string()), PEOPLE, PEOPLE)
 }

@@ -1,19 +1,27 @@
-//! The restore worker, fed with messages.
+//! The restore worker with events of its queue and of its schedules.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use aws::Clock;
+use hosting::{
+    HostBuilder,
+    config::{Host, RestoreConfig},
+};
+use lambda::restore::Worker;
+use lambda_runtime::{Context, LambdaEvent};
 use local::faults::InjectedError;
 use restore::MAX_ATTEMPTS;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::{
-    function::{Function, RESTORE, recorded},
-    stand::Stand,
+    environment::{TestEnvironment, wait_until},
+    function::{Function, RESTORE, load_event},
 };
 
-/// An event with these messages, as the queue's `attempt` at each.
-fn event(bodies: &[String], attempt: u32) -> Value {
-    let mut event = recorded("sqs");
+/// An event with these messages, received for the `attempt`-th time.
+fn build_event(bodies: &[String], attempt: u32) -> Value {
+    let mut event = load_event("sqs");
     let records = event["Records"].as_array_mut().unwrap();
     records.truncate(bodies.len());
     for (record, body) in records.iter_mut().zip(bodies) {
@@ -23,143 +31,171 @@ fn event(bodies: &[String], attempt: u32) -> Value {
     event
 }
 
-/// The answer that hands back these messages of an event, by their place.
-fn handed_back(event: &Value, places: &[usize]) -> Value {
+/// The response that returns the messages at these places of an event to the queue.
+fn failures_response(event: &Value, places: &[usize]) -> Value {
     let failure = |place: &usize| json!({"itemIdentifier": event["Records"][*place]["messageId"]});
     json!({"batchItemFailures": places.iter().map(failure).collect::<Vec<_>>()})
 }
 
 #[tokio::test]
-async fn a_batch_is_carried_out_and_only_its_failures_come_again() {
-    let stand = Stand::start().await;
-    let function = Function::start(RESTORE, &stand.variables).await;
+async fn a_batch_reports_only_its_failures() {
+    let environment = TestEnvironment::start().await;
+    let function = Function::start(RESTORE, &environment.variables).await;
     let mut packages = Vec::new();
     for n in 0..9 {
-        packages.push(stand.restoring(&format!("{n}.txt")).await);
+        packages.push(environment.create_restoring(&format!("{n}.txt")).await);
     }
-    let mut bodies: Vec<String> = packages.iter().map(|package| stand.message(package)).collect();
-    // The fourth is no message, in the recorded event; another one fails at S3.
-    let broken = recorded("sqs")["Records"][3]["body"].as_str().unwrap().to_owned();
+    let mut bodies: Vec<String> =
+        packages.iter().map(|package| environment.restore_message(package)).collect();
+    // The fourth message is malformed, as in the recorded event. Another one fails in S3.
+    let broken = load_event("sqs")["Records"][3]["body"].as_str().unwrap().to_owned();
     bodies.insert(3, broken);
-    stand.faults.fail_key(&stand.key(&packages[6]).await, 100, InjectedError::InternalError);
+    environment.faults.fail_key(&environment.load_key(&packages[6]).await, 100, InjectedError::InternalError);
 
-    let another = event(&[stand.message(&packages[6])], 1);
-    let waiting = event(&[stand.message(&packages[6])], 2);
+    let another = build_event(&[environment.restore_message(&packages[6])], 1);
+    let waiting = build_event(&[environment.restore_message(&packages[6])], 2);
 
-    // It is to be gone on with later, and so are those after it in the same dataset; no queue takes that message here.
-    let event = event(&bodies, 1);
-    assert_eq!(function.invoke(event.clone()).await.unwrap(), handed_back(&event, &[3, 7, 8, 9]));
+    // The failed package needs another message, which no queue accepts here. The later messages of its dataset wait, too.
+    let event = build_event(&bodies, 1);
+    assert_eq!(function.invoke(event.clone()).await.unwrap(), failures_response(&event, &[3, 7, 8, 9]));
     for (place, package) in packages.iter().enumerate() {
-        let (state, visible) = (stand.state(package).await, stand.is_visible(package).await);
+        let (state, visible) = (environment.load_state(package).await, environment.is_visible(package).await);
         assert_eq!(
             (state.as_str(), visible),
             if place == 6 { ("RESTORING", false) } else { ("READY", true) }
         );
     }
-    // Another message for what waits is left to the one that waits for it; that one is not.
-    assert_eq!(function.invoke(another.clone()).await.unwrap(), handed_back(&another, &[]));
-    assert_eq!(function.invoke(waiting.clone()).await.unwrap(), handed_back(&waiting, &[0]));
+    // A second message for a waiting dataset is done: the first one continues. A repeated first message is returned.
+    assert_eq!(function.invoke(another.clone()).await.unwrap(), failures_response(&another, &[]));
+    assert_eq!(function.invoke(waiting.clone()).await.unwrap(), failures_response(&waiting, &[0]));
 
-    // What came again is done, and what is done may come again.
-    stand.faults.reset();
-    stand.make_due().await;
-    assert_eq!(function.invoke(event.clone()).await.unwrap(), handed_back(&event, &[3]));
-    assert_eq!(stand.state(&packages[6]).await, "READY");
-    assert!(!function.stdout().contains("as it was"), "a message's text is not logged");
+    // A repeated message finishes what failed, and does nothing where all is done.
+    environment.faults.reset();
+    environment.make_due().await;
+    assert_eq!(function.invoke(event.clone()).await.unwrap(), failures_response(&event, &[3]));
+    assert_eq!(environment.load_state(&packages[6]).await, "READY");
+    assert!(!function.stdout().contains("as it was"), "the text of a message is not logged");
 }
 
 #[tokio::test]
 async fn the_last_attempt_puts_the_package_back_into_the_trash() {
-    let stand = Stand::start().await;
-    let function = Function::start(RESTORE, &stand.variables).await;
-    let package = stand.restoring("a.txt").await;
-    stand.faults.fail_requests("ListObjectVersions", 100, InjectedError::InternalError);
+    let environment = TestEnvironment::start().await;
+    let function = Function::start(RESTORE, &environment.variables).await;
+    let package = environment.create_restoring("a.txt").await;
+    environment.faults.fail_requests("ListObjectVersions", 100, InjectedError::InternalError);
     for attempt in 1..=MAX_ATTEMPTS {
-        assert_eq!(stand.state(&package).await, "RESTORING");
-        let event = event(&[stand.message(&package)], attempt);
+        assert_eq!(environment.load_state(&package).await, "RESTORING");
+        let event = build_event(&[environment.restore_message(&package)], attempt);
         let places = if attempt < MAX_ATTEMPTS { &[0][..] } else { &[] };
-        assert_eq!(function.invoke(event.clone()).await.unwrap(), handed_back(&event, places));
-        stand.make_due().await;
+        assert_eq!(function.invoke(event.clone()).await.unwrap(), failures_response(&event, places));
+        environment.make_due().await;
     }
-    assert_eq!(stand.state(&package).await, "DELETED");
+    assert_eq!(environment.load_state(&package).await, "DELETED");
 
-    stand.faults.reset();
-    let redriven = event(&[stand.message(&package)], 1);
-    assert_eq!(function.invoke(redriven.clone()).await.unwrap(), handed_back(&redriven, &[]));
-    assert_eq!(stand.state(&package).await, "DELETED", "its order is over");
+    environment.faults.reset();
+    let redriven = build_event(&[environment.restore_message(&package)], 1);
+    assert_eq!(function.invoke(redriven.clone()).await.unwrap(), failures_response(&redriven, &[]));
+    assert_eq!(environment.load_state(&package).await, "DELETED", "its order has ended");
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_in_time_is_handed_back() {
-    let stand = Stand::start_alone().await;
-    let function = Function::start(RESTORE, &stand.variables).await;
-    let packages = [stand.restoring("a.txt").await, stand.restoring("b.txt").await];
-    let messages = [stand.message(&packages[0]), stand.message(&packages[1])];
+async fn returns_messages_when_there_is_not_enough_time() {
+    let environment = TestEnvironment::start_with_own_database().await;
+    let function = Function::start(RESTORE, &environment.variables).await;
+    let packages = [environment.create_restoring("a.txt").await, environment.create_restoring("b.txt").await];
+    let messages = [environment.restore_message(&packages[0]), environment.restore_message(&packages[1])];
 
-    let event_1 = event(&messages, 1);
-    let answer = function.invoke_within(event_1.clone(), Duration::from_secs(12)).await;
-    assert_eq!(answer.unwrap(), handed_back(&event_1, &[0, 1]));
-    assert_eq!(stand.faults.count_requests("ListObjectVersions"), 0, "nothing was begun");
-    assert_eq!(stand.state(&packages[0]).await, "RESTORING");
+    let event_1 = build_event(&messages, 1);
+    let response = function.invoke_within(event_1.clone(), Duration::from_secs(12)).await;
+    assert_eq!(response.unwrap(), failures_response(&event_1, &[0, 1]));
+    assert_eq!(environment.faults.count_requests("ListObjectVersions"), 0, "nothing was started");
+    assert_eq!(environment.load_state(&packages[0]).await, "RESTORING");
 
-    // It is on record: a schedule goes on with it, once it is overdue.
-    stand.make_due().await;
+    // The order is recorded. The schedule runs it once it is overdue.
+    environment.make_due().await;
     let task = json!({"task": "resume"});
     assert_eq!(function.invoke(task).await.unwrap(), json!({"batchItemFailures": []}));
-    assert_eq!(stand.state(&packages[0]).await, "READY");
-    assert_eq!(stand.state(&packages[1]).await, "READY");
+    assert_eq!(environment.load_state(&packages[0]).await, "READY");
+    assert_eq!(environment.load_state(&packages[1]).await, "READY");
     let task = json!({"task": "maintain"});
     assert_eq!(function.invoke(task).await.unwrap(), json!({"batchItemFailures": []}));
 }
 
-#[tokio::test]
-async fn a_restore_that_takes_too_long_is_stopped_before_lambda_stops_it() {
-    let stand = Stand::start().await;
-    let function = Function::start(RESTORE, &stand.variables).await;
-    let packages = [stand.restoring("a.txt").await, stand.restoring("b.txt").await];
-    stand.faults.delay_requests("DeleteObjects", Duration::from_mins(1));
-    let event = event(&[stand.message(&packages[0]), stand.message(&packages[1])], 1);
-    let (begun, time) = (Instant::now(), Duration::from_secs(17));
-    let answer = function.invoke_within(event.clone(), time).await;
-    assert_eq!(answer.unwrap(), handed_back(&event, &[0, 1]));
-    assert!((5..17).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
-    assert_eq!(stand.faults.count_requests("DeleteObjects"), 1);
+/// A worker in this process, so that the test can set its clock ahead.
+async fn build_worker(environment: &TestEnvironment) -> Worker {
+    let mut variables = environment.variables.clone();
+    variables.insert("AWS_REGION", "us-east-1".to_owned());
+    let config = RestoreConfig::read(Host::Lambda, &|name| variables.get(name).cloned()).unwrap();
+    let builder = HostBuilder::from_environment(config.platform.clone()).unwrap();
+    let queue = builder.require_restore_queue(config.restore_queue_url.as_ref()).unwrap();
+    let restorer = builder.build_restorer(config.clone(), builder.connect_db().await.unwrap()).unwrap();
+    Worker { restorer, queue, stray_max_age: config.stray_max_age }
+}
 
-    stand.faults.reset();
-    assert_eq!(function.invoke(event.clone()).await.unwrap(), handed_back(&event, &[]));
-    assert_eq!(stand.state(&packages[1]).await, "READY");
+/// Hands an event to a worker that has this much time.
+async fn handle_within(worker: &Worker, event: &Value, time: Duration) -> Value {
+    let mut context = Context::default();
+    context.deadline = (Clock::System.now() + time.as_secs()) * 1000;
+    let event = LambdaEvent::new(event.clone(), context);
+    let response = Box::pin(lambda::restore::handle(worker, event)).await.unwrap();
+    serde_json::to_value(response).unwrap()
 }
 
 #[tokio::test]
-async fn a_function_that_is_killed_half_way_has_lost_nothing() {
-    let stand = Stand::start().await;
-    let mut function = Function::start(RESTORE, &stand.variables).await;
-    let package = stand.restoring("a.txt").await;
-    let event = event(&[stand.message(&package)], 1);
-    stand.faults.delay_requests("DeleteObjects", Duration::from_mins(1));
-    let reached = async {
-        while stand.faults.count_requests("DeleteObjects") == 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+async fn stops_a_long_restore_before_the_deadline() {
+    const TIME: Duration = Duration::from_mins(1);
+    let environment = TestEnvironment::start().await;
+    let worker = Box::pin(build_worker(&environment)).await;
+    let packages = [environment.create_restoring("a.txt").await, environment.create_restoring("b.txt").await];
+    let messages = packages.each_ref().map(|package| environment.restore_message(package));
+    let event = build_event(&messages, 1);
+    environment.faults.hold_requests("DeleteObjects");
+
+    let started = Instant::now();
+    let stop = async {
+        wait_until("S3 gets DeleteObjects", || environment.faults.count_requests("DeleteObjects") == 1).await;
+        // Four seconds before the deadline.
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(56).saturating_sub(started.elapsed())).await;
+        tokio::time::resume();
     };
+    let (response, ()) = tokio::join!(handle_within(&worker, &event, TIME), stop);
+    assert_eq!(response, failures_response(&event, &[0, 1]));
+    assert!(started.elapsed() < TIME, "{:?}", started.elapsed());
+    assert_eq!(environment.faults.count_requests("DeleteObjects"), 1, "the second message was not started");
+
+    environment.faults.reset();
+    assert_eq!(handle_within(&worker, &event, TIME).await, failures_response(&event, &[]));
+    assert_eq!(environment.load_state(&packages[1]).await, "READY");
+}
+
+#[tokio::test]
+async fn a_killed_function_loses_nothing() {
+    let environment = TestEnvironment::start().await;
+    let mut function = Function::start(RESTORE, &environment.variables).await;
+    let package = environment.create_restoring("a.txt").await;
+    let event = build_event(&[environment.restore_message(&package)], 1);
+    environment.faults.delay_requests("DeleteObjects", Duration::from_mins(1));
+    let reached =
+        wait_until("S3 gets DeleteObjects", || environment.faults.count_requests("DeleteObjects") > 0);
     tokio::select! {
-        answer = function.invoke(event.clone()) => panic!("{answer:?}"),
+        response = function.invoke(event.clone()) => panic!("{response:?}"),
         () = reached => {}
     }
     function.process.kill().await.unwrap();
-    assert_eq!(stand.state(&package).await, "RESTORING");
+    assert_eq!(environment.load_state(&package).await, "RESTORING");
 
-    stand.faults.reset();
-    let next = Function::start(RESTORE, &stand.variables).await;
-    assert_eq!(next.invoke(event.clone()).await.unwrap(), handed_back(&event, &[]));
-    assert_eq!(stand.state(&package).await, "READY");
-    assert!(stand.is_visible(&package).await);
+    environment.faults.reset();
+    let next = Function::start(RESTORE, &environment.variables).await;
+    assert_eq!(next.invoke(event.clone()).await.unwrap(), failures_response(&event, &[]));
+    assert_eq!(environment.load_state(&package).await, "READY");
+    assert!(environment.is_visible(&package).await);
 }
 
 #[tokio::test]
-async fn an_event_that_is_none_of_the_queues_fails_as_a_whole() {
-    let stand = Stand::start().await;
-    let function = Function::start(RESTORE, &stand.variables).await;
+async fn rejects_unknown_events() {
+    let environment = TestEnvironment::start().await;
+    let function = Function::start(RESTORE, &environment.variables).await;
     for event in [json!({}), json!({"Records": [{"body": "hunter2"}]}), json!("hunter2")] {
         let error = function.invoke(event).await.unwrap_err();
         assert_eq!(error["errorMessage"], "the event is neither of SQS nor of a schedule");

@@ -15,13 +15,13 @@ use restore::MAX_ATTEMPTS;
 use serde_json::{Value, json};
 
 use crate::{
-    function::{Function, RESTORE, recorded},
-    stand::Stand,
+    environment::TestEnvironment,
+    function::{Function, RESTORE, load_event},
 };
 
 /// An event with this message, as the queue's `attempt` at it.
 fn event(body: &str, attempt: u32) -> Value {
-    let mut event = recorded("sqs");
+    let mut event = load_event("sqs");
     event["Records"].as_array_mut().unwrap().truncate(1);
     event["Records"][0]["body"] = json!(body);
     event["Records"][0]["attributes"]["ApproximateReceiveCount"] = json!(attempt.to_string());
@@ -55,11 +55,11 @@ impl Recorder for PanicAt {
 }
 
 /// The function's worker in this process, where a test can make it panic.
-async fn worker(stand: &Stand) -> Worker {
+async fn start_worker(environment: &TestEnvironment) -> Worker {
     // Lambda sets the region.
     let lookup = |name: &str| match name {
         "AWS_REGION" => Some("us-east-1".to_owned()),
-        _ => stand.variables.get(name).cloned(),
+        _ => environment.variables.get(name).cloned(),
     };
     let config = RestoreConfig::read(Host::Lambda, &lookup).unwrap();
     let builder = HostBuilder::from_environment(config.platform.clone()).unwrap();
@@ -78,52 +78,53 @@ async fn invoke(worker: &Worker, event: Value) -> Value {
 
 #[tokio::test]
 async fn a_run_that_panics_is_tried_again_and_given_up() {
-    let stand = Stand::start().await;
-    let function = Function::start(RESTORE, &stand.variables).await;
-    let package = stand.restoring("a.txt").await;
+    let environment = TestEnvironment::start().await;
+    let function = Function::start(RESTORE, &environment.variables).await;
+    let package = environment.create_restoring("a.txt").await;
     // Two sizes whose sum overflows: a panic where overflow is checked, as in the tests' profile.
     let sql = format!(
         r#"INSERT INTO "{0}".files (package_id, s3_bucket, s3_key, size, object_type, processing_state)
            SELECT {1}, 'b', 'k', 9223372036854775807, 'source', 'unprocessed' FROM generate_series(1, 2)"#,
-        stand.workspace.id, package.id
+        environment.workspace.id, package.id
     );
-    stand.workspace.client.batch_execute(&sql).await.unwrap();
+    environment.workspace.client.batch_execute(&sql).await.unwrap();
     for attempt in 1..=MAX_ATTEMPTS {
-        assert_eq!(stand.state(&package).await, "RESTORING");
-        let answer = function.invoke(event(&stand.message(&package), attempt)).await.unwrap();
+        assert_eq!(environment.load_state(&package).await, "RESTORING");
+        let answer = function.invoke(event(&environment.restore_message(&package), attempt)).await.unwrap();
         assert!(is_handed_back(&answer), "attempt {attempt}");
-        stand.make_due().await;
+        environment.make_due().await;
     }
-    assert_eq!(stand.state(&package).await, "DELETED");
+    assert_eq!(environment.load_state(&package).await, "DELETED");
     assert!(function.stdout().contains("restore given up"));
 }
 
 #[tokio::test]
 async fn a_panic_before_the_run_is_caught_and_the_next_delivery_restores() {
-    let stand = Stand::start().await;
-    let (worker, package) = (Box::pin(worker(&stand)).await, stand.restoring("a.txt").await);
+    let environment = TestEnvironment::start().await;
+    let (worker, package) =
+        (Box::pin(start_worker(&environment)).await, environment.create_restoring("a.txt").await);
     let recorder = PanicAt("restores_adopted_total");
     let guard = set_default_local_recorder(&recorder);
-    assert!(is_handed_back(&invoke(&worker, event(&stand.message(&package), 1)).await));
-    assert_eq!(stand.state(&package).await, "RESTORING");
-    assert!(!is_handed_back(&invoke(&worker, event(&stand.message(&package), 2)).await));
+    assert!(is_handed_back(&invoke(&worker, event(&environment.restore_message(&package), 1)).await));
+    assert_eq!(environment.load_state(&package).await, "RESTORING");
+    assert!(!is_handed_back(&invoke(&worker, event(&environment.restore_message(&package), 2)).await));
     drop(guard);
-    assert_eq!(stand.state(&package).await, "READY");
+    assert_eq!(environment.load_state(&package).await, "READY");
 }
 
 #[tokio::test]
-async fn a_package_whose_order_cannot_be_recorded_goes_back_after_the_last_attempt() {
-    let stand = Stand::start_alone().await;
-    let function = Function::start(RESTORE, &stand.variables).await;
-    let package = stand.restoring("a.txt").await;
+async fn a_package_whose_order_cannot_be_load_event_goes_back_after_the_last_attempt() {
+    let environment = TestEnvironment::start_with_own_database().await;
+    let function = Function::start(RESTORE, &environment.variables).await;
+    let package = environment.create_restoring("a.txt").await;
     let broken =
         "ALTER TABLE packages_service.restore_orders ADD CONSTRAINT broken CHECK (package_id < 0) NOT VALID";
-    stand.workspace.client.batch_execute(broken).await.unwrap();
+    environment.workspace.client.batch_execute(broken).await.unwrap();
     for attempt in 1..=MAX_ATTEMPTS {
-        assert_eq!(stand.state(&package).await, "RESTORING");
-        let answer = function.invoke(event(&stand.message(&package), attempt)).await.unwrap();
+        assert_eq!(environment.load_state(&package).await, "RESTORING");
+        let answer = function.invoke(event(&environment.restore_message(&package), attempt)).await.unwrap();
         assert!(is_handed_back(&answer), "attempt {attempt}");
     }
-    assert_eq!(stand.state(&package).await, "DELETED");
+    assert_eq!(environment.load_state(&package).await, "DELETED");
     assert!(function.stdout().contains("restore given up"));
 }

@@ -1,6 +1,6 @@
-//! The API, behind the gateway.
+//! The API behind the gateway.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use local::workspace::Package;
 use serde_json::{Value, json};
@@ -10,14 +10,14 @@ use tokio::{
 };
 
 use crate::{
-    function::{Function, RESTORE, SERVICE, recorded},
-    stand::Stand,
+    environment::TestEnvironment,
+    function::{Function, RESTORE, SERVICE, load_event},
 };
 
-/// The gateway's answer.
-struct Answer(Value);
+/// A response in the gateway's format.
+struct GatewayResponse(Value);
 
-impl Answer {
+impl GatewayResponse {
     fn status(&self) -> i64 {
         self.0["statusCode"].as_i64().unwrap()
     }
@@ -31,82 +31,90 @@ impl Answer {
         serde_json::from_str(self.0["body"].as_str().unwrap()).unwrap()
     }
 
-    /// Asserts that this is a problem with this status, and answers its detail.
-    fn problem(&self, status: i64) -> String {
+    /// Asserts that this is a problem with this status. Returns its detail.
+    fn assert_problem(&self, status: i64) -> String {
         assert_eq!(self.status(), status, "{}", self.0);
         assert_eq!(self.header("content-type"), "application/problem+json");
         let problem = self.body();
-        assert_eq!(problem["requestId"], "JKJaXmPLvHcESHA=", "the gateway's id");
+        assert_eq!(problem["requestId"], "JKJaXmPLvHcESHA=", "the id of the gateway");
         problem["detail"].as_str().unwrap().to_owned()
     }
 }
 
-async fn ask(function: &Function, event: Value) -> Answer {
-    Answer(function.invoke(event).await.unwrap())
+async fn invoke_service(function: &Function, event: Value) -> GatewayResponse {
+    GatewayResponse(function.invoke(event).await.unwrap())
 }
 
-/// A recorded event, with this query and these claims.
-fn event(name: &str, query: &str, context: Value) -> Value {
-    let mut event = recorded(name);
+/// A recorded event with this query and these claims.
+fn build_event(name: &str, query: &str, context: Value) -> Value {
+    let mut event = load_event(name);
     event["rawQueryString"] = json!(query);
     event["requestContext"]["authorizer"]["lambda"] = context;
     event
 }
 
-fn at(mut event: Value, path: &str) -> Value {
+fn with_path(mut event: Value, path: &str) -> Value {
     event["rawPath"] = json!(path);
     event["requestContext"]["http"]["path"] = json!(path);
     event
 }
 
-fn query(stand: &Stand, package: &Package) -> String {
-    format!("dataset_id={}&package_id={}", stand.dataset.node_id, package.node_id).replace(':', "%3A")
+fn package_query(environment: &TestEnvironment, package: &Package) -> String {
+    format!("dataset_id={}&package_id={}", environment.dataset.node_id, package.node_id).replace(':', "%3A")
 }
 
-/// What a link to the local S3 leads to.
-async fn fetch(link: &str) -> String {
+/// Fetches a link to the local S3. Returns the raw response.
+async fn fetch_link(link: &str) -> String {
     let (address, target) = link.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("GET /{target} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    response
 }
 
 #[tokio::test]
-async fn a_link_is_presigned_for_a_viewer() {
-    let stand = Stand::start().await;
-    let function = Function::start(SERVICE, &stand.variables).await;
-    let package = stand.file("a.txt", b"hello").await;
-    let answer = ask(&function, event("get", &query(&stand, &package), stand.context(2))).await;
-    assert_eq!(answer.status(), 307, "{}", answer.0);
-    assert_eq!(answer.header("x-request-id"), "JKJaXmPLvHcESHA=");
-    assert_eq!(answer.header("cache-control"), "no-store");
-    let got = fetch(answer.header("location")).await;
+async fn presigns_a_link_for_a_viewer() {
+    let environment = TestEnvironment::start().await;
+    let function = Function::start(SERVICE, &environment.variables).await;
+    let package = environment.create_file("a.txt", b"hello").await;
+    let response = invoke_service(
+        &function,
+        build_event("get", &package_query(&environment, &package), environment.authorizer_context(2)),
+    )
+    .await;
+    assert_eq!(response.status(), 307, "{}", response.0);
+    assert_eq!(response.header("x-request-id"), "JKJaXmPLvHcESHA=");
+    assert_eq!(response.header("cache-control"), "no-store");
+    let got = fetch_link(response.header("location")).await;
     assert!(got.starts_with("HTTP/1.1 200") && got.ends_with("hello"), "{got}");
 }
 
 #[tokio::test]
-async fn a_link_is_signed_with_the_key_of_the_configuration() {
-    let stand = Stand::start().await;
-    let function = Function::start(SERVICE, &stand.variables).await;
-    let package = stand.file("a.txt", b"hello").await;
-    let query = format!("{}&path=a.parquet", query(&stand, &package));
-    let answer = ask(&function, at(event("get", &query, stand.context(2)), "/cloudfront/sign")).await;
-    let link = answer.body()["signed_url"].as_str().unwrap().to_owned();
+async fn signs_a_link_with_the_configured_key() {
+    let environment = TestEnvironment::start().await;
+    let function = Function::start(SERVICE, &environment.variables).await;
+    let package = environment.create_file("a.txt", b"hello").await;
+    let query = format!("{}&path=a.parquet", package_query(&environment, &package));
+    let response = invoke_service(
+        &function,
+        with_path(build_event("get", &query, environment.authorizer_context(2)), "/cloudfront/sign"),
+    )
+    .await;
+    let link = response.body()["signed_url"].as_str().unwrap().to_owned();
     assert!(link.starts_with("https://d111111abcdef8.cloudfront.net/O"), "{link}");
     assert!(link.contains("Key-Pair-Id=KTEST0000001"), "{link}");
 }
 
 #[tokio::test]
-async fn claims_that_are_not_as_they_should_be_are_403() {
-    let stand = Stand::start().await;
-    let function = Function::start(SERVICE, &stand.variables).await;
-    let package = stand.file("a.txt", b"hello").await;
-    let query = query(&stand, &package);
-    let good = stand.context(2);
-    let mut odd = vec![
+async fn invalid_claims_are_403() {
+    let environment = TestEnvironment::start().await;
+    let function = Function::start(SERVICE, &environment.variables).await;
+    let package = environment.create_file("a.txt", b"hello").await;
+    let query = package_query(&environment, &package);
+    let good = environment.authorizer_context(2);
+    let mut invalid = vec![
         json!(null),
         json!({}),
         json!([]),
@@ -118,7 +126,7 @@ async fn claims_that_are_not_as_they_should_be_are_403() {
         for value in [json!(null), json!("x"), json!([]), json!({}), json!(-1)] {
             let mut context = good.clone();
             context[claim] = value;
-            odd.push(context);
+            invalid.push(context);
         }
     }
     for (pointer, value) in [
@@ -133,152 +141,251 @@ async fn claims_that_are_not_as_they_should_be_are_403() {
     ] {
         let mut context = good.clone();
         *context.pointer_mut(pointer).unwrap() = value;
-        odd.push(context);
+        invalid.push(context);
     }
-    for context in odd {
-        ask(&function, event("get", &query, context.clone())).await.problem(403);
+    for context in invalid {
+        invoke_service(&function, build_event("get", &query, context.clone())).await.assert_problem(403);
     }
-    let mut none = event("get", &query, json!(null));
+    let mut none = build_event("get", &query, json!(null));
     none["requestContext"].as_object_mut().unwrap().remove("authorizer");
-    ask(&function, none).await.problem(403);
+    invoke_service(&function, none).await.assert_problem(403);
 
     let mut floats = good;
     for pointer in ["/user_claim/Id", "/org_claim/IntId", "/dataset_claim/IntId", "/dataset_claim/Role"] {
         let value = floats.pointer_mut(pointer).unwrap();
         *value = json!(value.as_f64().unwrap());
     }
-    assert_eq!(ask(&function, event("get", &query, floats)).await.status(), 307);
+    assert_eq!(invoke_service(&function, build_event("get", &query, floats)).await.status(), 307);
+}
+
+/// What the service answers to somebody who may do it: method, path, query and status. `PACKAGE` stands for a package's id.
+const PRIVATE_OPERATIONS: [(&str, &str, &str, i64); 9] = [
+    ("GET", "/presign/s3", "package_id=PACKAGE", 307),
+    ("HEAD", "/presign/s3", "package_id=PACKAGE", 200),
+    ("GET", "/cloudfront/sign", "package_id=PACKAGE&path=a.parquet", 200),
+    ("HEAD", "/cloudfront/sign", "package_id=PACKAGE&path=a.parquet", 200),
+    ("GET", "/restore", "package_id=PACKAGE", 200),
+    ("HEAD", "/restore", "package_id=PACKAGE", 200),
+    ("POST", "/restore", "", 200),
+    ("GET", "/trash", "", 200),
+    ("HEAD", "/trash", "", 200),
+];
+
+/// A request of a private operation with this role.
+fn build_private_event(
+    environment: &TestEnvironment,
+    package: &Package,
+    (method, path, query): (&str, &str, &str),
+    role: &Value,
+) -> Value {
+    let query = query.replace("PACKAGE", package.node_id.as_str());
+    let query = format!("dataset_id={}&{query}", environment.dataset.node_id);
+    let mut context = environment.authorizer_context(0);
+    context["dataset_claim"]["Role"] = role.clone();
+    let name = if method == "POST" { "post" } else { "get" };
+    let mut event = with_path(build_event(name, query.trim_end_matches('&'), context), path);
+    event["requestContext"]["http"]["method"] = json!(method);
+    event
+}
+
+/// The dataset's role is an ordinal (0 None, 1 Guest, 2 Viewer, 3 Editor, 4 Manager, 5 Owner); no other number is a role.
+#[tokio::test]
+async fn each_role_number_has_its_permissions() {
+    let environment = TestEnvironment::start().await;
+    let function = Function::start(SERVICE, &environment.variables).await;
+    let package = environment.create_file("a.txt", b"hello").await;
+    for (role, may_read, may_restore) in [
+        (json!(0), false, false),
+        (json!(1), false, false),
+        (json!(2), true, false),
+        (json!(3), true, true),
+        (json!(4), true, true),
+        (json!(5), true, true),
+        (json!(4.0), true, true),
+        (json!(-1), false, false),
+        (json!(6), false, false),
+        // Permission bits of managers and owners, which the workspace's claim has.
+        (json!(16), false, false),
+        (json!(32), false, false),
+        (json!(4.5), false, false),
+        (json!("4"), false, false),
+        (json!("manager"), false, false),
+        (json!(true), false, false),
+        (json!(null), false, false),
+    ] {
+        for (method, path, query, success) in PRIVATE_OPERATIONS {
+            let event = build_private_event(&environment, &package, (method, path, query), &role);
+            let may = if method == "POST" { may_restore } else { may_read };
+            let status = invoke_service(&function, event).await.status();
+            assert_eq!(status, if may { success } else { 403 }, "role {role}: {method} {path}");
+        }
+    }
+}
+
+#[test]
+fn the_table_of_roles_has_every_private_operation() {
+    let document = serde_json::to_value(api::openapi::public_document()).unwrap();
+    let mut private = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            if operation.get("operationId").is_some() && operation["security"] != json!([]) {
+                private.insert((method.to_uppercase(), path.clone()));
+            }
+        }
+    }
+    let tested = PRIVATE_OPERATIONS.map(|(method, path, ..)| (method.to_owned(), path.to_owned()));
+    assert_eq!(private, tested.into());
 }
 
 #[tokio::test]
-async fn what_the_claims_do_not_cover_is_refused() {
-    let stand = Stand::start().await;
-    let function = Function::start(SERVICE, &stand.variables).await;
-    let package = stand.file("a.txt", b"hello").await;
-    let query = query(&stand, &package);
-    ask(&function, event("get", &query, stand.context(1))).await.problem(403);
-    let dataset = &stand.dataset.node_id;
-    ask(&function, event("post", &format!("dataset_id={dataset}"), stand.context(2))).await.problem(403);
-    // The gateway's own reading of a repeated parameter, in queryStringParameters, is one text with a comma.
+async fn rejects_requests_that_the_claims_do_not_cover() {
+    let environment = TestEnvironment::start().await;
+    let function = Function::start(SERVICE, &environment.variables).await;
+    let package = environment.create_file("a.txt", b"hello").await;
+    let query = package_query(&environment, &package);
+    invoke_service(&function, build_event("get", &query, environment.authorizer_context(1)))
+        .await
+        .assert_problem(403);
+    let dataset = &environment.dataset.node_id;
+    invoke_service(
+        &function,
+        build_event("post", &format!("dataset_id={dataset}"), environment.authorizer_context(2)),
+    )
+    .await
+    .assert_problem(403);
+    // The gateway joins repeated parameters with a comma in `queryStringParameters`; the service reads the raw query.
     let twice = format!("{query}&dataset_id=N%3Adataset%3A41");
-    ask(&function, event("get", &twice, stand.context(2))).await.problem(400);
+    invoke_service(&function, build_event("get", &twice, environment.authorizer_context(2)))
+        .await
+        .assert_problem(400);
 }
 
 #[tokio::test]
-async fn a_path_leads_there_with_or_without_its_mapping() {
-    let stand = Stand::start().await;
-    let function = Function::start(SERVICE, &stand.variables).await;
-    let package = stand.file("a.txt", b"hello").await;
-    let mut event = event("get", &query(&stand, &package), stand.context(2));
+async fn accepts_paths_with_and_without_the_mapping_key() {
+    let environment = TestEnvironment::start().await;
+    let function = Function::start(SERVICE, &environment.variables).await;
+    let package = environment.create_file("a.txt", b"hello").await;
+    let mut event =
+        build_event("get", &package_query(&environment, &package), environment.authorizer_context(2));
     for path in ["/presign/s3", "/packages/presign/s3"] {
-        assert_eq!(ask(&function, at(event.clone(), path)).await.status(), 307, "{path}");
+        assert_eq!(invoke_service(&function, with_path(event.clone(), path)).await.status(), 307, "{path}");
     }
     event["requestContext"]["stage"] = json!("dev");
-    assert_eq!(ask(&function, at(event.clone(), "/dev/presign/s3")).await.status(), 307);
+    assert_eq!(invoke_service(&function, with_path(event.clone(), "/dev/presign/s3")).await.status(), 307);
     for path in ["/presign/s3/", "/Presign/s3", "/", "", "/é b", "/../presign/s3"] {
-        ask(&function, at(event.clone(), path)).await.problem(404);
+        invoke_service(&function, with_path(event.clone(), path)).await.assert_problem(404);
     }
 }
 
 #[tokio::test]
 async fn routes_without_an_authorizer_need_no_claims() {
-    let stand = Stand::start().await;
-    let function = Function::start(SERVICE, &stand.variables).await;
-    let open = |path, query| at(event("get", query, json!(null)), path);
-    assert_eq!(ask(&function, open("/health", "")).await.status(), 200);
-    assert_eq!(ask(&function, open("/ready", "")).await.status(), 200);
-    ask(&function, open("/proxy/s3", "presigned_url=x")).await.problem(400);
+    let environment = TestEnvironment::start().await;
+    let function = Function::start(SERVICE, &environment.variables).await;
+    let open = |path, query| with_path(build_event("get", query, json!(null)), path);
+    assert_eq!(invoke_service(&function, open("/health", "")).await.status(), 200);
+    assert_eq!(invoke_service(&function, open("/ready", "")).await.status(), 200);
+    invoke_service(&function, open("/proxy/s3", "presigned_url=x")).await.assert_problem(400);
 }
 
 #[tokio::test]
-async fn a_head_tells_the_objects_length() {
-    let stand = Stand::start().await;
-    let function = Function::start(SERVICE, &stand.variables).await;
-    let package = stand.file("a.txt", b"hello").await;
-    let mut head = event("head", &query(&stand, &package), stand.context(2));
-    let part = ask(&function, head.clone()).await;
+async fn a_head_has_the_length_of_the_object() {
+    let environment = TestEnvironment::start().await;
+    let function = Function::start(SERVICE, &environment.variables).await;
+    let package = environment.create_file("a.txt", b"hello").await;
+    let mut head =
+        build_event("head", &package_query(&environment, &package), environment.authorizer_context(2));
+    let part = invoke_service(&function, head.clone()).await;
     assert_eq!((part.status(), part.header("content-length")), (206, "5"));
     assert_eq!(part.header("content-range"), "bytes 0-4/5");
     assert_eq!(part.0["body"], "");
     head["headers"].as_object_mut().unwrap().remove("range");
-    let whole = ask(&function, head).await;
+    let whole = invoke_service(&function, head).await;
     assert_eq!((whole.status(), whole.header("content-length")), (200, "5"));
 }
 
 #[tokio::test]
-async fn a_body_may_be_base64_and_must_then_be() {
-    let stand = Stand::start().await;
-    let function = Function::start(SERVICE, &stand.variables).await;
-    let query = format!("dataset_id={}", stand.dataset.node_id);
+async fn decodes_base64_bodies() {
+    let environment = TestEnvironment::start().await;
+    let function = Function::start(SERVICE, &environment.variables).await;
+    let query = format!("dataset_id={}", environment.dataset.node_id);
     for name in ["post", "post-base64"] {
-        let answer = ask(&function, event(name, &query, stand.context(3))).await;
-        assert_eq!(answer.status(), 200, "{}", answer.0);
-        assert_eq!(answer.body()["failures"][0]["id"], "N:package:900");
+        let response =
+            invoke_service(&function, build_event(name, &query, environment.authorizer_context(3))).await;
+        assert_eq!(response.status(), 200, "{}", response.0);
+        assert_eq!(response.body()["failures"][0]["id"], "N:package:900");
     }
-    let mut broken = event("post-base64", &query, stand.context(3));
+    let mut broken = build_event("post-base64", &query, environment.authorizer_context(3));
     broken["body"] = json!("eyJub2Rl*");
-    ask(&function, broken).await.problem(400);
-    let mut large = event("post", &query, stand.context(3));
+    invoke_service(&function, broken).await.assert_problem(400);
+    let mut large = build_event("post", &query, environment.authorizer_context(3));
     large["body"] = json!(" ".repeat(10 * 1024 * 1024));
-    ask(&function, large).await.problem(413);
+    invoke_service(&function, large).await.assert_problem(413);
 }
 
 #[tokio::test]
-async fn an_order_that_the_queue_did_not_take_is_on_record() {
-    let stand = Stand::start_alone().await;
-    let function = Function::start(SERVICE, &stand.variables).await;
-    let package = stand.file("a.txt", b"hello").await;
-    stand.trash(&package).await;
-    let mut post = event("post", &format!("dataset_id={}", stand.dataset.node_id), stand.context(3));
+async fn an_order_is_recorded_when_the_queue_refuses_it() {
+    let environment = TestEnvironment::start_with_own_database().await;
+    let function = Function::start(SERVICE, &environment.variables).await;
+    let package = environment.create_file("a.txt", b"hello").await;
+    environment.trash_package(&package).await;
+    let mut post = build_event(
+        "post",
+        &format!("dataset_id={}", environment.dataset.node_id),
+        environment.authorizer_context(3),
+    );
     post["body"] = json!(json!({"nodeIds": [package.node_id]}).to_string());
-    let answer = ask(&function, post).await.body();
-    assert_eq!(answer["success"], json!([package.node_id]), "{answer}");
-    assert_eq!(stand.state(&package).await, "RESTORING");
-    // The schedule finds it, once it is overdue.
-    stand.make_due().await;
-    let restore = Function::start(RESTORE, &stand.variables).await;
+    let response = invoke_service(&function, post).await.body();
+    assert_eq!(response["success"], json!([package.node_id]), "{response}");
+    assert_eq!(environment.load_state(&package).await, "RESTORING");
+    // The schedule runs the order once it is overdue.
+    environment.make_due().await;
+    let restore = Function::start(RESTORE, &environment.variables).await;
     restore.invoke(json!({"task": "resume"})).await.unwrap();
-    assert_eq!(stand.state(&package).await, "READY");
+    assert_eq!(environment.load_state(&package).await, "READY");
 }
 
 #[tokio::test]
-async fn an_event_that_is_no_request_fails_and_the_next_one_does_not() {
-    let stand = Stand::start().await;
-    let function = Function::start(SERVICE, &stand.variables).await;
-    for odd in [json!({"hunter2": 1}), json!("hunter2"), json!({"headers": {"authorization": 7}})] {
-        let error = function.invoke(odd).await.unwrap_err();
+async fn an_invalid_event_fails_and_the_next_one_succeeds() {
+    let environment = TestEnvironment::start().await;
+    let function = Function::start(SERVICE, &environment.variables).await;
+    for invalid in [json!({"hunter2": 1}), json!("hunter2"), json!({"headers": {"authorization": 7}})] {
+        let error = function.invoke(invalid).await.unwrap_err();
         assert_eq!(error["errorMessage"], "the event is not an HTTP API request of payload format 2.0");
     }
-    let health = at(event("get", "", json!(null)), "/health");
-    assert_eq!(ask(&function, health).await.status(), 200);
+    let health = with_path(build_event("get", "", json!(null)), "/health");
+    assert_eq!(invoke_service(&function, health).await.status(), 200);
     assert!(!function.stdout().contains("hunter2"));
 }
 
 #[tokio::test]
-async fn what_a_panic_says_is_not_repeated() {
-    let stand = Stand::start().await;
-    let function = Function::start(SERVICE, &stand.variables).await;
-    let mut health = at(event("get", "", json!(null)), "/health");
-    // More than the crate `http` has room for.
+async fn does_not_repeat_the_text_of_a_panic() {
+    let environment = TestEnvironment::start().await;
+    let function = Function::start(SERVICE, &environment.variables).await;
+    let mut health = with_path(build_event("get", "", json!(null)), "/health");
+    // More headers than `http::HeaderMap` can hold.
     let headers: BTreeMap<_, _> = (0..40_000).map(|n| (format!("x-{n}"), "hunter2")).collect();
     health["headers"] = json!(headers);
     assert_eq!(function.invoke(health.clone()).await.unwrap_err()["errorMessage"], "the function panicked");
     health["headers"] = json!({});
-    assert_eq!(ask(&function, health).await.status(), 200);
+    assert_eq!(invoke_service(&function, health).await.status(), 200);
     let places = function.log().into_iter().filter(|line| line["target"] == "panic");
     assert_eq!(places.count(), 1);
     assert!(!function.stdout().contains("MAX_SIZE"));
 }
 
 #[tokio::test]
-async fn the_log_has_a_line_for_each_request_and_no_secret() {
-    let stand = Stand::start().await;
-    let mut variables = stand.variables.clone();
+async fn logs_a_line_for_each_request_and_no_secret() {
+    let environment = TestEnvironment::start().await;
+    let mut variables = environment.variables.clone();
     variables.insert("LOG_LEVEL", "trace".to_owned());
     let function = Function::start(SERVICE, &variables).await;
-    let package = stand.file("a.txt", b"hello").await;
+    let package = environment.create_file("a.txt", b"hello").await;
     for _ in 0..2 {
-        ask(&function, event("get", &query(&stand, &package), stand.context(2))).await;
+        invoke_service(
+            &function,
+            build_event("get", &package_query(&environment, &package), environment.authorizer_context(2)),
+        )
+        .await;
     }
     let log = function.log();
     let lines: Vec<&Value> = log.iter().filter(|line| line["message"] == "request completed").collect();
@@ -294,20 +401,20 @@ async fn the_log_has_a_line_for_each_request_and_no_secret() {
 }
 
 #[tokio::test]
-async fn a_database_that_comes_late_is_found() {
-    let stand = Stand::start().await;
-    let (host, port) = (&stand.variables["POSTGRES_HOST"], &stand.variables["POSTGRES_PORT"]);
+async fn finds_a_database_that_starts_later() {
+    let environment = TestEnvironment::start().await;
+    let (host, port) = (&environment.variables["POSTGRES_HOST"], &environment.variables["POSTGRES_PORT"]);
     let database = format!("{host}:{port}");
     let reserved = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = reserved.local_addr().unwrap();
     drop(reserved);
-    let mut variables = stand.variables.clone();
+    let mut variables = environment.variables.clone();
     variables
         .extend([("POSTGRES_HOST", "127.0.0.1".to_owned()), ("POSTGRES_PORT", address.port().to_string())]);
     let function = Function::start(SERVICE, &variables).await;
-    let package = stand.file("a.txt", b"hello").await;
-    let get = event("get", &query(&stand, &package), stand.context(2));
-    ask(&function, get.clone()).await.problem(503);
+    let package = environment.create_file("a.txt", b"hello").await;
+    let get = build_event("get", &package_query(&environment, &package), environment.authorizer_context(2));
+    invoke_service(&function, get.clone()).await.assert_problem(503);
 
     let listener = TcpListener::bind(address).await.unwrap();
     tokio::spawn(async move {
@@ -316,5 +423,5 @@ async fn a_database_that_comes_late_is_found() {
             tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut server).await });
         }
     });
-    assert_eq!(ask(&function, get).await.status(), 307);
+    assert_eq!(invoke_service(&function, get).await.status(), 307);
 }

@@ -1,4 +1,4 @@
-//! What a function needs in order to start, and what it does without.
+//! What a function needs to start, and what it can start without.
 
 use std::time::{Duration, Instant};
 
@@ -6,26 +6,26 @@ use local::full_backlog::FullBacklogListener;
 use tokio::net::TcpListener;
 
 use crate::{
+    environment::{TestEnvironment, Variables},
     function::{AUTHORIZER, Function, RESTORE, SERVICE},
-    stand::{Stand, Variables},
 };
 
-/// With provisioned concurrency, where no event waits for the start.
-fn provisioned(variables: &Variables) -> Variables {
+/// With provisioned concurrency, a function that cannot start ends instead of waiting for an event.
+fn with_provisioned_concurrency(variables: &Variables) -> Variables {
     let mut variables = variables.clone();
     variables.insert("AWS_LAMBDA_INITIALIZATION_TYPE", "provisioned-concurrency".to_owned());
     variables
 }
 
-/// The exit code and the message of a function that does not start.
-async fn refusal(program: &str, variables: &Variables) -> (i32, String) {
-    let mut function = Function::begin(program, &provisioned(variables)).await;
+/// Runs a function that does not start. Returns its exit code and its error output.
+async fn run_until_exit(program: &str, variables: &Variables) -> (i32, String) {
+    let mut function = Function::spawn(program, &with_provisioned_concurrency(variables)).await;
     let status = function.process.wait().await.unwrap();
     (status.code().unwrap(), function.stderr())
 }
 
 #[tokio::test]
-async fn all_that_is_missing_is_named_at_once() {
+async fn names_all_missing_variables_at_once() {
     let platform =
         ["ENV", "POSTGRES_HOST", "RDS_PROXY_ENDPOINT", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
     let own: [(&str, &[&str]); 3] = [
@@ -44,48 +44,48 @@ async fn all_that_is_missing_is_named_at_once() {
         (AUTHORIZER, &["USER_POOL", "USER_CLIENT", "TOKEN_POOL", "TOKEN_CLIENT"]),
     ];
     for (program, own) in own {
-        let (code, message) = refusal(program, &Variables::new()).await;
+        let (code, message) = run_until_exit(program, &Variables::new()).await;
         assert_ne!(code, 0);
         assert_eq!(message.lines().count(), 1, "{message}");
         for name in platform.iter().chain(own) {
-            assert!(message.contains(name), "{program} does not miss {name}: {message}");
+            assert!(message.contains(name), "{program} does not name {name}: {message}");
         }
     }
 }
 
 #[tokio::test]
-async fn without_a_signing_key_there_is_no_service() {
-    let mut stand = Stand::start().await;
-    let missing = stand.dir.path().join("missing.pem").to_str().unwrap().to_owned();
-    let not_a_key = stand.dir.path().join("hunter2.pem");
+async fn the_service_does_not_start_without_a_signing_key() {
+    let mut environment = TestEnvironment::start().await;
+    let missing = environment.dir.path().join("missing.pem").to_str().unwrap().to_owned();
+    let not_a_key = environment.dir.path().join("hunter2.pem");
     std::fs::write(&not_a_key, "hunter2").unwrap();
     for path in [missing, not_a_key.to_str().unwrap().to_owned()] {
-        stand.variables.insert("CLOUDFRONT_PRIVATE_KEY_FILE", path);
-        let (code, message) = refusal(SERVICE, &stand.variables).await;
+        environment.variables.insert("CLOUDFRONT_PRIVATE_KEY_FILE", path);
+        let (code, message) = run_until_exit(SERVICE, &environment.variables).await;
         assert_ne!(code, 0);
         assert!(message.to_lowercase().contains("private") && !message.contains("hunter2"), "{message}");
     }
 }
 
 #[tokio::test]
-async fn it_is_soon_there() {
-    let stand = Stand::start().await;
-    let function = Function::start(SERVICE, &stand.variables).await;
+async fn the_service_starts_within_ten_seconds() {
+    let environment = TestEnvironment::start().await;
+    let function = Function::start(SERVICE, &environment.variables).await;
     let took = function.api.init_duration().await;
-    assert!(took.as_secs() < 10, "Lambda waits no longer: {took:?}");
+    assert!(took.as_secs() < 10, "Lambda ends a start after ten seconds: {took:?}");
     assert_eq!(function.api.init_error(), None);
 }
 
-/// Starts the service with this address in place of SSM's, and asserts that it says so before Lambda ends it.
+/// Starts the service with this address for SSM. Asserts that it names SSM before Lambda ends the start.
 async fn assert_ssm_is_named(address: std::net::SocketAddr) {
-    let mut stand = Stand::start().await;
-    stand.variables.remove("CLOUDFRONT_PRIVATE_KEY_FILE");
-    stand.variables.insert("CLOUDFRONT_PRIVATE_KEY_SSM_PARAM", "secret-name".to_owned());
-    stand.variables.insert("AWS_ENDPOINT_URL_SSM", format!("http://{address}"));
-    let begun = Instant::now();
-    let mut function = Function::begin(SERVICE, &provisioned(&stand.variables)).await;
+    let mut environment = TestEnvironment::start().await;
+    environment.variables.remove("CLOUDFRONT_PRIVATE_KEY_FILE");
+    environment.variables.insert("CLOUDFRONT_PRIVATE_KEY_SSM_PARAM", "secret-name".to_owned());
+    environment.variables.insert("AWS_ENDPOINT_URL_SSM", format!("http://{address}"));
+    let started = Instant::now();
+    let mut function = Function::spawn(SERVICE, &with_provisioned_concurrency(&environment.variables)).await;
     let status = function.process.wait().await.unwrap();
-    let took = begun.elapsed();
+    let took = started.elapsed();
     assert_ne!(status.code().unwrap(), 0);
     assert!((Duration::from_secs(4)..Duration::from_secs(10)).contains(&took), "{took:?}");
 
@@ -105,26 +105,26 @@ async fn assert_ssm_is_named(address: std::net::SocketAddr) {
 }
 
 #[tokio::test]
-async fn ssm_that_accepts_and_never_answers_is_named_before_lambda_ends_the_start() {
+async fn names_ssm_when_it_accepts_and_never_answers() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     assert_ssm_is_named(silent.local_addr().unwrap()).await;
 }
 
-/// As in a subnet without a route: packets are dropped, here by a queue of connections that is full.
+/// Packets are dropped, as in a subnet without a route. Here the accept queue of the socket is full.
 #[tokio::test]
-async fn ssm_that_cannot_be_reached_is_named_before_lambda_ends_the_start() {
+async fn names_ssm_when_it_cannot_be_reached() {
     let full = FullBacklogListener::start().await.unwrap();
     assert_ssm_is_named(full.local_addr().unwrap()).await;
 }
 
 #[tokio::test]
-async fn a_database_that_never_answers_is_named_and_keeps_nobody_from_starting() {
-    let mut stand = Stand::start().await;
+async fn starts_and_names_a_database_that_never_answers() {
+    let mut environment = TestEnvironment::start().await;
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = silent.local_addr().unwrap();
-    stand.variables.insert("POSTGRES_HOST", address.ip().to_string());
-    stand.variables.insert("POSTGRES_PORT", address.port().to_string());
-    let function = Function::start(SERVICE, &stand.variables).await;
+    environment.variables.insert("POSTGRES_HOST", address.ip().to_string());
+    environment.variables.insert("POSTGRES_PORT", address.port().to_string());
+    let function = Function::start(SERVICE, &environment.variables).await;
     let took = function.api.init_duration().await;
     assert!(took < Duration::from_secs(8), "{took:?}");
     let log = function.log();

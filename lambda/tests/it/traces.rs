@@ -1,4 +1,4 @@
-//! What the functions tell X-Ray, as its daemon in Lambda would receive it.
+//! The traces of the functions, as the X-Ray daemon in Lambda receives them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,27 +10,27 @@ use aws::Clock;
 use serde_json::{Value, json};
 
 use crate::{
-    function::{AUTHORIZER, Function, RESTORE, SERVICE, recorded},
-    pools::{Pools, token},
-    stand::Stand,
+    environment::TestEnvironment,
+    function::{AUTHORIZER, Function, RESTORE, SERVICE, load_event},
+    pools::{UserPools, sign_user_token},
 };
 
-/// The segment that Lambda has for an invocation.
-const INVOCATION: &str = "53995c3f42cd8ad8";
+/// The id of the segment of the invocation, which Lambda creates.
+const INVOCATION_SEGMENT_ID: &str = "53995c3f42cd8ad8";
 
-/// A socket in place of the daemon.
-struct Daemon(UdpSocket);
+/// A socket in the place of the daemon.
+struct XrayDaemon(UdpSocket);
 
-impl Daemon {
-    fn start(stand: &mut Stand) -> Self {
+impl XrayDaemon {
+    fn start(environment: &mut TestEnvironment) -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
-        stand.variables.insert("AWS_XRAY_DAEMON_ADDRESS", socket.local_addr().unwrap().to_string());
+        environment.variables.insert("AWS_XRAY_DAEMON_ADDRESS", socket.local_addr().unwrap().to_string());
         Self(socket)
     }
 
-    /// The documents that have arrived.
-    fn documents(&self) -> Vec<Value> {
+    /// The documents received so far.
+    fn receive_documents(&self) -> Vec<Value> {
         let mut buffer = vec![0; 65_536];
         std::iter::from_fn(|| {
             let length = self.0.recv(&mut buffer).ok()?;
@@ -43,15 +43,15 @@ impl Daemon {
     }
 }
 
-/// A trace that begins now, and its header.
-fn trace() -> (String, String) {
+/// The id and the header of a new trace.
+fn create_trace() -> (String, String) {
     let root = format!("1-{:08x}-abcdef012345678912345678", Clock::System.now());
-    let header = format!("Root={root};Parent={INVOCATION};Sampled=1");
+    let header = format!("Root={root};Parent={INVOCATION_SEGMENT_ID};Sampled=1");
     (root, header)
 }
 
-/// The names of a document's own parts. All documents must be of one trace, and lead up to the document.
-fn parts<'a>(documents: &'a [Value], root: &str, name: &str) -> (&'a Value, BTreeSet<&'a str>) {
+/// The document with this name, and the names of its subsegments. All documents must belong to this trace and to the document.
+fn collect_subsegments<'a>(documents: &'a [Value], root: &str, name: &str) -> (&'a Value, BTreeSet<&'a str>) {
     let by_id: BTreeMap<&str, &Value> =
         documents.iter().map(|document| (document["id"].as_str().unwrap(), document)).collect();
     let top = documents.iter().find(|document| document["name"] == name).unwrap();
@@ -64,57 +64,57 @@ fn parts<'a>(documents: &'a [Value], root: &str, name: &str) -> (&'a Value, BTre
         }
         names.insert(document["name"].as_str().unwrap());
     }
-    assert_eq!((&top["trace_id"], &top["parent_id"]), (&json!(root), &json!(INVOCATION)));
+    assert_eq!((&top["trace_id"], &top["parent_id"]), (&json!(root), &json!(INVOCATION_SEGMENT_ID)));
     (top, names)
 }
 
 #[tokio::test]
-async fn a_request_is_part_of_its_invocation() {
-    let mut stand = Stand::start().await;
-    let (daemon, (root, header)) = (Daemon::start(&mut stand), trace());
-    let function = Function::start(SERVICE, &stand.variables).await;
-    let package = stand.file("a.txt", b"hello").await;
-    let mut event = recorded("get");
+async fn a_request_is_a_subsegment_of_its_invocation() {
+    let mut environment = TestEnvironment::start().await;
+    let (daemon, (root, header)) = (XrayDaemon::start(&mut environment), create_trace());
+    let function = Function::start(SERVICE, &environment.variables).await;
+    let package = environment.create_file("a.txt", b"hello").await;
+    let mut event = load_event("get");
     event["rawQueryString"] =
-        json!(format!("dataset_id={}&package_id={}", stand.dataset.node_id, package.node_id));
-    event["requestContext"]["authorizer"]["lambda"] = stand.context(2);
+        json!(format!("dataset_id={}&package_id={}", environment.dataset.node_id, package.node_id));
+    event["requestContext"]["authorizer"]["lambda"] = environment.authorizer_context(2);
     assert_eq!(function.invoke_in_trace(event, &header).await.unwrap()["statusCode"], 307);
-    let documents = daemon.documents();
-    let (request, parts) = parts(&documents, &root, "request");
+    let documents = daemon.receive_documents();
+    let (request, parts) = collect_subsegments(&documents, &root, "request");
     assert_eq!(request["type"], "subsegment");
     assert_eq!(parts, BTreeSet::from(["postgres", "sign"]));
 }
 
 #[tokio::test]
-async fn a_restore_is_a_segment_of_the_trace_that_its_message_carries() {
-    let mut stand = Stand::start().await;
-    let (daemon, (root, header)) = (Daemon::start(&mut stand), trace());
-    let function = Function::start(RESTORE, &stand.variables).await;
-    let package = stand.restoring("a.txt").await;
-    let mut event = recorded("sqs");
+async fn a_restore_is_a_segment_of_the_trace_of_its_message() {
+    let mut environment = TestEnvironment::start().await;
+    let (daemon, (root, header)) = (XrayDaemon::start(&mut environment), create_trace());
+    let function = Function::start(RESTORE, &environment.variables).await;
+    let package = environment.create_restoring("a.txt").await;
+    let mut event = load_event("sqs");
     event["Records"].as_array_mut().unwrap().truncate(1);
-    event["Records"][0]["body"] = json!(stand.message(&package));
+    event["Records"][0]["body"] = json!(environment.restore_message(&package));
     event["Records"][0]["attributes"]["AWSTraceHeader"] = json!(header);
     assert_eq!(function.invoke(event).await.unwrap(), json!({"batchItemFailures": []}));
-    let documents = daemon.documents();
-    let (restore, parts) = parts(&documents, &root, "restore");
+    let documents = daemon.receive_documents();
+    let (restore, parts) = collect_subsegments(&documents, &root, "restore");
     assert_eq!(restore["type"], Value::Null, "a segment");
     assert_eq!(parts, BTreeSet::from(["S3", "postgres"]));
 }
 
 #[tokio::test]
-async fn a_decision_is_part_of_its_invocation() {
-    let (mut stand, pools) = (Stand::start().await, Pools::publish().await);
-    stand.variables.extend(pools.variables());
-    let (daemon, (root, header)) = (Daemon::start(&mut stand), trace());
-    let function = Function::start(AUTHORIZER, &stand.variables).await;
-    let user = stand.user("viewer").await;
-    let token = token(&user);
-    let mut event = recorded("authorizer");
-    event["identitySource"] = json!([format!("Bearer {token}"), stand.dataset.node_id]);
+async fn an_authorization_is_a_subsegment_of_its_invocation() {
+    let (mut environment, pools) = (TestEnvironment::start().await, UserPools::start().await);
+    environment.variables.extend(pools.variables());
+    let (daemon, (root, header)) = (XrayDaemon::start(&mut environment), create_trace());
+    let function = Function::start(AUTHORIZER, &environment.variables).await;
+    let user = environment.create_user("viewer").await;
+    let token = sign_user_token(&user);
+    let mut event = load_event("authorizer");
+    event["identitySource"] = json!([format!("Bearer {token}"), environment.dataset.node_id]);
     assert_eq!(function.invoke_in_trace(event, &header).await.unwrap()["isAuthorized"], true);
-    let documents = daemon.documents();
-    let (decision, parts) = parts(&documents, &root, "authorize");
+    let documents = daemon.receive_documents();
+    let (decision, parts) = collect_subsegments(&documents, &root, "authorize");
     assert_eq!(decision["type"], "subsegment");
     assert_eq!(parts, BTreeSet::from(["cognito", "postgres"]));
 }

@@ -1,4 +1,4 @@
-//! Places that are out of reach are told with what is commonly the reason, in time, and what needs them is left out.
+//! Unreachable services: the report names the usual cause in time, and skips the checks that need them.
 
 use std::time::{Duration, Instant};
 
@@ -6,19 +6,19 @@ use doctor::Status::{Failure, Ok, Warning};
 use local::full_backlog::FullBacklogListener;
 use tokio::net::TcpListener;
 
-use crate::scene::{Scene, assert_check, failures};
+use crate::environment::{TestEnvironment, assert_check, list_failures};
 
-/// A port at which nobody listens.
-async fn closed() -> String {
+/// The address of a port without a listener.
+async fn find_closed_port() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     listener.local_addr().unwrap().to_string()
 }
 
 #[tokio::test]
-async fn a_name_that_does_not_resolve_is_told() {
-    let scene = Scene::start().await;
-    let report = scene
-        .report_with(&[
+async fn reports_names_that_do_not_resolve() {
+    let environment = TestEnvironment::start().await;
+    let report = environment
+        .run_checks_with(&[
             ("POSTGRES_HOST", "database.invalid"),
             ("CLOUDFRONT_DISTRIBUTION_DOMAIN", "cdn.invalid"),
             ("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", "http://cognito.invalid"),
@@ -29,41 +29,42 @@ async fn a_name_that_does_not_resolve_is_told() {
     assert_check(&report, "cdn", Warning, ["does not resolve", "it is from CLOUDFRONT_DISTRIBUTION_DOMAIN"]);
     assert_check(&report, "cognito", Failure, ["does not resolve", "private DNS"]);
     assert_check(&report, "s3", Ok, ["127.0.0.1, a private address", ""]);
-    assert_eq!(failures(&report), ["database", "cognito"], "nothing else is tried there");
+    assert_eq!(list_failures(&report), ["database", "cognito"], "no other check fails");
 }
 
 #[tokio::test]
-async fn a_port_that_is_closed_is_told() {
-    let scene = Scene::start().await;
-    let (database, s3) = (closed().await, closed().await);
+async fn reports_closed_ports() {
+    let environment = TestEnvironment::start().await;
+    let (database, s3) = (find_closed_port().await, find_closed_port().await);
     let port = database.rsplit(':').next().unwrap();
-    let report =
-        scene.report_with(&[("POSTGRES_PORT", port), ("AWS_ENDPOINT_URL_S3", &format!("http://{s3}"))]).await;
+    let report = environment
+        .run_checks_with(&[("POSTGRES_PORT", port), ("AWS_ENDPOINT_URL_S3", &format!("http://{s3}"))])
+        .await;
     assert_check(&report, "database", Failure, ["refuses connections", "POSTGRES_PORT"]);
     assert_check(&report, "s3", Failure, ["refuses connections", "that the service is running"]);
 }
 
-/// As without a NAT gateway and without an endpoint: packets are dropped, here by a queue of connections that is full.
+/// Packets are dropped, as without a NAT gateway and a VPC endpoint. Here the accept queue of the socket is full.
 #[tokio::test]
-async fn a_subnet_without_a_way_out_is_told_in_time() {
-    let mut scene = Scene::start().await;
+async fn reports_unreachable_services_in_time() {
+    let mut environment = TestEnvironment::start().await;
     let full = FullBacklogListener::start().await.unwrap();
     let address = full.local_addr().unwrap();
     let url = format!("http://{address}");
     for service in
         ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_DYNAMODB"]
     {
-        scene.set(service, &url);
+        environment.set_variable(service, &url);
     }
-    scene.set("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", &url);
-    scene.set("CLOUDFRONT_DISTRIBUTION_DOMAIN", &url);
-    scene.set("POSTGRES_PORT", &address.port().to_string());
-    scene.set("RESTORE_PACKAGE_QUEUE_URL", &format!("{url}/1/orders"));
-    scene.set("DELETE_RECORD_DYNAMODB_TABLE_NAME", "records");
-    scene.variables.remove("CLOUDFRONT_PRIVATE_KEY_FILE");
-    scene.set("CLOUDFRONT_PRIVATE_KEY_SSM_PARAM", "key");
-    let begun = Instant::now();
-    let report = scene.report().await;
+    environment.set_variable("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", &url);
+    environment.set_variable("CLOUDFRONT_DISTRIBUTION_DOMAIN", &url);
+    environment.set_variable("POSTGRES_PORT", &address.port().to_string());
+    environment.set_variable("RESTORE_PACKAGE_QUEUE_URL", &format!("{url}/1/orders"));
+    environment.set_variable("DELETE_RECORD_DYNAMODB_TABLE_NAME", "records");
+    environment.variables.remove("CLOUDFRONT_PRIVATE_KEY_FILE");
+    environment.set_variable("CLOUDFRONT_PRIVATE_KEY_SSM_PARAM", "key");
+    let started = Instant::now();
+    let report = environment.run_checks().await;
     let late = "does not answer within 3 s";
     for (name, advice) in [
         ("database", "security group"),
@@ -75,7 +76,7 @@ async fn a_subnet_without_a_way_out_is_told_in_time() {
     ] {
         assert_check(&report, name, Failure, [late, advice]);
     }
-    // It only makes links to the distribution.
+    // The service does not connect to the distribution, it only makes links to it.
     assert_check(&report, "cdn", Warning, [late, "NAT gateway"]);
-    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
 }

@@ -1,6 +1,5 @@
 //! Tests of the embedded stack through its public API.
 
-mod aws;
 mod edge;
 mod lambda;
 mod postgres;

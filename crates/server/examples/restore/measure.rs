@@ -1,4 +1,4 @@
-//! One restore, its floor, and a line of the table.
+//! Measures one restore and its lower bound, and prints a row of the table.
 
 use std::time::{Duration, Instant};
 
@@ -8,78 +8,78 @@ use packages::id::PackageNodeId;
 use crate::{
     STORAGE,
     app::TestApp,
-    floor::{self, S3},
+    floor::{self, S3Client},
     memory,
 };
 
-/// So many files are also restored one by one.
-const ONE_BY_ONE: usize = 1000;
+/// Restores of this many files are also measured file by file.
+const SINGLE_RESTORE_FILES: usize = 1000;
 
-/// A tree in the trash.
-pub(crate) struct Trashed {
+/// A deleted tree.
+pub(crate) struct DeletedTree {
     pub(crate) tree: PackageTree,
     /// Key and version id of each delete marker.
     markers: Vec<(String, String)>,
 }
 
-/// What a restore took.
-struct Cost {
+/// The cost of a restore.
+struct RestoreCost {
     time: Duration,
     statements: u64,
     calls: u64,
-    /// MB that the process had at most, and how many of them it did not have before.
+    /// Peak memory of the process in MB, and its growth during the restore.
     peak: f64,
     grown: f64,
-    /// Packages that are not back.
+    /// Packages that were not restored.
     missing: usize,
 }
 
-pub(crate) async fn trashed(app: &TestApp, shape: TreeShape, files: usize) -> Trashed {
+pub(crate) async fn create_deleted_tree(app: &TestApp, shape: TreeShape, files: usize) -> DeletedTree {
     let filling = TreeSpec::deleted(shape, files, STORAGE);
     let tree = app.workspace.create_tree(&app.dataset, None, &filling).await.unwrap();
     let stored = app.workspace.list_stored_objects(&tree).await.unwrap();
     let ids = app.store.put_deleted_objects(STORAGE, &stored).unwrap();
     let markers = stored.into_iter().map(|object| object.key).zip(ids).collect();
-    Trashed { tree, markers }
+    DeletedTree { tree, markers }
 }
 
-/// Orders packages and carries the orders out. All that this program needs of the engine.
-pub(crate) async fn restore(app: &TestApp, token: &str, packages: &[&PackageNodeId]) {
-    app.order(token, packages).await;
-    app.work().await;
+/// Orders packages and runs the order.
+pub(crate) async fn run_restore(app: &TestApp, token: &str, packages: &[&PackageNodeId]) {
+    app.order_restore(token, packages).await;
+    app.run_orders().await;
 }
 
-async fn cost(app: &TestApp, token: &str, tree: &PackageTree) -> Cost {
+async fn measure_restore(app: &TestApp, token: &str, tree: &PackageTree) -> RestoreCost {
     let calls = || app.faults.request_counts().values().sum::<u64>();
     let (statements, asked) = (app.app.db.statement_count(), calls());
     let before = memory::reset_peak();
-    let begun = Instant::now();
-    restore(app, token, &[&tree.root.node_id]).await;
-    let (time, peak) = (begun.elapsed(), memory::peak());
-    Cost {
+    let started = Instant::now();
+    run_restore(app, token, &[&tree.root.node_id]).await;
+    let (time, peak) = (started.elapsed(), memory::peak());
+    RestoreCost {
         time,
         statements: app.app.db.statement_count() - statements,
         calls: calls() - asked,
         peak,
         grown: peak - before,
-        missing: missing(app, tree).await,
+        missing: count_missing(app, tree).await,
     }
 }
 
-async fn missing(app: &TestApp, tree: &PackageTree) -> usize {
+async fn count_missing(app: &TestApp, tree: &PackageTree) -> usize {
     tree.files + tree.folders.len() - app.workspace.count_in_state(tree, "READY").await.unwrap()
 }
 
-/// A tree's files restored one after another, each by an order of its own.
-async fn one_by_one(app: &TestApp, token: &str, files: &[Package]) -> Duration {
-    let begun = Instant::now();
+/// Restores the files of a tree one after another, each with its own order.
+async fn restore_one_by_one(app: &TestApp, token: &str, files: &[Package]) -> Duration {
+    let started = Instant::now();
     for file in files {
-        restore(app, token, &[&file.node_id]).await;
+        run_restore(app, token, &[&file.node_id]).await;
     }
-    begun.elapsed()
+    started.elapsed()
 }
 
-pub(crate) fn header(what: &str) {
+pub(crate) fn print_header(what: &str) {
     println!("\nRestores, {what}:\n");
     println!(
         "{:<10} {:>6} {:>9} {:>8} {:>6} {:>8} {:>10} {:>8} {:>8} {:>7} {:>13}",
@@ -97,29 +97,31 @@ pub(crate) fn header(what: &str) {
     );
 }
 
-/// Measures a restore of so many files, and prints it. Three trees alike: one is restored, one is the floor, one is restored
-/// file by file. Answers the folder that came back.
-pub(crate) async fn line(app: &TestApp, shape: TreeShape, files: usize) -> Package {
-    let token = app.token("editor").await;
-    let (one, sibling) = (trashed(app, shape, files).await, trashed(app, shape, files).await);
-    let third = if files == ONE_BY_ONE { Some(trashed(app, shape, files).await) } else { None };
+/// Measures a restore of this many files, and prints it. Of three equal trees, one is restored, one is the lower bound, and
+/// one is restored file by file. Returns the restored folder.
+pub(crate) async fn measure_shape(app: &TestApp, shape: TreeShape, files: usize) -> Package {
+    let token = app.create_token("editor").await;
+    let (one, sibling) =
+        (create_deleted_tree(app, shape, files).await, create_deleted_tree(app, shape, files).await);
+    let third =
+        if files == SINGLE_RESTORE_FILES { Some(create_deleted_tree(app, shape, files).await) } else { None };
     app.workspace.analyze_tables().await.unwrap();
 
-    let cost = cost(app, &token, &one.tree).await;
-    let s3 = S3::of(app, &token).await;
-    let floor = floor::run(app, &s3, &sibling.tree, &sibling.markers).await;
+    let cost = measure_restore(app, &token, &one.tree).await;
+    let s3 = S3Client::from_app(app, &token).await;
+    let floor = floor::measure_floor(app, &s3, &sibling.tree, &sibling.markers).await;
     let singly = match &third {
         Some(third) => {
             let files = app.workspace.list_files(&third.tree, i64::MAX).await.unwrap();
-            format!("{:.2}", one_by_one(app, &token, &files).await.as_secs_f64())
+            format!("{:.2}", restore_one_by_one(app, &token, &files).await.as_secs_f64())
         }
         None => "-".to_owned(),
     };
-    print(shape, files, &cost, (floor, &singly));
+    print_row(shape, files, &cost, (floor, &singly));
     one.tree.root
 }
 
-fn print(shape: TreeShape, files: usize, cost: &Cost, (floor, singly): (Duration, &str)) {
+fn print_row(shape: TreeShape, files: usize, cost: &RestoreCost, (floor, singly): (Duration, &str)) {
     let (time, floor) = (cost.time.as_secs_f64(), floor.as_secs_f64());
     #[expect(clippy::cast_precision_loss, reason = "thousands of files")]
     let each = time * 1e6 / files as f64;

@@ -1,14 +1,14 @@
-//! This process's memory, as Linux counts it; zero elsewhere.
+//! Memory of this process according to Linux; zero on other systems.
 
 use std::fs;
 
-/// Forgets the highest amount so far (`clear_refs` in proc(5)), and answers what there is now, in MB.
+/// Resets the peak (`clear_refs` in proc(5)), and returns the current size in MB.
 pub(crate) fn reset_peak() -> f64 {
     let _ = fs::write("/proc/self/clear_refs", "5");
     read("VmRSS:")
 }
 
-/// The highest amount since then, in MB.
+/// The peak since then, in MB.
 pub(crate) fn peak() -> f64 {
     read("VmHWM:")
 }

@@ -1,6 +1,6 @@
-//! One test's service, with a tenant, an S3 and an edge of its own.
+//! A service for one test, with its own tenant, S3 and edge.
 
-// The benchmark has this file elsewhere in its tree of modules, so the place of its part is said.
+// The example `restore` includes this file under another module path, so the path of its part is explicit.
 #[path = "app/restores.rs"]
 mod restores;
 
@@ -61,15 +61,15 @@ pub(crate) struct TestApp {
     _servers: (S3Server, EdgeServer),
 }
 
-/// An answer, read to its end.
+/// A response with its whole body.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct TestResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
+impl TestResponse {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
     }
@@ -78,8 +78,8 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// Asserts that this is a problem with this status, in its full shape, and answers its detail.
-    pub(crate) fn problem(&self, status: u16) -> String {
+    /// Asserts that this is a complete problem with this status. Returns its detail.
+    pub(crate) fn assert_problem(&self, status: u16) -> String {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
         assert_eq!(self.header("content-type"), "application/problem+json");
         assert_eq!(self.header("access-control-allow-origin"), "*");
@@ -93,8 +93,8 @@ impl Answer {
     }
 }
 
-/// Signers of links with a key each, and the edge's view of them.
-pub(crate) fn signer(key: PrivateKey, hash: HashAlgorithm) -> (Signer, Verifier) {
+/// A signer with this key, and the verifier of the edge for it.
+pub(crate) fn create_signer(key: PrivateKey, hash: HashAlgorithm) -> (Signer, Verifier) {
     let id = KeyPairId::new("KTEST0000001").unwrap();
     let verifier = Verifier::new().with_key(id.clone(), key.public_key().unwrap());
     (Signer::new(id, key, hash), verifier)
@@ -102,20 +102,20 @@ pub(crate) fn signer(key: PrivateKey, hash: HashAlgorithm) -> (Signer, Verifier)
 
 impl TestApp {
     pub(crate) async fn start() -> Self {
-        Self::start_with(PrivateKey::generate_p256().unwrap(), HashAlgorithm::Sha256).await
+        Self::start_with_key(PrivateKey::generate_p256().unwrap(), HashAlgorithm::Sha256).await
     }
 
-    pub(crate) async fn start_with(key: PrivateKey, hash: HashAlgorithm) -> Self {
-        Self::start_in(testing::database_url().await, key, hash).await
+    pub(crate) async fn start_with_key(key: PrivateKey, hash: HashAlgorithm) -> Self {
+        Self::start_in_database(testing::database_url().await, key, hash).await
     }
 
-    /// With a database that no other test is in.
-    pub(crate) async fn start_alone() -> Self {
+    /// Starts the service with a database of its own.
+    pub(crate) async fn start_with_own_database() -> Self {
         let database = testing::isolated_database_url().await;
-        Self::start_in(&database, PrivateKey::generate_p256().unwrap(), HashAlgorithm::Sha256).await
+        Self::start_in_database(&database, PrivateKey::generate_p256().unwrap(), HashAlgorithm::Sha256).await
     }
 
-    async fn start_in(database: &str, key: PrivateKey, hash: HashAlgorithm) -> Self {
+    async fn start_in_database(database: &str, key: PrivateKey, hash: HashAlgorithm) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = S3Store::open(&dir.path().join("s3"), Clock::System).unwrap();
         store.create_bucket(STORAGE).unwrap();
@@ -123,7 +123,7 @@ impl TestApp {
         let faults = FaultInjector::default();
         let s3 = S3Config { faults: faults.clone(), ..S3Config::new(store.clone()) };
         let s3 = S3Server::start(s3).await.unwrap();
-        let (signer, verifier) = signer(key, hash);
+        let (signer, verifier) = create_signer(key, hash);
         let address = ([127, 0, 0, 1], 0).into();
         let edge = EdgeConfig {
             store: store.clone(),
@@ -137,7 +137,7 @@ impl TestApp {
         let workspace = testing::create_workspace_in(database).await;
         let dataset = workspace.create_dataset("Test").await.unwrap();
         let db = Db::new(database.parse().unwrap(), 4).unwrap();
-        let app = app((&s3, &edge), signer, db);
+        let app = build_app((&s3, &edge), signer, db);
         let restorer = Restorer {
             db: app.db.clone(),
             objects: app.objects.clone(),
@@ -151,7 +151,7 @@ impl TestApp {
             },
         };
         Self {
-            router: router(&app),
+            router: build_router(&app),
             app,
             workspace,
             dataset,
@@ -164,44 +164,44 @@ impl TestApp {
         }
     }
 
-    /// The same service at another time.
-    pub(crate) fn at(&mut self, clock: Clock) {
+    /// Sets the time at which links are signed.
+    pub(crate) fn set_clock(&mut self, clock: Clock) {
         self.app.clock = clock;
-        // Tokens are still believed by the time that it really is: only links are made at the other time.
-        self.router = router(&self.app);
+        // Only links use this clock. Tokens are verified with the system clock.
+        self.router = build_router(&self.app);
     }
 
-    /// The same service with another way to the database.
-    pub(crate) fn through(&mut self, db: Db) {
+    /// Replaces the connection pool of the service and of the worker.
+    pub(crate) fn set_db(&mut self, db: Db) {
         self.app.db = db.clone();
         self.restorer.db = db;
-        self.router = router(&self.app);
+        self.router = build_router(&self.app);
     }
 
-    pub(crate) async fn user(&self, role: &str) -> User {
+    pub(crate) async fn create_user(&self, role: &str) -> User {
         let user = self.workspace.create_user(&format!("{role}@example.org")).await.unwrap();
         self.workspace.grant_user_role(&self.dataset, &user, role).await.unwrap();
         user
     }
 
-    /// A bearer token for a fresh user with this role in the dataset.
-    pub(crate) async fn token(&self, role: &str) -> String {
-        token(&self.user(role).await)
+    /// A bearer token for a new user with this role in the dataset.
+    pub(crate) async fn create_token(&self, role: &str) -> String {
+        issue_token(&self.create_user(role).await)
     }
 
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> TestResponse {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Answer { status: parts.status, headers: parts.headers, body }
+        TestResponse { status: parts.status, headers: parts.headers, body }
     }
 
-    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
-        self.send(request("GET", path, token, Body::empty())).await
+    pub(crate) async fn get(&self, path: &str, token: &str) -> TestResponse {
+        self.send(build_request("GET", path, token, Body::empty())).await
     }
 
-    pub(crate) async fn head(&self, path: &str, token: &str, range: Option<&str>) -> Answer {
-        let mut request = request("HEAD", path, token, Body::empty());
+    pub(crate) async fn head(&self, path: &str, token: &str, range: Option<&str>) -> TestResponse {
+        let mut request = build_request("HEAD", path, token, Body::empty());
         if let Some(range) = range {
             request.headers_mut().insert("range", range.parse().unwrap());
         }
@@ -220,8 +220,8 @@ impl TestApp {
         format!("/packages/cloudfront/sign?dataset_id={dataset}&package_id={package}&path={path}")
     }
 
-    /// A live package with a stored file.
-    pub(crate) async fn file(&self, parent: Option<&Package>, name: &str, bytes: &[u8]) -> Package {
+    /// Creates a live package with a stored file.
+    pub(crate) async fn create_file(&self, parent: Option<&Package>, name: &str, bytes: &[u8]) -> Package {
         let key = self.workspace.storage_key(&self.dataset);
         self.store.put(STORAGE, &key, bytes.to_vec(), "text/plain").unwrap();
         let size = i64::try_from(bytes.len()).unwrap();
@@ -231,16 +231,16 @@ impl TestApp {
             .unwrap()
     }
 
-    pub(crate) async fn folder(&self, parent: Option<&Package>, name: &str) -> Package {
+    pub(crate) async fn create_folder(&self, parent: Option<&Package>, name: &str) -> Package {
         self.workspace.create_collection(&self.dataset, parent, name).await.unwrap()
     }
 
-    /// Many files of one folder, each of one byte.
-    pub(crate) async fn files(&self, parent: &Package, count: usize) -> Vec<Package> {
-        let upload = uuid();
+    /// Creates many files of one byte in a folder.
+    pub(crate) async fn create_files(&self, parent: &Package, count: usize) -> Vec<Package> {
+        let upload = new_uuid();
         let new: Vec<NewPackage> = (0..count)
             .map(|n| {
-                let key = format!("O{}/D{}/{upload}/{}", self.workspace.id, self.dataset.id, uuid());
+                let key = format!("O{}/D{}/{upload}/{}", self.workspace.id, self.dataset.id, new_uuid());
                 self.store.put(STORAGE, &key, vec![b'x'], "text/plain").unwrap();
                 NewPackage::file(Some(parent.id), &format!("{n}.txt"), SourceFile::new(STORAGE, &key, 1))
             })
@@ -248,13 +248,13 @@ impl TestApp {
         self.workspace.create_packages(&self.dataset, &new).await.unwrap()
     }
 
-    pub(crate) fn asset(&self, package: &Package, path: &str, bytes: &[u8]) {
+    pub(crate) fn put_asset(&self, package: &Package, path: &str, bytes: &[u8]) {
         let key = AssetPath::parse(path).unwrap().object_key(self.workspace.id, self.dataset.id, package.id);
         self.store.put(ASSETS, &key, bytes.to_vec(), "application/octet-stream").unwrap();
     }
 
-    /// Into the trash, rows and objects, as the platform does it.
-    pub(crate) async fn trash(&self, package: &Package) {
+    /// Deletes a package as the platform does: rows and objects.
+    pub(crate) async fn trash_package(&self, package: &Package) {
         self.workspace.trash(package).await.unwrap();
         let sql = format!(
             r#"WITH RECURSIVE tree AS (
@@ -271,37 +271,37 @@ impl TestApp {
         }
     }
 
-    /// Another dataset, with a file in its trash.
-    pub(crate) async fn trash_elsewhere(&mut self) -> (Dataset, Package) {
+    /// Creates another dataset with a deleted file.
+    pub(crate) async fn trash_in_other_dataset(&mut self) -> (Dataset, Package) {
         let other = self.workspace.create_dataset("Elsewhere").await.unwrap();
         let home = std::mem::replace(&mut self.dataset, other);
-        let file = self.file(None, "single", b"-").await;
-        self.trash(&file).await;
+        let file = self.create_file(None, "single", b"-").await;
+        self.trash_package(&file).await;
         (std::mem::replace(&mut self.dataset, home), file)
     }
 
-    /// The same database over connections that nobody else uses.
-    pub(crate) fn separate_db(&self, connections: usize) -> Db {
+    /// A pool of its own for the same database.
+    pub(crate) fn open_db(&self, connections: usize) -> Db {
         Db::new(self.database.parse().unwrap(), connections).unwrap()
     }
 
-    /// The stored keys of a package.
-    pub(crate) async fn keys(&self, package: &Package) -> Vec<String> {
+    /// The S3 keys of a package.
+    pub(crate) async fn load_keys(&self, package: &Package) -> Vec<String> {
         self.workspace.load_keys(package.id).await.unwrap()
     }
 
-    /// State and name.
-    pub(crate) async fn row(&self, package: PackageId) -> (String, String) {
+    /// State and name of a package.
+    pub(crate) async fn load_row(&self, package: PackageId) -> (String, String) {
         self.workspace.load_state_and_name(package).await.unwrap()
     }
 
-    pub(crate) async fn sql(&self, sql: &str) {
+    pub(crate) async fn run_sql(&self, sql: &str) {
         let sql = sql.replace("WORKSPACE", &self.workspace.id.to_string());
         self.workspace.client.batch_execute(&sql).await.unwrap();
     }
 }
 
-fn app((s3, edge): (&S3Server, &EdgeServer), signer: Signer, db: Db) -> App {
+fn build_app((s3, edge): (&S3Server, &EdgeServer), signer: Signer, db: Db) -> App {
     let endpoint = CustomEndpoint::parse(&s3.endpoint()).unwrap();
     let keys = local::s3::Credentials::local();
     let credentials = Credentials::new(keys.access_key, keys.secret_key, None, None, "test");
@@ -322,8 +322,8 @@ fn app((s3, edge): (&S3Server, &EdgeServer), signer: Signer, db: Db) -> App {
     }
 }
 
-/// The database of a URL, as a host is told of it.
-pub(crate) fn database(url: &str) -> PoolConfig {
+/// The database of a URL as a host's configuration.
+pub(crate) fn pool_config(url: &str) -> PoolConfig {
     let config: tokio_postgres::Config = url.parse().unwrap();
     let Host::Tcp(host) = &config.get_hosts()[0] else { panic!("TCP") };
     let password = String::from_utf8(config.get_password().unwrap_or_default().to_vec()).unwrap();
@@ -339,29 +339,29 @@ pub(crate) fn database(url: &str) -> PoolConfig {
     }
 }
 
-pub(crate) fn router(app: &App) -> Router {
-    router_believing(app, ISSUER.verifier())
+pub(crate) fn build_router(app: &App) -> Router {
+    build_router_with_verifier(app, ISSUER.verifier())
 }
 
-/// The same service, but one that believes other tokens.
-pub(crate) fn router_believing(app: &App, verifier: authorize::TokenVerifier) -> Router {
+/// The same service with another token verifier.
+pub(crate) fn build_router_with_verifier(app: &App, verifier: authorize::TokenVerifier) -> Router {
     let authorizer = Authorizer::new(verifier, app.db.clone(), Clock::System);
     api::router(app.clone(), |private| private.layer(from_fn_with_state(authorizer, authenticate)))
 }
 
-pub(crate) fn token(user: &User) -> String {
+pub(crate) fn issue_token(user: &User) -> String {
     ISSUER.issue_user_token(user.cognito_id, Clock::System.now(), 3600).unwrap()
 }
 
-pub(crate) fn api_key_token(api_key: &str) -> String {
+pub(crate) fn issue_api_key_token(api_key: &str) -> String {
     ISSUER.issue_api_key_token(api_key, Clock::System.now(), 3600).unwrap()
 }
 
-pub(crate) fn expired_token(user: &User) -> String {
+pub(crate) fn issue_expired_token(user: &User) -> String {
     ISSUER.issue_user_token(user.cognito_id, Clock::System.now() - 7200, 3600).unwrap()
 }
 
-pub(crate) fn request(method: &str, path: &str, token: &str, body: Body) -> Request<Body> {
+pub(crate) fn build_request(method: &str, path: &str, token: &str, body: Body) -> Request<Body> {
     let mut request = Request::builder().method(method).uri(path);
     if !token.is_empty() {
         request = request.header("authorization", format!("Bearer {token}"));
@@ -369,26 +369,37 @@ pub(crate) fn request(method: &str, path: &str, token: &str, body: Body) -> Requ
     request.body(body).unwrap()
 }
 
-pub(crate) fn uuid() -> uuid::Uuid {
+pub(crate) fn new_uuid() -> uuid::Uuid {
     uuid::Uuid::new_v4()
 }
 
-/// Fetches a link as a stranger would: over a socket, with nothing but the link.
-pub(crate) async fn fetch(method: &str, url: &str) -> Answer {
-    over_the_wire(request(method, url, "", Body::empty())).await
+/// Fetches a URL over TCP without credentials.
+pub(crate) async fn fetch_url(method: &str, url: &str) -> TestResponse {
+    send_over_tcp(build_request(method, url, "", Body::empty())).await
 }
 
-/// Sends a request over a socket.
-pub(crate) async fn over_the_wire(request: Request<Body>) -> Answer {
+/// Sends a request over TCP.
+pub(crate) async fn send_over_tcp(request: Request<Body>) -> TestResponse {
     let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
     let response = client.request(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    Answer { status: parts.status, headers: parts.headers, body }
+    TestResponse { status: parts.status, headers: parts.headers, body }
 }
 
-/// A text percent-encoded whole, for a query parameter of its own.
-pub(crate) fn encoded(text: &str) -> String {
+/// Waits until a condition holds. Panics after half a minute: that is enough for a busy machine.
+pub(crate) async fn wait_until(what: &str, holds: impl AsyncFn() -> bool) {
+    let polling = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let done = tokio::time::timeout(Duration::from_secs(30), polling).await;
+    done.unwrap_or_else(|_| panic!("timed out waiting until {what}"));
+}
+
+/// Percent-encodes all but unreserved characters.
+pub(crate) fn percent_encode(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
         byte => format!("%{byte:02X}"),

@@ -1,5 +1,5 @@
-//! A restore through AWS's own services: ordered and carried out by two users who may do what Terraform lets the two
-//! functions do, and nothing else.
+//! A restore through SQS, S3 and DynamoDB. The service and the worker are two users with the policies that Terraform gives the
+//! two functions.
 
 use aws::SqsQueue;
 use local::{
@@ -12,10 +12,10 @@ use restore::{
 use serde_json::{Value, json};
 use signing::s3::Bucket;
 
-use crate::app::{TestApp, fetch, router, uuid};
+use crate::app::{TestApp, build_router, fetch_url, new_uuid};
 
-/// A service whose storage, queues and records are AWS's.
-struct Cloud {
+/// A service with its storage, queues and delete records in the AWS stand-in.
+struct AwsEnvironment {
     app: TestApp,
     root: Account,
     bucket: String,
@@ -25,10 +25,10 @@ struct Cloud {
     worker_records: DeleteRecords,
 }
 
-impl Cloud {
+impl AwsEnvironment {
     async fn start() -> Self {
         let root = Account::root().unwrap();
-        let name = |what: &str| format!("{what}-{}", uuid().simple());
+        let name = |what: &str| format!("{what}-{}", new_uuid().simple());
         let (bucket, table) = (name("storage"), name("records"));
         let (orders_name, jobs_name) = (name("orders"), name("jobs"));
         root.create_bucket(&bucket).await.unwrap();
@@ -51,7 +51,7 @@ impl Cloud {
         app.app.viewer_assets = Bucket::new(bucket.as_str()).unwrap();
         app.app.queue =
             WorkerQueue::Sqs(SqsQueue { client: service.sqs().unwrap(), url: orders.url.clone() });
-        app.router = router(&app.app);
+        app.router = build_router(&app.app);
         app.restorer = Restorer {
             objects: worker.objects().unwrap(),
             changelog: Changelog::Sqs(SqsQueue { client: worker.sqs().unwrap(), url: jobs.url.clone() }),
@@ -62,8 +62,8 @@ impl Cloud {
         Self { app, root, bucket, table, orders, jobs, worker_records }
     }
 
-    /// A live package with a stored file.
-    async fn file(&self, parent: Option<&Package>, name: &str) -> Package {
+    /// Creates a live package with a stored file.
+    async fn create_file(&self, parent: Option<&Package>, name: &str) -> Package {
         let app = &self.app;
         let key = app.workspace.storage_key(&app.dataset);
         self.root.put_object(&self.bucket, &key, b"precious").await.unwrap();
@@ -73,15 +73,15 @@ impl Cloud {
             .unwrap()
     }
 
-    async fn key(&self, package: &Package) -> String {
-        self.app.keys(package).await.remove(0)
+    async fn load_key(&self, package: &Package) -> String {
+        self.app.load_keys(package).await.remove(0)
     }
 
-    /// Into the trash as the platform does it: rows, a delete marker and a record.
-    async fn trash(&self, target: &Package, files: &[Package]) {
+    /// Deletes packages as the platform does: rows, a delete marker and a delete record each.
+    async fn trash_packages(&self, target: &Package, files: &[Package]) {
         self.app.workspace.trash(target).await.unwrap();
         for package in files {
-            let key = self.key(package).await;
+            let key = self.load_key(package).await;
             self.root.delete_object(&self.bucket, &key).await.unwrap();
             let record = json!({
                 "NodeId": {"S": package.node_id},
@@ -94,7 +94,7 @@ impl Cloud {
         }
     }
 
-    async fn received(&self, queue: &SqsQueue) -> Vec<Value> {
+    async fn receive_bodies(&self, queue: &SqsQueue) -> Vec<Value> {
         let messages = self.root.drain_queue(queue).await.unwrap();
         messages
             .iter()
@@ -102,99 +102,107 @@ impl Cloud {
             .collect()
     }
 
-    async fn object(&self, package: &Package) -> Option<Vec<u8>> {
-        let object = self.root.get_object(&self.bucket, &self.key(package).await).await.unwrap();
+    async fn get_object(&self, package: &Package) -> Option<Vec<u8>> {
+        let object = self.root.get_object(&self.bucket, &self.load_key(package).await).await.unwrap();
         object.map(|bytes| bytes.to_vec())
     }
 }
 
 #[tokio::test]
-async fn a_folder_comes_back_through_sqs_s3_and_dynamodb() {
-    let cloud = Cloud::start().await;
+async fn restores_a_folder_through_sqs_s3_and_dynamodb() {
+    let cloud = AwsEnvironment::start().await;
     let app = &cloud.app;
-    let folder = app.folder(None, "study").await;
+    let folder = app.create_folder(None, "study").await;
     let mut files = Vec::new();
     for number in 0..30 {
-        files.push(cloud.file(Some(&folder), &format!("{number}.csv")).await);
+        files.push(cloud.create_file(Some(&folder), &format!("{number}.csv")).await);
     }
-    let other = cloud.file(None, "other").await;
+    let other = cloud.create_file(None, "other").await;
     app.workspace.populate_usage().await.unwrap();
-    cloud.trash(&folder, &files).await;
-    cloud.trash(&other, std::slice::from_ref(&other)).await;
-    assert_eq!(cloud.object(&files[7]).await, None);
+    cloud.trash_packages(&folder, &files).await;
+    cloud.trash_packages(&other, std::slice::from_ref(&other)).await;
+    assert_eq!(cloud.get_object(&files[7]).await, None);
 
-    let token = app.token("editor").await;
-    let answer = app.order(&token, &[&folder.node_id]).await;
-    assert_eq!(answer.json()["success"], json!([folder.node_id]));
-    let orders = cloud.received(&cloud.orders).await;
+    let token = app.create_token("editor").await;
+    let response = app.order_restore(&token, &[&folder.node_id]).await;
+    assert_eq!(response.json()["success"], json!([folder.node_id]));
+    let orders = cloud.receive_bodies(&cloud.orders).await;
     assert_eq!(orders.len(), 1);
     let message: RestoreMessage = serde_json::from_value(orders[0].clone()).unwrap();
     assert_eq!(message.package.id, folder.id);
-    let outcome = app.work().await;
+    let outcome = app.run_orders().await;
     assert_eq!((outcome.restored, outcome.failed), (31, 0));
 
     for file in &files {
-        assert_eq!(app.row(file.id).await.0, "READY");
-        assert_eq!(cloud.object(file).await.as_deref(), Some(&b"precious"[..]), "its marker is gone");
+        assert_eq!(app.load_row(file.id).await.0, "READY");
+        assert_eq!(
+            cloud.get_object(file).await.as_deref(),
+            Some(&b"precious"[..]),
+            "the delete marker is removed"
+        );
     }
-    app.assert_counted().await;
+    app.assert_usage_is_exact().await;
     let records = cloud.root.scan_items(&cloud.table).await.unwrap();
-    assert_eq!(records.len(), 1, "the records of what is back are gone");
+    assert_eq!(records.len(), 1, "the records of restored packages are removed");
     assert_eq!(records[0]["NodeId"]["S"], json!(other.node_id));
-    assert_eq!(cloud.object(&other).await, None);
+    assert_eq!(cloud.get_object(&other).await, None);
 
-    let jobs = cloud.received(&cloud.jobs).await;
+    let jobs = cloud.receive_bodies(&cloud.jobs).await;
     assert_eq!(jobs.len(), 1);
     let events = jobs[0]["DatasetChangelogEventJob"]["events"].as_array().unwrap();
     assert_eq!(events.len(), 31);
 
     let link = app.get(&app.presign_path(&files[0], ""), &token).await;
-    assert_eq!(fetch("GET", link.header("location")).await.body, "precious");
+    assert_eq!(fetch_url("GET", link.header("location")).await.body, "precious");
     let head = app.head(&app.presign_path(&files[0], ""), &token, None).await;
     assert_eq!((head.status.as_u16(), head.header("content-length")), (200, "8"));
     let missing = app.head(&app.presign_path(&files[0], "&path=no/such"), &token, None).await;
-    assert_eq!(missing.status, 404, "the service may list: a missing object is not a forbidden one");
+    assert_eq!(
+        missing.status, 404,
+        "the service may list the bucket, so a missing object is 404 and not 403"
+    );
 }
 
 #[tokio::test]
-async fn what_sqs_does_not_take_is_on_record_all_the_same() {
-    let mut cloud = Cloud::start().await;
-    let file = cloud.file(None, "file").await;
-    cloud.trash(&file, std::slice::from_ref(&file)).await;
+async fn an_order_is_recorded_when_sqs_refuses_the_message() {
+    let mut cloud = AwsEnvironment::start().await;
+    let file = cloud.create_file(None, "file").await;
+    cloud.trash_packages(&file, std::slice::from_ref(&file)).await;
     let jobs = cloud.jobs.url.clone();
     let WorkerQueue::Sqs(sqs) = &cloud.app.app.queue else { unreachable!() };
-    // The service may not send to the changelog's queue.
+    // The service may not send to the queue of the changelog.
     cloud.app.app.queue = WorkerQueue::Sqs(SqsQueue { url: jobs, ..sqs.clone() });
-    cloud.app.router = router(&cloud.app.app);
-    let answer = cloud.app.order(&cloud.app.token("editor").await, &[&file.node_id]).await.json();
-    assert_eq!(answer["success"], json!([file.node_id]));
-    assert_eq!(cloud.app.work().await.restored, 1, "a worker finds it without being woken");
-    assert_eq!(cloud.app.row(file.id).await.0, "READY");
+    cloud.app.router = build_router(&cloud.app.app);
+    let response =
+        cloud.app.order_restore(&cloud.app.create_token("editor").await, &[&file.node_id]).await.json();
+    assert_eq!(response["success"], json!([file.node_id]));
+    assert_eq!(cloud.app.run_orders().await.restored, 1, "a worker finds it without a message");
+    assert_eq!(cloud.app.load_row(file.id).await.0, "READY");
 }
 
 #[tokio::test]
-async fn a_package_is_back_even_if_its_record_is_not_to_be_removed() {
-    let mut cloud = Cloud::start().await;
-    let file = cloud.file(None, "file").await;
-    cloud.trash(&file, std::slice::from_ref(&file)).await;
+async fn restores_a_package_when_its_delete_record_cannot_be_removed() {
+    let mut cloud = AwsEnvironment::start().await;
+    let file = cloud.create_file(None, "file").await;
+    cloud.trash_packages(&file, std::slice::from_ref(&file)).await;
     let DeleteRecords::DynamoDb(_) = &cloud.app.restorer.deletions else { unreachable!() };
     let service = cloud.root.create_function_user("service", FunctionResources::default()).await.unwrap();
     cloud.app.restorer.deletions = DeleteRecords::dynamodb(service.dynamodb().unwrap(), cloud.table.clone());
-    cloud.app.order(&cloud.app.token("editor").await, &[&file.node_id]).await;
-    assert_eq!(cloud.app.work().await.restored, 1);
-    assert_eq!(cloud.app.row(file.id).await.0, "READY");
+    cloud.app.order_restore(&cloud.app.create_token("editor").await, &[&file.node_id]).await;
+    assert_eq!(cloud.app.run_orders().await.restored, 1);
+    assert_eq!(cloud.app.load_row(file.id).await.0, "READY");
     assert_eq!(cloud.root.scan_items(&cloud.table).await.unwrap().len(), 1);
-    assert_eq!(cloud.received(&cloud.jobs).await.len(), 1, "the changelog is told all the same");
+    assert_eq!(cloud.receive_bodies(&cloud.jobs).await.len(), 1, "the event is sent nevertheless");
 
-    // It is tried again, and the changelog is not told again.
+    // The removal is tried again; the event is not sent again.
     cloud.app.restorer.deletions = cloud.worker_records.clone();
     cloud
         .app
-        .sql("UPDATE packages_service.restore_outbox SET due_at = now() WHERE workspace_id = WORKSPACE")
+        .run_sql("UPDATE packages_service.restore_outbox SET due_at = now() WHERE workspace_id = WORKSPACE")
         .await;
     let delivered = restore::deliver_outbox(&cloud.app.restorer, Some(cloud.app.workspace.id)).await.unwrap();
     assert_eq!(delivered, 1);
     assert!(cloud.root.scan_items(&cloud.table).await.unwrap().is_empty());
-    assert!(cloud.received(&cloud.jobs).await.is_empty());
-    cloud.app.assert_idle().await;
+    assert!(cloud.receive_bodies(&cloud.jobs).await.is_empty());
+    cloud.app.assert_nothing_pending().await;
 }

@@ -1,8 +1,8 @@
-//! What browsers need: answers to their preflights, and headers that scripts may read, on errors too.
+//! CORS: preflights, and headers that scripts may read, on errors too.
 
 use axum::body::Body;
 
-use crate::app::{TestApp, request};
+use crate::app::{TestApp, build_request};
 
 #[tokio::test]
 async fn a_preflight_is_answered_without_a_token() {
@@ -13,45 +13,45 @@ async fn a_preflight_is_answered_without_a_token() {
         ("/packages/cloudfront/sign", "GET"),
         ("/packages/proxy/s3", "HEAD"),
     ] {
-        let answer = app.send(request("OPTIONS", path, "", Body::empty())).await;
-        assert_eq!(answer.status, 204, "{path}");
-        assert_eq!(answer.header("access-control-allow-origin"), "*");
-        assert!(answer.header("access-control-allow-methods").contains(methods), "{path}");
-        let allowed = answer.header("access-control-allow-headers").to_ascii_lowercase();
+        let response = app.send(build_request("OPTIONS", path, "", Body::empty())).await;
+        assert_eq!(response.status, 204, "{path}");
+        assert_eq!(response.header("access-control-allow-origin"), "*");
+        assert!(response.header("access-control-allow-methods").contains(methods), "{path}");
+        let allowed = response.header("access-control-allow-headers").to_ascii_lowercase();
         assert!(allowed.contains("authorization") && allowed.contains("range"), "{allowed}");
-        assert_eq!(answer.header("access-control-max-age"), "3600");
-        assert!(answer.header("location").is_empty(), "a preflight must not be redirected");
+        assert_eq!(response.header("access-control-max-age"), "3600");
+        assert!(response.header("location").is_empty(), "a preflight must not be redirected");
     }
 }
 
 #[tokio::test]
-async fn every_answer_is_readable_across_origins() {
+async fn every_response_is_readable_across_origins() {
     let app = TestApp::start().await;
-    let package = app.file(None, "a", b"-").await;
-    let viewer = app.token("viewer").await;
-    for (answer, status) in [
+    let package = app.create_file(None, "a", b"-").await;
+    let viewer = app.create_token("viewer").await;
+    for (response, status) in [
         (app.get(&app.presign_path(&package, ""), &viewer).await, 307),
         (app.get(&app.presign_path(&package, ""), "").await, 401),
         (app.get("/packages/proxy/s3", "").await, 400),
         (app.get("/packages/nowhere", "").await, 404),
         (app.get("/", "").await, 404),
-        (app.send(request("DELETE", "/packages/presign/s3", "", Body::empty())).await, 405),
+        (app.send(build_request("DELETE", "/packages/presign/s3", "", Body::empty())).await, 405),
         (app.get("/packages/health", "").await, 200),
     ] {
-        assert_eq!(answer.status, status);
-        assert_eq!(answer.header("access-control-allow-origin"), "*");
-        let exposed = answer.header("access-control-expose-headers").to_ascii_lowercase();
+        assert_eq!(response.status, status);
+        assert_eq!(response.header("access-control-allow-origin"), "*");
+        let exposed = response.header("access-control-expose-headers").to_ascii_lowercase();
         for name in ["content-length", "content-range", "etag", "accept-ranges", "last-modified"] {
             assert!(exposed.contains(name), "{name} in {exposed}");
         }
-        assert!(answer.headers.get("access-control-allow-credentials").is_none());
+        assert!(response.headers.get("access-control-allow-credentials").is_none());
     }
 }
 
 #[tokio::test]
 async fn a_wrong_method_names_the_right_ones() {
     let app = TestApp::start().await;
-    let token = app.token("owner").await;
+    let token = app.create_token("owner").await;
     for (method, path, allowed) in [
         ("PUT", "/packages/restore", vec!["GET", "POST"]),
         ("POST", "/packages/presign/s3", vec!["GET", "HEAD"]),
@@ -59,16 +59,16 @@ async fn a_wrong_method_names_the_right_ones() {
         ("PATCH", "/packages/proxy/s3", vec!["GET", "HEAD"]),
     ] {
         for token in ["", &token] {
-            let answer = app.send(request(method, path, token, Body::empty())).await;
-            answer.problem(405);
-            let allow = answer.header("allow");
+            let response = app.send(build_request(method, path, token, Body::empty())).await;
+            response.assert_problem(405);
+            let allow = response.header("allow");
             assert!(allowed.iter().all(|method| allow.contains(method)), "{path}: {allow}");
         }
     }
 }
 
 #[tokio::test]
-async fn the_service_says_how_it_is() {
+async fn health_and_readiness_are_200() {
     let app = TestApp::start().await;
     assert_eq!(app.get("/packages/health", "").await.status, 200);
     assert_eq!(app.get("/packages/ready", "").await.status, 200);

@@ -1,4 +1,4 @@
-//! Work that stops half way, as that of a process that dies.
+//! Work that stops halfway, as in a process that is killed.
 
 use std::{
     future::Future,
@@ -6,13 +6,13 @@ use std::{
     task::{Context, Poll},
 };
 
-/// A future that is dropped when it has been polled this often.
-struct Interrupted<F> {
+/// A future that is dropped after a number of polls.
+struct PollLimited<F> {
     work: Option<Pin<Box<F>>>,
     polls: usize,
 }
 
-impl<F: Future> Future for Interrupted<F> {
+impl<F: Future> Future for PollLimited<F> {
     type Output = Option<F::Output>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -28,7 +28,7 @@ impl<F: Future> Future for Interrupted<F> {
     }
 }
 
-/// Works until the future has been polled this often; `None` if it was not ready by then.
-pub(crate) async fn interrupted<F: Future>(polls: usize, work: F) -> Option<F::Output> {
-    Interrupted { work: Some(Box::pin(work)), polls }.await
+/// Runs a future for a number of polls. `None` if it was not ready by then.
+pub(crate) async fn run_for_polls<F: Future>(polls: usize, work: F) -> Option<F::Output> {
+    PollLimited { work: Some(Box::pin(work)), polls }.await
 }

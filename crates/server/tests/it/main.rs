@@ -1,12 +1,12 @@
-//! The service through its front door: HTTP through the router, orders through the worker's own function, links fetched
-//! from a real S3 and a real edge. Each test owns a tenant.
+//! Tests of the whole service: HTTP through the router, restores through the worker, links fetched from the embedded S3 and
+//! edge. Each test has its own tenant.
 
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test stops at what it did not expect"
+    reason = "a test panics on unexpected results"
 )]
 
 mod app;
@@ -24,6 +24,7 @@ mod listener;
 mod openapi;
 mod pinning;
 mod plans;
+mod postgres_proxy;
 mod presign;
 mod privileges;
 mod proxy;
@@ -39,6 +40,6 @@ mod restore_schema;
 mod restore_steps;
 mod restore_storage;
 mod restore_usage;
+mod routes;
 mod standalone;
 mod trash;
-mod wire;

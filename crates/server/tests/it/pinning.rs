@@ -1,4 +1,4 @@
-//! Nothing that the service says to Postgres pins a session of RDS Proxy to one connection.
+//! No message of the service to Postgres pins a session of RDS Proxy to one connection.
 //!
 //! The conditions are those of "Avoiding pinning an RDS Proxy" in the Amazon RDS User Guide. Statements without a name do
 //! not pin since RDS Proxy multiplexes the extended query protocol (AWS Database Blog, "Amazon RDS Proxy multiplexing
@@ -8,23 +8,23 @@ mod recorder;
 
 use axum::body::Body;
 use database::{Db, Password, PoolConfig};
-use recorder::{Recorder, Said};
+use recorder::{ClientMessage, Recorder};
 use restore::db::check_tables;
 
 use crate::{
-    app::{STORAGE, TestApp, database, encoded, request},
-    authority::{body, routes},
+    app::{STORAGE, TestApp, build_request, percent_encode, pool_config, wait_until},
     limits,
+    routes::private_requests,
 };
 
-/// A statement with a longer text pins, in bytes.
-const MAX_TEXT: usize = 16 * 1024;
+/// The longest statement that does not pin, in bytes.
+const MAX_STATEMENT_BYTES: usize = 16 * 1024;
 
-/// What a session may start with. Other parameters are settings.
-const STARTUP: [&str; 4] = ["user", "database", "client_encoding", "application_name"];
+/// Startup parameters that do not pin. All others are settings.
+const STARTUP_PARAMETERS: [&str; 4] = ["user", "database", "client_encoding", "application_name"];
 
-/// Commands that leave something behind in the session, or make use of what was left.
-const COMMANDS: [&str; 11] = [
+/// Commands that change the session or use what is stored in it.
+const PINNING_COMMANDS: [&str; 11] = [
     "close",
     "deallocate",
     "declare",
@@ -38,8 +38,8 @@ const COMMANDS: [&str; 11] = [
     "unlisten",
 ];
 
-/// Words that do so anywhere in a statement: temporary objects, settings, sequences, locks of the session.
-const WORDS: [&str; 14] = [
+/// Words that do so anywhere in a statement: temporary objects, settings, sequences, session locks.
+const PINNING_WORDS: [&str; 14] = [
     "currval",
     "lastval",
     "nextval",
@@ -56,47 +56,51 @@ const WORDS: [&str; 14] = [
     "temporary",
 ];
 
-/// Why a statement pins, if it does.
-fn pins(sql: &str) -> Option<String> {
-    if sql.len() > MAX_TEXT {
+/// Why a statement pins; `None` if it does not.
+fn find_pinning_reason(sql: &str) -> Option<String> {
+    if sql.len() > MAX_STATEMENT_BYTES {
         return Some(format!("{} bytes", sql.len()));
     }
     let lower = sql.to_lowercase();
     let command = lower.split(';').find_map(|one| {
         let first = one.split_whitespace().next()?;
-        COMMANDS.into_iter().find(|command| *command == first)
+        PINNING_COMMANDS.into_iter().find(|command| *command == first)
     });
     let mut all = lower.split(|c: char| !c.is_alphanumeric() && c != '_');
-    let word = all.find_map(|one| WORDS.into_iter().find(|word| *word == one));
+    let word = all.find_map(|one| PINNING_WORDS.into_iter().find(|word| *word == one));
     command.or(word).map(str::to_owned)
 }
 
-/// Everything in what was said that pins.
-fn pinning(said: &[Said]) -> Vec<String> {
-    let reason = |said: &Said| match said {
-        Said::Startup(pairs) => {
-            pairs.iter().map(|(name, _)| name).find(|name| !STARTUP.contains(&name.as_str())).cloned()
-        }
-        Said::Parse { name, .. } if !name.is_empty() => Some(format!("statement {name}")),
-        Said::Bind { portal, statement } if !portal.is_empty() || !statement.is_empty() => {
+/// A line for each message that pins.
+fn list_pinning_messages(messages: &[ClientMessage]) -> Vec<String> {
+    let reason = |messages: &ClientMessage| match messages {
+        ClientMessage::Startup(pairs) => pairs
+            .iter()
+            .map(|(name, _)| name)
+            .find(|name| !STARTUP_PARAMETERS.contains(&name.as_str()))
+            .cloned(),
+        ClientMessage::Parse { name, .. } if !name.is_empty() => Some(format!("statement {name}")),
+        ClientMessage::Bind { portal, statement } if !portal.is_empty() || !statement.is_empty() => {
             Some(format!("portal {portal:?} of statement {statement:?}"))
         }
-        Said::Parse { sql, .. } | Said::Query(sql) => pins(sql).map(|why| format!("{why}: {sql}")),
-        Said::Bind { .. } | Said::Cancel => None,
+        ClientMessage::Parse { sql, .. } | ClientMessage::Query(sql) => {
+            find_pinning_reason(sql).map(|why| format!("{why}: {sql}"))
+        }
+        ClientMessage::Bind { .. } | ClientMessage::Cancel => None,
     };
-    said.iter().filter_map(reason).collect()
+    messages.iter().filter_map(reason).collect()
 }
 
-/// The test database by way of a recorder: as a database with a password, which is how it is reached on AWS too.
-async fn recorded() -> (Recorder, PoolConfig) {
-    let database = database(local::testing::database_url().await);
+/// Starts a recorder in front of the test database. The connection uses a password, as on AWS.
+async fn start_recorder() -> (Recorder, PoolConfig) {
+    let database = pool_config(local::testing::database_url().await);
     let recorder = Recorder::start(format!("{}:{}", database.host, database.port)).await;
     let database = PoolConfig { host: "127.0.0.1".to_owned(), port: recorder.port, ..database };
     (recorder, database)
 }
 
 #[test]
-fn what_pins_is_recognised() {
+fn recognises_statements_that_pin() {
     for sql in [
         "SET search_path TO x",
         "BEGIN; set local lock_timeout = 1",
@@ -112,9 +116,9 @@ fn what_pins_is_recognised() {
         "SELECT nextval('s')",
         "SELECT pg_advisory_lock(1)",
         "SELECT pg_try_advisory_lock_shared(1)",
-        &format!("SELECT 1 {}", "-".repeat(MAX_TEXT)),
+        &format!("SELECT 1 {}", "-".repeat(MAX_STATEMENT_BYTES)),
     ] {
-        assert!(pins(sql).is_some(), "{sql}");
+        assert!(find_pinning_reason(sql).is_some(), "{sql}");
     }
     for sql in [
         "UPDATE t SET it = 1",
@@ -123,13 +127,13 @@ fn what_pins_is_recognised() {
         "SELECT pg_advisory_xact_lock($1, $2)",
         "SELECT it FROM t WHERE temperature > 1 FOR UPDATE",
     ] {
-        assert_eq!(pins(sql), None);
+        assert_eq!(find_pinning_reason(sql), None);
     }
 }
 
 #[tokio::test]
-async fn what_pins_is_overheard() {
-    let (recorder, database) = recorded().await;
+async fn records_messages_that_pin() {
+    let (recorder, database) = start_recorder().await;
     let mut config = tokio_postgres::Config::new();
     let Password::Fixed(password) = &database.password else { panic!("fixed") };
     config.host(&database.host).port(database.port).user(&database.user).dbname(&database.name);
@@ -138,31 +142,31 @@ async fn what_pins_is_overheard() {
     tokio::spawn(connection);
     client.batch_execute("SET lock_timeout = 1").await.unwrap();
     client.query("SELECT $1::int", &[&1]).await.unwrap();
-    let pinning = pinning(&recorder.said());
+    let pinning = list_pinning_messages(&recorder.messages());
     assert!(pinning.contains(&"options".to_owned()), "{pinning:?}");
     assert!(pinning.contains(&"set: SET lock_timeout = 1".to_owned()), "{pinning:?}");
     assert!(pinning.iter().any(|why| why.starts_with("statement ")), "{pinning:?}");
 }
 
 #[tokio::test]
-async fn nothing_that_the_service_says_pins() {
-    let (recorder, database) = recorded().await;
+async fn no_message_of_the_service_pins() {
+    let (recorder, database) = start_recorder().await;
     let mut app = TestApp::start().await;
-    app.through(Db::from_config(database).unwrap());
+    app.set_db(Db::from_config(database).unwrap());
     check_tables(&app.app.db).await.unwrap();
-    serve(&app).await;
-    restore_all(&app).await;
-    let said = recorder.said();
-    assert_eq!(pinning(&said), Vec::<String>::new());
+    call_every_route(&app).await;
+    run_every_restore_path(&app).await;
+    let messages = recorder.messages();
+    assert_eq!(list_pinning_messages(&messages), Vec::<String>::new());
 
-    let sql: Vec<&str> = said
+    let sql: Vec<&str> = messages
         .iter()
-        .filter_map(|said| match said {
-            Said::Parse { sql, .. } | Said::Query(sql) => Some(sql.as_str()),
+        .filter_map(|messages| match messages {
+            ClientMessage::Parse { sql, .. } | ClientMessage::Query(sql) => Some(sql.as_str()),
             _ => None,
         })
         .collect();
-    // Some of what only happens there, so that the service is known to have been overheard in all of its places.
+    // One text from each part of the service, to show that the recorder saw them all.
     for trace in [
         "pennsieve.users",
         "restore_queue",
@@ -172,47 +176,50 @@ async fn nothing_that_the_service_says_pins() {
         "scanned",
         "children",
     ] {
-        assert!(sql.iter().any(|sql| sql.contains(trace)), "nothing was heard of {trace}");
+        assert!(sql.iter().any(|sql| sql.contains(trace)), "no statement contains {trace}");
     }
 }
 
-/// Every route, by everybody.
-async fn serve(app: &TestApp) {
-    let package = app.file(None, "served", b"0123456789").await;
-    app.asset(&package, "a.png", b"-");
+/// Calls every route, with a role and without one.
+async fn call_every_route(app: &TestApp) {
+    let package = app.create_file(None, "served", b"0123456789").await;
+    app.put_asset(&package, "a.png", b"-");
     for role in ["editor", "none"] {
-        let token = app.token(role).await;
-        for (method, path) in routes(app, &package) {
-            let answer = app.send(request(method, &path, &token, body(method, &package))).await;
-            assert!(answer.status.as_u16() < 500, "{role} {method} {path}: {:?}", answer.body);
+        let token = app.create_token(role).await;
+        for request in private_requests(app, &package) {
+            let response = app.send(request.build(&token)).await;
+            let (method, path) = (&request.method, request.path());
+            assert!(response.status.as_u16() < 500, "{role} {method} {path}: {:?}", response.body);
         }
     }
-    let link = app.get(&app.presign_path(&package, "&path=a.png"), &app.token("viewer").await).await;
-    for path in ["health", "ready", &format!("proxy/s3?presigned_url={}", encoded(link.header("location")))] {
-        let answer = app.send(request("GET", &format!("/packages/{path}"), "", Body::empty())).await;
-        assert!(answer.status.as_u16() < 400, "{path}: {:?}", answer.body);
+    let link = app.get(&app.presign_path(&package, "&path=a.png"), &app.create_token("viewer").await).await;
+    for path in
+        ["health", "ready", &format!("proxy/s3?presigned_url={}", percent_encode(link.header("location")))]
+    {
+        let response = app.send(build_request("GET", &format!("/packages/{path}"), "", Body::empty())).await;
+        assert!(response.status.as_u16() < 400, "{path}: {:?}", response.body);
     }
 }
 
-/// A folder whose name is taken, with a file that is truly gone, brought back, given up and ordered again.
-async fn restore_all(app: &TestApp) {
-    let folder = app.folder(None, "folder").await;
-    let inner = app.folder(Some(&folder), "inner").await;
-    let file = app.file(Some(&inner), "file", b"12345").await;
-    let lost = app.file(Some(&inner), "lost", b"123").await;
+/// Restores a folder whose name is taken and which has a file without bytes; then abandons an order.
+async fn run_every_restore_path(app: &TestApp) {
+    let folder = app.create_folder(None, "folder").await;
+    let inner = app.create_folder(Some(&folder), "inner").await;
+    let file = app.create_file(Some(&inner), "file", b"12345").await;
+    let lost = app.create_file(Some(&inner), "lost", b"123").await;
     app.workspace.populate_usage().await.unwrap();
-    app.trash(&folder).await;
-    app.folder(None, "folder").await;
-    let key = app.keys(&lost).await.remove(0);
+    app.trash_package(&folder).await;
+    app.create_folder(None, "folder").await;
+    let key = app.load_keys(&lost).await.remove(0);
     for version in app.store.list_versions(STORAGE, &key) {
         app.store.delete_version(STORAGE, &key, &version.id).unwrap();
     }
-    let token = app.token("editor").await;
-    app.order(&token, &[&folder.node_id]).await;
-    let outcome = app.work().await;
+    let token = app.create_token("editor").await;
+    app.order_restore(&token, &[&folder.node_id]).await;
+    let outcome = app.run_orders().await;
     assert_eq!((outcome.restored, outcome.failed), (3, 1));
-    assert_eq!(app.row(file.id).await.0, "READY");
-    app.progress(&token, &folder).await;
+    assert_eq!(app.load_row(file.id).await.0, "READY");
+    app.load_progress(&token, &folder).await;
     restore::maintain_workspace(&app.restorer, app.workspace.id, std::time::Duration::from_hours(24))
         .await
         .unwrap();
@@ -220,31 +227,38 @@ async fn restore_all(app: &TestApp) {
         let path = format!("/packages/trash?dataset_id={}{more}", app.dataset.node_id);
         assert_eq!(app.get(&path, &token).await.status, 200, "{path}");
     }
-    // A live folder, and a run that is given up.
-    app.order(&token, &[&folder.node_id]).await;
-    app.trash(&file).await;
-    app.sql(r#"ALTER TABLE "WORKSPACE".package_storage ADD CONSTRAINT broken CHECK (size < 0) NOT VALID"#)
-        .await;
-    app.order(&token, &[&file.node_id]).await;
+    // An order for a live folder, and a run that is abandoned.
+    app.order_restore(&token, &[&folder.node_id]).await;
+    app.trash_package(&file).await;
+    app.run_sql(
+        r#"ALTER TABLE "WORKSPACE".package_storage ADD CONSTRAINT broken CHECK (size < 0) NOT VALID"#,
+    )
+    .await;
+    app.order_restore(&token, &[&file.node_id]).await;
     for _ in 0..restore::MAX_ATTEMPTS {
-        assert!(app.run().await.is_err());
+        assert!(app.run_worker().await.is_err());
     }
-    assert_eq!(app.row(file.id).await.0, "DELETED", "what could not be restored went back");
+    assert_eq!(app.load_row(file.id).await.0, "DELETED", "an abandoned package is deleted again");
 }
 
-/// RDS Proxy lets nobody cancel a statement.
+/// RDS Proxy does not pass cancel requests on.
 #[tokio::test]
-async fn a_statement_that_cannot_be_cancelled_holds_up_nobody_else() {
-    let (recorder, database) = recorded().await;
+async fn a_statement_that_cannot_be_cancelled_does_not_block_other_requests() {
+    let (recorder, database) = start_recorder().await;
     let mut app = TestApp::start().await;
-    app.through(Db::from_config(PoolConfig { max_connections: 1, ..database }).unwrap());
-    let (package, token) = (app.file(None, "a", b"-").await, app.token("viewer").await);
-    let lock = limits::lock(&app).await;
-    limits::hang_up(&app, &package, &token).await;
-    limits::until("it is asked for", async || recorder.said().contains(&Said::Cancel)).await;
+    app.set_db(Db::from_config(PoolConfig { max_connections: 1, ..database }).unwrap());
+    let (package, token) = (app.create_file(None, "a", b"-").await, app.create_token("viewer").await);
+    let lock = limits::lock_packages(&app).await;
+    limits::abandon_request(&app, &package, &token).await;
+    wait_until("the cancel request is sent", async || recorder.messages().contains(&ClientMessage::Cancel))
+        .await;
     assert_eq!(app.get("/packages/ready", "").await.status, 200);
-    assert_eq!(limits::waiting(&app).await, 1, "the statement itself waits on");
-    let is_startup = |said: &&Said| matches!(said, Said::Startup(_));
-    assert_eq!(recorder.said().iter().filter(is_startup).count(), 2, "over another connection");
+    assert_eq!(limits::count_waiting_statements(&app).await, 1, "the statement itself still waits");
+    let is_startup = |messages: &&ClientMessage| matches!(messages, ClientMessage::Startup(_));
+    assert_eq!(
+        recorder.messages().iter().filter(is_startup).count(),
+        2,
+        "the second request used a new connection"
+    );
     drop(lock);
 }

@@ -1,31 +1,34 @@
-//! What the service asks of Postgres costs as much as what it is about, however large the tenant is: no statement reads a
-//! whole table of packages or files.
+//! The cost of a statement depends on its subject, not on the size of the tenant: no statement reads a whole table of
+//! packages or files.
 
 mod recorder;
 
 use local::workspace::{PackageTree, TreeShape, TreeSpec};
-use recorder::{Plans, can_explain};
+use recorder::{PlanRecorder, has_auto_explain};
 
 use crate::app::{STORAGE, TestApp};
 
-/// Files in each tree. The planner goes by the index from about a thousand.
-const FILES: usize = 20_000;
+/// Files in each tree. The planner chooses the index from about a thousand.
+const FILES_PER_TREE: usize = 20_000;
 
 /// A service whose statements are recorded.
-async fn recorded() -> (Plans, TestApp) {
-    let plans = Plans::record().await;
+async fn start_recorded_app() -> (PlanRecorder, TestApp) {
+    let plans = PlanRecorder::start().await;
     let mut app = TestApp::start().await;
-    app.through(plans.db());
+    app.set_db(plans.open_db());
     (plans, app)
 }
 
-async fn fill(app: &TestApp, shape: TreeShape) -> PackageTree {
-    app.workspace.create_tree(&app.dataset, None, &TreeSpec::live(shape, FILES, STORAGE)).await.unwrap()
+async fn fill_live_tree(app: &TestApp, shape: TreeShape) -> PackageTree {
+    app.workspace
+        .create_tree(&app.dataset, None, &TreeSpec::live(shape, FILES_PER_TREE, STORAGE))
+        .await
+        .unwrap()
 }
 
-/// A tree in the trash, which the planner knows of.
-async fn trashed(app: &TestApp, shape: TreeShape) -> PackageTree {
-    let tree = fill(app, shape).await;
+/// Creates a deleted tree and updates the planner's statistics.
+async fn fill_trashed_tree(app: &TestApp, shape: TreeShape) -> PackageTree {
+    let tree = fill_live_tree(app, shape).await;
     let (store, stored) = (app.store.clone(), app.workspace.list_stored_objects(&tree).await.unwrap());
     let objects = tokio::task::spawn_blocking(move || store.put_deleted_objects(STORAGE, &stored));
     app.workspace.trash_tree(&tree).await.unwrap();
@@ -34,102 +37,109 @@ async fn trashed(app: &TestApp, shape: TreeShape) -> PackageTree {
     tree
 }
 
-fn assert_goes_by_index(plans: &Plans, app: &TestApp, what: &str) {
-    let scans = plans.whole_scans(app.workspace.id);
-    assert!(scans.is_empty(), "{what}: {} whole scans, the first: {}", scans.len(), scans[0]);
+fn assert_no_full_scan(plans: &PlanRecorder, app: &TestApp, what: &str) {
+    let scans = plans.list_full_scans(app.workspace.id);
+    assert!(scans.is_empty(), "{what}: {} full scans, the first: {}", scans.len(), scans[0]);
 }
 
 #[tokio::test]
-async fn a_whole_scan_is_recognised() {
-    if !can_explain().await {
+async fn recognises_full_scans() {
+    if !has_auto_explain().await {
         return;
     }
-    let (plans, app) = recorded().await;
+    let (plans, app) = start_recorded_app().await;
     let other = local::testing::create_workspace().await;
-    let file = app.file(None, "file", b"-").await;
-    let client = plans.client().await;
+    let file = app.create_file(None, "file", b"-").await;
+    let client = plans.connect().await;
     let sql = |sql: &str| sql.replace("WORKSPACE", &app.workspace.id.to_string());
     client.batch_execute("SET enable_seqscan = off").await.unwrap();
     client.query(&sql(r#"SELECT 1 FROM "WORKSPACE".packages WHERE id = $1"#), &[&file.id.0]).await.unwrap();
-    assert_goes_by_index(&plans, &app, "one package");
+    assert_no_full_scan(&plans, &app, "one package");
     client.query(&sql(r#"SELECT 1 FROM "WORKSPACE".packages ORDER BY id"#), &[]).await.unwrap();
-    assert_eq!(plans.whole_scans(app.workspace.id).len(), 1, "a whole index");
+    assert_eq!(plans.list_full_scans(app.workspace.id).len(), 1, "a full index scan");
     client.batch_execute("RESET enable_seqscan").await.unwrap();
     let join = r#"SELECT 1 FROM "WORKSPACE".packages p, "WORKSPACE".files f, "WORKSPACE".datasets d WHERE f.size > 0"#;
     client.query(&sql(join), &[]).await.unwrap();
     let never = r#"SELECT 1 WHERE false AND EXISTS (SELECT 1 FROM "WORKSPACE".files)"#;
     client.query(&sql(never), &[]).await.unwrap();
-    let scans = plans.whole_scans(app.workspace.id);
+    let scans = plans.list_full_scans(app.workspace.id);
     assert_eq!(scans.len(), 3, "{scans:?}");
     assert!(scans[1].contains("Seq Scan") && scans[1].contains("FROM"), "{}", scans[1]);
-    assert_eq!(plans.whole_scans(other.id), Vec::<String>::new());
+    assert_eq!(plans.list_full_scans(other.id), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn links_follow_indexes() {
-    if !can_explain().await {
+async fn links_use_indexes() {
+    if !has_auto_explain().await {
         return;
     }
-    let (plans, app) = recorded().await;
-    let tree = fill(&app, TreeShape::FewHuge).await;
+    let (plans, app) = start_recorded_app().await;
+    let tree = fill_live_tree(&app, TreeShape::FewHuge).await;
     app.workspace.analyze_tables().await.unwrap();
     let package = app.workspace.list_files(&tree, 1).await.unwrap().remove(0);
-    let token = app.token("viewer").await;
+    let token = app.create_token("viewer").await;
     for path in [
         app.presign_path(&package, ""),
         app.presign_path(&package, "&path=a.png"),
         app.sign_path(&package, "a.png"),
     ] {
-        let answer = app.get(&path, &token).await;
-        assert!(answer.status.as_u16() < 400, "{path}: {:?}", answer.body);
+        let response = app.get(&path, &token).await;
+        assert!(response.status.as_u16() < 400, "{path}: {:?}", response.body);
     }
-    assert_goes_by_index(&plans, &app, "links");
-    assert!(plans.statements().iter().any(|sql| sql.contains(".files")), "nothing was heard of files");
+    assert_no_full_scan(&plans, &app, "links");
+    assert!(
+        plans.list_statements().iter().any(|sql| sql.contains(".files")),
+        "no statement on files was recorded"
+    );
 }
 
 #[tokio::test]
-async fn orders_follow_indexes_when_many_are_open() {
-    if !can_explain().await {
+async fn many_open_orders_use_indexes() {
+    if !has_auto_explain().await {
         return;
     }
-    let (plans, app) = recorded().await;
-    let tree = trashed(&app, TreeShape::FewHuge).await;
-    // Two thousand files are ordered each by itself, and no statistics tell the planner so. What it knows is of a quiet day.
-    app.sql("ANALYZE packages_service.restore_orders, packages_service.restore_claims").await;
+    let (plans, app) = start_recorded_app().await;
+    let tree = fill_trashed_tree(&app, TreeShape::FewHuge).await;
+    // Two thousand orders of one file each. The statistics are from before: an empty queue.
+    app.run_sql("ANALYZE packages_service.restore_orders, packages_service.restore_claims").await;
     let files = app.workspace.list_files(&tree, 4000).await.unwrap();
     let ids: Vec<_> = files.iter().map(|file| &file.node_id).collect();
     let (first, second) = ids.split_at(2000);
-    let token = app.token("editor").await;
-    assert_eq!(app.order(&token, first).await.status, 200);
-    app.run().await.unwrap();
-    let (effort, node) = plans.most_effort();
+    let token = app.create_token("editor").await;
+    assert_eq!(app.order_restore(&token, first).await.status, 200);
+    app.run_worker().await.unwrap();
+    let (effort, node) = plans.find_most_rows_read();
     assert!(effort < 100_000.0, "{effort} rows in {node}");
 
-    // And as many while it knows.
-    assert_eq!(app.order(&token, second).await.status, 200);
-    app.sql("ANALYZE packages_service.restore_orders, packages_service.restore_claims").await;
-    app.order(&token, &[&tree.root.node_id]).await;
-    app.progress(&token, &tree.root).await;
-    app.work().await;
+    // As many again, with current statistics.
+    assert_eq!(app.order_restore(&token, second).await.status, 200);
+    app.run_sql("ANALYZE packages_service.restore_orders, packages_service.restore_claims").await;
+    app.order_restore(&token, &[&tree.root.node_id]).await;
+    app.load_progress(&token, &tree.root).await;
+    app.run_orders().await;
     let ready = app.workspace.count_in_state(&tree, "READY").await.unwrap();
     assert_eq!(ready, tree.files + tree.folders.len());
-    let progress = app.progress(&token, &tree.root).await;
-    assert_eq!(progress["restored"], tree.files - first.len(), "those and the folders were back");
-    assert_goes_by_index(&plans, &app, "many orders");
+    let progress = app.load_progress(&token, &tree.root).await;
+    assert_eq!(
+        progress["restored"],
+        tree.files - first.len(),
+        "the first files and all folders were already restored"
+    );
+    assert_no_full_scan(&plans, &app, "many orders");
 }
 
 #[tokio::test]
-async fn restore_follows_indexes_in_every_shape() {
-    if !can_explain().await {
+async fn restores_use_indexes_in_trees_of_every_shape() {
+    if !has_auto_explain().await {
         return;
     }
-    let (plans, app) = recorded().await;
-    fill(&app, TreeShape::ManySmall).await;
+    let (plans, app) = start_recorded_app().await;
+    fill_live_tree(&app, TreeShape::ManySmall).await;
     for shape in TreeShape::ALL {
-        let tree = trashed(&app, shape).await;
-        app.restore(&tree.root).await;
+        let tree = fill_trashed_tree(&app, shape).await;
+        app.restore_package(&tree.root).await;
         let ready = app.workspace.count_in_state(&tree, "READY").await.unwrap();
         assert_eq!(ready, tree.files + tree.folders.len(), "{shape:?}");
-        assert_goes_by_index(&plans, &app, &format!("{shape:?}"));
+        assert_no_full_scan(&plans, &app, &format!("{shape:?}"));
     }
 }

@@ -1,4 +1,4 @@
-//! The privileges that the doctor asks for are enough for all that the service does.
+//! The grants that the doctor recommends are enough for the service.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use restore::run_maintenance;
 
 use crate::app::TestApp;
 
-/// A service whose role has the grants for these purposes, and no others.
-async fn start(purposes: &[Purpose]) -> TestApp {
-    let mut app = TestApp::start_alone().await;
+/// A service whose role has the grants for these purposes only.
+async fn start_with_grants(purposes: &[Purpose]) -> TestApp {
+    let mut app = TestApp::start_with_own_database().await;
     let role = format!("service_{}", uuid::Uuid::new_v4().simple());
-    app.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD '{role}'")).await;
+    app.run_sql(&format!("CREATE ROLE {role} LOGIN PASSWORD '{role}'")).await;
     for purpose in purposes {
         for grant in grant_statements(*purpose, &app.workspace.id.to_string(), &role) {
-            app.sql(&grant).await;
+            app.run_sql(&grant).await;
         }
     }
     let sql = "SELECT host(inet_server_addr()), inet_server_port(), current_database()::text";
@@ -24,38 +24,38 @@ async fn start(purposes: &[Purpose]) -> TestApp {
     let mut config = tokio_postgres::Config::new();
     config.host(place.get::<_, String>(0)).port(port).dbname(place.get::<_, String>(2));
     config.user(&role).password(&role);
-    app.through(Db::new(config, 4).unwrap());
+    app.set_db(Db::new(config, 4).unwrap());
     app
 }
 
 #[tokio::test]
-async fn the_grants_are_enough_for_all_that_the_service_does() {
+async fn the_grants_allow_everything_the_service_does() {
     let all = [Purpose::Roles, Purpose::Links, Purpose::Trash, Purpose::Orders, Purpose::Restores];
-    let app = start(&all).await;
-    let folder = app.folder(None, "folder").await;
-    let file = app.file(Some(&folder), "a.txt", b"precious").await;
-    let token = app.token("editor").await;
+    let app = start_with_grants(&all).await;
+    let folder = app.create_folder(None, "folder").await;
+    let file = app.create_file(Some(&folder), "a.txt", b"precious").await;
+    let token = app.create_token("editor").await;
     assert_eq!(app.get(&app.presign_path(&file, "&redirect=false"), &token).await.status, 200);
     assert_eq!(app.get(&app.sign_path(&file, "a.parquet"), &token).await.status, 200);
-    app.trash(&folder).await;
+    app.trash_package(&folder).await;
     let trash = format!("/packages/trash?dataset_id={}&outlook=true", app.dataset.node_id);
     assert_eq!(app.get(&trash, &token).await.json()["items"].as_array().unwrap().len(), 1);
-    let order = app.order(&token, &[&folder.node_id]).await;
+    let order = app.order_restore(&token, &[&folder.node_id]).await;
     assert_eq!(order.json()["success"].as_array().unwrap().len(), 1, "{}", order.json());
-    assert_eq!(app.progress(&token, &folder).await["state"], "RESTORING");
-    assert_eq!(app.work().await.restored, 2);
+    assert_eq!(app.load_progress(&token, &folder).await["state"], "RESTORING");
+    assert_eq!(app.run_orders().await.restored, 2);
     run_maintenance(&app.restorer, Duration::from_hours(24)).await.unwrap();
-    app.assert_counted().await;
-    assert_eq!(app.row(file.id).await.0, "READY");
+    app.assert_usage_is_exact().await;
+    assert_eq!(app.load_row(file.id).await.0, "READY");
 }
 
 #[tokio::test]
-async fn links_need_no_more_than_their_grants() {
-    let app = start(&[Purpose::Roles, Purpose::Links]).await;
-    let file = app.file(None, "a.txt", b"precious").await;
-    let token = app.token("editor").await;
+async fn links_need_only_their_own_grants() {
+    let app = start_with_grants(&[Purpose::Roles, Purpose::Links]).await;
+    let file = app.create_file(None, "a.txt", b"precious").await;
+    let token = app.create_token("editor").await;
     assert_eq!(app.get(&app.presign_path(&file, ""), &token).await.status, 307);
-    app.trash(&file).await;
-    let order = app.order(&token, &[&file.node_id]).await;
-    assert_ne!(order.status, 200, "orders need more");
+    app.trash_package(&file).await;
+    let order = app.order_restore(&token, &[&file.node_id]).await;
+    assert_ne!(order.status, 200, "orders need more grants");
 }

@@ -1,89 +1,94 @@
-//! `/packages/proxy/s3`: anybody's presigned URL, across origins.
+//! `/packages/proxy/s3`: presigned URLs of any signer, across origins.
 
 use aws::Clock;
 
-use crate::app::{ASSETS, Answer, STORAGE, TestApp, encoded, fetch};
+use crate::app::{ASSETS, STORAGE, TestApp, TestResponse, fetch_url, percent_encode};
 
-async fn asset_link(app: &TestApp, bytes: &[u8]) -> String {
-    let package = app.file(None, &crate::app::uuid().to_string(), b"-").await;
-    app.asset(&package, "a.bin", bytes);
-    let answer = app.get(&app.presign_path(&package, "&path=a.bin"), &app.token("viewer").await).await;
-    answer.header("location").to_owned()
+async fn create_asset_link(app: &TestApp, bytes: &[u8]) -> String {
+    let package = app.create_file(None, &crate::app::new_uuid().to_string(), b"-").await;
+    app.put_asset(&package, "a.bin", bytes);
+    let response =
+        app.get(&app.presign_path(&package, "&path=a.bin"), &app.create_token("viewer").await).await;
+    response.header("location").to_owned()
 }
 
-async fn proxy(app: &TestApp, url: &str) -> Answer {
-    app.get(&format!("/packages/proxy/s3?presigned_url={}", encoded(url)), "").await
+async fn get_through_proxy(app: &TestApp, url: &str) -> TestResponse {
+    app.get(&format!("/packages/proxy/s3?presigned_url={}", percent_encode(url)), "").await
 }
 
-async fn head(app: &TestApp, url: &str, range: Option<&str>) -> Answer {
-    app.head(&format!("/packages/proxy/s3?presigned_url={}", encoded(url)), "", range).await
-}
-
-#[tokio::test]
-async fn a_good_link_to_a_listed_bucket_is_passed_on() {
-    let app = TestApp::start().await;
-    let url = asset_link(&app, b"0123456789").await;
-    let answer = proxy(&app, &url).await;
-    assert_eq!(answer.status, 307);
-    assert_eq!(answer.header("cache-control"), "no-store");
-    assert_eq!(fetch("GET", answer.header("location")).await.body, "0123456789");
+async fn head_through_proxy(app: &TestApp, url: &str, range: Option<&str>) -> TestResponse {
+    app.head(&format!("/packages/proxy/s3?presigned_url={}", percent_encode(url)), "", range).await
 }
 
 #[tokio::test]
-async fn head_is_answered_by_the_links_own_signature() {
+async fn redirects_to_a_valid_link_of_a_listed_bucket() {
     let app = TestApp::start().await;
-    let url = asset_link(&app, b"0123456789").await;
-    let plain = head(&app, &url, None).await;
+    let url = create_asset_link(&app, b"0123456789").await;
+    let response = get_through_proxy(&app, &url).await;
+    assert_eq!(response.status, 307);
+    assert_eq!(response.header("cache-control"), "no-store");
+    assert_eq!(fetch_url("GET", response.header("location")).await.body, "0123456789");
+}
+
+#[tokio::test]
+async fn head_uses_the_signature_of_the_link() {
+    let app = TestApp::start().await;
+    let url = create_asset_link(&app, b"0123456789").await;
+    let plain = head_through_proxy(&app, &url, None).await;
     assert_eq!((plain.status.as_u16(), plain.header("content-length")), (200, "10"));
-    let open = head(&app, &url, Some("bytes=0-")).await;
+    let open = head_through_proxy(&app, &url, Some("bytes=0-")).await;
     assert_eq!((open.status.as_u16(), open.header("content-range")), (206, "bytes 0-9/10"));
     assert_eq!(open.header("content-length"), "10");
-    assert_eq!(app.faults.count_requests("HeadObject"), 0, "the service's own credentials vouch for nothing");
-    let empty = asset_link(&app, b"").await;
-    assert_eq!(head(&app, &empty, None).await.header("content-length"), "0");
+    assert_eq!(app.faults.count_requests("HeadObject"), 0, "the service does not use its own credentials");
+    let empty = create_asset_link(&app, b"").await;
+    assert_eq!(head_through_proxy(&app, &empty, None).await.header("content-length"), "0");
 }
 
 #[tokio::test]
-async fn a_forged_link_learns_nothing() {
+async fn a_forged_link_gets_no_information() {
     let app = TestApp::start().await;
-    let url = asset_link(&app, b"0123456789").await;
+    let url = create_asset_link(&app, b"0123456789").await;
     let (unsigned, signature) = url.rsplit_once("X-Amz-Signature=").unwrap();
     let forged = format!("{unsigned}X-Amz-Signature={}", "1".repeat(signature.len()));
-    let answer = head(&app, &forged, None).await;
-    assert_eq!(answer.status, 403);
-    assert!(answer.header("etag").is_empty() && answer.header("last-modified").is_empty());
+    let response = head_through_proxy(&app, &forged, None).await;
+    assert_eq!(response.status, 403);
+    assert!(response.header("etag").is_empty() && response.header("last-modified").is_empty());
     let missing = forged.replace("a.bin", "b.bin");
-    assert_eq!(head(&app, &missing, None).await.status, 403, "nor whether the object exists");
+    assert_eq!(
+        head_through_proxy(&app, &missing, None).await.status,
+        403,
+        "the status does not tell whether the object exists"
+    );
     assert_eq!(app.faults.count_requests("HeadObject"), 0);
 }
 
 #[tokio::test]
-async fn only_listed_buckets_pass() {
+async fn only_listed_buckets_are_allowed() {
     let app = TestApp::start().await;
-    let package = app.file(None, "secret.txt", b"secret").await;
-    let answer = app.get(&app.presign_path(&package, ""), &app.token("viewer").await).await;
-    let url = answer.header("location");
+    let package = app.create_file(None, "secret.txt", b"secret").await;
+    let response = app.get(&app.presign_path(&package, ""), &app.create_token("viewer").await).await;
+    let url = response.header("location");
     assert!(url.contains(STORAGE));
-    let detail = proxy(&app, url).await.problem(400);
+    let detail = get_through_proxy(&app, url).await.assert_problem(400);
     assert!(detail.contains("allowed list"), "{detail}");
-    assert_eq!(head(&app, url, None).await.status, 400);
+    assert_eq!(head_through_proxy(&app, url, None).await.status, 400);
 }
 
 #[tokio::test]
-async fn a_link_that_has_ended_is_refused_before_s3_is_asked() {
+async fn rejects_an_expired_link_without_calling_s3() {
     let mut app = TestApp::start().await;
-    app.at(Clock::Fixed(Clock::System.now() - 7200));
-    let old = asset_link(&app, b"x").await;
-    app.at(Clock::System);
-    proxy(&app, &old).await.problem(400);
-    assert_eq!(head(&app, &old, None).await.status, 400);
+    app.set_clock(Clock::Fixed(Clock::System.now() - 7200));
+    let old = create_asset_link(&app, b"x").await;
+    app.set_clock(Clock::System);
+    get_through_proxy(&app, &old).await.assert_problem(400);
+    assert_eq!(head_through_proxy(&app, &old, None).await.status, 400);
     assert!(app.faults.request_counts().is_empty());
 }
 
 #[tokio::test]
-async fn what_is_not_a_presigned_s3_url_is_refused() {
+async fn rejects_urls_that_are_not_presigned_s3_urls() {
     let app = TestApp::start().await;
-    let url = asset_link(&app, b"x").await;
+    let url = create_asset_link(&app, b"x").await;
     let query = url.split_once('?').unwrap().1.to_owned();
     let host = url.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
     for bad in [
@@ -112,31 +117,31 @@ async fn what_is_not_a_presigned_s3_url_is_refused() {
         format!("http://{host}/{ASSETS}?list-type=2&{query}"),
         url.replace("/a.bin", "/../../other/a.bin"),
     ] {
-        let answer = proxy(&app, &bad).await;
-        let detail = answer.problem(400);
+        let response = get_through_proxy(&app, &bad).await;
+        let detail = response.assert_problem(400);
         assert!(!detail.contains("X-Amz-Signature=") && !detail.contains("evil"), "{detail}");
-        assert!(answer.header("location").is_empty());
+        assert!(response.header("location").is_empty());
     }
-    assert!(app.faults.request_counts().is_empty(), "nobody was asked");
+    assert!(app.faults.request_counts().is_empty(), "S3 was not called");
 }
 
 #[tokio::test]
-async fn an_unencoded_link_is_recognised_and_explained() {
+async fn explains_that_a_link_must_be_encoded() {
     let app = TestApp::start().await;
-    let url = asset_link(&app, b"x").await;
-    let detail = app.get(&format!("/packages/proxy/s3?presigned_url={url}"), "").await.problem(400);
+    let url = create_asset_link(&app, b"x").await;
+    let detail = app.get(&format!("/packages/proxy/s3?presigned_url={url}"), "").await.assert_problem(400);
     assert!(detail.contains("percent-encoded"), "{detail}");
 }
 
 #[tokio::test]
-async fn a_missing_object_and_a_silent_storage_have_answers_of_their_own() {
+async fn a_missing_object_is_404_and_unavailable_storage_is_502() {
     let app = TestApp::start().await;
-    let package = app.file(None, "p", b"-").await;
-    let missing = app.get(&app.presign_path(&package, "&path=gone"), &app.token("viewer").await).await;
-    assert_eq!(head(&app, missing.header("location"), None).await.status, 404);
-    let url = asset_link(&app, b"x").await;
+    let package = app.create_file(None, "p", b"-").await;
+    let missing = app.get(&app.presign_path(&package, "&path=gone"), &app.create_token("viewer").await).await;
+    assert_eq!(head_through_proxy(&app, missing.header("location"), None).await.status, 404);
+    let url = create_asset_link(&app, b"x").await;
     app.faults.fail_requests("GetObject", 1, local::faults::InjectedError::InternalError);
-    assert_eq!(head(&app, &url, None).await.status, 502);
+    assert_eq!(head_through_proxy(&app, &url, None).await.status, 502);
     app.faults.drop_requests("GetObject", 5);
-    assert_eq!(head(&app, &url, None).await.status, 502);
+    assert_eq!(head_through_proxy(&app, &url, None).await.status, 502);
 }

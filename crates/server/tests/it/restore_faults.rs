@@ -1,157 +1,180 @@
-//! Restores that are stopped, repeated or overlapped, and the storage that does not answer any of their attempts.
+//! Restores that are interrupted, repeated or concurrent, and S3 that fails on every attempt.
 
 use std::{collections::BTreeSet, pin::pin};
 
-use aws::{ClientConfig, HttpClient, JsonClient, SqsQueue};
-use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use local::{faults::InjectedError, workspace::Package};
-use restore::{
-    self, RestoreError, RestoreMessage, RunOutcome, RunStatus, db::queue::LEASE_DURATION, queue::WorkerQueue,
+use aws::{HttpClient, JsonClient, SqsQueue};
+use local::{
+    aws::scripted::{ScriptedReply, ScriptedServer},
+    faults::InjectedError,
+    workspace::Package,
 };
+use restore::{self, RestoreError, RestoreMessage, RunOutcome, RunStatus, queue::WorkerQueue};
 use serde_json::json;
-use signing::s3::Region;
 
 use crate::{
-    app::{STORAGE, TestApp},
-    interrupt::interrupted,
+    app::{STORAGE, TestApp, build_router, wait_until},
+    interrupt::run_for_polls,
+    limits::count_waiting_statements,
 };
 
-/// A folder with a folder and files in the trash, ordered.
-pub(crate) async fn ordered(app: &TestApp) -> Vec<Package> {
-    let top = app.folder(None, "top").await;
-    let sub = app.folder(Some(&top), "sub").await;
-    let mut packages = app.files(&sub, 5).await;
-    packages.push(app.file(Some(&top), "file", b"hello").await);
+/// Deletes and orders a folder with a folder and files.
+pub(crate) async fn order_deleted_tree(app: &TestApp) -> Vec<Package> {
+    let top = app.create_folder(None, "top").await;
+    let sub = app.create_folder(Some(&top), "sub").await;
+    let mut packages = app.create_files(&sub, 5).await;
+    packages.push(app.create_file(Some(&top), "file", b"hello").await);
     app.workspace.populate_usage().await.unwrap();
-    app.trash(&top).await;
-    app.order(&app.token("editor").await, &[&top.node_id]).await;
+    app.trash_package(&top).await;
+    app.order_restore(&app.create_token("editor").await, &[&top.node_id]).await;
     packages.splice(0..0, [top, sub]);
     packages
 }
 
 pub(crate) async fn assert_restored(app: &TestApp, packages: &[Package]) {
     for package in packages {
-        let (state, name) = app.row(package.id).await;
+        let (state, name) = app.load_row(package.id).await;
         assert_eq!(state, "READY");
         assert!(!name.contains("__DELETED__") && !name.contains("-restored"), "{name}");
-        for key in app.keys(package).await {
+        for key in app.load_keys(package).await {
             assert!(!app.store.list_versions(STORAGE, &key)[0].delete_marker);
         }
     }
-    app.assert_counted().await;
-    app.assert_idle().await;
+    app.assert_usage_is_exact().await;
+    app.assert_nothing_pending().await;
 }
 
 #[tokio::test]
-async fn a_run_may_die_anywhere_and_the_next_one_finishes() {
+async fn a_run_may_stop_anywhere_and_the_next_one_finishes() {
     let mut deaths = 0;
     for polls in 1.. {
         let app = TestApp::start().await;
-        let packages = ordered(&app).await;
-        let died = interrupted(polls, app.run()).await.is_none();
+        let packages = order_deleted_tree(&app).await;
+        let died = run_for_polls(polls, app.run_worker()).await.is_none();
         app.expire_leases().await;
-        app.work().await;
-        app.deliver_all().await;
+        app.run_orders().await;
+        app.deliver_outbox().await;
         assert_restored(&app, &packages).await;
-        let told: BTreeSet<_> =
-            app.changelog().0.iter().map(|event| event["eventDetail"]["id"].to_string()).collect();
-        assert_eq!(told.len(), packages.len(), "every event, at least once");
+        let reported: BTreeSet<_> =
+            app.read_changelog().0.iter().map(|event| event["eventDetail"]["id"].to_string()).collect();
+        assert_eq!(reported.len(), packages.len(), "every event at least once");
         if !died {
             break;
         }
         deaths += 1;
     }
-    assert!(deaths > 20, "only {deaths} points to die at");
+    assert!(deaths > 20, "only {deaths} interruptions");
 }
 
 #[tokio::test]
 async fn two_workers_at_once_do_the_work_once() {
     let app = TestApp::start().await;
-    let packages = ordered(&app).await;
-    let (a, b) = tokio::join!(app.run(), app.run());
+    let packages = order_deleted_tree(&app).await;
+    let (a, b) = tokio::join!(app.run_worker(), app.run_worker());
     let restored = a.unwrap().restored + b.unwrap().restored;
     assert_eq!(restored, packages.len());
     assert_restored(&app, &packages).await;
-    assert_eq!(app.changelog().0.len(), packages.len());
+    assert_eq!(app.read_changelog().0.len(), packages.len());
 }
 
 #[tokio::test]
-async fn a_worker_that_lost_its_lease_changes_nothing_that_the_next_one_did() {
+async fn a_worker_without_its_lease_changes_nothing() {
     let app = TestApp::start().await;
-    let packages = ordered(&app).await;
+    let packages = order_deleted_tree(&app).await;
     app.faults.hold_requests("DeleteObjects");
     let next = async {
         app.wait_for_s3("DeleteObjects").await;
         app.expire_leases().await;
-        // The next worker does not wait for the one that is stuck.
+        // The next worker does not wait for the blocked one.
         app.faults.release_requests("DeleteObjects");
-        app.run().await
+        app.run_worker().await
     };
-    let (stuck, next) = tokio::join!(app.run(), next);
+    let (blocked, next) = tokio::join!(app.run_worker(), next);
     let restored = |outcome: Result<RunOutcome, RestoreError>| match outcome {
         Ok(outcome) => outcome.restored,
         Err(RestoreError::LeaseLost) => 0,
         Err(error) => panic!("{error}"),
     };
-    assert!(restored(stuck) + restored(next) <= packages.len());
-    app.work().await;
+    assert!(restored(blocked) + restored(next) <= packages.len());
+    app.run_orders().await;
     assert_restored(&app, &packages).await;
-    assert_eq!(app.changelog().0.len(), packages.len(), "each is announced once");
+    assert_eq!(app.read_changelog().0.len(), packages.len(), "one event for each package");
 }
 
 #[tokio::test]
-async fn the_lease_of_a_worker_that_died_expires() {
+async fn the_lease_of_a_dead_worker_expires() {
     let app = TestApp::start().await;
-    let packages = ordered(&app).await;
+    let packages = order_deleted_tree(&app).await;
     app.faults.hold_requests("DeleteObjects");
     tokio::select! {
-        outcome = app.run() => panic!("{outcome:?}"),
+        outcome = app.run_worker() => panic!("{outcome:?}"),
         () = app.wait_for_s3("DeleteObjects") => {}
     }
     app.faults.reset();
-    let begun = std::time::Instant::now();
-    app.work().await;
-    assert!(begun.elapsed() < LEASE_DURATION + std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+    let left = lease_seconds(&app).await;
+    assert!((0.0..=10.0).contains(&left), "the lease lasts {left} s more");
+
+    let polls = || app.app.db.statement_count();
+    let before = polls();
+    let mut next = pin!(app.run_orders());
+    tokio::select! {
+        outcome = &mut next => panic!("the lease did not hold: {outcome:?}"),
+        () = wait_until("the next worker has polled the lease", async || polls() > before + 2) => {}
+    }
+    // Ten seconds later.
+    app.run_sql(
+        "UPDATE packages_service.restore_queue SET leased_until = leased_until - interval '10 seconds'
+         WHERE workspace_id = WORKSPACE",
+    )
+    .await;
+    next.await;
     assert_restored(&app, &packages).await;
 }
 
+/// How long the lease of the only dataset in the queue lasts.
+async fn lease_seconds(app: &TestApp) -> f64 {
+    let sql = "SELECT extract(epoch FROM leased_until - clock_timestamp())::float8
+               FROM packages_service.restore_queue WHERE workspace_id = $1";
+    app.workspace.client.query_one(sql, &[&app.workspace.id.0]).await.unwrap().get(0)
+}
+
 #[tokio::test]
-async fn a_file_and_the_folder_around_it_may_be_restored_at_once_in_any_order() {
+async fn a_file_and_its_folder_may_be_ordered_together_in_any_order() {
     for file_first in [true, false] {
         let app = TestApp::start().await;
-        let top = app.folder(None, "top").await;
-        let sub = app.folder(Some(&top), "sub").await;
-        let files = app.files(&sub, 20).await;
+        let top = app.create_folder(None, "top").await;
+        let sub = app.create_folder(Some(&top), "sub").await;
+        let files = app.create_files(&sub, 20).await;
         app.workspace.populate_usage().await.unwrap();
-        app.trash(&top).await;
-        let token = app.token("editor").await;
+        app.trash_package(&top).await;
+        let token = app.create_token("editor").await;
         let (first, second) = if file_first { (&files[7], &top) } else { (&top, &files[7]) };
-        app.order(&token, &[&first.node_id]).await;
-        let outcome =
-            app.work_during_undelete(async { drop(app.order(&token, &[&second.node_id]).await) }).await;
+        app.order_restore(&token, &[&first.node_id]).await;
+        let outcome = app
+            .run_orders_during_undelete(async { drop(app.order_restore(&token, &[&second.node_id]).await) })
+            .await;
         assert_eq!(outcome.restored, 22);
         let all: Vec<Package> = files.iter().chain([&top, &sub]).cloned().collect();
         assert_restored(&app, &all).await;
 
-        app.trash(&top).await;
-        app.order(&token, &[&top.node_id, &files[3].node_id]).await;
-        app.work().await;
+        app.trash_package(&top).await;
+        app.order_restore(&token, &[&top.node_id, &files[3].node_id]).await;
+        app.run_orders().await;
         assert_restored(&app, &all).await;
     }
 }
 
 #[tokio::test]
-async fn a_message_takes_up_only_what_is_restoring_without_an_order() {
+async fn a_message_adopts_only_restoring_packages_without_an_order() {
     let app = TestApp::start().await;
     let other = app.workspace.create_dataset("Other").await.unwrap();
     let (live, deleted, stray) = (
-        app.file(None, "live", b"-").await,
-        app.file(None, "deleted", b"-").await,
-        app.file(None, "stray", b"-").await,
+        app.create_file(None, "live", b"-").await,
+        app.create_file(None, "deleted", b"-").await,
+        app.create_file(None, "stray", b"-").await,
     );
     app.workspace.populate_usage().await.unwrap();
-    app.trash(&deleted).await;
-    app.trash(&stray).await;
+    app.trash_package(&deleted).await;
+    app.trash_package(&stray).await;
     app.workspace.set_state(&stray, "RESTORING").await.unwrap();
     let message = |package: &Package| -> RestoreMessage {
         serde_json::from_value(json!({
@@ -166,32 +189,32 @@ async fn a_message_takes_up_only_what_is_restoring_without_an_order() {
     mismatched.package.node_id = live.node_id.clone();
     for forged in [message(&live), message(&deleted), elsewhere, mismatched] {
         restore::ensure_order(&app.app.db, &forged).await.unwrap();
-        assert_eq!(app.work().await.restored, 0);
+        assert_eq!(app.run_orders().await.restored, 0);
     }
-    assert_eq!(app.row(live.id).await, ("READY".into(), "live".into()));
-    assert_eq!(app.row(deleted.id).await.0, "DELETED");
-    assert_eq!(app.row(stray.id).await.0, "RESTORING", "no restart takes it for an order");
+    assert_eq!(app.load_row(live.id).await, ("READY".into(), "live".into()));
+    assert_eq!(app.load_row(deleted.id).await.0, "DELETED");
+    assert_eq!(app.load_row(stray.id).await.0, "RESTORING", "it has no order");
 
     restore::ensure_order(&app.app.db, &message(&stray)).await.unwrap();
-    assert_eq!(app.work().await.restored, 1);
-    assert_eq!(app.row(stray.id).await, ("READY".into(), "stray".into()));
-    app.assert_counted().await;
+    assert_eq!(app.run_orders().await.restored, 1);
+    assert_eq!(app.load_row(stray.id).await, ("READY".into(), "stray".into()));
+    app.assert_usage_is_exact().await;
 }
 
 #[tokio::test]
-async fn what_nobody_ordered_is_put_back_after_a_day() {
+async fn restoring_packages_without_an_order_are_put_back_after_a_day() {
     let app = TestApp::start().await;
     let (old, fresh, held) = (
-        app.file(None, "old", b"-").await,
-        app.file(None, "fresh", b"-").await,
-        app.file(None, "held", b"-").await,
+        app.create_file(None, "old", b"-").await,
+        app.create_file(None, "fresh", b"-").await,
+        app.create_file(None, "held", b"-").await,
     );
     for package in [&old, &fresh, &held] {
-        app.trash(package).await;
+        app.trash_package(package).await;
     }
     app.workspace.set_state(&fresh, "RESTORING").await.unwrap();
-    app.order(&app.token("editor").await, &[&held.node_id]).await;
-    app.sql(&format!(
+    app.order_restore(&app.create_token("editor").await, &[&held.node_id]).await;
+    app.run_sql(&format!(
         r#"ALTER TABLE "WORKSPACE".packages DISABLE TRIGGER USER;
            UPDATE "WORKSPACE".packages SET state = 'RESTORING', updated_at = now() - interval '25 hours' WHERE id IN ({}, {});
            ALTER TABLE "WORKSPACE".packages ENABLE TRIGGER USER"#,
@@ -200,115 +223,112 @@ async fn what_nobody_ordered_is_put_back_after_a_day() {
     .await;
     let day = std::time::Duration::from_hours(24);
     assert_eq!(restore::maintain_workspace(&app.restorer, app.workspace.id, day).await.unwrap(), 1);
-    assert_eq!(app.row(old.id).await.0, "DELETED");
-    assert_eq!(app.row(fresh.id).await.0, "RESTORING");
-    assert_eq!(app.row(held.id).await.0, "RESTORING", "its order is on record");
-    let progress = app.progress(&app.token("viewer").await, &old).await;
+    assert_eq!(app.load_row(old.id).await.0, "DELETED");
+    assert_eq!(app.load_row(fresh.id).await.0, "RESTORING");
+    assert_eq!(app.load_row(held.id).await.0, "RESTORING", "it has an order");
+    let progress = app.load_progress(&app.create_token("viewer").await, &old).await;
     assert!(progress["failed"][0]["reason"].as_str().unwrap().contains("order it again"));
 }
 
 #[tokio::test]
-async fn what_a_given_up_order_left_has_a_reason_also_when_the_folder_came_back_with_another() {
+async fn files_of_an_abandoned_order_keep_a_reason_when_their_folder_is_restored() {
     let app = TestApp::start().await;
-    let packages = ordered(&app).await;
+    let packages = order_deleted_tree(&app).await;
     let broken =
         r#"ALTER TABLE "WORKSPACE".package_storage ADD CONSTRAINT broken CHECK (size < 0) NOT VALID"#;
-    app.sql(broken).await;
+    app.run_sql(broken).await;
     for _ in 0..restore::MAX_ATTEMPTS {
-        assert!(app.run().await.is_err());
+        assert!(app.run_worker().await.is_err());
     }
-    app.sql(r#"ALTER TABLE "WORKSPACE".package_storage DROP CONSTRAINT broken"#).await;
-    app.restore(&packages[2]).await;
-    assert_eq!(app.row(packages[0].id).await.0, "READY");
-    let progress = app.progress(&app.token("viewer").await, &packages[0]).await;
-    assert_eq!(progress["failed"].as_array().unwrap().len(), 5, "all files but the one: {progress}");
-    app.restore(&packages[0]).await;
+    app.run_sql(r#"ALTER TABLE "WORKSPACE".package_storage DROP CONSTRAINT broken"#).await;
+    app.restore_package(&packages[2]).await;
+    assert_eq!(app.load_row(packages[0].id).await.0, "READY");
+    let progress = app.load_progress(&app.create_token("viewer").await, &packages[0]).await;
+    assert_eq!(
+        progress["failed"].as_array().unwrap().len(),
+        5,
+        "all files except the restored one: {progress}"
+    );
+    app.restore_package(&packages[0]).await;
     assert_restored(&app, &packages).await;
 }
 
 #[tokio::test]
-async fn when_the_last_attempt_has_failed_nothing_is_left_in_limbo() {
+async fn after_the_last_failed_attempt_files_are_back_in_the_trash() {
     let app = TestApp::start().await;
-    let packages = ordered(&app).await;
+    let packages = order_deleted_tree(&app).await;
     app.faults.fail_requests("ListObjectVersions", 1000, InjectedError::InternalError);
-    let first = app.run().await.unwrap();
+    let first = app.run_first_attempt().await;
     assert!(matches!(first.status, RunStatus::Continues(_)), "{first:?}");
-    let outcome = app.work().await;
-    assert_eq!(outcome.failed, 6, "each file by itself; the folders have no bytes");
-    let viewer = app.token("viewer").await;
-    let progress = app.progress(&viewer, &packages[0]).await;
+    let outcome = app.run_orders().await;
+    assert_eq!(outcome.failed, 6, "each file fails, the folders have no bytes");
+    let viewer = app.create_token("viewer").await;
+    let progress = app.load_progress(&viewer, &packages[0]).await;
     assert_eq!((&progress["failures"], &progress["order"]), (&json!(6), &json!("finished")));
     assert!(progress["failed"][0]["reason"].as_str().unwrap().contains("S3 did not answer"), "{progress}");
     for file in &packages[2..] {
-        let (state, name) = app.row(file.id).await;
+        let (state, name) = app.load_row(file.id).await;
         assert_eq!(state, "DELETED");
         assert!(name.starts_with("__DELETED__"), "{name}");
     }
-    app.assert_counted().await;
-    app.assert_idle().await;
+    app.assert_usage_is_exact().await;
+    app.assert_nothing_pending().await;
 
-    // The folder is live now. What is in the trash beneath it comes back all the same.
+    // The folder is live now. An order for it still restores the files in it.
     app.faults.reset();
-    assert_eq!(app.restore(&packages[0]).await.restored, 6);
+    assert_eq!(app.restore_package(&packages[0]).await.restored, 6);
     assert_restored(&app, &packages).await;
-    assert_eq!(app.progress(&viewer, &packages[0]).await["failed"], json!([]));
+    assert_eq!(app.load_progress(&viewer, &packages[0]).await["failed"], json!([]));
 }
 
 #[tokio::test]
-async fn an_order_is_on_record_even_if_no_worker_can_be_woken() {
+async fn an_order_is_recorded_when_the_queue_is_unavailable() {
     let mut app = TestApp::start().await;
-    let package = app.file(None, "a", b"-").await;
-    app.trash(&package).await;
-    app.app.queue = WorkerQueue::Sqs(SqsQueue {
-        client: unreachable_sqs(),
-        url: "http://127.0.0.1:1/1/orders".to_owned(),
-    });
-    app.at(aws::Clock::System);
-    let answer = app.order(&app.token("editor").await, &[&package.node_id]).await.json();
-    assert_eq!(answer["success"], json!([package.node_id]));
-    assert_eq!(app.work().await.restored, 1);
-    assert_eq!(app.row(package.id).await.0, "READY");
-}
+    let package = app.create_file(None, "a", b"-").await;
+    app.trash_package(&package).await;
+    let sqs = ScriptedServer::start(vec![ScriptedReply::Disconnect; 10]).await.unwrap();
+    let client = JsonClient::sqs(&sqs.settings().unwrap(), HttpClient::new().unwrap()).unwrap();
+    app.app.queue = WorkerQueue::Sqs(SqsQueue { client, url: "https://queue".to_owned() });
+    app.router = build_router(&app.app);
 
-fn unreachable_sqs() -> JsonClient {
-    let credentials = Credentials::new("AKID", "key", None, None, "test");
-    let settings = ClientConfig {
-        region: Region::new("us-east-1").unwrap(),
-        credentials: SharedCredentialsProvider::new(credentials),
-        endpoint: Some("http://127.0.0.1:1".to_owned()),
-        clock: aws::Clock::System,
-    };
-    JsonClient::sqs(&settings, HttpClient::new().unwrap()).unwrap()
+    let response = app.order_restore(&app.create_token("editor").await, &[&package.node_id]).await.json();
+    assert_eq!(response["success"], json!([package.node_id]));
+    let message = sqs.requests().first().expect("the service sends a message").body.to_string();
+    assert!(message.contains(package.node_id.as_str()), "{message}");
+    assert_eq!(app.run_orders().await.restored, 1);
+    assert_eq!(app.load_row(package.id).await.0, "READY");
 }
 
 #[tokio::test]
-async fn a_run_that_fails_several_times_is_given_up() {
+async fn an_order_is_abandoned_after_the_last_failed_run() {
     let app = TestApp::start().await;
-    let packages = ordered(&app).await;
-    // A statement that Postgres refuses, in the transaction that would restore.
-    app.sql(r#"ALTER TABLE "WORKSPACE".package_storage ADD CONSTRAINT broken CHECK (size < 0) NOT VALID"#)
-        .await;
+    let packages = order_deleted_tree(&app).await;
+    // This constraint makes Postgres refuse a statement of the transaction that restores.
+    app.run_sql(
+        r#"ALTER TABLE "WORKSPACE".package_storage ADD CONSTRAINT broken CHECK (size < 0) NOT VALID"#,
+    )
+    .await;
     for _ in 0..restore::MAX_ATTEMPTS {
-        assert!(app.run().await.is_err());
+        assert!(app.run_worker().await.is_err());
     }
-    app.sql(r#"ALTER TABLE "WORKSPACE".package_storage DROP CONSTRAINT broken"#).await;
-    assert_eq!(app.work().await.restored, 0);
+    app.run_sql(r#"ALTER TABLE "WORKSPACE".package_storage DROP CONSTRAINT broken"#).await;
+    assert_eq!(app.run_orders().await.restored, 0);
     for package in &packages {
-        assert_eq!(app.row(package.id).await.0, "DELETED");
+        assert_eq!(app.load_row(package.id).await.0, "DELETED");
     }
-    app.assert_idle().await;
-    let progress = app.progress(&app.token("viewer").await, &packages[2]).await;
+    app.assert_nothing_pending().await;
+    let progress = app.load_progress(&app.create_token("viewer").await, &packages[2]).await;
     assert_eq!(progress["failed"][0]["reason"], restore::RUN_FAILED);
-    app.restore(&packages[0]).await;
+    app.restore_package(&packages[0]).await;
     assert_restored(&app, &packages).await;
 }
 
 #[tokio::test]
-async fn an_upload_may_take_the_name_while_the_package_comes_back() {
+async fn an_upload_may_take_the_name_during_a_restore() {
     let app = TestApp::start().await;
-    let package = app.file(None, "contested.txt", b"-").await;
-    app.trash(&package).await;
-    app.order(&app.token("editor").await, &[&package.node_id]).await;
+    let package = app.create_file(None, "contested.txt", b"-").await;
+    app.trash_package(&package).await;
+    app.order_restore(&app.create_token("editor").await, &[&package.node_id]).await;
 
     // An upload that has the name, but has not committed: our look does not see it, our update waits for it.
     let upload = local::testing::connect(local::testing::database_url().await).await.unwrap();
@@ -320,10 +340,12 @@ async fn an_upload_may_take_the_name_while_the_package_comes_back() {
         ))
         .await
         .unwrap();
-    let mut run = pin!(app.run());
-    let waiting = tokio::time::timeout(std::time::Duration::from_millis(300), &mut run).await;
-    assert!(waiting.is_err(), "it waits for the upload");
+    let mut run = pin!(app.run_worker());
+    tokio::select! {
+        outcome = &mut run => panic!("the run did not wait for the upload: {outcome:?}"),
+        () = wait_until("the run waits for the upload", async || count_waiting_statements(&app).await == 1) => {}
+    }
     upload.batch_execute("COMMIT").await.unwrap();
     run.await.unwrap();
-    assert_eq!(app.row(package.id).await, ("READY".into(), "contested-restored_1.txt".into()));
+    assert_eq!(app.load_row(package.id).await, ("READY".into(), "contested-restored_1.txt".into()));
 }

@@ -13,9 +13,8 @@ use server::worker::WorkerThread;
 use tokio::sync::Notify;
 
 use crate::{
-    app::TestApp,
-    limits::until,
-    restore_faults::{assert_restored, ordered},
+    app::{TestApp, wait_until},
+    restore_faults::{assert_restored, order_deleted_tree},
 };
 
 /// A recorder of metrics that panics at one of them.
@@ -50,31 +49,31 @@ impl Recorder for PanicAt {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_gives_up_a_restore_that_panics_and_goes_on() {
-    let app = TestApp::start_alone().await;
-    let packages = ordered(&app).await;
+    let app = TestApp::start_with_own_database().await;
+    let packages = order_deleted_tree(&app).await;
     // No date has so many seconds: the changelog's events cannot be built.
-    let restorer = Restorer { db: app.separate_db(6), clock: Clock::Fixed(u64::MAX), ..app.restorer.clone() };
+    let restorer = Restorer { db: app.open_db(6), clock: Clock::Fixed(u64::MAX), ..app.restorer.clone() };
     let workers = WorkerThread::start(restorer, Arc::new(Notify::new()), Duration::from_hours(24)).unwrap();
-    until("it is given up", async || app.unfinished().await == 0).await;
+    wait_until("it is given up", async || app.count_unfinished_orders().await == 0).await;
     for package in &packages {
-        assert_eq!(app.row(package.id).await.0, "DELETED");
+        assert_eq!(app.load_row(package.id).await.0, "DELETED");
     }
-    let progress = app.progress(&app.token("viewer").await, &packages[2]).await;
+    let progress = app.load_progress(&app.create_token("viewer").await, &packages[2]).await;
     assert_eq!(progress["failed"][0]["reason"], RUN_FAILED);
 
     // The same workers take the next order.
-    app.order(&app.token("editor").await, &[&packages[0].node_id]).await;
-    until("it is given up again", async || app.unfinished().await == 0).await;
+    app.order_restore(&app.create_token("editor").await, &[&packages[0].node_id]).await;
+    wait_until("it is given up again", async || app.count_unfinished_orders().await == 0).await;
     drop(workers);
-    app.restore(&packages[0]).await;
+    app.restore_package(&packages[0]).await;
     assert_restored(&app, &packages).await;
 }
 
 #[tokio::test]
 async fn a_panic_beside_the_run_itself_loses_nothing() {
     for metric in ["restored_packages", "restores_total"] {
-        let app = TestApp::start_alone().await;
-        let packages = ordered(&app).await;
+        let app = TestApp::start_with_own_database().await;
+        let packages = order_deleted_tree(&app).await;
         let recorder = PanicAt(metric);
         let guard = set_default_local_recorder(&recorder);
         assert!(process_next(&app.restorer).await.unwrap(), "{metric}");
@@ -85,21 +84,23 @@ async fn a_panic_beside_the_run_itself_loses_nothing() {
 
 #[tokio::test]
 async fn a_panic_while_a_failure_is_recorded_counts_as_an_attempt() {
-    let app = TestApp::start_alone().await;
-    let packages = ordered(&app).await;
-    app.sql(r#"ALTER TABLE "WORKSPACE".package_storage ADD CONSTRAINT broken CHECK (size < 0) NOT VALID"#)
-        .await;
+    let app = TestApp::start_with_own_database().await;
+    let packages = order_deleted_tree(&app).await;
+    app.run_sql(
+        r#"ALTER TABLE "WORKSPACE".package_storage ADD CONSTRAINT broken CHECK (size < 0) NOT VALID"#,
+    )
+    .await;
     let recorder = PanicAt("restores_total");
     let guard = set_default_local_recorder(&recorder);
-    until("it is given up", async || {
+    wait_until("it is given up", async || {
         process_next(&app.restorer).await.unwrap();
-        app.unfinished().await == 0
+        app.count_unfinished_orders().await == 0
     })
     .await;
     drop(guard);
     for package in &packages {
-        assert_eq!(app.row(package.id).await.0, "DELETED");
+        assert_eq!(app.load_row(package.id).await.0, "DELETED");
     }
-    assert_eq!(app.work().await.restored, 0);
-    app.assert_idle().await;
+    assert_eq!(app.run_orders().await.restored, 0);
+    app.assert_nothing_pending().await;
 }

@@ -1,5 +1,5 @@
-//! A restore that loses its connection to Postgres at each of its statements in turn, once before the statement is carried
-//! out and once after, and that loses each of its calls to S3: whoever comes next finishes it, and the end is the same.
+//! A restore loses its connection to Postgres before and after each of its statements, and each of its calls to S3. The next
+//! run finishes it with the same result.
 
 use std::{
     collections::BTreeSet,
@@ -12,100 +12,100 @@ use restore::{self, Restorer, RunWindow};
 
 use crate::{
     app::{STORAGE, TestApp},
-    wire::{Flow, Listener, database_through},
+    postgres_proxy::{Flow, MessageObserver, proxied_database},
 };
 
-/// When a connection is cut.
+/// When a connection is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Moment {
-    /// Postgres does not hear of the statement.
+enum CutMoment {
+    /// Postgres does not receive the statement.
     Before,
-    /// Postgres has carried the statement out, and the service does not hear of that.
+    /// Postgres executes the statement, and the service does not receive the response.
     After,
 }
 
-/// Cuts a connection at a statement, counted over all connections.
-struct Cutter {
+/// Closes the connection at one statement, counted over all connections.
+struct ConnectionCutter {
     at: usize,
-    moment: Moment,
-    state: Mutex<State>,
+    moment: CutMoment,
+    state: Mutex<CutterState>,
 }
 
 #[derive(Default)]
-struct State {
+struct CutterState {
     statements: usize,
-    /// The connection whose answer is lost.
+    /// The connection whose response is dropped.
     losing: Option<usize>,
     has_cut: bool,
 }
 
-impl Listener for Cutter {
-    fn request(&self, connection: usize, tag: u8, _: &[u8]) -> Flow {
+impl MessageObserver for ConnectionCutter {
+    fn on_request(&self, connection: usize, tag: u8, _: &[u8]) -> Flow {
         let mut state = self.state.lock().unwrap();
         if !matches!(tag, b'P' | b'Q') {
-            return Flow::Pass;
+            return Flow::Forward;
         }
         state.statements += 1;
         if state.statements != self.at {
-            return Flow::Pass;
+            return Flow::Forward;
         }
         state.has_cut = true;
-        if self.moment == Moment::Before {
-            return Flow::Cut;
+        if self.moment == CutMoment::Before {
+            return Flow::Disconnect;
         }
         state.losing = Some(connection);
-        Flow::Pass
+        Flow::Forward
     }
 
-    fn answer(&self, connection: usize, tag: u8, _: &[u8]) -> Flow {
+    fn on_response(&self, connection: usize, tag: u8, _: &[u8]) -> Flow {
         let state = self.state.lock().unwrap();
         match (state.losing == Some(connection), tag) {
-            (false, _) => Flow::Pass,
-            (true, b'Z') => Flow::Cut,
-            (true, _) => Flow::Lose,
+            (false, _) => Flow::Forward,
+            (true, b'Z') => Flow::Disconnect,
+            (true, _) => Flow::Drop,
         }
     }
 }
 
-/// A folder with a folder in it, three files, and one whose name is taken; in the trash, and ordered.
-async fn ordered(app: &TestApp) -> Vec<Package> {
-    let top = app.folder(None, "top").await;
-    let sub = app.folder(Some(&top), "sub").await;
-    let mut packages = app.files(&sub, 3).await;
-    packages.push(app.file(Some(&top), "taken", b"hello").await);
+/// Deletes and orders a folder with a folder, three files, and a file whose name is taken.
+async fn order_deleted_tree(app: &TestApp) -> Vec<Package> {
+    let top = app.create_folder(None, "top").await;
+    let sub = app.create_folder(Some(&top), "sub").await;
+    let mut packages = app.create_files(&sub, 3).await;
+    packages.push(app.create_file(Some(&top), "taken", b"hello").await);
     app.workspace.populate_usage().await.unwrap();
-    app.trash(&top).await;
-    app.file(Some(&top), "taken", b"").await;
-    app.order(&app.token("editor").await, &[&top.node_id]).await;
+    app.trash_package(&top).await;
+    app.create_file(Some(&top), "taken", b"").await;
+    app.order_restore(&app.create_token("editor").await, &[&top.node_id]).await;
     packages.extend([top, sub]);
     packages
 }
 
-/// Goes on as a worker would whom nothing disturbs.
-async fn finish(app: &TestApp) {
+/// Runs what is left, as an undisturbed worker.
+async fn run_remaining_orders(app: &TestApp) {
     app.expire_leases().await;
-    app.work().await;
-    app.deliver_all().await;
+    app.run_orders().await;
+    app.deliver_outbox().await;
 }
 
 async fn assert_restored(app: &TestApp, packages: &[Package], when: &str) {
     for package in packages {
-        let (state, name) = app.row(package.id).await;
+        let (state, name) = app.load_row(package.id).await;
         assert_eq!(state, "READY", "{when}");
         assert!(!name.contains("__DELETED__"), "{name} {when}");
-        for key in app.keys(package).await {
+        for key in app.load_keys(package).await {
             assert!(!app.store.list_versions(STORAGE, &key)[0].delete_marker, "{when}");
         }
     }
-    let names = app.row(packages[3].id).await.1;
+    let names = app.load_row(packages[3].id).await.1;
     assert_eq!(names, "taken-restored_1", "{when}");
-    app.assert_counted().await;
-    app.assert_idle().await;
-    let events = app.changelog().0;
-    let told: BTreeSet<_> = events.iter().map(|event| event["eventDetail"]["id"].to_string()).collect();
-    assert_eq!(told.len(), packages.len(), "every event, at least once, {when}");
+    app.assert_usage_is_exact().await;
+    app.assert_nothing_pending().await;
+    let events = app.read_changelog().0;
+    let reported: BTreeSet<_> = events.iter().map(|event| event["eventDetail"]["id"].to_string()).collect();
+    assert_eq!(reported.len(), packages.len(), "every event at least once, {when}");
     let top = &packages[packages.len() - 2];
-    let progress = app.progress(&app.token("viewer").await, top).await;
+    let progress = app.load_progress(&app.create_token("viewer").await, top).await;
     let numbers = ["total", "restored", "failures"].map(|name| progress[name].as_u64());
     assert_eq!(numbers, [Some(5), Some(5), Some(0)], "{when}");
 }
@@ -114,16 +114,16 @@ async fn assert_restored(app: &TestApp, packages: &[Package], when: &str) {
 async fn a_connection_may_be_lost_before_and_after_each_statement() {
     let mut cuts = 0;
     for at in 1.. {
-        for moment in [Moment::Before, Moment::After] {
+        for moment in [CutMoment::Before, CutMoment::After] {
             let app = TestApp::start().await;
-            let packages = ordered(&app).await;
-            let cutter = Arc::new(Cutter { at, moment, state: Mutex::default() });
-            let db = Db::new(database_through(Arc::clone(&cutter)).await, 4).unwrap();
+            let packages = order_deleted_tree(&app).await;
+            let cutter = Arc::new(ConnectionCutter { at, moment, state: Mutex::default() });
+            let db = Db::new(proxied_database(Arc::clone(&cutter)).await, 4).unwrap();
             let restorer = Restorer { db, ..app.restorer.clone() };
             let window = RunWindow::until(tokio::time::Instant::now() + std::time::Duration::from_mins(1));
-            // Whether that run is told of a failure or has tried again is its own affair.
-            let _ = restore::process_dataset(&restorer, app.key(), window).await;
-            finish(&app).await;
+            // This run may fail or retry; both are allowed.
+            let _ = restore::process_dataset(&restorer, app.dataset_key(), window).await;
+            run_remaining_orders(&app).await;
             assert_restored(&app, &packages, &format!("{moment:?} statement {at}")).await;
             if !cutter.state.lock().unwrap().has_cut {
                 assert!(cuts > 30, "only {cuts} cuts");
@@ -137,15 +137,15 @@ async fn a_connection_may_be_lost_before_and_after_each_statement() {
 #[tokio::test]
 async fn each_call_to_s3_may_be_lost_before_and_after() {
     for operation in ["ListObjectVersions", "DeleteObjects"] {
-        for moment in [Moment::Before, Moment::After] {
+        for moment in [CutMoment::Before, CutMoment::After] {
             let app = TestApp::start().await;
-            let packages = ordered(&app).await;
+            let packages = order_deleted_tree(&app).await;
             match moment {
-                Moment::Before => app.faults.drop_requests(operation, 1),
-                Moment::After => app.faults.drop_responses(operation, 1),
+                CutMoment::Before => app.faults.drop_requests(operation, 1),
+                CutMoment::After => app.faults.drop_responses(operation, 1),
             }
-            app.run().await.unwrap();
-            finish(&app).await;
+            app.run_worker().await.unwrap();
+            run_remaining_orders(&app).await;
             assert_restored(&app, &packages, &format!("{moment:?} {operation}")).await;
         }
     }

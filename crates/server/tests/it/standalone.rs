@@ -1,4 +1,4 @@
-//! `packages-service serve` as a process, configured by nothing but its environment, on the stack that `dev` serves.
+//! `packages-service serve` as a process, configured only by its environment, on the stack of `dev`.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -10,20 +10,20 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    app::{Answer, fetch, over_the_wire, request},
-    dev::{Dev, PROGRAM},
+    app::{TestResponse, build_request, fetch_url, send_over_tcp},
+    dev::{DevProcess, PROGRAM},
 };
 
-struct Serve {
+struct ServeProcess {
     process: Child,
     api: String,
     log: Receiver<Value>,
 }
 
-impl Serve {
-    /// Starts it and waits until it says that it is ready.
+impl ServeProcess {
+    /// Starts the process and waits for the log line `ready`.
     fn start(state: &Path) -> Self {
-        let mut process = serve(state).stderr(Stdio::piped()).spawn().unwrap();
+        let mut process = serve_command(state).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let (sender, log) = mpsc::channel();
         std::thread::spawn(move || {
@@ -34,12 +34,15 @@ impl Serve {
                 }
             }
         });
-        let ready = log.iter().find(|line: &Value| line["message"] == "ready").expect("it ended early");
+        let ready = log
+            .iter()
+            .find(|line: &Value| line["message"] == "ready")
+            .expect("the process ended before it was ready");
         Self { process, api: format!("http://{}", ready["address"].as_str().unwrap()), log }
     }
 
-    async fn get(&self, path: &str, token: &str) -> Answer {
-        over_the_wire(request("GET", &format!("{}{path}", self.api), token, String::new().into())).await
+    async fn get(&self, path: &str, token: &str) -> TestResponse {
+        send_over_tcp(build_request("GET", &format!("{}{path}", self.api), token, String::new().into())).await
     }
 
     fn terminate(&mut self) {
@@ -48,15 +51,15 @@ impl Serve {
     }
 }
 
-impl Drop for Serve {
+impl Drop for ServeProcess {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// The command with the variables that `dev` wrote down, and no others.
-fn serve(state: &Path) -> Command {
+/// The command with the variables of `serve.env` only.
+fn serve_command(state: &Path) -> Command {
     let file = std::fs::read_to_string(state.join("serve.env")).unwrap();
     let mut command = Command::new(PROGRAM);
     command.arg("serve").env_clear().envs(file.lines().map(|line| line.split_once('=').unwrap()));
@@ -65,29 +68,29 @@ fn serve(state: &Path) -> Command {
 }
 
 #[tokio::test]
-async fn it_serves_a_platform_that_is_there_already() {
+async fn serve_uses_an_existing_platform() {
     let dir = tempfile::tempdir().unwrap();
-    let mut dev = Dev::start(dir.path(), &[]);
-    let mut serve = Serve::start(dir.path());
-    let viewer = dev.token("viewer").to_owned();
-    let dataset = format!("dataset_id={}", dev.text("/demo/dataset_node_id"));
+    let mut dev = DevProcess::start(dir.path(), &[]);
+    let mut serve = ServeProcess::start(dir.path());
+    let viewer = dev.user_token("viewer").to_owned();
+    let dataset = format!("dataset_id={}", dev.stack_text("/demo/dataset_node_id"));
 
     let path =
-        format!("/packages/presign/s3?{dataset}&package_id={}&redirect=false", dev.text("/demo/table"));
-    let answer = serve.get(&path, &viewer).await;
-    let file = fetch("GET", answer.json()["presigned_url"].as_str().unwrap()).await;
+        format!("/packages/presign/s3?{dataset}&package_id={}&redirect=false", dev.stack_text("/demo/table"));
+    let response = serve.get(&path, &viewer).await;
+    let file = fetch_url("GET", response.json()["presigned_url"].as_str().unwrap()).await;
     assert!(file.body.starts_with(b"unit_id,"));
     let path = format!(
         "/packages/cloudfront/sign?{dataset}&package_id={}&path=spikes.parquet",
-        dev.text("/demo/spikes")
+        dev.stack_text("/demo/spikes")
     );
-    let answer = serve.get(&path, &viewer).await;
-    assert_eq!(fetch("GET", answer.json()["signed_url"].as_str().unwrap()).await.status, 200);
-    assert_eq!(serve.get(&path, dev.token("stranger")).await.status, 403);
+    let response = serve.get(&path, &viewer).await;
+    assert_eq!(fetch_url("GET", response.json()["signed_url"].as_str().unwrap()).await.status, 200);
+    assert_eq!(serve.get(&path, dev.user_token("stranger")).await.status, 403);
 
-    // What another process was ordered to restore and left behind.
-    dev.restore("trashed_folder").await;
-    dev.until_ready("trashed_folder").await;
+    // `serve` runs an order that the process `dev` accepted.
+    dev.order_restore("trashed_folder").await;
+    dev.wait_until_ready("trashed_folder").await;
 
     let metrics = serve.get("/metrics", "").await;
     assert!(metrics.header("content-type").starts_with("text/plain"));
@@ -112,7 +115,7 @@ async fn it_serves_a_platform_that_is_there_already() {
 }
 
 #[test]
-fn what_is_missing_is_named_at_once() {
+fn names_all_missing_variables_at_once() {
     let output = Command::new(PROGRAM).arg("serve").env_clear().output().unwrap();
     assert!(!output.status.success());
     let message = String::from_utf8(output.stderr).unwrap();

@@ -1,70 +1,70 @@
-//! What the service says to Postgres ("Message Formats" in PostgreSQL's manual).
+//! Records the messages of the service to Postgres ("Message Formats" in PostgreSQL's manual).
 
 use std::sync::{Arc, Mutex};
 
-use crate::wire::{self, Flow, Listener};
+use crate::postgres_proxy::{self, Flow, MessageObserver};
 
-/// A message of the service to Postgres, as far as it matters to who shares connections.
+/// A message of the service, as far as it matters for sharing connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Said {
-    /// The first message: names and values.
+pub(super) enum ClientMessage {
+    /// The startup message: names and values.
     Startup(Vec<(String, String)>),
-    /// A statement to prepare, under a name or none.
+    /// A statement to prepare, with or without a name.
     Parse { name: String, sql: String },
-    /// Parameters for a prepared statement, for a portal.
+    /// Binds parameters of a prepared statement to a portal.
     Bind { portal: String, statement: String },
-    /// A statement, or several, to run at once.
+    /// One or more statements to run at once.
     Query(String),
-    /// That a statement of another connection is to be cancelled.
+    /// A request to cancel a statement of another connection.
     Cancel,
 }
 
-/// What a request to cancel begins with, where others have the protocol's version.
-const CANCEL: [u8; 4] = 80_877_102_u32.to_be_bytes();
+/// The code of a cancel request, in the place of the protocol version.
+const CANCEL_REQUEST_CODE: [u8; 4] = 80_877_102_u32.to_be_bytes();
 
-/// Hands everything on to the server, but requests to cancel, which RDS Proxy takes none of.
+/// A proxy that forwards all but cancel requests: RDS Proxy does not accept these.
 pub(super) struct Recorder {
     pub(super) port: u16,
-    log: Arc<Log>,
+    log: Arc<MessageLog>,
 }
 
 #[derive(Default)]
-struct Log(Mutex<Vec<Said>>);
+struct MessageLog(Mutex<Vec<ClientMessage>>);
 
 impl Recorder {
     pub(super) async fn start(server: String) -> Self {
-        let log = Arc::<Log>::default();
-        Self { port: wire::listen(server, Arc::clone(&log)).await, log }
+        let log = Arc::<MessageLog>::default();
+        Self { port: postgres_proxy::start_proxy(server, Arc::clone(&log)).await, log }
     }
 
-    pub(super) fn said(&self) -> Vec<Said> {
+    pub(super) fn messages(&self) -> Vec<ClientMessage> {
         self.log.0.lock().unwrap().clone()
     }
 }
 
-impl Listener for Log {
-    fn request(&self, _: usize, tag: u8, body: &[u8]) -> Flow {
-        let is_cancel = tag == 0 && body.starts_with(&CANCEL);
-        let said = if is_cancel { Some(Said::Cancel) } else { read(tag, body) };
-        self.0.lock().unwrap().extend(said);
-        if is_cancel { Flow::Cut } else { Flow::Pass }
+impl MessageObserver for MessageLog {
+    fn on_request(&self, _: usize, tag: u8, body: &[u8]) -> Flow {
+        let is_cancel = tag == 0 && body.starts_with(&CANCEL_REQUEST_CODE);
+        let messages = if is_cancel { Some(ClientMessage::Cancel) } else { parse_message(tag, body) };
+        self.0.lock().unwrap().extend(messages);
+        if is_cancel { Flow::Disconnect } else { Flow::Forward }
     }
 }
 
-fn read(tag: u8, body: &[u8]) -> Option<Said> {
+fn parse_message(tag: u8, body: &[u8]) -> Option<ClientMessage> {
     let mut texts = body.split(|&byte| byte == 0).map(|text| String::from_utf8_lossy(text).into_owned());
     let mut text = || texts.next().unwrap();
     match tag {
-        0 => Some(Said::Startup(pairs(body))),
-        b'P' => Some(Said::Parse { name: text(), sql: text() }),
-        b'B' => Some(Said::Bind { portal: text(), statement: text() }),
-        b'Q' => Some(Said::Query(text())),
+        0 => Some(ClientMessage::Startup(parse_startup(body))),
+        b'P' => Some(ClientMessage::Parse { name: text(), sql: text() }),
+        b'B' => Some(ClientMessage::Bind { portal: text(), statement: text() }),
+        b'Q' => Some(ClientMessage::Query(text())),
         _ => None,
     }
 }
 
-/// What stands behind the protocol's version, which is not a request for TLS.
-fn pairs(startup: &[u8]) -> Vec<(String, String)> {
+/// Parses the parameters after the protocol version. A request for TLS has another version.
+fn parse_startup(startup: &[u8]) -> Vec<(String, String)> {
     let (version, rest) = startup.split_at(4);
     assert_eq!(version, [0, 3, 0, 0], "protocol 3.0");
     let texts: Vec<&[u8]> = rest.split(|&byte| byte == 0).take_while(|text| !text.is_empty()).collect();

@@ -1,19 +1,19 @@
-//! What a page of the trash costs in Postgres, in tenants of unlike shapes: it reads a bounded number of blocks, and never
-//! a whole table, whatever the statistics make the planner believe.
+//! The cost of a page of the trash in tenants of different shapes: a bounded number of blocks, and no full scan, whatever the
+//! planner's statistics say.
 
 use local::{testing, workspace::Workspace};
 use restore::db::trash::{find_trash_in_folder_sql, find_trash_sql};
 use serde_json::Value;
 use tokio_postgres::types::{ToSql, Type};
 
-/// How many packages a tenant has: enough for a whole table to cost more than a piece of it.
+/// Packages of a tenant: enough to make a full scan more expensive than an index scan.
 const PACKAGES: i32 = 30_000;
 
-/// Blocks that a page of a hundred may read. There are more in each table's indexes.
+/// Blocks that a page of a hundred packages may read. The indexes of each table have more.
 const MAX_BLOCKS: i64 = 12_000;
 
-/// [`PACKAGES`] packages: number, whether it is a folder, state, dataset and parent, each in SQL by `i`.
-struct Shape {
+/// A tree of [`PACKAGES`] packages. Each field is SQL that computes a column from the number `i`.
+struct TreeShape {
     name: &'static str,
     folder: &'static str,
     state: &'static str,
@@ -21,39 +21,43 @@ struct Shape {
     parent: &'static str,
 }
 
-const FLAT: Shape =
-    Shape { name: "flat", folder: "false", state: "'DELETED'", dataset: "1", parent: "NULL::int" };
+const FLAT: TreeShape =
+    TreeShape { name: "flat", folder: "false", state: "'DELETED'", dataset: "1", parent: "NULL::int" };
 
-const SHAPES: [Shape; 7] = [
-    Shape { name: "flat, ten deleted", state: "CASE WHEN i <= 10 THEN 'DELETED' ELSE 'READY' END", ..FLAT },
+const SHAPES: [TreeShape; 7] = [
+    TreeShape {
+        name: "flat, ten deleted",
+        state: "CASE WHEN i <= 10 THEN 'DELETED' ELSE 'READY' END",
+        ..FLAT
+    },
     FLAT,
-    Shape {
+    TreeShape {
         name: "fifty folders",
         folder: "i <= 50",
         parent: "CASE WHEN i > 50 THEN 1 + i % 50 END",
         ..FLAT
     },
-    Shape {
+    TreeShape {
         name: "small folders",
         folder: "i <= 3000",
         parent: "CASE WHEN i > 3000 THEN 1 + i % 3000 END",
         ..FLAT
     },
-    Shape {
+    TreeShape {
         name: "deep",
         folder: "i <= 15000",
         state: "CASE WHEN i <= 15000 THEN 'READY' ELSE 'DELETED' END",
         parent: "CASE WHEN i > 15000 THEN i - 15000 WHEN i > 100 THEN i - 100 END",
         ..FLAT
     },
-    Shape {
+    TreeShape {
         name: "one live folder",
         folder: "i = 1",
         state: "CASE WHEN i = 1 THEN 'READY' ELSE 'DELETED' END",
         parent: "CASE WHEN i > 1 THEN 1 END",
         ..FLAT
     },
-    Shape {
+    TreeShape {
         name: "another dataset's",
         dataset: "CASE WHEN i > 1 THEN 2 ELSE 1 END",
         folder: "i = 1",
@@ -61,8 +65,8 @@ const SHAPES: [Shape; 7] = [
     },
 ];
 
-async fn fill(workspace: &Workspace, shape: &Shape) {
-    let Shape { folder, state, dataset, parent, .. } = shape;
+async fn fill_workspace(workspace: &Workspace, shape: &TreeShape) {
+    let TreeShape { folder, state, dataset, parent, .. } = shape;
     for name in ["first", "second"] {
         workspace.create_dataset(name).await.unwrap();
     }
@@ -85,8 +89,8 @@ async fn fill(workspace: &Workspace, shape: &Shape) {
     workspace.client.batch_execute(&sql).await.unwrap();
 }
 
-/// The plan of a page after this name, carried out.
-async fn plan(workspace: &Workspace, folder: Option<&str>, after: &str) -> Value {
+/// Executes a page that starts after this name, and returns its plan.
+async fn explain_page(workspace: &Workspace, folder: Option<&str>, after: &str) -> Value {
     let sql = format!(r#"SELECT node_id FROM "{}".datasets WHERE id = 1"#, workspace.id);
     let dataset: String = workspace.client.query_one(&sql, &[]).await.unwrap().get(0);
     let mut params: Vec<(&(dyn ToSql + Sync), Type)> = vec![
@@ -105,33 +109,33 @@ async fn plan(workspace: &Workspace, folder: Option<&str>, after: &str) -> Value
     rows[0].get::<_, Value>(0)[0]["Plan"].clone()
 }
 
-/// Tables that a plan reads from end to end.
-fn whole_tables(plan: &Value, found: &mut Vec<String>) {
+/// Adds the tables that a plan reads from end to end.
+fn collect_full_scans(plan: &Value, found: &mut Vec<String>) {
     if plan["Node Type"] == "Seq Scan"
         && ["packages", "files"].iter().any(|table| plan["Relation Name"] == *table)
     {
         found.push(format!("{} {}", plan["Relation Name"], plan["Alias"]));
     }
     for inner in plan["Plans"].as_array().into_iter().flatten() {
-        whole_tables(inner, found);
+        collect_full_scans(inner, found);
     }
 }
 
 #[tokio::test]
-async fn a_page_reads_a_bounded_piece() {
-    futures_util::future::join_all(SHAPES.iter().map(assert_bounded)).await;
+async fn a_page_reads_a_bounded_number_of_blocks() {
+    futures_util::future::join_all(SHAPES.iter().map(assert_page_is_bounded)).await;
 }
 
-async fn assert_bounded(shape: &Shape) {
+async fn assert_page_is_bounded(shape: &TreeShape) {
     let workspace = testing::create_workspace().await;
-    fill(&workspace, shape).await;
+    fill_workspace(&workspace, shape).await;
     let first = format!(r#"SELECT node_id FROM "{}".packages WHERE id = 1"#, workspace.id);
     let first: String = workspace.client.query_one(&first, &[]).await.unwrap().get(0);
     for folder in [None, Some(first.as_str())] {
         for after in ["", "__DELETED__N:package:8"] {
-            let plan = plan(&workspace, folder, after).await;
+            let plan = explain_page(&workspace, folder, after).await;
             let mut whole = Vec::new();
-            whole_tables(&plan, &mut whole);
+            collect_full_scans(&plan, &mut whole);
             let blocks = ["Hit", "Read"].map(|kind| plan[format!("Shared {kind} Blocks")].as_i64().unwrap());
             let blocks: i64 = blocks.iter().sum();
             let page = format!("{}: in {folder:?}, after {after:?}: {blocks} blocks", shape.name);

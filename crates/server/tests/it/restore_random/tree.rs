@@ -1,4 +1,4 @@
-//! A random tree, what was done to it, and what must be true of it in the end.
+//! A random tree, what happened to it, and the invariants at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,12 +6,12 @@ use local::workspace::{NewPackage, Package, SourceFile};
 use packages::id::PackageId;
 use serde_json::Value;
 
-use super::dice::Dice;
-use crate::app::{STORAGE, TestApp, uuid};
+use super::seeded::SeededRandom;
+use crate::app::{STORAGE, TestApp, new_uuid};
 
-pub(super) struct Scene {
+pub(super) struct RandomTree {
     packages: Vec<Node>,
-    /// Packages that S3 refuses, or may have refused.
+    /// Packages that S3 refuses to undelete, or may have refused.
     refused: BTreeSet<PackageId>,
     /// Packages that were deleted after the first order.
     deleted: BTreeSet<PackageId>,
@@ -27,24 +27,24 @@ struct Node {
     was_deleted: bool,
 }
 
-/// What a package is now.
-struct Now {
+/// The current row of a package.
+struct PackageRow {
     state: String,
     name: String,
 }
 
-impl Scene {
-    /// Makes a tree and puts some of it into the trash, in several deletions.
-    pub(super) async fn set(app: &TestApp, dice: &mut Dice) -> Self {
-        clear(app).await;
+impl RandomTree {
+    /// Creates a tree and deletes parts of it, in several deletions.
+    pub(super) async fn create(app: &TestApp, random: &mut SeededRandom) -> Self {
+        clear_workspace(app).await;
         let mut packages: Vec<Node> = Vec::new();
         let mut folders: Vec<Option<PackageId>> = vec![None];
-        for n in 0..3 + dice.below(20) {
-            let parent = *dice.pick(&folders);
-            let is_folder = dice.below(3) == 0;
-            let name = if dice.below(4) == 0 { format!("{n}.txt") } else { format!("n{n}") };
-            let key = (!is_folder && dice.below(8) > 0)
-                .then(|| format!("O{}/D{}/{}", app.workspace.id, app.dataset.id, uuid()));
+        for n in 0..3 + random.next_below(20) {
+            let parent = *random.pick(&folders);
+            let is_folder = random.next_below(3) == 0;
+            let name = if random.next_below(4) == 0 { format!("{n}.txt") } else { format!("n{n}") };
+            let key = (!is_folder && random.next_below(8) > 0)
+                .then(|| format!("O{}/D{}/{}", app.workspace.id, app.dataset.id, new_uuid()));
             let new = match (&key, is_folder) {
                 (Some(key), _) => {
                     app.store.put(STORAGE, key, vec![b'x'; n], "text/plain").unwrap();
@@ -59,12 +59,12 @@ impl Scene {
             }
             packages.push(Node { package, parent, key, was_deleted: false });
         }
-        if dice.below(3) == 0 {
-            app.sql(r#"UPDATE "WORKSPACE".files SET size = NULL WHERE id % 3 = 0"#).await;
+        if random.next_below(3) == 0 {
+            app.run_sql(r#"UPDATE "WORKSPACE".files SET size = NULL WHERE id % 3 = 0"#).await;
         }
         app.workspace.populate_usage().await.unwrap();
-        app.forget_changelog();
-        let mut scene = Self {
+        app.clear_changelog();
+        let mut tree = Self {
             packages,
             refused: BTreeSet::new(),
             deleted: BTreeSet::new(),
@@ -72,65 +72,70 @@ impl Scene {
             stops: 0,
             deletions: 0,
         };
-        for _ in 0..=dice.below(4) {
-            scene.delete(app, dice).await;
+        for _ in 0..=random.next_below(4) {
+            tree.delete_random_package(app, random).await;
         }
-        scene.deleted.clear();
-        scene.deletions = 0;
-        let now = scene.now(app).await;
-        for node in &mut scene.packages {
+        tree.deleted.clear();
+        tree.deletions = 0;
+        let now = tree.load_rows(app).await;
+        for node in &mut tree.packages {
             node.was_deleted = now[&node.package.id].state == "DELETED";
         }
-        scene
+        tree
     }
 
-    /// The platform deletes a live package, with all beneath it.
-    pub(super) async fn delete(&mut self, app: &TestApp, dice: &mut Dice) {
-        let now = self.now(app).await;
+    /// Deletes a live package and all inside it, as the platform does.
+    pub(super) async fn delete_random_package(&mut self, app: &TestApp, random: &mut SeededRandom) {
+        let now = self.load_rows(app).await;
         let live: Vec<&Node> =
             self.packages.iter().filter(|node| now[&node.package.id].state == "READY").collect();
         if live.is_empty() {
             return;
         }
-        let target = dice.pick(&live).package.clone();
-        app.trash(&target).await;
+        let target = random.pick(&live).package.clone();
+        app.trash_package(&target).await;
         self.deletions += 1;
-        let beneath: Vec<PackageId> =
-            self.packages.iter().filter(|n| self.lies_in(n, target.id)).map(|n| n.package.id).collect();
-        self.deleted.extend(beneath);
+        let inside: Vec<PackageId> =
+            self.packages.iter().filter(|n| self.is_inside(n, target.id)).map(|n| n.package.id).collect();
+        self.deleted.extend(inside);
     }
 
-    fn lies_in(&self, node: &Node, folder: PackageId) -> bool {
-        self.line(node).any(|id| id == folder)
+    fn is_inside(&self, node: &Node, folder: PackageId) -> bool {
+        self.self_and_ancestors(node).any(|id| id == folder)
     }
 
-    /// A package and the folders above it.
-    fn line<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = PackageId> + 'a {
+    /// A package and the folders around it, innermost first.
+    fn self_and_ancestors<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = PackageId> + 'a {
         let parent =
             |id: &PackageId| self.packages.iter().find(|n| n.package.id == *id).and_then(|n| n.parent);
         std::iter::successors(Some(node.package.id), parent)
     }
 
-    /// A person orders some packages, whatever their states are.
-    pub(super) async fn order(&mut self, app: &TestApp, token: &str, dice: &mut Dice) {
+    /// Orders random packages in any state.
+    pub(super) async fn order_random_packages(
+        &mut self,
+        app: &TestApp,
+        token: &str,
+        random: &mut SeededRandom,
+    ) {
         let mut asked = Vec::new();
-        for _ in 0..=dice.below(3) {
-            asked.push(dice.pick(&self.packages).package.clone());
+        for _ in 0..=random.next_below(3) {
+            asked.push(random.pick(&self.packages).package.clone());
         }
         let ids: Vec<_> = asked.iter().map(|package| &package.node_id).collect();
-        let answer = app.order(token, &ids).await;
-        // A session may just have been cut.
-        if answer.status != 200 {
+        let response = app.order_restore(token, &ids).await;
+        // The request may fail: a disturbance may just have ended its session.
+        if response.status != 200 {
             return;
         }
-        let success = answer.json()["success"].clone();
+        let success = response.json()["success"].clone();
         for package in asked {
             if success.as_array().unwrap().contains(&Value::String(package.node_id.to_string())) {
                 self.ordered.insert(package.id);
                 let newer: Vec<PackageId> = self
                     .packages
                     .iter()
-                    .filter(|n| self.lies_in(n, package.id))
+                    .filter(|n| self.is_inside(n, package.id))
                     .map(|n| n.package.id)
                     .collect();
                 self.deleted.retain(|id| !newer.contains(id));
@@ -138,42 +143,43 @@ impl Scene {
         }
     }
 
-    pub(super) fn any_key(&self, dice: &mut Dice) -> String {
+    pub(super) fn pick_key(&self, random: &mut SeededRandom) -> String {
         let keys: Vec<&String> = self.packages.iter().filter_map(|node| node.key.as_ref()).collect();
-        if keys.is_empty() { "none".to_owned() } else { (*dice.pick(&keys)).clone() }
+        if keys.is_empty() { "none".to_owned() } else { (*random.pick(&keys)).clone() }
     }
 
-    /// From now on S3 may refuse this key.
-    pub(super) fn refuse(&mut self, key: &str) {
+    /// Notes that S3 may refuse this key from now on.
+    pub(super) fn expect_refusal(&mut self, key: &str) {
         let whose = self.packages.iter().filter(|node| node.key.as_deref() == Some(key));
         let whose: Vec<PackageId> = whose.map(|node| node.package.id).collect();
         self.refused.extend(whose);
     }
 
-    pub(super) async fn restored(&self, app: &TestApp) -> usize {
-        let now = self.now(app).await;
+    pub(super) async fn count_restored(&self, app: &TestApp) -> usize {
+        let now = self.load_rows(app).await;
         let is_back = |n: &&Node| n.was_deleted && now[&n.package.id].state == "READY";
         self.packages.iter().filter(is_back).count()
     }
 
-    async fn now(&self, app: &TestApp) -> BTreeMap<PackageId, Now> {
+    async fn load_rows(&self, app: &TestApp) -> BTreeMap<PackageId, PackageRow> {
         let sql = format!(r#"SELECT id, state, name FROM "{}".packages"#, app.workspace.id);
         let rows = app.workspace.client.query(&sql, &[]).await.unwrap();
-        let now =
-            |row: &tokio_postgres::Row| (PackageId(row.get(0)), Now { state: row.get(1), name: row.get(2) });
+        let now = |row: &tokio_postgres::Row| {
+            (PackageId(row.get(0)), PackageRow { state: row.get(1), name: row.get(2) })
+        };
         rows.iter().map(now).collect()
     }
 
-    /// What is wrong in the end, if anything is.
-    pub(super) async fn fault(&self, app: &TestApp) -> Option<String> {
-        app.assert_idle().await;
-        let now = self.now(app).await;
-        let events = app.changelog().0;
-        let told: BTreeSet<i64> =
+    /// The first violated invariant; `None` if all hold.
+    pub(super) async fn find_violation(&self, app: &TestApp) -> Option<String> {
+        app.assert_nothing_pending().await;
+        let now = self.load_rows(app).await;
+        let events = app.read_changelog().0;
+        let reported: BTreeSet<i64> =
             events.iter().filter_map(|event| event["eventDetail"]["id"].as_i64()).collect();
         for node in &self.packages {
-            if let Some(fault) = self.package_fault(app, node, (&now, &told)).await {
-                return Some(format!("{} {fault}", node.package.id));
+            if let Some(violation) = self.find_package_violation(app, node, (&now, &reported)).await {
+                return Some(format!("{} {violation}", node.package.id));
             }
         }
         let (counted, recount) =
@@ -182,16 +188,16 @@ impl Scene {
         if counted != recount {
             return Some(format!("counted {counted:?}, recounted {recount:?}"));
         }
-        numbers_fault(app).await
+        find_count_violation(app).await
     }
 
-    async fn package_fault(
+    async fn find_package_violation(
         &self,
         app: &TestApp,
         node: &Node,
-        (now, told): (&BTreeMap<PackageId, Now>, &BTreeSet<i64>),
+        (now, reported): (&BTreeMap<PackageId, PackageRow>, &BTreeSet<i64>),
     ) -> Option<String> {
-        let Now { state, name } = &now[&node.package.id];
+        let PackageRow { state, name } = &now[&node.package.id];
         if let Some(key) = &node.key {
             let versions = app.store.list_versions(STORAGE, key);
             let objects = versions.iter().filter(|version| !version.delete_marker).count();
@@ -203,35 +209,36 @@ impl Scene {
             }
         }
         match state.as_str() {
-            "READY" => self.ready_fault(node, name, (now, told)),
-            "DELETED" => self.deleted_fault(app, node, name).await,
+            "READY" => self.find_ready_violation(node, name, (now, reported)),
+            "DELETED" => self.find_deleted_violation(app, node, name).await,
             _ => Some(format!("is {state}")),
         }
     }
 
-    fn ready_fault(
+    fn find_ready_violation(
         &self,
         node: &Node,
         name: &str,
-        (now, told): (&BTreeMap<PackageId, Now>, &BTreeSet<i64>),
+        (now, reported): (&BTreeMap<PackageId, PackageRow>, &BTreeSet<i64>),
     ) -> Option<String> {
         if name.contains("__DELETED__") {
             return Some(format!("is READY as {name}"));
         }
-        if let Some(above) = self.line(node).find(|id| now[id].state != "READY") {
-            return Some(format!("is READY beneath {above}, which is {}", now[&above].state));
+        if let Some(above) = self.self_and_ancestors(node).find(|id| now[id].state != "READY") {
+            return Some(format!("is READY inside {above}, which is {}", now[&above].state));
         }
-        let is_told = told.contains(&i64::from(node.package.id.0));
-        (node.was_deleted && !is_told).then(|| "came back, and the changelog was not told".to_owned())
+        let is_told = reported.contains(&i64::from(node.package.id.0));
+        (node.was_deleted && !is_told).then(|| "is restored, but not in the changelog".to_owned())
     }
 
-    /// What is in the trash was not ordered, or deleted since, or S3 refused it; else nothing may keep it there.
-    async fn deleted_fault(&self, app: &TestApp, node: &Node, name: &str) -> Option<String> {
+    /// A package may be in the trash only if it was not ordered, was deleted again, or was refused by S3.
+    async fn find_deleted_violation(&self, app: &TestApp, node: &Node, name: &str) -> Option<String> {
         if !name.starts_with("__DELETED__") {
             return Some(format!("is DELETED as {name}"));
         }
-        let is_ordered = self.line(node).any(|id| self.ordered.contains(&id));
-        let is_excused = self.line(node).any(|id| self.deleted.contains(&id) || self.refused.contains(&id));
+        let is_ordered = self.self_and_ancestors(node).any(|id| self.ordered.contains(&id));
+        let is_excused =
+            self.self_and_ancestors(node).any(|id| self.deleted.contains(&id) || self.refused.contains(&id));
         if !is_ordered || is_excused {
             return None;
         }
@@ -248,8 +255,8 @@ impl Scene {
     }
 }
 
-/// An order that is over has counted all that it held, once.
-async fn numbers_fault(app: &TestApp) -> Option<String> {
+/// Each order is finished, and its total is the sum of restored and failed packages.
+async fn find_count_violation(app: &TestApp) -> Option<String> {
     let sql = "SELECT package_id, total, restored, failed, finished_at IS NOT NULL FROM packages_service.restore_orders
                WHERE workspace_id = $1 AND (finished_at IS NULL OR total <> restored + failed)";
     let rows = app.workspace.client.query(sql, &[&app.workspace.id.0]).await.unwrap();
@@ -259,9 +266,9 @@ async fn numbers_fault(app: &TestApp) -> Option<String> {
     Some(format!("order {id}: {restored} restored and {failed} failed of {total}, over: {is_over}"))
 }
 
-/// Removes what the round before left.
-async fn clear(app: &TestApp) {
-    app.sql(
+/// Removes the rows of the previous round.
+async fn clear_workspace(app: &TestApp) {
+    app.run_sql(
         r#"DELETE FROM "WORKSPACE".files; DELETE FROM "WORKSPACE".packages;
            DELETE FROM "WORKSPACE".dataset_storage;
            DELETE FROM pennsieve.organization_storage WHERE organization_id = WORKSPACE;

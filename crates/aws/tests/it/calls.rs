@@ -8,11 +8,7 @@ use local::aws::{
     Account,
     scripted::{RecordedRequest, ScriptedReply, ScriptedServer},
 };
-use packages::links::Location;
 use serde_json::json;
-use signing::s3::Bucket;
-use signing::s3::CustomEndpoint;
-use storage::{HeadError, ObjectStore, StorageConfig};
 
 fn response(status: u16, body: &str) -> ScriptedReply {
     ScriptedReply::Response(status, body.to_owned())
@@ -79,31 +75,6 @@ async fn temporary_errors_are_tried_three_times() {
 #[tokio::test]
 async fn an_empty_body_is_a_valid_response() {
     assert_eq!(call(vec![response(200, "")]).await, (Ok(json!({})), 1));
-}
-
-/// A server may close an idle connection at any time, even while the next request is being sent.
-#[tokio::test]
-async fn a_broken_connection_is_retried_once() {
-    let server = ScriptedServer::start([
-        response(200, "abc"),
-        ScriptedReply::Disconnect,
-        response(200, "abcd"),
-        ScriptedReply::Disconnect,
-        ScriptedReply::Disconnect,
-    ])
-    .await
-    .unwrap();
-    let aws = server.settings().unwrap();
-    let endpoint = aws.endpoint.map(|url| CustomEndpoint::parse(&url).unwrap());
-    let settings = StorageConfig { endpoint, region: aws.region, credentials: aws.credentials };
-    let objects = ObjectStore::new(settings, HttpClient::new().unwrap());
-    let bucket = Bucket::new("bucket").unwrap();
-    let location = Location { bucket, key: "key".to_owned(), version: None };
-    for length in [3, 4] {
-        assert_eq!(objects.head_object(&location, 1_793_881_845).await.unwrap().length, length);
-    }
-    assert!(matches!(objects.head_object(&location, 1_793_881_845).await, Err(HeadError::Unavailable(_))));
-    assert_eq!(server.requests().len(), 5, "one retry per call");
 }
 
 #[tokio::test]

@@ -1,18 +1,16 @@
-//! The AWS clients over sockets: against ministack, which checks signatures and policies, and against a server with prepared
+//! The clients over sockets: against ministack, which checks signatures and policies, and against a server with prepared
 //! replies.
 
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test stops at an unexpected result"
+    reason = "a test panics on unexpected results"
 )]
 
 mod calls;
-mod deletions;
 mod limits;
 mod queue;
-mod secrets;
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! A service that works, and what was found of it.
+//! A working service, and its report.
 
 use std::collections::BTreeMap;
 
@@ -24,8 +24,8 @@ pub(crate) const ASSETS: &str = "doctor-assets";
 pub(crate) const KEY_ID: &str = "KDOCTOR0000001";
 pub(crate) const ASSET_KEY: &str = "O1/D1/P1/a b.parquet";
 
-/// A service as `serve` has it, restores included.
-pub(crate) struct Scene {
+/// A service as `serve` runs it, restores included.
+pub(crate) struct TestEnvironment {
     pub(crate) variables: BTreeMap<&'static str, String>,
     pub(crate) workspace: Workspace,
     pub(crate) dataset: Dataset,
@@ -36,7 +36,7 @@ pub(crate) struct Scene {
     _servers: (S3Server, EdgeServer, ScriptedServer),
 }
 
-impl Scene {
+impl TestEnvironment {
     pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = S3Store::open(&dir.path().join("s3"), Clock::System).unwrap();
@@ -48,7 +48,7 @@ impl Scene {
         let s3 = S3Server::start(s3).await.unwrap();
         let key = write_key(&dir, "");
         let edge = start_edge(&store, ASSETS, &key).await;
-        let cognito = cognito().await;
+        let cognito = start_cognito().await;
 
         let database = testing::isolated_database_url().await;
         let workspace = testing::create_workspace_in(&database).await;
@@ -82,11 +82,11 @@ impl Scene {
         Self { variables, workspace, dataset, database, store, faults, dir, _servers: (s3, edge, cognito) }
     }
 
-    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
+    pub(crate) fn set_variable(&mut self, name: &'static str, value: &str) {
         self.variables.insert(name, value.to_owned());
     }
 
-    pub(crate) async fn report(&self) -> Report {
+    pub(crate) async fn run_checks(&self) -> Report {
         let lookup = |name: &str| self.variables.get(name).cloned();
         let credentials = async |platform: &hosting::config::PlatformConfig| {
             SharedCredentialsProvider::new(platform.credentials.clone().unwrap())
@@ -94,8 +94,8 @@ impl Scene {
         Box::pin(check_server(&lookup, credentials)).await
     }
 
-    /// What is found where variables have these values.
-    pub(crate) async fn report_with(&self, values: &[(&'static str, &str)]) -> Report {
+    /// The report with these variables changed.
+    pub(crate) async fn run_checks_with(&self, values: &[(&'static str, &str)]) -> Report {
         let mut variables = self.variables.clone();
         variables.extend(values.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let lookup = |name: &str| variables.get(name).cloned();
@@ -105,13 +105,13 @@ impl Scene {
         Box::pin(check_server(&lookup, credentials)).await
     }
 
-    pub(crate) async fn sql(&self, sql: &str) {
+    pub(crate) async fn run_sql(&self, sql: &str) {
         let sql = sql.replace("WORKSPACE", &format!("\"{}\"", self.workspace.id));
         self.workspace.client.batch_execute(&sql).await.unwrap();
     }
 }
 
-/// A new signing key in the scene's file, with a line before it.
+/// Writes a new signing key to the environment's file, with a line before it.
 pub(crate) fn write_key(dir: &TempDir, line: &str) -> PrivateKey {
     let key = PrivateKey::generate_p256().unwrap();
     let pem = key.to_pkcs8_pem().unwrap();
@@ -119,7 +119,7 @@ pub(crate) fn write_key(dir: &TempDir, line: &str) -> PrivateKey {
     key
 }
 
-/// A distribution in front of a bucket, which trusts this key.
+/// A distribution for a bucket that trusts this key.
 pub(crate) async fn start_edge(store: &S3Store, bucket: &str, key: &PrivateKey) -> EdgeServer {
     let verifier = Verifier::new().with_key(KeyPairId::new(KEY_ID).unwrap(), key.public_key().unwrap());
     let address = ([127, 0, 0, 1], 0).into();
@@ -127,30 +127,30 @@ pub(crate) async fn start_edge(store: &S3Store, bucket: &str, key: &PrivateKey) 
     EdgeServer::start(EdgeConfig { store, bucket, address, verifier, clock: Clock::System }).await.unwrap()
 }
 
-/// What publishes the keys of user pools.
-async fn cognito() -> ScriptedServer {
+/// A server that publishes the keys of both user pools.
+async fn start_cognito() -> ScriptedServer {
     let issuer = LocalIssuer::new(&LocalIssuer::generate_key().unwrap()).unwrap();
     let keys = serde_json::to_string(issuer.jwks()).unwrap();
     ScriptedServer::start(vec![ScriptedReply::Response(200, keys); 40]).await.unwrap()
 }
 
-pub(crate) fn find<'a>(report: &'a Report, name: &str) -> &'a Check {
+pub(crate) fn find_check<'a>(report: &'a Report, name: &str) -> &'a Check {
     let check = report.checks().find(|check| check.name == name);
-    check.unwrap_or_else(|| panic!("no line {name}:\n{}", render(report, false)))
+    check.unwrap_or_else(|| panic!("no check {name}:\n{}", render(report, false)))
 }
 
-/// A line ends so, and says this much of what was found and of what to do.
+/// Asserts the status of a check, and that its finding and its advice contain these texts.
 pub(crate) fn assert_check(report: &Report, name: &str, status: Status, texts: [&str; 2]) {
-    let check = find(report, name);
+    let check = find_check(report, name);
     let [found, advice] = texts;
     let is_said = check.status == status
         && check.found.contains(found)
         && check.advice.as_deref().unwrap_or_default().contains(advice);
     assert!(is_said, "{check:?}");
-    assert!(status < Status::Warning || check.advice.is_some(), "it says what to do: {check:?}");
+    assert!(status < Status::Warning || check.advice.is_some(), "the check has no advice: {check:?}");
 }
 
-/// All that the report says failed.
-pub(crate) fn failures(report: &Report) -> Vec<&str> {
+/// The names of all failed checks.
+pub(crate) fn list_failures(report: &Report) -> Vec<&str> {
     report.checks().filter(|check| check.status == Status::Failure).map(|check| check.name.as_str()).collect()
 }

@@ -1,14 +1,14 @@
-//! Chance that repeats itself.
+//! Random numbers that a seed repeats.
 
-/// Numbers that depend on a seed alone (`SplitMix64`).
-pub(super) struct Dice(u64);
+/// A `SplitMix64` generator.
+pub(super) struct SeededRandom(u64);
 
-impl Dice {
+impl SeededRandom {
     pub(super) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5eed)
     }
 
-    fn next(&mut self) -> u64 {
+    fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -16,13 +16,13 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// A number below this one.
-    pub(super) fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % limit.max(1) as u64).unwrap()
+    /// A number below `limit`.
+    pub(super) fn next_below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next_u64() % limit.max(1) as u64).unwrap()
     }
 
-    /// One of these.
+    /// A random item.
     pub(super) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.below(items.len())]
+        &items[self.next_below(items.len())]
     }
 }

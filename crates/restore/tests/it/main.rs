@@ -1,0 +1,19 @@
+//! The queues and the delete records over sockets: against ministack, which checks signatures and policies, and against a
+//! server with prepared replies.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test panics on unexpected results"
+)]
+
+mod deletions;
+mod queue;
+
+use uuid::Uuid;
+
+/// A name that no other test uses.
+fn unique_name(name: &str) -> String {
+    format!("{name}-{}", Uuid::new_v4().simple())
+}

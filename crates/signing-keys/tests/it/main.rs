@@ -1,0 +1,13 @@
+//! Keys in Parameter Store: against ministack, which checks signatures and policies, and against a server with prepared
+//! replies.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test panics on unexpected results")]
+
+mod secrets;
+
+use uuid::Uuid;
+
+/// A name that no other test uses.
+fn unique_name(name: &str) -> String {
+    format!("{name}-{}", Uuid::new_v4().simple())
+}
