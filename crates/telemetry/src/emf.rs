@@ -322,6 +322,43 @@ mod tests {
     }
 
     #[test]
+    fn units_come_from_descriptions() {
+        let emf = EmfRecorder::new("service", "Shop/dev");
+        metrics::with_local_recorder(&emf, || {
+            metrics::describe_counter!("sent_bytes_total", Unit::Bytes, "");
+            metrics::describe_gauge!("age", Unit::Seconds, "");
+            metrics::describe_histogram!("size", Unit::Bytes, "");
+            metrics::counter!("sent_bytes_total").absolute(7);
+            metrics::gauge!("age").set(1.0);
+            metrics::gauge!("other").set(1.0);
+            metrics::histogram!("size").record(1.0);
+        });
+        let line = flush_to_json(&emf).remove(0);
+        let units = |name: &str| {
+            let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
+            metrics.iter().find(|metric| metric["Name"] == name).unwrap()["Unit"].clone()
+        };
+        assert_eq!(
+            ["sent_bytes_total", "age", "size", "other"].map(units),
+            ["Bytes", "Seconds", "Bytes", "Count"]
+        );
+        assert_eq!(line["sent_bytes_total"], 7.0);
+        assert!(format!("{emf:?}").contains("service"));
+    }
+
+    #[test]
+    fn keeps_a_bounded_number_of_histogram_values() {
+        let emf = EmfRecorder::new("service", "Shop/dev");
+        metrics::with_local_recorder(&emf, || {
+            let histogram = metrics::histogram!("size");
+            (0..=MAX_HISTOGRAM_VALUES).for_each(|_| histogram.record(1.0));
+        });
+        let lines = flush_to_json(&emf);
+        let values: usize = lines.iter().map(|line| line["size"].as_array().unwrap().len()).sum();
+        assert_eq!(values, MAX_HISTOGRAM_VALUES);
+    }
+
+    #[test]
     fn writes_only_new_values() {
         let emf = EmfRecorder::new("service", "Shop/dev");
         metrics::with_local_recorder(&emf, || {

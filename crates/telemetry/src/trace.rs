@@ -240,9 +240,10 @@ mod tests {
     }
 
     #[test]
-    fn a_new_trace_id_holds_the_start_time() {
-        let trace = new_trace_header(Duration::from_secs(0x6789_1233), Uuid::from_u128(0x0123_4567));
-        assert!(trace.root.starts_with("1-67891233-"), "{}", trace.root);
+    fn a_new_trace_id_holds_the_start_time_and_96_bits_of_the_uuid() {
+        let random = Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
+        let header = new_trace_header(Duration::from_secs(0x6789_1233), random);
+        assert_eq!(header.root, "1-67891233-8899aabbccddeeff00112233");
         assert!(is_trace_id(&new_trace_header(Duration::ZERO, Uuid::nil()).root));
     }
 }

@@ -111,6 +111,7 @@ fn lambda_writes_json_to_standard_output() {
         json_lines(&stdout).into_iter().partition(|line| line.get("_aws").is_some());
     assert_eq!(metrics.len(), 2, "one line per flush");
     assert_eq!(metrics[0]["_aws"]["CloudWatchMetrics"][0]["Namespace"], "Shop/dev");
+    assert!(metrics[0]["_aws"]["Timestamp"].as_u64() > Some(1_700_000_000_000), "milliseconds since 1970");
     assert!(metrics.iter().all(|line| line["requests_total"] == 1.0 && line["route"] == "/health"));
     let answered: Vec<&Value> = logs.iter().filter(|line| line["message"] == "answered").collect();
     assert_eq!((&answered[0]["coldStart"], answered[1].get("coldStart")), (&Value::Bool(true), None));
