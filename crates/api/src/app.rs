@@ -8,6 +8,7 @@ use std::{
 use aws::Clock;
 use database::Db;
 use http::HeaderValue;
+use packages::link_period::LinkWindow;
 use restore::queue::WorkerQueue;
 use signing::s3::Bucket;
 use signing::{cloudfront::Signer, s3::CustomEndpoint};
@@ -27,6 +28,8 @@ pub struct App {
     pub cdn: Cdn,
     /// Which URLs `/packages/proxy/s3` accepts.
     pub proxy: ProxyPolicy,
+    /// How long presigned links of the same file stay the same.
+    pub link_window: LinkWindow,
     /// The queue for restore orders.
     pub queue: WorkerQueue,
     /// The source of the current time.

@@ -1,11 +1,14 @@
 //! Audit events: who got a link or ordered a restore, and who was refused. Each is one event with the target `audit`.
 //! It has ids and times, and never a link, a token or a path. Links and refusals are counted as well.
 
+use packages::links::LinkRequest;
 use packages::{
     access::{AccessError, Claims, DatasetAccess},
     id::{DatasetNodeId, PackageNodeId},
 };
 use signing::cloudfront::KeyPairId;
+
+use crate::links::link_kind;
 
 /// What an issued link opens.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +55,21 @@ pub(crate) fn log_link_issued<P>(
     );
     // Without user and dataset: each label value is a time series of its own.
     metrics::counter!(metric_names::LINKS_ISSUED_TOTAL.name, &kind.metric_labels()).increment(1);
+}
+
+/// Logs the links of one batch as one event, and counts each.
+pub(crate) fn log_links_issued<P>(access: &DatasetAccess<P>, links: &[(&LinkRequest, u64)]) {
+    let packages: Vec<&str> = links.iter().map(|(request, _)| request.package.as_str()).collect();
+    tracing::info!(
+        target: "audit",
+        user = %access.user(), workspace = access.workspace().0, dataset = %access.dataset_node_id(),
+        packages = packages.join(" "), count = links.len(), expires_at = links.iter().map(|(_, end)| *end).max(),
+        "links issued",
+    );
+    for (request, _) in links {
+        metrics::counter!(metric_names::LINKS_ISSUED_TOTAL.name, &link_kind(request).metric_labels())
+            .increment(1);
+    }
 }
 
 /// Logs that the caller ordered the restore of a package.

@@ -8,9 +8,10 @@
 //! | --- | --- | --- |
 //! | `/packages/restore` | `POST`, `GET` | editors; viewers |
 //! | `/packages/trash` | `GET` | viewers |
-//! | `/packages/presign/s3` | `GET`, `HEAD` | viewers |
+//! | `/packages/presign/s3` | `GET`, `HEAD`, `POST` | viewers |
+//! | `/packages/presign/s3/{name}` | `GET`, `HEAD` | viewers |
 //! | `/packages/cloudfront/sign` | `GET` | viewers |
-//! | `/packages/proxy/s3` | `GET`, `HEAD` | everyone |
+//! | `/packages/proxy/s3`, `/packages/proxy/s3/{name}` | `GET`, `HEAD` | everyone |
 //! | `/packages/health`, `/packages/ready` | `GET` | everyone |
 
 mod app;
@@ -22,6 +23,8 @@ mod cors;
 mod head;
 mod health;
 mod layers;
+mod link_format;
+mod links;
 pub mod openapi;
 mod presign;
 mod problem;
@@ -60,7 +63,11 @@ fn private_routes() -> Router<App> {
     Router::new()
         .route("/packages/restore", get(progress::get_progress).post(restore::post_restore))
         .route("/packages/trash", get(trash::get_trash))
-        .route("/packages/presign/s3", get(presign::get_link).head(presign::head_object))
+        .route(
+            "/packages/presign/s3",
+            get(presign::get_link).head(presign::head_object).post(presign::post_batch),
+        )
+        .route("/packages/presign/s3/{name}", get(presign::get_link).head(presign::head_object))
         .route("/packages/cloudfront/sign", get(cloudfront::get_signed_link))
 }
 
@@ -69,12 +76,15 @@ fn private_routes() -> Router<App> {
 fn public_routes() -> Router<App> {
     const READ_METHODS: &str = "GET, HEAD, OPTIONS";
     let read_preflight = || preflight_route(READ_METHODS);
+    let proxy_route = || read_preflight().get(proxy::get_redirect).head(proxy::head_object);
     Router::new()
         .route("/packages/restore", preflight_route("GET, HEAD, POST, OPTIONS"))
         .route("/packages/trash", read_preflight())
-        .route("/packages/presign/s3", read_preflight())
+        .route("/packages/presign/s3", preflight_route("GET, HEAD, POST, OPTIONS"))
+        .route("/packages/presign/s3/{name}", read_preflight())
         .route("/packages/cloudfront/sign", read_preflight())
-        .route("/packages/proxy/s3", read_preflight().get(proxy::get_redirect).head(proxy::head_object))
+        .route("/packages/proxy/s3", proxy_route())
+        .route("/packages/proxy/s3/{name}", proxy_route())
         .route("/packages/health", read_preflight().get(health::get_health))
         .route("/packages/ready", read_preflight().get(health::get_ready))
 }

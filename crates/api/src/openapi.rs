@@ -19,12 +19,13 @@ use utoipa::{
 
 pub(crate) use self::{
     parameters::{
-        AssetPathParam, CursorParam, DatasetIdParam, DryRunParam, LimitParam, OptionalAssetPathParam,
-        OutlookParam, PackageIdParam, ParentParam, PresignedUrlParam, RangeHeaderParam, RedirectParam,
+        AssetPathParam, CursorParam, DatasetIdParam, DispositionParam, DryRunParam, ExpiresInParam,
+        LimitParam, OptionalAssetPathParam, OutlookParam, PackageIdParam, ParentParam, PresignedUrlParam,
+        RangeHeaderParam, RedirectParam,
     },
     responses::{
-        ForbiddenProblem, InvalidRequestProblem, NotFoundProblem, ObjectHeadResponses, PrivateRouteProblems,
-        RedirectResponse, RequestBodyProblems, UnavailableProblem,
+        ForbiddenProblem, InvalidRequestProblem, LinkResponse, NotFoundProblem, ObjectHeadResponses,
+        PrivateRouteProblems, RedirectResponse, RequestBodyProblems, UnavailableProblem,
     },
 };
 
@@ -58,6 +59,7 @@ const FILE_HEADER: &str =
     paths(
         crate::presign::get_link,
         crate::presign::head_object,
+        crate::presign::post_batch,
         crate::cloudfront::get_signed_link,
         crate::proxy::get_redirect,
         crate::proxy::head_object,
@@ -76,6 +78,7 @@ struct ApiDoc;
 pub fn public_document() -> OpenApi {
     let mut api = ApiDoc::openapi();
     let mut components = api.components.take().unwrap_or_default();
+    add_named_paths(&mut api);
     for item in api.paths.paths.values_mut() {
         complete_path(item);
         for operation in operations_mut(item) {
@@ -101,6 +104,20 @@ pub fn public_yaml() -> Result<String, yaml_serde::Error> {
 pub fn gateway_yaml() -> Result<String, yaml_serde::Error> {
     let document = gateway::Document::from_public(&public_document());
     Ok(format!("{FILE_HEADER}{}{}", gateway::TEMPLATE_NOTE, yaml_serde::to_string(&document)?))
+}
+
+/// Adds the paths that end in a file's name. They are the same operations: clients such as htslib name the files that they
+/// keep after the last segment of a URL.
+fn add_named_paths(api: &mut OpenApi) {
+    for path in ["/presign/s3", "/proxy/s3"] {
+        let Some(mut item) = api.paths.paths.get(path).cloned() else { continue };
+        item.post = None;
+        for operation in operations_mut(&mut item) {
+            operation.operation_id = suffixed_operation_id(operation, "Named");
+            operation.parameters.get_or_insert_default().push(parameters::file_name_param().into());
+        }
+        api.paths.paths.insert(format!("{path}/{{name}}"), item);
+    }
 }
 
 /// Adds what every path has: `HEAD` where there is `GET`, `OPTIONS`, the request id and the common problems.

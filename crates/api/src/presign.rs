@@ -1,56 +1,43 @@
-//! `/packages/presign/s3`: a presigned URL of a package's source file or of one of its viewer assets.
+//! `/packages/presign/s3`: presigned URLs of source files and viewer assets.
+
+mod batch;
 
 use axum::{
     Json,
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::HeaderMap;
-use packages::{
-    access::{DatasetAccess, ViewFiles},
-    asset::AssetPath,
-    id::PackageNodeId,
-    links::{LinkError, Location, find_source_file, find_viewer_asset},
-};
-use serde::Serialize;
-use storage::Method;
-use utoipa::ToSchema;
+use http::{HeaderMap, HeaderValue, header};
+use packages::{access::ViewFiles, links::find_linked_file};
 
 use crate::{
-    App, Problem,
-    audit::{self, LinkKind},
+    App, Problem, audit,
     caller::Caller,
     head::head_response,
+    link_format::LinkFormat,
+    links::{LinkOptions, link_kind, parse_link_request, response_headers, sign_link},
     openapi,
+    proxy::{ApiUrl, proxy_url},
     query::Query,
     redirect::redirect_to,
 };
-
-/// A presigned link.
-#[derive(Serialize, ToSchema)]
-#[schema(as = PresignedLink)]
-struct PresignResponse<'a> {
-    /// The link. Anyone who has it can read the object.
-    #[schema(format = "uri")]
-    presigned_url: &'a str,
-    /// When the link expires, in seconds since the Unix epoch.
-    #[schema(example = 1_795_522_730)]
-    expires_at: u64,
-}
+pub(crate) use batch::*;
 
 /// Redirects to a package's source file or to one of its viewer assets
 ///
-/// With `redirect=false` the response is JSON with the link. The link works for an hour, or until the credentials that
-/// signed it expire. It is signed even if the viewer asset does not exist. A file that did not pass the malware scan is
-/// 403. A package that is in the trash, is being deleted or restored, or is not uploaded yet is 404.
+/// With `redirect=false`, or if the client accepts nothing but JSON, the response is JSON with the link; with `Accept:
+/// text/plain` it is the link alone. The link works for at least an hour, or until the credentials that signed it expire.
+/// It is signed even if the viewer asset does not exist. A file that did not pass the malware scan is 403. A package that
+/// is in the trash, is being deleted or restored, or is not uploaded yet is 404.
 #[utoipa::path(
     get, path = "/presign/s3", tag = "links", operation_id = "presignS3", security(("bearer" = [])),
     params(
         openapi::DatasetIdParam, openapi::PackageIdParam, openapi::OptionalAssetPathParam, openapi::RedirectParam,
+        openapi::DispositionParam, openapi::ExpiresInParam,
     ),
     responses(
         openapi::RedirectResponse,
-        (status = OK, description = "With `redirect=false`", body = PresignResponse<'_>),
+        openapi::LinkResponse,
         openapi::PrivateRouteProblems,
         openapi::NotFoundProblem,
     ),
@@ -59,17 +46,27 @@ pub(crate) async fn get_link(
     State(app): State<App>,
     Caller(access): Caller<ViewFiles>,
     query: Query,
+    api: ApiUrl,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let request = PresignRequest::from_query(&query)?;
-    let location = request.find_location(&app, &access).await?;
-    let link = app.objects.presign(&location, Method::Get, app.clock.now()).await?;
-    audit::log_link_issued(&access, &request.package, request.link_kind(), link.expires_at());
-    // Exactly `false`, as in the Go service: `FALSE` and `0` redirect.
-    if query.get("redirect") == Some("false") {
-        let response = PresignResponse { presigned_url: link.url(), expires_at: link.expires_at() };
-        return Ok(Json(response).into_response());
+    let request = parse_link_request(&query)?;
+    let options = LinkOptions::from_query(&query)?;
+    let format = LinkFormat::from_request(&query, &headers)?;
+    let file = find_linked_file(&app.db, &access, &app.viewer_assets, &request).await?;
+    let is_proxied = app.proxy.is_allowed(&file.location.bucket);
+    let mut link = sign_link(&app, &request, file, options).await?;
+    audit::log_link_issued(&access, &request.package, link_kind(&request), link.expires_at);
+    match format {
+        LinkFormat::Redirect => redirect_to(&link.presigned_url),
+        LinkFormat::Json => {
+            link.proxy_url = if is_proxied { proxy_url(&api, &link) } else { None };
+            Ok(Json(link).into_response())
+        }
+        LinkFormat::Text => {
+            let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
+            Ok(([(header::CONTENT_TYPE, content_type)], link.presigned_url).into_response())
+        }
     }
-    redirect_to(link.url())
 }
 
 /// Returns the headers of a package's source file or viewer asset
@@ -79,7 +76,8 @@ pub(crate) async fn get_link(
 #[utoipa::path(
     head, path = "/presign/s3", tag = "links", operation_id = "probeS3", security(("bearer" = [])),
     params(
-        openapi::DatasetIdParam, openapi::PackageIdParam, openapi::OptionalAssetPathParam, openapi::RangeHeaderParam,
+        openapi::DatasetIdParam, openapi::PackageIdParam, openapi::OptionalAssetPathParam, openapi::DispositionParam,
+        openapi::RangeHeaderParam,
     ),
     responses(openapi::ObjectHeadResponses, openapi::PrivateRouteProblems),
 )]
@@ -89,33 +87,10 @@ pub(crate) async fn head_object(
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let location = PresignRequest::from_query(&query)?.find_location(&app, &access).await?;
-    let head = app.objects.head_object(&location, app.clock.now()).await.map_err(Problem::from_own_probe)?;
-    Ok(head_response(head, &headers))
-}
-
-/// The parameters of both methods.
-struct PresignRequest {
-    package: PackageNodeId,
-    path: Option<AssetPath>,
-}
-
-impl PresignRequest {
-    fn from_query(query: &Query) -> Result<Self, Problem> {
-        let package = query.package_id()?;
-        let path = query.get("path").map(AssetPath::parse).transpose()?;
-        Ok(Self { package, path })
-    }
-
-    async fn find_location(&self, app: &App, access: &DatasetAccess<ViewFiles>) -> Result<Location, Problem> {
-        let found = match &self.path {
-            Some(path) => find_viewer_asset(&app.db, access, &self.package, &app.viewer_assets, path).await,
-            None => find_source_file(&app.db, access, &self.package).await,
-        };
-        found.map_err(|error: LinkError| error.into())
-    }
-
-    fn link_kind(&self) -> LinkKind<'static> {
-        if self.path.is_some() { LinkKind::ViewerAsset } else { LinkKind::SourceFile }
-    }
+    let (request, options) = (parse_link_request(&query)?, LinkOptions::from_query(&query)?);
+    let file = find_linked_file(&app.db, &access, &app.viewer_assets, &request).await?;
+    // As `GET` has them, so that a client that asks first saves the file under the same name.
+    let link_headers = response_headers(&request, &file, options.disposition)?;
+    let head = app.objects.head_object(&file.location, &link_headers, app.clock.now()).await;
+    Ok(head_response(head.map_err(Problem::from_own_probe)?, &headers))
 }

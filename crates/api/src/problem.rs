@@ -17,7 +17,7 @@ use http::{HeaderValue, StatusCode, header};
 use packages::{access::DatasetAccess, links::LinkError};
 
 pub use body::ProblemDetails;
-pub(crate) use body::{ProblemBody, problem_statuses, problem_titles};
+pub(crate) use body::{ItemProblem, ProblemBody, problem_statuses, problem_titles};
 use kind::Kind;
 
 /// A failure as the client sees it, with its cause for the log.
@@ -151,6 +151,14 @@ impl Problem {
             Kind::Unavailable => headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5")),
             _ => None,
         };
+    }
+
+    /// The problem of one item of a batch. The cause is logged.
+    pub(crate) fn into_item(self) -> ItemProblem {
+        if let Some(cause) = &self.cause {
+            tracing::error!(problem = self.kind.name(), cause, "an item of a request failed");
+        }
+        ItemProblem::new(self.kind, self.detail)
     }
 
     fn details(&self) -> ProblemDetails<'_> {

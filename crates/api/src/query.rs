@@ -98,11 +98,17 @@ impl Query {
         parent.map_err(|error| invalid_node_id("parent", error))
     }
 
-    /// A flag: `true`, `1`, `false` or `0`, in any case. An absent flag is false.
+    /// A flag. An absent one is false.
     pub(crate) fn parse_flag(&self, name: &'static str) -> Result<bool, Problem> {
+        Ok(self.parse_optional_flag(name)?.unwrap_or(false))
+    }
+
+    /// A flag: `true`, `1`, `false` or `0`, in any case.
+    pub(crate) fn parse_optional_flag(&self, name: &'static str) -> Result<Option<bool>, Problem> {
         match self.get(name).map(str::to_ascii_lowercase).as_deref() {
-            Some("true" | "1") => Ok(true),
-            None | Some("false" | "0") => Ok(false),
+            None => Ok(None),
+            Some("true" | "1") => Ok(Some(true)),
+            Some("false" | "0") => Ok(Some(false)),
             Some(_) => Err(Problem::invalid(format!("query parameter '{name}' must be true or false"))),
         }
     }

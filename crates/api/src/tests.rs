@@ -8,7 +8,7 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use axum::{Extension, body::Body, extract::Request, middleware, response::Response};
 use database::Db;
 use http::{Method, StatusCode, header};
-use packages::access::Claims;
+use packages::{access::Claims, link_period::LinkWindow};
 use serde_json::{Value, json};
 use signing::s3::{Bucket, Region};
 use signing::{
@@ -61,6 +61,7 @@ pub(crate) fn app() -> App {
         viewer_assets: bucket("viewer-assets"),
         cdn: Cdn::new("https://d111111abcdef8.cloudfront.net/", signer),
         proxy: ProxyPolicy::new(vec![bucket("open-data")], None),
+        link_window: LinkWindow::default(),
         queue: WorkerQueue::Local(std::sync::Arc::default()),
         clock: Clock::Fixed(NOW),
         realm: Realm::new("example.org").unwrap(),
@@ -110,7 +111,8 @@ async fn unknown_paths_are_404() {
 async fn disallowed_methods_are_405_without_authentication() {
     for (path, allowed) in [
         ("/packages/restore", "GET,HEAD,POST,OPTIONS"),
-        ("/packages/presign/s3", "GET,HEAD,OPTIONS"),
+        ("/packages/presign/s3", "GET,HEAD,POST,OPTIONS"),
+        ("/packages/presign/s3/scan.bam", "GET,HEAD,OPTIONS"),
         ("/packages/cloudfront/sign", "GET,HEAD,OPTIONS"),
         ("/packages/proxy/s3", "GET,HEAD,OPTIONS"),
         ("/packages/health", "GET,HEAD,OPTIONS"),
@@ -256,7 +258,10 @@ async fn the_proxy_redirects_to_allowed_buckets_only() {
         .await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
         if method == Method::GET {
-            assert_eq!(body["detail"], "bucket private-data is not in the allowed list");
+            assert_eq!(
+                body["detail"],
+                "bucket private-data is not in the allowed list (PROXY_ALLOWED_BUCKETS)"
+            );
         }
     }
 }

@@ -140,6 +140,7 @@ impl HostBuilder {
             viewer_assets: config.viewer_assets,
             cdn,
             proxy: ProxyPolicy::new(config.proxy_buckets, self.platform.endpoints.s3.clone()),
+            link_window: config.link_window,
             queue,
             clock: Clock::System,
             realm: Realm::new(&config.domain).ok_or(invalid_domain)?,

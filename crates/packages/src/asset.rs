@@ -63,6 +63,12 @@ impl AssetPath {
     pub fn object_key(&self, workspace: WorkspaceId, dataset: DatasetId, package: PackageId) -> String {
         format!("O{workspace}/D{dataset}/P{package}/{}", self.0)
     }
+
+    /// The last segment.
+    #[must_use]
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
 }
 
 fn is_forbidden(character: char) -> bool {

@@ -3,10 +3,16 @@
 //! A file's bucket and key come from its row; no key is derived from ids. A workspace's schema gets into a statement
 //! only as [`WorkspaceId`](crate::id::WorkspaceId), an integer.
 
-use tokio_postgres::{Row, types::Type};
+use std::collections::HashMap;
+
+use tokio_postgres::{
+    Row,
+    types::{ToSql, Type},
+};
 
 use crate::{
     access::{DatasetAccess, ViewFiles},
+    file_name::FileName,
     id::{PackageId, PackageNodeId},
     package::PackageState,
 };
@@ -34,52 +40,73 @@ pub struct SourceFile {
     pub key: String,
     /// The published version; `None` for the newest.
     pub version: Option<String>,
+    /// The name under which it is downloaded: the package's name, or the file's own if the package has several files.
+    pub name: FileName,
+    /// The size in bytes; `None` if the row has none.
+    pub size: Option<u64>,
 }
 
-/// Finds a package of the caller's dataset and its newest source file. One statement.
-pub async fn find_package_source(
+/// Finds packages of the caller's dataset and the newest source file of each, by node id. One statement. A package that
+/// the dataset does not have is not in the result.
+pub async fn find_package_sources(
     db: &Db,
     access: &DatasetAccess<ViewFiles>,
-    package: &PackageNodeId,
-) -> Result<Option<PackageSource>, Error> {
+    packages: &[&PackageNodeId],
+) -> Result<HashMap<String, PackageSource>, Error> {
     let workspace = access.workspace();
     // `published_s3_version_id` and `scan_status` are newer than some schemas. They are read through the row's JSON: a
     // missing column reads as null.
     let sql = format!(
-        r#"SELECT p.id, p.state, f.s3_bucket, f.s3_key,
+        r#"SELECT p.id, p.node_id, p.state, p.name, f.s3_bucket, f.s3_key, f.name AS file_name, f.size, f.file_count,
                   f.file_row ->> 'published_s3_version_id' AS version, f.file_row ->> 'scan_status' AS scan_status
            FROM "{workspace}".datasets d
            JOIN "{workspace}".packages p ON p.dataset_id = d.id
            LEFT JOIN LATERAL (
-               SELECT s3_bucket, s3_key, to_jsonb(f) AS file_row
+               SELECT s3_bucket, s3_key, name, size, count(*) OVER () AS file_count, to_jsonb(f) AS file_row
                FROM "{workspace}".files f
                WHERE package_id = p.id AND object_type = 'source' AND s3_bucket <> '' AND s3_key <> ''
                ORDER BY created_at DESC, id DESC LIMIT 1
            ) f ON true
-           WHERE d.id = $1 AND d.node_id = $2 AND p.node_id = $3"#
+           WHERE d.id = $1 AND d.node_id = $2 AND p.node_id = ANY($3)"#
     );
-    let row = db
-        .query_opt(
-            &sql,
-            &[
-                (&access.dataset().0, Type::INT4),
-                (&access.dataset_node_id().as_str(), Type::TEXT),
-                (&package.as_str(), Type::TEXT),
-            ],
-        )
-        .await?;
-    row.map(|row| read_package_source(&row)).transpose()
+    let node_ids: Vec<&str> = packages.iter().map(|package| package.as_str()).collect();
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
+        (&access.dataset().0, Type::INT4),
+        (&access.dataset_node_id().as_str(), Type::TEXT),
+        (&node_ids, Type::TEXT_ARRAY),
+    ];
+    let rows = db.query(&sql, &parameters).await?;
+    rows.iter().map(|row| Ok((row.try_get("node_id")?, read_package_source(row)?))).collect()
 }
 
 fn read_package_source(row: &Row) -> Result<PackageSource, Error> {
-    let bucket: Option<String> = row.try_get("s3_bucket")?;
-    let key: Option<String> = row.try_get("s3_key")?;
-    let version: Option<String> = row.try_get("version")?;
-    let version = version.filter(|version| !version.is_empty());
     Ok(PackageSource {
         package: PackageId(row.try_get("id")?),
         state: PackageState::from_column(row.try_get("state")?),
-        file: bucket.zip(key).map(|(bucket, key)| SourceFile { bucket, key, version }),
+        file: read_source_file(row)?,
         scan_status: row.try_get("scan_status")?,
     })
+}
+
+fn read_source_file(row: &Row) -> Result<Option<SourceFile>, Error> {
+    let (bucket, key): (Option<String>, Option<String>) = (row.try_get("s3_bucket")?, row.try_get("s3_key")?);
+    let Some((bucket, key)) = bucket.zip(key) else { return Ok(None) };
+    let version: Option<String> = row.try_get("version")?;
+    let stored_name: Option<&str> = row.try_get("file_name")?;
+    let key_name = key.rsplit('/').next().unwrap_or_default();
+    let stored_name = stored_name.filter(|name| !name.is_empty()).unwrap_or(key_name);
+    let file_count: i64 = row.try_get("file_count")?;
+    let name = if file_count > 1 {
+        FileName::from_file(stored_name)
+    } else {
+        FileName::from_package(row.try_get("name")?, stored_name)
+    };
+    let size: Option<i64> = row.try_get("size")?;
+    Ok(Some(SourceFile {
+        name,
+        size: size.and_then(|size| u64::try_from(size).ok()),
+        version: version.filter(|version| !version.is_empty()),
+        bucket,
+        key,
+    }))
 }

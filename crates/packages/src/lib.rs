@@ -6,7 +6,10 @@
 pub mod access;
 pub mod asset;
 pub mod db;
+pub mod file_name;
 pub mod id;
+pub mod link_period;
 pub mod links;
+pub mod media_type;
 pub mod name;
 pub mod package;

@@ -5,7 +5,8 @@
 use crate::{
     access::{DatasetAccess, ViewFiles},
     asset::AssetPath,
-    db::{PackageSource, SourceFile, find_package_source},
+    db::{PackageSource, SourceFile, find_package_sources},
+    file_name::FileName,
     id::PackageNodeId,
     package::PackageState,
 };
@@ -43,16 +44,54 @@ pub enum LinkError {
     Database(#[from] database::Error),
 }
 
-/// Finds the newest source file of a package. One statement.
-pub async fn find_source_file(
+/// The file that a link is requested for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkRequest {
+    /// The package.
+    pub package: PackageNodeId,
+    /// The path of a viewer asset; `None` for the newest source file.
+    pub path: Option<AssetPath>,
+}
+
+/// A file that a link leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkedFile {
+    /// Where it is stored.
+    pub location: Location,
+    /// The name under which it is downloaded.
+    pub name: FileName,
+    /// The size in bytes; `None` if the database does not have it.
+    pub size: Option<u64>,
+}
+
+/// Finds the file of one request. One statement. It does not ask S3 whether the object exists.
+pub async fn find_linked_file(
     db: &Db,
     access: &DatasetAccess<ViewFiles>,
-    package: &PackageNodeId,
-) -> Result<Location, LinkError> {
-    let source = load_readable(db, access, package).await?;
-    let SourceFile { bucket, key, version } = source.file.ok_or(LinkError::NoStoredFile)?;
-    let bucket = Bucket::new(bucket).map_err(|_| LinkError::NoStoredFile)?;
-    Ok(Location { bucket, key, version })
+    viewer_assets: &Bucket,
+    request: &LinkRequest,
+) -> Result<LinkedFile, LinkError> {
+    let mut sources = find_package_sources(db, access, &[&request.package]).await?;
+    let source = sources.remove(request.package.as_str());
+    resolve_request(access, viewer_assets, request, source.as_ref())
+}
+
+/// Finds the files of many requests, in their order. One statement. Packages may be repeated.
+pub async fn find_linked_files(
+    db: &Db,
+    access: &DatasetAccess<ViewFiles>,
+    viewer_assets: &Bucket,
+    requests: &[&LinkRequest],
+) -> Result<Vec<Result<LinkedFile, LinkError>>, database::Error> {
+    if requests.is_empty() {
+        return Ok(Vec::new());
+    }
+    let packages: Vec<&PackageNodeId> = requests.iter().map(|request| &request.package).collect();
+    let sources = find_package_sources(db, access, &packages).await?;
+    let resolve = |request: &&LinkRequest| {
+        resolve_request(access, viewer_assets, request, sources.get(request.package.as_str()))
+    };
+    Ok(requests.iter().map(resolve).collect())
 }
 
 /// Finds the location of a viewer asset in the assets bucket. One statement. It does not ask whether the object exists.
@@ -63,19 +102,32 @@ pub async fn find_viewer_asset(
     bucket: &Bucket,
     path: &AssetPath,
 ) -> Result<Location, LinkError> {
-    let source = load_readable(db, access, package).await?;
-    let key = path.object_key(access.workspace(), access.dataset(), source.package);
-    Ok(Location { bucket: bucket.clone(), key, version: None })
+    let request = LinkRequest { package: package.clone(), path: Some(path.clone()) };
+    Ok(find_linked_file(db, access, bucket, &request).await?.location)
 }
 
-async fn load_readable(
-    db: &Db,
+fn resolve_request(
     access: &DatasetAccess<ViewFiles>,
-    package: &PackageNodeId,
-) -> Result<PackageSource, LinkError> {
-    let source = find_package_source(db, access, package).await?.ok_or(LinkError::PackageNotFound)?;
+    viewer_assets: &Bucket,
+    request: &LinkRequest,
+    source: Option<&PackageSource>,
+) -> Result<LinkedFile, LinkError> {
+    let source = source.ok_or(LinkError::PackageNotFound)?;
     check_readable(source.state, source.scan_status.as_deref())?;
-    Ok(source)
+    match &request.path {
+        Some(path) => {
+            let key = path.object_key(access.workspace(), access.dataset(), source.package);
+            let location = Location { bucket: viewer_assets.clone(), key, version: None };
+            Ok(LinkedFile { location, name: FileName::from_file(path.file_name()), size: None })
+        }
+        None => source.file.clone().ok_or(LinkError::NoStoredFile).and_then(locate_source_file),
+    }
+}
+
+fn locate_source_file(file: SourceFile) -> Result<LinkedFile, LinkError> {
+    let SourceFile { bucket, key, version, name, size } = file;
+    let bucket = Bucket::new(bucket).map_err(|_| LinkError::NoStoredFile)?;
+    Ok(LinkedFile { location: Location { bucket, key, version }, name, size })
 }
 
 /// A package is readable if it is live and its newest source file passed the scan. The scan counts for viewer assets,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderName, Request, header};
 use http_body_util::Full;
 
-use crate::{Method, ObjectStore, recoverability::min_noncurrent_days};
+use crate::{LinkSpec, Method, ObjectStore, recoverability::min_noncurrent_days};
 use aws::error_chain;
 use packages::links::Location;
 use signing::s3::Region;
@@ -92,7 +92,10 @@ impl ObjectStore {
     /// Sends the preflight request that a browser sends after a redirect from the service. It requires no permission.
     pub async fn load_cors_headers(&self, location: &Location, now: u64) -> Result<CorsHeaders, BucketError> {
         let failed = |error: &dyn std::error::Error| BucketError::Unavailable(error_chain(error));
-        let link = self.presign(location, Method::Get, now).await.map_err(|error| failed(&error))?;
+        let link = self
+            .presign(&LinkSpec::own_request(location, Method::Get, now), now)
+            .await
+            .map_err(|error| failed(&error))?;
         let url = link.url().split('?').next().unwrap_or_default();
         let request = Request::options(url)
             // After a redirect to another origin the origin is `null` (Fetch standard, "HTTP-redirect fetch").

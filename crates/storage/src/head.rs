@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use http_body_util::Full;
 use tracing::{Instrument, info_span};
 
-use crate::{Method, ObjectStore};
+use crate::{LinkSpec, Method, ObjectStore, ResponseHeaders};
 use aws::error_chain;
 use packages::links::Location;
 
@@ -59,12 +59,16 @@ pub enum HeadError {
 }
 
 impl ObjectStore {
-    /// Loads the metadata of an object with the service's own credentials.
-    pub async fn head_object(&self, location: &Location, now: u64) -> Result<ObjectHead, HeadError> {
-        let link = self
-            .presign(location, Method::Head, now)
-            .await
-            .map_err(|error| HeadError::Unavailable(error.to_string()))?;
+    /// Loads the metadata of an object with the service's own credentials, as a link with these response headers gets it.
+    pub async fn head_object(
+        &self,
+        location: &Location,
+        headers: &ResponseHeaders,
+        now: u64,
+    ) -> Result<ObjectHead, HeadError> {
+        let spec = LinkSpec { headers, ..LinkSpec::own_request(location, Method::Head, now) };
+        let link =
+            self.presign(&spec, now).await.map_err(|error| HeadError::Unavailable(error.to_string()))?;
         let (status, headers) = self.send_request(http::Method::HEAD, link.url(), None).await?;
         match status {
             StatusCode::OK => parse_length(headers.get(header::CONTENT_LENGTH))

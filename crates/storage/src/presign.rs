@@ -8,10 +8,53 @@ use tracing::info_span;
 
 use crate::ObjectStore;
 use aws::credentials::{CredentialsError, expires_at};
-use packages::links::Location;
+use packages::{
+    link_period::{LinkPeriod, MAX_LINK_SECONDS},
+    links::Location,
+};
 
-/// How long a link is valid, unless the credentials that sign it expire sooner.
-const LINK_LIFETIME_SECONDS: u32 = 3600;
+/// What to sign.
+#[derive(Debug, Clone, Copy)]
+pub struct LinkSpec<'a> {
+    /// The object.
+    pub location: &'a Location,
+    /// The only method that the link works for.
+    pub method: Method,
+    /// The time in which the link works. It ends sooner if the credentials that sign it do.
+    pub period: LinkPeriod,
+    /// Headers that S3 sets in its answer in place of the object's own.
+    pub headers: &'a ResponseHeaders,
+}
+
+/// Headers that S3 sets in an answer in place of the object's own (Amazon S3 API Reference, `GetObject`). `None` leaves the
+/// object's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ResponseHeaders {
+    /// `Content-Disposition`.
+    pub content_disposition: Option<String>,
+    /// `Content-Type`.
+    pub content_type: Option<&'static str>,
+}
+
+impl<'a> LinkSpec<'a> {
+    /// A request that the service sends itself, now.
+    #[must_use]
+    pub fn own_request(location: &'a Location, method: Method, now: u64) -> Self {
+        const NO_HEADERS: &ResponseHeaders =
+            &ResponseHeaders { content_disposition: None, content_type: None };
+        let period = LinkPeriod::from_now(now, MAX_LINK_SECONDS);
+        Self { location, method, period, headers: NO_HEADERS }
+    }
+
+    /// The query parameters besides those of the signature.
+    fn query(&self) -> Vec<(&str, &str)> {
+        let version = self.location.version.as_deref().map(|version| ("versionId", version));
+        let disposition = self.headers.content_disposition.as_deref();
+        let disposition = disposition.map(|value| ("response-content-disposition", value));
+        let content_type = self.headers.content_type.map(|value| ("response-content-type", value));
+        [version, disposition, content_type].into_iter().flatten().collect()
+    }
+}
 
 /// A presigned URL. It is a secret and is never logged: `Debug` shows only when it expires.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,7 +70,8 @@ impl PresignedLink {
         &self.url
     }
 
-    /// When the link expires, in seconds since the Unix epoch: after an hour, or with the credentials if that is sooner.
+    /// When the link expires, in seconds since the Unix epoch: at the end of its period, or with the credentials if
+    /// that is sooner.
     #[must_use]
     pub fn expires_at(&self) -> u64 {
         self.expires_at
@@ -52,26 +96,28 @@ pub enum PresignError {
 }
 
 impl ObjectStore {
-    /// Presigns one method on one object, from `now` (seconds since the Unix epoch) for an hour.
-    pub async fn presign(
-        &self,
-        location: &Location,
-        method: Method,
-        now: u64,
-    ) -> Result<PresignedLink, PresignError> {
+    /// Signs a link. `now` is in seconds since the Unix epoch; the period of the link may have begun before it.
+    pub async fn presign(&self, spec: &LinkSpec<'_>, now: u64) -> Result<PresignedLink, PresignError> {
         let credentials = self.credentials.get(now).await.map_err(PresignError::Credentials)?;
-        let expires_at = credentials.effective_expiry(now, LINK_LIFETIME_SECONDS);
-        let version = location.version.as_deref().map(|version| [("versionId", version)]);
+        let LinkPeriod { starts_at, ends_at } = spec.period;
+        // A period that is too long for the number is too long for S3.
+        let seconds = u32::try_from(ends_at - starts_at).unwrap_or(u32::MAX);
+        let expires_at = credentials.effective_expiry(starts_at, seconds);
+        // The signature is dated to the start of the period, when the credentials were still valid.
+        if expires_at <= now {
+            return Err(PresignError::Location(signing::s3::PresignError::CredentialsExpired));
+        }
+        let location = spec.location;
         let request = PresignRequest {
-            method,
+            method: spec.method,
             region: self.bucket_region(location.bucket.as_str()),
             bucket: &location.bucket,
             key: &location.key,
-            query: version.as_ref().map_or(&[], |query| query),
-            expires_in: u32::try_from(expires_at.saturating_sub(now)).unwrap_or(LINK_LIFETIME_SECONDS),
+            query: &spec.query(),
+            expires_in: u32::try_from(expires_at - starts_at).unwrap_or(seconds),
         };
         let url = info_span!(target: "trace", "sign", operation = "presign")
-            .in_scope(|| self.presigner.presign(&request, &credentials, now))
+            .in_scope(|| self.presigner.presign(&request, &credentials, starts_at))
             .map_err(PresignError::Location)?;
         Ok(PresignedLink { url, expires_at })
     }

@@ -159,9 +159,12 @@ async fn invalid_claims_are_403() {
 }
 
 /// What the service answers to somebody who may do it: method, path, query and status. `PACKAGE` stands for a package's id.
-const PRIVATE_OPERATIONS: [(&str, &str, &str, i64); 9] = [
+const PRIVATE_OPERATIONS: [(&str, &str, &str, i64); 12] = [
     ("GET", "/presign/s3", "package_id=PACKAGE", 307),
     ("HEAD", "/presign/s3", "package_id=PACKAGE", 200),
+    ("POST", "/presign/s3", "", 200),
+    ("GET", "/presign/s3/{name}", "package_id=PACKAGE", 307),
+    ("HEAD", "/presign/s3/{name}", "package_id=PACKAGE", 200),
     ("GET", "/cloudfront/sign", "package_id=PACKAGE&path=a.parquet", 200),
     ("HEAD", "/cloudfront/sign", "package_id=PACKAGE&path=a.parquet", 200),
     ("GET", "/restore", "package_id=PACKAGE", 200),
@@ -183,7 +186,11 @@ fn build_private_event(
     let mut context = environment.authorizer_context(0);
     context["dataset_claim"]["Role"] = role.clone();
     let name = if method == "POST" { "post" } else { "get" };
-    let mut event = with_path(build_event(name, query.trim_end_matches('&'), context), path);
+    let path = path.replace("{name}", "scan.bam");
+    let mut event = with_path(build_event(name, query.trim_end_matches('&'), context), &path);
+    if method == "POST" {
+        event["body"] = json!(r#"{"nodeIds": [], "items": []}"#);
+    }
     event["requestContext"]["http"]["method"] = json!(method);
     event
 }
@@ -215,7 +222,7 @@ async fn each_role_number_has_its_permissions() {
     ] {
         for (method, path, query, success) in PRIVATE_OPERATIONS {
             let event = build_private_event(&environment, &package, (method, path, query), &role);
-            let may = if method == "POST" { may_restore } else { may_read };
+            let may = if (method, path) == ("POST", "/restore") { may_restore } else { may_read };
             let status = invoke_service(&function, event).await.status();
             assert_eq!(status, if may { success } else { 403 }, "role {role}: {method} {path}");
         }

@@ -53,8 +53,18 @@ parameters! {
         link is for the package's newest source file. {ASSET_RULE}"), asset_path_schema());
     /// The form of the response.
     RedirectParam = query_param("redirect",
-        "`false` returns the link as JSON. Any other value, or none, returns a redirect.",
-        string_schema().examples([json!("false")]));
+        "`true` or `1` redirects, `false` or `0` returns the link as JSON, or as text with `Accept: text/plain`. Without it, \
+        the response is a redirect, unless the client accepts nothing but JSON or plain text.",
+        string_schema().pattern(Some("^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|0|1)$")).examples([json!("false")]));
+    /// What a browser does with a file.
+    DispositionParam = query_param("disposition",
+        "`attachment` saves the file under its package's name, which is the default for source files. `inline` shows it in \
+        the browser; it is only for pictures, audio, video and plain text.",
+        string_schema().enum_values(Some(["attachment", "inline"])));
+    /// The life of a link.
+    ExpiresInParam = query_param("expires_in",
+        "How long the link works at least, in seconds. The default is 3600. It works for up to a twelfth longer.",
+        Object::builder().schema_type(Type::Integer).minimum(Some(60)).maximum(Some(3600)));
     /// Whether to preview the order.
     DryRunParam = query_param("dry_run", "`true` returns what an order would restore, and orders nothing.",
         string_schema().enum_values(Some(["true", "false"])));
@@ -65,6 +75,14 @@ parameters! {
     /// A part of an object.
     RangeHeaderParam = header_param("Range", "A single range of bytes (RFC 9110, section 14). Anything else is ignored.",
         string_schema().examples([json!("bytes=0-1023")]));
+}
+
+/// The last segment of a path that ends in a file's name.
+pub(super) fn file_name_param() -> Parameter {
+    let rule = "Any name. The service ignores it; clients name the files that they save after it.";
+    let parameter =
+        query_param("name", rule, string_schema().min_length(Some(1)).examples([json!("scan.bam.bai")]));
+    required_param(parameter.parameter_in(ParameterIn::Path)).build()
 }
 
 /// The request id, a parameter of every endpoint.

@@ -65,6 +65,21 @@ impl IntoResponses for RedirectResponse {
     }
 }
 
+/// The link itself, for clients that do not want a redirect.
+pub(crate) struct LinkResponse;
+
+impl IntoResponses for LinkResponse {
+    fn responses() -> ResponseMap {
+        let json = Content::new(Some(Ref::from_schema_name("PresignedLink")));
+        let text = Content::new(Some(Object::builder().schema_type(Type::String).build()));
+        let response = Response::builder()
+            .description("The link, with `redirect=false` or if the client accepts only this")
+            .content("application/json", json)
+            .content("text/plain", text);
+        [("200".to_owned(), response.into())].into()
+    }
+}
+
 /// The headers of an object, from S3.
 pub(crate) struct ObjectHeadResponses;
 

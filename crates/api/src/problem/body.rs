@@ -1,6 +1,6 @@
 //! The body of a problem response (RFC 9457).
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use http::StatusCode;
 use serde::Serialize;
@@ -55,6 +55,31 @@ pub(crate) struct ProblemBody<'a> {
     /// The id of the request, as in `X-Request-Id` and in the service's log.
     #[schema(example = "6f0f9b7e-0d0c-4a5c-9b42-0f5f0c0f7d11")]
     request_id: &'a str,
+}
+
+/// The problem of one item in a response to many.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ItemProblem {
+    /// The kind of problem, for programs.
+    #[serde(rename = "type")]
+    #[schema(schema_with = type_schema)]
+    kind: String,
+    /// The problem in general.
+    #[schema(example = "The package was not found")]
+    title: &'static str,
+    /// The status that the response to a single request would have.
+    #[schema(example = 404, minimum = 400, maximum = 599)]
+    status: u16,
+    /// The problem in this case.
+    #[schema(example = "package not found in this dataset")]
+    detail: Cow<'static, str>,
+}
+
+impl ItemProblem {
+    pub(super) fn new(kind: Kind, detail: Cow<'static, str>) -> Self {
+        let (title, status) = (kind.title(), kind.status().as_u16());
+        Self { kind: type_urn(kind.name()), title, status, detail }
+    }
 }
 
 fn type_urn(name: &str) -> String {

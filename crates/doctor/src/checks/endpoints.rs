@@ -5,7 +5,7 @@ use hosting::{
     config::{AuthorizeConfig, KeyLocation, RestoreConfig, ServiceConfig},
 };
 use packages::links::Location;
-use storage::Method;
+use storage::{LinkSpec, Method};
 
 use crate::{
     CLOCK,
@@ -73,7 +73,9 @@ fn sqs_endpoint(builder: &HostBuilder, queue_url: &str) -> Option<Endpoint> {
 /// The URL of an object in the bucket of viewer assets, without a signature.
 async fn bucket_url(builder: &HostBuilder, config: &ServiceConfig) -> String {
     let location = Location { bucket: config.viewer_assets.clone(), key: "key".to_owned(), version: None };
-    let link = builder.object_store().presign(&location, Method::Head, CLOCK.now()).await;
+    let now = CLOCK.now();
+    let link =
+        builder.object_store().presign(&LinkSpec::own_request(&location, Method::Head, now), now).await;
     link.map(|link| link.url().split('?').next().unwrap_or_default().to_owned()).unwrap_or_default()
 }
 

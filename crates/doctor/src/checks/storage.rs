@@ -4,7 +4,7 @@ use std::{future::Future, time::Duration};
 
 use packages::links::Location;
 use signing::s3::Bucket;
-use storage::{BucketError, HeadError, ObjectStore};
+use storage::{BucketError, HeadError, ObjectStore, ResponseHeaders};
 use tokio::time::timeout;
 
 use crate::{queries::SampleFile, report::Check};
@@ -248,7 +248,8 @@ async fn check_missing_file(objects: &ObjectStore, bucket: &Bucket, now: u64) ->
 }
 
 async fn load_length(objects: &ObjectStore, location: &Location, now: u64) -> Result<u64, HeadError> {
-    let head = timeout(REQUEST_TIMEOUT, objects.head_object(location, now)).await;
+    let head =
+        timeout(REQUEST_TIMEOUT, objects.head_object(location, &ResponseHeaders::default(), now)).await;
     head.unwrap_or(Err(HeadError::TimedOut)).map(|head| head.length)
 }
 

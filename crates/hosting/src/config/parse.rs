@@ -6,6 +6,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use authorize::{is_client_id, is_pool_id};
 use http::Uri;
+use packages::link_period::LinkWindow;
 use signing::{
     cloudfront::{HashAlgorithm, KeyPairId, PublicKey, decode_pem_parameter},
     s3::{Bucket, CustomEndpoint, Region},
@@ -41,6 +42,10 @@ pub(super) fn bucket(name: &str) -> Option<Bucket> {
 /// Names separated by commas.
 pub(super) fn buckets(list: &str) -> Option<Vec<Bucket>> {
     list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(bucket).collect()
+}
+
+pub(super) fn link_window(seconds: &str) -> Option<LinkWindow> {
+    LinkWindow::new(seconds.parse().ok()?)
 }
 
 /// `https://` and the domain. A scheme is allowed, for a stand-in of CloudFront without TLS.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use packages::link_period::LinkWindow;
 use signing::{
     cloudfront::{HashAlgorithm, KeyPairId, PublicKey},
     s3::Bucket,
@@ -14,7 +15,8 @@ use crate::config::{
     variables::{
         CLOUDFRONT_DISTRIBUTION_DOMAIN, CLOUDFRONT_HASH_ALGORITHM, CLOUDFRONT_KEY_ID,
         CLOUDFRONT_PRIVATE_KEY_FILE, CLOUDFRONT_PRIVATE_KEY_SSM_PARAM, CLOUDFRONT_PUBLIC_KEY,
-        PENNSIEVE_DOMAIN, PROXY_ALLOWED_BUCKETS, RESTORE_PACKAGE_QUEUE_URL, VIEWER_ASSETS_BUCKET,
+        LINK_WINDOW_SECONDS, PENNSIEVE_DOMAIN, PROXY_ALLOWED_BUCKETS, RESTORE_PACKAGE_QUEUE_URL,
+        VIEWER_ASSETS_BUCKET,
     },
 };
 
@@ -29,6 +31,8 @@ pub struct ServiceConfig {
     pub viewer_assets: Bucket,
     /// Buckets that the proxy serves.
     pub proxy_buckets: Vec<Bucket>,
+    /// How long presigned links of one file stay the same.
+    pub link_window: LinkWindow,
     /// The CDN.
     pub cdn: CdnConfig,
     /// The URL of the queue of restore messages. Without one, the host's own process runs restores.
@@ -72,6 +76,7 @@ impl ServiceConfig {
         let domain = env.read(&PENNSIEVE_DOMAIN);
         let viewer_assets = env.read(&VIEWER_ASSETS_BUCKET);
         let proxy_buckets = env.read_or(&PROXY_ALLOWED_BUCKETS, &VIEWER_ASSETS_BUCKET);
+        let link_window = env.read(&LINK_WINDOW_SECONDS);
         let cdn = CdnConfig::read(env);
         let restore_queue_url = env.read(&RESTORE_PACKAGE_QUEUE_URL);
         Some(Self {
@@ -79,6 +84,7 @@ impl ServiceConfig {
             domain: domain?,
             viewer_assets: viewer_assets?,
             proxy_buckets: proxy_buckets?,
+            link_window: link_window?,
             cdn: cdn?,
             restore_queue_url,
         })

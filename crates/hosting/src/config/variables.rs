@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use packages::link_period::LinkWindow;
 use signing::{
     cloudfront::{HashAlgorithm, KeyPairId, PublicKey},
     s3::{Bucket, CustomEndpoint, Region},
@@ -81,6 +82,8 @@ variables! {
         "the bucket of viewer assets");
     PROXY_ALLOWED_BUCKETS: Vec<Bucket> = (API, Optional("`VIEWER_ASSETS_BUCKET`"), parse::buckets,
         "the buckets that `/proxy/s3` serves, separated by commas");
+    LINK_WINDOW_SECONDS: LinkWindow = (API, Default("300"), parse::link_window,
+        "how long presigned links of one file stay the same text, so that caches recognize them: 0 to 900");
     CLOUDFRONT_DISTRIBUTION_DOMAIN: String = (API, Required, parse::origin,
         "the CDN's domain");
     CLOUDFRONT_KEY_ID: KeyPairId = (API, Required, parse::key_pair_id,

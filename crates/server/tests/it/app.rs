@@ -27,7 +27,7 @@ use local::{
     tokens::LocalIssuer,
     workspace::{Dataset, NewPackage, Package, SourceFile, User, Workspace},
 };
-use packages::{asset::AssetPath, id::PackageId};
+use packages::{asset::AssetPath, id::PackageId, link_period::LinkWindow};
 use restore::{RestoreLimits, Restorer, changelog::Changelog, deletions::DeleteRecords, queue::WorkerQueue};
 use serde_json::Value;
 use server::authentication::authenticate;
@@ -316,6 +316,7 @@ fn build_app((s3, edge): (&S3Server, &EdgeServer), signer: Signer, db: Db) -> Ap
         viewer_assets: Bucket::new(ASSETS).unwrap(),
         cdn: Cdn::new(&edge.endpoint(), signer),
         proxy: ProxyPolicy::new(vec![Bucket::new(ASSETS).unwrap()], Some(endpoint)),
+        link_window: LinkWindow::default(),
         queue: WorkerQueue::Local(Arc::default()),
         clock: Clock::System,
         realm: Realm::new("example.org").unwrap(),

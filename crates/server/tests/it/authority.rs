@@ -91,6 +91,9 @@ async fn another_workspace_gets_no_access() {
                 assert_eq!(response.json()["success"], json!([]));
                 assert_eq!(response.json()["failures"][0]["id"], json!(package.node_id));
             }
+            ("POST", "/presign/s3") => {
+                assert_eq!(response.json()["items"][0]["problem"]["status"], 404);
+            }
             (method, "/trash") => {
                 assert_eq!(response.status, 200, "{method} {}", request.path());
                 let is_empty = || response.json() == json!({"items": [], "next": null});

@@ -54,7 +54,7 @@ async fn a_wrong_method_names_the_right_ones() {
     let token = app.create_token("owner").await;
     for (method, path, allowed) in [
         ("PUT", "/packages/restore", vec!["GET", "POST"]),
-        ("POST", "/packages/presign/s3", vec!["GET", "HEAD"]),
+        ("PUT", "/packages/presign/s3", vec!["GET", "HEAD", "POST"]),
         ("DELETE", "/packages/cloudfront/sign", vec!["GET"]),
         ("PATCH", "/packages/proxy/s3", vec!["GET", "HEAD"]),
     ] {

@@ -110,7 +110,7 @@ async fn rejects_urls_that_are_not_presigned_s3_urls() {
         url.replace("http://", "https://"),
         url.replace("X-Amz-Signature", "X-Amz-Sign"),
         url.replace("X-Amz-Credential", "X-Amz-Creds"),
-        url.replace("X-Amz-Expires=3600", "X-Amz-Expires=604801"),
+        url.replace("X-Amz-Expires=3900", "X-Amz-Expires=604801"),
         format!("{url}&X-Amz-Expires=60"),
         format!("{url}&acl="),
         format!("{url}#fragment"),

@@ -30,10 +30,15 @@ const READ: Sample =
 const FILE: &[(&str, &str)] = &[("package_id", "PACKAGE")];
 const ASSET: &[(&str, &str)] = &[("package_id", "PACKAGE"), ("path", "a.png")];
 
-const SAMPLES: [Sample; 10] = [
+const ONE_ITEM: &str = r#"{"items":[{"package_id":"PACKAGE"}]}"#;
+
+const SAMPLES: [Sample; 13] = [
     Sample { method: "get", path: "/presign/s3", query: FILE, success: 307, ..READ },
     Sample { method: "get", path: "/presign/s3", query: ASSET, success: 307, ..READ },
     Sample { method: "head", path: "/presign/s3", query: FILE, ..READ },
+    Sample { method: "post", path: "/presign/s3", body: ONE_ITEM, ..READ },
+    Sample { method: "get", path: "/presign/s3/{name}", query: FILE, success: 307, ..READ },
+    Sample { method: "head", path: "/presign/s3/{name}", query: FILE, ..READ },
     Sample { method: "get", path: "/cloudfront/sign", query: ASSET, ..READ },
     Sample { method: "head", path: "/cloudfront/sign", query: ASSET, ..READ },
     Sample { method: "get", path: "/restore", query: FILE, ..READ },
@@ -65,7 +70,7 @@ pub(crate) struct PrivateRequest {
 impl PrivateRequest {
     pub(crate) fn path(&self) -> String {
         let query: Vec<String> = self.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        format!("/packages{}?{}", self.route, query.join("&"))
+        format!("/packages{}?{}", self.route.replace("{name}", "scan.bam"), query.join("&"))
     }
 
     pub(crate) fn build(&self, token: &str) -> Request<Body> {

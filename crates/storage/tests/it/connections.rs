@@ -4,7 +4,7 @@ use aws::HttpClient;
 use local::aws::scripted::{ScriptedReply, ScriptedServer};
 use packages::links::Location;
 use signing::s3::{Bucket, CustomEndpoint};
-use storage::{HeadError, ObjectStore, StorageConfig};
+use storage::{HeadError, ObjectStore, ResponseHeaders, StorageConfig};
 
 /// A server may close an idle connection at any time, even while the next request is being sent.
 #[tokio::test]
@@ -25,8 +25,14 @@ async fn a_broken_connection_is_retried_once() {
     let bucket = Bucket::new("bucket").unwrap();
     let location = Location { bucket, key: "key".to_owned(), version: None };
     for length in [3, 4] {
-        assert_eq!(objects.head_object(&location, 1_793_881_845).await.unwrap().length, length);
+        assert_eq!(
+            objects.head_object(&location, &ResponseHeaders::default(), 1_793_881_845).await.unwrap().length,
+            length
+        );
     }
-    assert!(matches!(objects.head_object(&location, 1_793_881_845).await, Err(HeadError::Unavailable(_))));
+    assert!(matches!(
+        objects.head_object(&location, &ResponseHeaders::default(), 1_793_881_845).await,
+        Err(HeadError::Unavailable(_))
+    ));
     assert_eq!(server.requests().len(), 5, "one retry per call");
 }
