@@ -20,7 +20,8 @@ locals {
     service = {
       PENNSIEVE_DOMAIN                 = var.platform_domain
       VIEWER_ASSETS_BUCKET             = aws_s3_bucket.viewer_assets.bucket
-      PROXY_ALLOWED_BUCKETS            = join(",", coalesce(var.proxy_allowed_buckets, [var.viewer_assets_bucket]))
+      PROXY_ALLOWED_BUCKETS            = join(",", coalesce(var.proxy_allowed_buckets, distinct(concat([var.viewer_assets_bucket], var.storage_buckets))))
+      LINK_WINDOW_SECONDS              = tostring(var.link_window_seconds)
       CLOUDFRONT_DISTRIBUTION_DOMAIN   = local.cdn_domain
       CLOUDFRONT_KEY_ID                = aws_ssm_parameter.key_id.insecure_value
       CLOUDFRONT_PUBLIC_KEY            = aws_ssm_parameter.public_key.insecure_value

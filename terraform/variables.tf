@@ -203,13 +203,24 @@ variable "bucket_kms_key_arns" {
 }
 
 variable "proxy_allowed_buckets" {
-  description = "Buckets that /proxy/s3 redirects to, without a token. Default: only the viewer-assets bucket."
+  description = "Buckets that /proxy/s3 redirects to, without a token. Default: the viewer-assets bucket and storage_buckets."
   type        = list(string)
   default     = null
 
   validation {
     condition     = try(length(var.proxy_allowed_buckets) > 0, true)
-    error_message = "proxy_allowed_buckets must name at least one bucket. Leave it out to allow only the viewer-assets bucket."
+    error_message = "proxy_allowed_buckets must name at least one bucket. Leave it out to allow the viewer-assets bucket and storage_buckets."
+  }
+}
+
+variable "link_window_seconds" {
+  description = "Seconds for which presigned links to the same file stay the same text, so that caches recognize them. 0: each link is new."
+  type        = number
+  default     = 300
+
+  validation {
+    condition     = var.link_window_seconds >= 0 && var.link_window_seconds <= 900 && floor(var.link_window_seconds) == var.link_window_seconds
+    error_message = "link_window_seconds must be a whole number from 0 to 900."
   }
 }
 

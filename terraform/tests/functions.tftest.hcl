@@ -168,6 +168,7 @@ run "environments" {
       "ENV", "PENNSIEVE_DOMAIN", "REGION", "RDS_PROXY_ENDPOINT", "POSTGRES_USER", "PENNSIEVE_DB", "LOG_LEVEL", "SSL_CERT_FILE",
       "VIEWER_ASSETS_BUCKET", "PROXY_ALLOWED_BUCKETS", "CLOUDFRONT_DISTRIBUTION_DOMAIN", "CLOUDFRONT_KEY_ID",
       "CLOUDFRONT_PUBLIC_KEY", "CLOUDFRONT_PRIVATE_KEY_SSM_PARAM", "CLOUDFRONT_HASH_ALGORITHM", "RESTORE_PACKAGE_QUEUE_URL",
+      "LINK_WINDOW_SECONDS",
     ])
     error_message = "The service's variables are not the ones that docs/configuration.md lists."
   }
@@ -194,8 +195,8 @@ run "environments" {
   }
 
   assert {
-    condition     = aws_lambda_function.function["service"].environment[0].variables["PROXY_ALLOWED_BUCKETS"] == "example-dev-package-assets-use1"
-    error_message = "By default /proxy/s3 must allow only the viewer-assets bucket."
+    condition     = aws_lambda_function.function["service"].environment[0].variables["PROXY_ALLOWED_BUCKETS"] == join(",", concat(["example-dev-package-assets-use1"], var.storage_buckets))
+    error_message = "By default /proxy/s3 must allow the viewer-assets bucket and the buckets of source files."
   }
 
   assert {
