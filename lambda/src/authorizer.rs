@@ -2,14 +2,14 @@
 //! Gateway Developer Guide, "Control access to HTTP APIs with AWS Lambda authorizers").
 //!
 //! The gateway caches a response under the identity sources of the request, for as long as the API is configured to. So
-//! a response depends on nothing but these: the `Authorization` header and `dataset_id`. If the database or Cognito
+//! a response depends on nothing but these: the `Authorization` header and, for most routes, `dataset_id`. If the database or Cognito
 //! does not respond, the result is an error, which the gateway does not cache.
 
 use std::{fmt, time::Duration};
 
 use authorize::{AuthenticationError, AuthorizeError, Authorizer, parse_bearer_token};
 use lambda_runtime::{Error, LambdaEvent};
-use packages::{access::Claims, id::DatasetNodeId};
+use packages::id::DatasetNodeId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use telemetry::TraceContext;
@@ -49,10 +49,6 @@ pub struct AuthorizerResponse {
 }
 
 impl AuthorizerResponse {
-    fn allow(claims: &Claims) -> Self {
-        Self { is_authorized: true, context: claims.to_context() }
-    }
-
     fn deny() -> Self {
         Self { is_authorized: false, context: json!({}) }
     }
@@ -71,40 +67,53 @@ pub async fn handle_event(
         trace_id = trace.trace_id(), parent_id = trace.parent_id(), segment_id = trace.segment_id(),
     );
     let Some((token, dataset)) = parse_identity(&event.identity_source) else {
-        return Ok(
-            span.in_scope(|| deny_request("malformed", "exactly one token and one dataset are required"))
-        );
+        return Ok(span.in_scope(|| {
+            deny_request("malformed", "exactly one token and at most one dataset are required")
+        }));
     };
-    span.record("dataset", dataset.as_str());
+    span.record("dataset", dataset.as_ref().map(DatasetNodeId::as_str));
     let decision =
-        tokio::time::timeout(DECISION_TIMEOUT, Box::pin(decide_access(authorizer, token, &dataset)));
+        tokio::time::timeout(DECISION_TIMEOUT, Box::pin(decide_access(authorizer, token, dataset.as_ref())));
     async { decision.await.unwrap_or_else(|_| Err(unavailable_error("no decision in time"))) }
         .instrument(span)
         .await
 }
 
-/// Parses the token and the dataset. There must be exactly one of each.
-fn parse_identity(sources: &[Option<String>]) -> Option<(&str, DatasetNodeId)> {
+/// Parses the token, and the dataset where the route has it among its identity sources.
+fn parse_identity(sources: &[Option<String>]) -> Option<(&str, Option<DatasetNodeId>)> {
     // The gateway joins repeated headers and parameters with commas. Such a value is not one token or one id, and fails
     // to parse.
-    let [Some(header), Some(dataset)] = sources else { return None };
-    Some((parse_bearer_token(header)?, DatasetNodeId::parse(dataset).ok()?))
+    match sources {
+        [Some(header)] => Some((parse_bearer_token(header)?, None)),
+        [Some(header), Some(dataset)] => {
+            Some((parse_bearer_token(header)?, Some(DatasetNodeId::parse(dataset).ok()?)))
+        }
+        _ => None,
+    }
 }
 
 async fn decide_access(
     authorizer: &Authorizer,
     token: &str,
-    dataset: &DatasetNodeId,
+    dataset: Option<&DatasetNodeId>,
 ) -> Result<AuthorizerResponse, Error> {
     let identity = match authorizer.authenticate(token).await {
         Ok(identity) => identity,
         Err(AuthenticationError::Invalid(error)) => return Ok(deny_request("unauthorized", error)),
         Err(AuthenticationError::Unavailable(error)) => return Err(unavailable_error(error)),
     };
-    match authorizer.authorize(&identity, dataset).await {
-        Ok(claims) => {
-            tracing::info!(user = claims.user.node_id.as_str(), "allowed");
-            Ok(AuthorizerResponse::allow(&claims))
+    let decision = if let Some(dataset) = dataset {
+        let claims = authorizer.authorize(&identity, dataset).await;
+        claims.map(|claims| (claims.to_context(), claims.user.node_id))
+    } else {
+        // Without a dataset the caller gets no permission: the service looks up their roles itself.
+        let member = authorizer.find_member(&identity).await;
+        member.map(|member| (member.to_context(), member.user.node_id))
+    };
+    match decision {
+        Ok((context, user)) => {
+            tracing::info!(user = user.as_str(), "allowed");
+            Ok(AuthorizerResponse { is_authorized: true, context })
         }
         Err(error @ AuthorizeError::NoAccess) => Ok(deny_request("forbidden", error)),
         Err(AuthorizeError::Database(error)) => Err(unavailable_error(error)),
@@ -130,15 +139,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn needs_exactly_one_token_and_one_dataset() {
+    fn needs_one_token_and_at_most_one_dataset() {
         let parse = |sources: &[&str]| {
             let sources: Vec<_> = sources.iter().map(|&source| Some(source.to_owned())).collect();
-            parse_identity(&sources).map(|(token, dataset)| format!("{token} {dataset}"))
+            parse_identity(&sources).map(|(token, dataset)| format!("{token} {dataset:?}"))
         };
-        assert_eq!(parse(&["Bearer a.b.c", "N:dataset:1"]).unwrap(), "a.b.c N:dataset:1");
+        assert_eq!(
+            parse(&["Bearer a.b.c", "N:dataset:1"]).unwrap(),
+            r#"a.b.c Some(DatasetNodeId("N:dataset:1"))"#
+        );
+        assert_eq!(parse(&["Bearer a.b.c"]).unwrap(), "a.b.c None");
         for sources in [
             &[][..],
-            &["Bearer a.b.c"],
+            &["a.b.c"],
             &["N:dataset:1", "Bearer a.b.c"],
             &["Bearer a.b.c", "Bearer a.b.c"],
             &["Bearer a.b.c", "N:dataset:1,N:dataset:2"],

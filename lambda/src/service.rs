@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::{App, Cdn, Problem};
+use api::{App, CallerScope, Cdn, Problem};
 use aws::Clock;
 use axum::{
     Router,
@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use lambda_runtime::{Error, LambdaEvent};
-use packages::access::Claims;
+use packages::access::{Claims, Member};
 use serde_json::Value;
 use signing_keys::KeyRotation;
 use tower::ServiceExt;
@@ -20,6 +20,10 @@ use crate::gateway::{AuthorizerContext, GatewayResponse, request_from_event};
 
 /// How long a request waits for a reload of the signing key, which is due every few minutes.
 const KEY_RELOAD_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The largest body of a response. A function's response, which has the body as a JSON string, has at most 6 MB (AWS Lambda
+/// Developer Guide, "Lambda quotas").
+const MAX_RESPONSE_BYTES: usize = 5_500_000;
 
 /// The router, and what reloads the key for signed links.
 #[derive(Debug)]
@@ -34,8 +38,12 @@ impl Service {
     /// Builds the router. Its private routes take their claims from the gateway's authorizer.
     #[must_use]
     pub fn new(app: App, rotation: KeyRotation) -> Self {
+        let app = App { max_response_bytes: Some(MAX_RESPONSE_BYTES), ..app };
         let (cdn, clock) = (app.cdn.clone(), app.clock);
-        let router = api::router(app, |private| private.layer(from_fn(insert_claims)));
+        let router = api::router(app, |routes, scope| match scope {
+            CallerScope::Dataset => routes.layer(from_fn(insert_claims)),
+            CallerScope::Workspace => routes.layer(from_fn(insert_member)),
+        });
         Self { router, cdn, clock, rotation }
     }
 
@@ -65,6 +73,18 @@ async fn insert_claims(mut request: Request, next: Next) -> Response {
     match Claims::from_context(&context.map_or(Value::Null, |context| context.0)) {
         Ok(claims) => {
             request.extensions_mut().insert(claims);
+            next.run(request).await
+        }
+        Err(error) => Problem::forbidden(error.to_string()).into_response(),
+    }
+}
+
+/// The same for routes that need not name a dataset.
+async fn insert_member(mut request: Request, next: Next) -> Response {
+    let context = request.extensions_mut().remove::<AuthorizerContext>();
+    match Member::from_context(&context.map_or(Value::Null, |context| context.0)) {
+        Ok(member) => {
+            request.extensions_mut().insert(member);
             next.run(request).await
         }
         Err(error) => Problem::forbidden(error.to_string()).into_response(),

@@ -30,6 +30,8 @@ pub struct App {
     pub proxy: ProxyPolicy,
     /// How long presigned links of the same file stay the same.
     pub link_window: LinkWindow,
+    /// The largest body of a response in bytes; `None` if responses are streamed.
+    pub max_response_bytes: Option<usize>,
     /// The queue for restore orders.
     pub queue: WorkerQueue,
     /// The source of the current time.

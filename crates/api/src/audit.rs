@@ -1,10 +1,13 @@
 //! Audit events: who got a link or ordered a restore, and who was refused. Each is one event with the target `audit`.
 //! It has ids and times, and never a link, a token or a path. Links and refusals are counted as well.
 
-use packages::links::LinkRequest;
 use packages::{
     access::{AccessError, Claims, DatasetAccess},
     id::{DatasetNodeId, PackageNodeId},
+};
+use packages::{
+    links::LinkRequest,
+    manifest::{ManifestRequest, ReadableDatasets},
 };
 use signing::cloudfront::KeyPairId;
 
@@ -70,6 +73,23 @@ pub(crate) fn log_links_issued<P>(access: &DatasetAccess<P>, links: &[(&LinkRequ
         metrics::counter!(metric_names::LINKS_ISSUED_TOTAL.name, &link_kind(request).metric_labels())
             .increment(1);
     }
+}
+
+/// Logs a manifest of the files beneath packages, and counts its links.
+pub(crate) fn log_manifest_issued(access: &ReadableDatasets, request: &ManifestRequest, files: usize) {
+    let datasets = access.datasets();
+    let Some(first) = datasets.first() else { return };
+    let names: Vec<&str> = datasets.iter().map(|dataset| dataset.dataset_node_id().as_str()).collect();
+    // Only ids: other texts of the request could be anything.
+    let packages = request.node_ids.iter().filter_map(|node_id| PackageNodeId::parse(node_id).ok());
+    let packages: Vec<String> = packages.map(|package| package.to_string()).collect();
+    tracing::info!(
+        target: "audit",
+        user = %first.user(), workspace = first.workspace().0, datasets = names.join(" "),
+        packages = packages.join(" "), count = files, "manifest issued",
+    );
+    metrics::counter!(metric_names::LINKS_ISSUED_TOTAL.name, &LinkKind::SourceFile.metric_labels())
+        .increment(files as u64);
 }
 
 /// Logs that the caller ordered the restore of a package.

@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use packages::access::{Claims, DatasetAccess, Permission};
+use packages::access::{Claims, DatasetAccess, Member, Permission};
 use tracing::Span;
 
 use crate::{Problem, audit, query::Query};
@@ -16,6 +16,23 @@ impl<P: Permission + Send, S: Sync> FromRequestParts<S> for Caller<P> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         check_access(parts).map(Self)
+    }
+}
+
+/// A person in their workspace. They have no permission yet: the handler finds out which datasets they may read.
+pub(crate) struct MemberCaller(pub(crate) Member);
+
+impl<S: Sync> FromRequestParts<S> for MemberCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        // The host's authentication layer put it here, and only for a valid token.
+        let member = parts.extensions.get::<Member>().cloned();
+        let member = member.ok_or_else(|| Problem::unauthorized("a bearer token is required"))?;
+        Span::current()
+            .record("user", member.user.node_id.as_str())
+            .record("workspace", member.workspace.id.0);
+        Ok(Self(member))
     }
 }
 

@@ -11,6 +11,7 @@
 //! | `/packages/presign/s3` | `GET`, `HEAD`, `POST` | viewers |
 //! | `/packages/presign/s3/{name}` | `GET`, `HEAD` | viewers |
 //! | `/packages/cloudfront/sign` | `GET` | viewers |
+//! | `/packages/download-manifest` | `POST` | viewers |
 //! | `/packages/proxy/s3`, `/packages/proxy/s3/{name}` | `GET`, `HEAD` | everyone |
 //! | `/packages/health`, `/packages/ready` | `GET` | everyone |
 
@@ -25,6 +26,7 @@ mod health;
 mod layers;
 mod link_format;
 mod links;
+mod manifest;
 pub mod openapi;
 mod presign;
 mod problem;
@@ -38,20 +40,34 @@ mod request_log;
 mod restore;
 mod trash;
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 
 pub use app::{App, Cdn, ProxyPolicy, Realm};
 use cors::preflight_route;
 pub use problem::{Problem, ProblemDetails};
 pub use query::parse_dataset_id;
 
+/// What a route needs to know of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallerScope {
+    /// The caller's role in the dataset that the query names: [`Claims`](packages::access::Claims).
+    Dataset,
+    /// Who the caller is, and in which workspace: [`Member`](packages::access::Member). The query need not name a dataset.
+    Workspace,
+}
+
 /// All routes of the service, under `/packages`.
 ///
-/// `authenticate` wraps the routes that need claims. Its layer puts [`Claims`](packages::access::Claims) into a
-/// request's extensions, or responds with a [`Problem`]. A host whose requests already carry claims returns the routes
-/// unchanged. `OPTIONS` and methods that are not allowed never reach that layer.
-pub fn router(app: App, authenticate: impl FnOnce(Router<App>) -> Router<App>) -> Router {
-    let routes = authenticate(private_routes())
+/// `authenticate` wraps the routes that need a caller. Its layer puts [`Claims`](packages::access::Claims) or a
+/// [`Member`](packages::access::Member) into a request's extensions, depending on the scope, or responds with a [`Problem`].
+/// A host whose requests already carry them returns the routes unchanged. `OPTIONS` and methods that are not allowed never
+/// reach that layer.
+pub fn router(app: App, authenticate: impl Fn(Router<App>, CallerScope) -> Router<App>) -> Router {
+    let routes = authenticate(private_routes(), CallerScope::Dataset)
+        .merge(authenticate(member_routes(), CallerScope::Workspace))
         .merge(public_routes())
         // Without these two, axum would respond with an empty body.
         .fallback(async || Problem::no_route())
@@ -71,6 +87,11 @@ fn private_routes() -> Router<App> {
         .route("/packages/cloudfront/sign", get(cloudfront::get_signed_link))
 }
 
+/// Routes for packages of several datasets.
+fn member_routes() -> Router<App> {
+    Router::new().route("/packages/download-manifest", post(manifest::post_manifest))
+}
+
 /// Routes without claims. `OPTIONS` is here for private paths too: a preflight carries no token (WHATWG Fetch, "CORS
 /// protocol and credentials").
 fn public_routes() -> Router<App> {
@@ -85,6 +106,7 @@ fn public_routes() -> Router<App> {
         .route("/packages/cloudfront/sign", read_preflight())
         .route("/packages/proxy/s3", proxy_route())
         .route("/packages/proxy/s3/{name}", proxy_route())
+        .route("/packages/download-manifest", preflight_route("POST, OPTIONS"))
         .route("/packages/health", read_preflight().get(health::get_health))
         .route("/packages/ready", read_preflight().get(health::get_ready))
 }

@@ -46,7 +46,7 @@ fn accepts_anything(headers: &HeaderMap) -> bool {
 
 /// The quality of a media range that the client names, in thousandths (RFC 9110, section 12.4.2). `None` if it does not name
 /// it, or refuses it with 0.
-fn accepted_quality(headers: &HeaderMap, media_range: &str) -> Option<u16> {
+pub(crate) fn accepted_quality(headers: &HeaderMap, media_range: &str) -> Option<u16> {
     let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let ranges = values.flat_map(|value| value.split(','));
     let qualities = ranges.filter_map(|range| {

@@ -20,7 +20,8 @@ use utoipa::{
 pub(crate) use self::{
     parameters::{
         AssetPathParam, CursorParam, DatasetIdParam, DispositionParam, DryRunParam, ExpiresInParam,
-        LimitParam, OptionalAssetPathParam, OutlookParam, PackageIdParam, ParentParam, PresignedUrlParam,
+        LimitParam, ManifestCursorParam, ManifestFormatParam, ManifestLimitParam, OptionalAssetPathParam,
+        OptionalDatasetIdParam, OutlookParam, PackageIdParam, ParentParam, PresignedUrlParam,
         RangeHeaderParam, RedirectParam,
     },
     responses::{
@@ -61,6 +62,7 @@ const FILE_HEADER: &str =
         crate::presign::head_object,
         crate::presign::post_batch,
         crate::cloudfront::get_signed_link,
+        crate::manifest::post_manifest,
         crate::proxy::get_redirect,
         crate::proxy::head_object,
         crate::progress::get_progress,
@@ -135,7 +137,7 @@ fn complete_path(item: &mut PathItem) {
         responses.extend(responses::common_problems());
         responses.values_mut().for_each(responses::add_request_id_header);
     }
-    item.options = item.get.as_ref().map(preflight_operation);
+    item.options = item.get.as_ref().or(item.post.as_ref()).map(preflight_operation);
 }
 
 /// The `HEAD` operation of a path that has a handler for `GET` only.
@@ -153,10 +155,10 @@ fn head_operation(get: &Operation) -> Operation {
 }
 
 /// The request that a browser sends before a cross-origin request (WHATWG Fetch, "CORS-preflight request").
-fn preflight_operation(get: &Operation) -> Operation {
+fn preflight_operation(operation: &Operation) -> Operation {
     let mut options = OperationBuilder::new()
-        .operation_id(suffixed_operation_id(get, "Options"))
-        .tags(get.tags.clone())
+        .operation_id(suffixed_operation_id(operation, "Options"))
+        .tags(operation.tags.clone())
         .summary(Some("CORS preflight: the methods and headers that a page of another origin may use"))
         .response("204", Ref::from_response_name(responses::PREFLIGHT_RESPONSE))
         .build();

@@ -4,10 +4,10 @@ use serde::Deserialize;
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 
-use database::{Db, Error};
+use database::{Db, Error, Param};
 use packages::{
-    access::{Claims, DatasetClaim, DatasetRole, TeamClaim, UserClaim, WorkspaceClaim},
-    id::{DatasetId, DatasetNodeId, UserNodeId, WorkspaceId},
+    access::{Claims, DatasetClaim, DatasetRole, Member, TeamClaim, UserClaim, WorkspaceClaim},
+    id::{DatasetId, DatasetNodeId, PackageNodeId, UserNodeId, WorkspaceId},
 };
 
 /// Whom a verified token identifies.
@@ -17,15 +17,6 @@ pub enum Identity {
     User(Uuid),
     /// An API key: `tokens.token`. It acts for its owner in the workspace that it was created in.
     ApiKey(String),
-}
-
-/// A person, and the workspace that they are active in and belong to.
-#[derive(Debug, Clone)]
-pub struct Member {
-    /// The person.
-    pub user: UserClaim,
-    /// The workspace.
-    pub workspace: WorkspaceClaim,
 }
 
 /// Finds the member with an identity. `None`: the identity is unknown, or does not belong to its workspace.
@@ -77,44 +68,71 @@ fn read_member(row: &Row) -> Result<Option<Member>, Error> {
     }))
 }
 
-/// Finds the claims of a member on one dataset of their workspace. Their role is the highest of the dataset's default role,
-/// those of their teams, and their own. `None`: the dataset does not exist, or the member has no role in it.
+/// Finds the claims of a member on one dataset of their workspace. `None`: the dataset does not exist, or the member has no
+/// role in it.
 pub async fn find_claims(db: &Db, member: Member, dataset: &DatasetNodeId) -> Result<Option<Claims>, Error> {
+    let sql = claims_sql(member.workspace.id, "d.node_id = $3 ORDER BY d.id LIMIT 1");
+    let row = query_claims(db, &member, &sql, (&dataset.as_str(), Type::TEXT)).await?.into_iter().next();
+    row.map(|row| read_claims(&row, &member)).transpose().map(Option::flatten)
+}
+
+/// Lists the claims of a member on the datasets of their workspace that have these packages. A dataset in which they have no
+/// role is not listed.
+pub async fn list_claims_by_packages(
+    db: &Db,
+    member: &Member,
+    packages: &[PackageNodeId],
+) -> Result<Vec<Claims>, Error> {
     let workspace = member.workspace.id;
-    let sql = format!(
-        r#"SELECT d.id AS dataset_id,
+    let has_package = format!(
+        r#"d.id IN (SELECT dataset_id FROM "{workspace}".packages WHERE node_id = ANY($3)) AND d.node_id IS NOT NULL"#
+    );
+    let packages: Vec<&str> = packages.iter().map(PackageNodeId::as_str).collect();
+    let sql = claims_sql(workspace, &has_package);
+    let rows = query_claims(db, member, &sql, (&packages, Type::TEXT_ARRAY)).await?;
+    rows.iter().map(|row| read_claims(row, member)).filter_map(Result::transpose).collect()
+}
+
+/// The roles that a person ($1) has in datasets of a workspace ($2).
+fn claims_sql(workspace: WorkspaceId, condition: &str) -> String {
+    format!(
+        r#"SELECT d.id AS dataset_id, d.node_id AS dataset_node_id,
                   -- What the dataset gives to all members of the workspace.
                   d.role AS default_role,
                   ARRAY(SELECT dt.role::text FROM "{workspace}".dataset_team dt
-                        JOIN pennsieve.team_user tu ON tu.team_id = dt.team_id AND tu.user_id = $2
+                        JOIN pennsieve.team_user tu ON tu.team_id = dt.team_id AND tu.user_id = $1
                         WHERE dt.dataset_id = d.id AND dt.role IS NOT NULL) AS team_roles,
                   (SELECT du.role FROM "{workspace}".dataset_user du
-                   WHERE du.dataset_id = d.id AND du.user_id = $2) AS user_role,
+                   WHERE du.dataset_id = d.id AND du.user_id = $1) AS user_role,
                   -- All teams of the member in the workspace, as the claims list them.
                   ARRAY(SELECT jsonb_build_object('id', t.id, 'name', t.name, 'node_id', t.node_id,
                                                   'permission', coalesce(tu.permission_bit, 0),
                                                   'team_type', coalesce(org_team.system_team_type, '<none>'))
                         FROM pennsieve.team_user tu
                         JOIN pennsieve.teams t ON t.id = tu.team_id
-                        JOIN pennsieve.organization_team org_team ON org_team.team_id = t.id AND org_team.organization_id = $3
-                        WHERE tu.user_id = $2 ORDER BY t.id) AS teams
-           FROM "{workspace}".datasets d WHERE d.node_id = $1 ORDER BY d.id LIMIT 1"#
-    );
+                        JOIN pennsieve.organization_team org_team ON org_team.team_id = t.id AND org_team.organization_id = $2
+                        WHERE tu.user_id = $1 ORDER BY t.id) AS teams
+           FROM "{workspace}".datasets d WHERE {condition}"#
+    )
+}
+
+async fn query_claims(db: &Db, member: &Member, sql: &str, key: Param<'_>) -> Result<Vec<Row>, Error> {
     let user = i32::try_from(member.user.id).unwrap_or_default();
-    let row = db
-        .query_opt(&sql, &[(&dataset.as_str(), Type::TEXT), (&user, Type::INT4), (&workspace.0, Type::INT4)])
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let role = highest_role(&row)?;
-    if role == DatasetRole::None {
-        return Ok(None);
-    }
+    db.query(sql, &[(&user, Type::INT4), (&member.workspace.id.0, Type::INT4), key]).await
+}
+
+/// The role is the highest of the dataset's default role, those of the member's teams, and their own. `None`: they have no
+/// role.
+fn read_claims(row: &Row, member: &Member) -> Result<Option<Claims>, Error> {
+    let role = highest_role(row)?;
+    let node_id = DatasetNodeId::parse(row.try_get("dataset_node_id")?).ok();
+    let Some(node_id) = node_id.filter(|_| role != DatasetRole::None) else { return Ok(None) };
     let teams: Vec<serde_json::Value> = row.try_get("teams")?;
     Ok(Some(Claims {
-        dataset: DatasetClaim { id: DatasetId(row.try_get("dataset_id")?), node_id: dataset.clone(), role },
+        dataset: DatasetClaim { id: DatasetId(row.try_get("dataset_id")?), node_id, role },
         teams: teams.into_iter().filter_map(read_team).collect(),
-        user: member.user,
-        workspace: member.workspace,
+        user: member.user.clone(),
+        workspace: member.workspace.clone(),
     }))
 }
 

@@ -10,7 +10,10 @@ mod token;
 
 use aws::Clock;
 use database::Db;
-use packages::{access::Claims, id::DatasetNodeId};
+use packages::{
+    access::{Claims, Member},
+    id::DatasetNodeId,
+};
 
 use crate::db::{Identity, find_claims, find_member};
 pub use crate::{
@@ -50,13 +53,18 @@ impl Authorizer {
         self.verifier.verify(token, self.clock.now()).await
     }
 
+    /// Finds who the caller is, and the workspace that they are active in. One statement.
+    pub async fn find_member(&self, identity: &Identity) -> Result<Member, AuthorizeError> {
+        find_member(&self.db, identity).await?.ok_or(AuthorizeError::NoAccess)
+    }
+
     /// Finds the caller's claims on a dataset of the workspace that they are active in. Two statements.
     pub async fn authorize(
         &self,
         identity: &Identity,
         dataset: &DatasetNodeId,
     ) -> Result<Claims, AuthorizeError> {
-        let member = find_member(&self.db, identity).await?.ok_or(AuthorizeError::NoAccess)?;
+        let member = self.find_member(identity).await?;
         find_claims(&self.db, member, dataset).await?.ok_or(AuthorizeError::NoAccess)
     }
 }

@@ -141,6 +141,7 @@ impl HostBuilder {
             cdn,
             proxy: ProxyPolicy::new(config.proxy_buckets, self.platform.endpoints.s3.clone()),
             link_window: config.link_window,
+            max_response_bytes: None,
             queue,
             clock: Clock::System,
             realm: Realm::new(&config.domain).ok_or(invalid_domain)?,

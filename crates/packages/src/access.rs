@@ -7,7 +7,7 @@ mod claims;
 
 use std::marker::PhantomData;
 
-pub use claims::{Claims, DatasetClaim, InvalidClaims, TeamClaim, UserClaim, WorkspaceClaim};
+pub use claims::{Claims, DatasetClaim, InvalidClaims, Member, TeamClaim, UserClaim, WorkspaceClaim};
 
 use crate::id::{DatasetId, DatasetNodeId, UserNodeId, WorkspaceId};
 

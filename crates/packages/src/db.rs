@@ -3,7 +3,7 @@
 //! A file's bucket and key come from its row; no key is derived from ids. A workspace's schema gets into a statement
 //! only as [`WorkspaceId`](crate::id::WorkspaceId), an integer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use tokio_postgres::{
     Row,
@@ -54,22 +54,27 @@ pub async fn find_package_sources(
     packages: &[&PackageNodeId],
 ) -> Result<HashMap<String, PackageSource>, Error> {
     let workspace = access.workspace();
-    // `published_s3_version_id` and `scan_status` are newer than some schemas. They are read through the row's JSON: a
-    // missing column reads as null.
+    // OFFSET 0 keeps the lookups by index: with many ids the planner would rather read the whole table.
     let sql = format!(
-        r#"SELECT p.id, p.node_id, p.state, p.name, f.s3_bucket, f.s3_key, f.name AS file_name, f.size, f.file_count,
-                  f.file_row ->> 'published_s3_version_id' AS version, f.file_row ->> 'scan_status' AS scan_status
-           FROM "{workspace}".datasets d
-           JOIN "{workspace}".packages p ON p.dataset_id = d.id
+        r#"SELECT p.id, p.node_id, p.state, p.name, f.s3_bucket, f.s3_key, f.file_name, f.size, f.file_count, f.version, f.scan_status
+           FROM unnest($3::text[]) AS wanted (node_id)
+           CROSS JOIN LATERAL (
+               SELECT id, node_id, state, name FROM "{workspace}".packages
+               WHERE node_id = wanted.node_id AND dataset_id = $1 OFFSET 0
+           ) p
+           -- These columns are newer than some schemas. Where `files` has no such column, the name means this one.
+           CROSS JOIN (SELECT NULL::text AS published_s3_version_id, NULL::text AS scan_status) absent
            LEFT JOIN LATERAL (
-               SELECT s3_bucket, s3_key, name, size, count(*) OVER () AS file_count, to_jsonb(f) AS file_row
+               SELECT f.s3_bucket, f.s3_key, f.name AS file_name, f.size, count(*) OVER () AS file_count,
+                      published_s3_version_id::text AS version, scan_status::text AS scan_status
                FROM "{workspace}".files f
-               WHERE package_id = p.id AND object_type = 'source' AND s3_bucket <> '' AND s3_key <> ''
-               ORDER BY created_at DESC, id DESC LIMIT 1
+               WHERE f.package_id = p.id AND f.object_type = 'source' AND f.s3_bucket <> '' AND f.s3_key <> ''
+               ORDER BY f.created_at DESC, f.id DESC LIMIT 1
            ) f ON true
-           WHERE d.id = $1 AND d.node_id = $2 AND p.node_id = ANY($3)"#
+           WHERE EXISTS (SELECT FROM "{workspace}".datasets WHERE id = $1 AND node_id = $2)"#
     );
-    let node_ids: Vec<&str> = packages.iter().map(|package| package.as_str()).collect();
+    let node_ids: BTreeSet<&str> = packages.iter().map(|package| package.as_str()).collect();
+    let node_ids: Vec<&str> = node_ids.into_iter().collect();
     let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
         (&access.dataset().0, Type::INT4),
         (&access.dataset_node_id().as_str(), Type::TEXT),
@@ -88,7 +93,7 @@ fn read_package_source(row: &Row) -> Result<PackageSource, Error> {
     })
 }
 
-fn read_source_file(row: &Row) -> Result<Option<SourceFile>, Error> {
+pub(crate) fn read_source_file(row: &Row) -> Result<Option<SourceFile>, Error> {
     let (bucket, key): (Option<String>, Option<String>) = (row.try_get("s3_bucket")?, row.try_get("s3_key")?);
     let Some((bucket, key)) = bucket.zip(key) else { return Ok(None) };
     let version: Option<String> = row.try_get("version")?;

@@ -124,7 +124,7 @@ fn resolve_request(
     }
 }
 
-fn locate_source_file(file: SourceFile) -> Result<LinkedFile, LinkError> {
+pub(crate) fn locate_source_file(file: SourceFile) -> Result<LinkedFile, LinkError> {
     let SourceFile { bucket, key, version, name, size } = file;
     let bucket = Bucket::new(bucket).map_err(|_| LinkError::NoStoredFile)?;
     Ok(LinkedFile { location: Location { bucket, key, version }, name, size })
@@ -132,7 +132,7 @@ fn locate_source_file(file: SourceFile) -> Result<LinkedFile, LinkError> {
 
 /// A package is readable if it is live and its newest source file passed the scan. The scan counts for viewer assets,
 /// too: they are derived from that file.
-fn check_readable(state: PackageState, scan_status: Option<&str>) -> Result<(), LinkError> {
+pub(crate) fn check_readable(state: PackageState, scan_status: Option<&str>) -> Result<(), LinkError> {
     let has_failed = |status: &str| ["infected", "failed"].iter().any(|bad| status.eq_ignore_ascii_case(bad));
     match state {
         PackageState::Infected => Err(LinkError::FailedScan),

@@ -10,7 +10,7 @@ use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 use api::{App, ProxyPolicy};
 use authorize::Authorizer;
 use aws::Clock;
-use axum::{Json, Router, middleware::from_fn_with_state, routing::get};
+use axum::{Json, Router, routing::get};
 use hosting::{
     HostBuilder, StartupError,
     config::{self, variables::PROXY_ALLOWED_BUCKETS},
@@ -123,7 +123,7 @@ impl LocalStack<'_> {
         let stray_max_age = restore.stray_max_age;
         let worker = WorkerThread::start(build_restorer(restore, &builder, state)?, wake, stray_max_age)?;
         let authorizer = Authorizer::new(stack.issuer.verifier(), app.db.clone(), app.clock);
-        let router = api::router(app, |private| private.layer(from_fn_with_state(authorizer, authenticate)))
+        let router = api::router(app, authenticate(authorizer))
             .merge(self.jwks_router())
             .merge(metrics_router(telemetry));
 

@@ -6,7 +6,6 @@ use api::Cdn;
 use aws::Clock;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use axum::middleware::from_fn_with_state;
 use hosting::HostBuilder;
 use hosting::config::{self, PlatformConfig, variables::LISTEN_ADDRESS};
 use restore::queue::WorkerQueue;
@@ -70,8 +69,7 @@ async fn run_service(
     let (cdn, rotation) = builder.load_cdn(&config.service.cdn).await?;
     let app = builder.build_app(config.service, db, cdn, queue)?;
     background.spawn(reload_signer_periodically(app.cdn.clone(), app.clock, rotation));
-    let router = api::router(app, |private| private.layer(from_fn_with_state(authorizer, authenticate)))
-        .merge(metrics_router(telemetry));
+    let router = api::router(app, authenticate(authorizer)).merge(metrics_router(telemetry));
     tracing::info!(address = %listener.local_addr()?, "ready");
     serve(listener, router, shutdown_signal()).await;
     drop(workers);

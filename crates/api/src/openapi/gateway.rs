@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::openapi::{OpenApi, PathItem, path::Operation};
+use utoipa::openapi::{
+    OpenApi, PathItem, RefOr, Required,
+    path::{Operation, Parameter},
+};
 
 /// A comment at the top of the file.
 pub(super) const TEMPLATE_NOTE: &str = "\
@@ -17,8 +20,12 @@ pub(super) const TEMPLATE_NOTE: &str = "\
 # `aws_apigatewayv2_api`. They must not be here as well: the AWS provider reverts imported settings that differ from it.
 ";
 
-/// The name of the authorizer.
-const AUTHORIZER_SCHEME: &str = "token_dataset_auth";
+/// The authorizer of routes that name one dataset.
+const DATASET_SCHEME: &str = "token_dataset_auth";
+
+/// The authorizer of routes that need not name a dataset. The gateway refuses a request without one of the identity
+/// sources, so these routes have another list.
+const TOKEN_SCHEME: &str = "token_auth";
 
 /// The document, with its members in this order.
 #[derive(Serialize)]
@@ -74,32 +81,50 @@ impl Route {
         let is_private = operation.security.as_ref().is_some_and(|schemes| !schemes.is_empty());
         Self {
             operation_id: operation.operation_id.clone(),
-            security: if is_private { json!([{ AUTHORIZER_SCHEME: [] }]) } else { json!([]) },
+            security: match (is_private, requires_dataset(operation)) {
+                (false, _) => json!([]),
+                (true, true) => json!([{ DATASET_SCHEME: [] }]),
+                (true, false) => json!([{ TOKEN_SCHEME: [] }]),
+            },
             responses: json!({"default": {"description": "The response of the service"}}),
             integration: json!({"$ref": "#/components/x-amazon-apigateway-integrations/service"}),
         }
     }
 }
 
+/// Whether an operation has a required `dataset_id`.
+fn requires_dataset(operation: &Operation) -> bool {
+    let is_dataset = |parameter: &RefOr<Parameter>| match parameter {
+        RefOr::T(parameter) => parameter.name == "dataset_id" && parameter.required == Required::True,
+        RefOr::Ref(reference) => reference.ref_location == "#/components/parameters/dataset_id",
+    };
+    operation.parameters.iter().flatten().any(is_dataset)
+}
+
+fn authorizer_scheme(identity_source: &str) -> Value {
+    json!({
+        "type": "apiKey",
+        "name": "Authorization",
+        "in": "header",
+        "x-amazon-apigateway-authorizer": {
+            "type": "request",
+            "authorizerUri": "${authorizer_invoke_arn}",
+            "authorizerPayloadFormatVersion": "2.0",
+            // The authorizer returns `isAuthorized` in place of an IAM policy.
+            "enableSimpleResponses": true,
+            "identitySource": identity_source,
+            "authorizerResultTtlInSeconds": "${authorizer_cache_seconds}",
+        },
+    })
+}
+
 fn gateway_components() -> Value {
     json!({
         "securitySchemes": {
-            AUTHORIZER_SCHEME: {
-                "type": "apiKey",
-                "name": "Authorization",
-                "in": "header",
-                "x-amazon-apigateway-authorizer": {
-                    "type": "request",
-                    "authorizerUri": "${authorizer_invoke_arn}",
-                    "authorizerPayloadFormatVersion": "2.0",
-                    // The authorizer returns `isAuthorized` in place of an IAM policy.
-                    "enableSimpleResponses": true,
-                    // The gateway caches a decision under these values, so a decision for one dataset never applies to
-                    // another. The authorizer receives them in this order.
-                    "identitySource": "$request.header.Authorization, $request.querystring.dataset_id",
-                    "authorizerResultTtlInSeconds": "${authorizer_cache_seconds}",
-                },
-            },
+            // The gateway caches a decision under these values, so a decision for one dataset never applies to another.
+            // The authorizer receives them in this order.
+            DATASET_SCHEME: authorizer_scheme("$request.header.Authorization, $request.querystring.dataset_id"),
+            TOKEN_SCHEME: authorizer_scheme("$request.header.Authorization"),
         },
         "x-amazon-apigateway-integrations": {
             "service": {

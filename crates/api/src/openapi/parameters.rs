@@ -28,6 +28,21 @@ parameters! {
     DatasetIdParam = required_param(query_param("dataset_id",
         "The node id of the dataset. The caller's role in it decides what is allowed.",
         node_id_schema("^N:dataset:[A-Za-z0-9-]+$", "N:dataset:03abba63-a5f0-48a2-88b6-6761358892ac")));
+    /// The dataset, if the packages must be in it.
+    OptionalDatasetIdParam = query_param("dataset_id",
+        "The node id of the dataset that has the packages. Without it, they may be in several datasets of the caller's \
+        workspace, and those in datasets that the caller may not read count as not found.",
+        node_id_schema("^N:dataset:[A-Za-z0-9-]+$", "N:dataset:03abba63-a5f0-48a2-88b6-6761358892ac"));
+    /// The position of a page of the manifest.
+    ManifestCursorParam = query_param("cursor", "The `next` value of the previous page. Its content is opaque.",
+        string_schema().max_length(Some(64)));
+    /// The size of a page of the manifest.
+    ManifestLimitParam = query_param("limit",
+        "The largest number of files in the response. Without it, the response has all files.",
+        Object::builder().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(10_000)));
+    /// The form of the manifest.
+    ManifestFormatParam = query_param("format", "The form of the response, in place of `Accept`.",
+        string_schema().enum_values(Some(["json", "ndjson", "aria2"])));
     /// A package.
     PackageIdParam = required_param(query_param("package_id", "The node id of a package or a collection in the dataset.",
         node_id_schema("^N:(package|collection):[A-Za-z0-9-]+$", "N:package:032be5f6-8fb6-4b81-b783-615180ba7849")));

@@ -4,6 +4,7 @@ use packages::{
     access::{AccessError, DatasetAccess},
     asset::InvalidAssetPath,
     links::LinkError,
+    manifest::SelectError,
 };
 use restore::OrderError;
 use signing::{cloudfront::SignError, s3::PresignedUrlError};
@@ -57,6 +58,15 @@ impl From<database::Error> for Problem {
             database::Error::Refused(_) | database::Error::Misconfigured(_) => {
                 Self::internal(error.to_string())
             }
+        }
+    }
+}
+
+impl From<SelectError> for Problem {
+    fn from(error: SelectError) -> Self {
+        match error {
+            SelectError::TooMany => Self::too_large(error.to_string()),
+            SelectError::Database(error) => error.into(),
         }
     }
 }

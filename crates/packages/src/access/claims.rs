@@ -18,6 +18,31 @@ pub struct Claims {
     pub teams: Vec<TeamClaim>,
 }
 
+/// A person in a workspace, without a dataset.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    /// The person.
+    pub user: UserClaim,
+    /// The tenant that they are active in and belong to.
+    pub workspace: WorkspaceClaim,
+}
+
+impl Member {
+    /// Reads the context, which may have a dataset too.
+    pub fn from_context(context: &Value) -> Result<Self, InvalidClaims> {
+        Ok(Self {
+            user: parse_user(context).ok_or(InvalidClaims("user_claim"))?,
+            workspace: parse_workspace(context).ok_or(InvalidClaims("org_claim"))?,
+        })
+    }
+
+    /// Writes the context that [`Member::from_context`] reads.
+    #[must_use]
+    pub fn to_context(&self) -> Value {
+        json!({ "user_claim": user_to_json(&self.user), "org_claim": workspace_to_json(&self.workspace) })
+    }
+}
+
 /// `user_claim`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UserClaim {
@@ -96,19 +121,24 @@ impl Claims {
             teams => teams.iter().map(to_json).collect(),
         };
         json!({
-            "user_claim": {
-                "Id": self.user.id, "NodeId": self.user.node_id, "IsSuperAdmin": self.user.is_super_admin,
-            },
-            "org_claim": {
-                "Role": self.workspace.role, "IntId": self.workspace.id, "NodeId": self.workspace.node_id,
-                "EnabledFeatures": null,
-            },
+            "user_claim": user_to_json(&self.user),
+            "org_claim": workspace_to_json(&self.workspace),
             "dataset_claim": {
                 "Role": self.dataset.role as u8, "NodeId": self.dataset.node_id, "IntId": self.dataset.id,
             },
             "team_claims": teams,
         })
     }
+}
+
+fn user_to_json(user: &UserClaim) -> Value {
+    json!({ "Id": user.id, "NodeId": user.node_id, "IsSuperAdmin": user.is_super_admin })
+}
+
+fn workspace_to_json(workspace: &WorkspaceClaim) -> Value {
+    json!({
+        "Role": workspace.role, "IntId": workspace.id, "NodeId": workspace.node_id, "EnabledFeatures": null,
+    })
 }
 
 /// Floats below this are exact integers: they are below 2^53.

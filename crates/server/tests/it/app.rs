@@ -13,7 +13,7 @@ use api::{App, Cdn, ProxyPolicy, Realm};
 use authorize::Authorizer;
 use aws::{Clock, HttpClient};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use axum::{Router, body::Body, middleware::from_fn_with_state};
+use axum::{Router, body::Body};
 use bytes::Bytes;
 use database::{Db, Password, PoolConfig, Tls};
 use http::{HeaderMap, Request, StatusCode};
@@ -317,6 +317,7 @@ fn build_app((s3, edge): (&S3Server, &EdgeServer), signer: Signer, db: Db) -> Ap
         cdn: Cdn::new(&edge.endpoint(), signer),
         proxy: ProxyPolicy::new(vec![Bucket::new(ASSETS).unwrap()], Some(endpoint)),
         link_window: LinkWindow::default(),
+        max_response_bytes: None,
         queue: WorkerQueue::Local(Arc::default()),
         clock: Clock::System,
         realm: Realm::new("example.org").unwrap(),
@@ -347,7 +348,7 @@ pub(crate) fn build_router(app: &App) -> Router {
 /// The same service with another token verifier.
 pub(crate) fn build_router_with_verifier(app: &App, verifier: authorize::TokenVerifier) -> Router {
     let authorizer = Authorizer::new(verifier, app.db.clone(), Clock::System);
-    api::router(app.clone(), |private| private.layer(from_fn_with_state(authorizer, authenticate)))
+    api::router(app.clone(), authenticate(authorizer))
 }
 
 pub(crate) fn issue_token(user: &User) -> String {

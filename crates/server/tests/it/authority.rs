@@ -94,6 +94,10 @@ async fn another_workspace_gets_no_access() {
             ("POST", "/presign/s3") => {
                 assert_eq!(response.json()["items"][0]["problem"]["status"], 404);
             }
+            ("POST", "/download-manifest") => {
+                assert_eq!(response.json()["data"], json!([]));
+                assert_eq!(response.json()["skipped"][0]["reason"], "not-found");
+            }
             (method, "/trash") => {
                 assert_eq!(response.status, 200, "{method} {}", request.path());
                 let is_empty = || response.json() == json!({"items": [], "next": null});

@@ -22,6 +22,7 @@ mod interrupt;
 mod limits;
 mod link_forms;
 mod listener;
+mod manifest;
 mod openapi;
 mod pinning;
 mod plans;

@@ -3,10 +3,12 @@
 
 mod recorder;
 
+use axum::body::Body;
 use local::workspace::{PackageTree, TreeShape, TreeSpec};
 use recorder::{PlanRecorder, has_auto_explain};
+use serde_json::json;
 
-use crate::app::{STORAGE, TestApp};
+use crate::app::{STORAGE, TestApp, build_request};
 
 /// Files in each tree. The planner chooses the index from about a thousand.
 const FILES_PER_TREE: usize = 20_000;
@@ -19,7 +21,7 @@ async fn start_recorded_app() -> (PlanRecorder, TestApp) {
     (plans, app)
 }
 
-async fn fill_live_tree(app: &TestApp, shape: TreeShape) -> PackageTree {
+pub(crate) async fn fill_live_tree(app: &TestApp, shape: TreeShape) -> PackageTree {
     app.workspace
         .create_tree(&app.dataset, None, &TreeSpec::live(shape, FILES_PER_TREE, STORAGE))
         .await
@@ -91,6 +93,31 @@ async fn links_use_indexes() {
         plans.list_statements().iter().any(|sql| sql.contains(".files")),
         "no statement on files was recorded"
     );
+}
+
+#[tokio::test]
+async fn links_to_many_files_use_indexes_in_trees_of_every_shape() {
+    if !has_auto_explain().await {
+        return;
+    }
+    let (plans, app) = start_recorded_app().await;
+    let token = app.create_token("viewer").await;
+    for shape in TreeShape::ALL {
+        let tree = fill_live_tree(&app, shape).await;
+        app.workspace.analyze_tables().await.unwrap();
+        let files = app.workspace.list_files(&tree, 1000).await.unwrap();
+        let items: Vec<_> = files.iter().map(|file| json!({"package_id": file.node_id})).collect();
+        for (path, body) in [
+            ("presign/s3", json!({ "items": items })),
+            ("download-manifest", json!({"nodeIds": [tree.root.node_id]})),
+        ] {
+            let path = format!("/packages/{path}?dataset_id={}", app.dataset.node_id);
+            let response = app.send(build_request("POST", &path, &token, Body::from(body.to_string()))).await;
+            assert_eq!(response.status, 200, "{path}: {:?}", response.body);
+            response.json();
+        }
+        assert_no_full_scan(&plans, &app, &format!("{shape:?}"));
+    }
 }
 
 #[tokio::test]

@@ -32,13 +32,14 @@ const ASSET: &[(&str, &str)] = &[("package_id", "PACKAGE"), ("path", "a.png")];
 
 const ONE_ITEM: &str = r#"{"items":[{"package_id":"PACKAGE"}]}"#;
 
-const SAMPLES: [Sample; 13] = [
+const SAMPLES: [Sample; 14] = [
     Sample { method: "get", path: "/presign/s3", query: FILE, success: 307, ..READ },
     Sample { method: "get", path: "/presign/s3", query: ASSET, success: 307, ..READ },
     Sample { method: "head", path: "/presign/s3", query: FILE, ..READ },
     Sample { method: "post", path: "/presign/s3", body: ONE_ITEM, ..READ },
     Sample { method: "get", path: "/presign/s3/{name}", query: FILE, success: 307, ..READ },
     Sample { method: "head", path: "/presign/s3/{name}", query: FILE, ..READ },
+    Sample { method: "post", path: "/download-manifest", body: r#"{"nodeIds":["PACKAGE"]}"#, ..READ },
     Sample { method: "get", path: "/cloudfront/sign", query: ASSET, ..READ },
     Sample { method: "head", path: "/cloudfront/sign", query: ASSET, ..READ },
     Sample { method: "get", path: "/restore", query: FILE, ..READ },

@@ -1,0 +1,245 @@
+//! Makes a manifest, a page of files at a time.
+
+use axum::body::Bytes;
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use packages::{
+    file_name::Disposition,
+    manifest::{FilePosition, ManifestFile, ReadableDatasets, Selection, load_files},
+};
+use storage::{LinkSpec, Method, PresignedLink, ResponseHeaders};
+use tokio::task::yield_now;
+
+use super::{
+    format::{ManifestEnd, ManifestFormat, blocked_json},
+    response::{BlockedEntry, ManifestEntry, ManifestHeader, SkippedEntry},
+};
+use crate::{App, Problem, links::parse_lifetime, query::Query};
+
+/// Files of one statement and one part of the response: half a megabyte to a megabyte.
+const PAGE_FILES: usize = 500;
+
+/// After this many signatures other requests have their turn.
+const SIGNATURES_PER_TURN: usize = 50;
+
+/// The largest `limit`.
+const MAX_LIMIT: u16 = 10_000;
+
+/// Kept back of a limited response for what comes after the files.
+const END_RESERVE_BYTES: usize = 500_000;
+
+/// The part of a manifest that a request asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PageRange {
+    after: Option<FilePosition>,
+    limit: Option<usize>,
+    lifetime: u16,
+}
+
+impl PageRange {
+    pub(super) fn from_query(query: &Query) -> Result<Self, Problem> {
+        let after = query.get("cursor").map(parse_cursor).transpose()?;
+        let limit = query.parse_number("limit", 1..=MAX_LIMIT)?.map(usize::from);
+        Ok(Self { after, limit, lifetime: parse_lifetime(query)? })
+    }
+}
+
+/// A manifest that is being made.
+pub(super) struct ManifestPages {
+    app: App,
+    access: ReadableDatasets,
+    selection: Selection,
+    format: ManifestFormat,
+    range: PageRange,
+    /// The index of the next file in the selection.
+    next: usize,
+    /// The index after the last file of this response.
+    end: usize,
+    /// The size of what this response has until now, and of what comes after the files.
+    response_bytes: usize,
+    /// The files without a link, as JSON.
+    blocked: Vec<Vec<u8>>,
+    has_header: bool,
+    has_entries: bool,
+    has_ended: bool,
+}
+
+impl ManifestPages {
+    pub(super) fn new(
+        app: App,
+        access: ReadableDatasets,
+        selection: Selection,
+        range: PageRange,
+        format: ManifestFormat,
+    ) -> Self {
+        let files = &selection.files;
+        let next = range.after.map_or(0, |after| files.partition_point(|file| file.position <= after));
+        let end = range.limit.map_or(files.len(), |limit| files.len().min(next + limit));
+        Self {
+            app,
+            access,
+            selection,
+            format,
+            range,
+            next,
+            end,
+            response_bytes: 0,
+            blocked: Vec::new(),
+            has_header: false,
+            has_entries: false,
+            has_ended: false,
+        }
+    }
+
+    /// Whether the host returns responses at once, up to a size.
+    pub(super) fn is_limited(&self) -> bool {
+        self.app.max_response_bytes.is_some()
+    }
+
+    /// The next part of the response; `None` after the last one.
+    pub(super) async fn next_chunk(&mut self) -> Result<Option<Bytes>, Problem> {
+        if self.has_ended {
+            return Ok(None);
+        }
+        let page_end = self.end.min(self.next + PAGE_FILES);
+        let page = self.selection.files.get(self.next..page_end).unwrap_or_default();
+        let page: Vec<FilePosition> = page.iter().map(|file| file.position).collect();
+        let files = self.load_page(&page).await?;
+        let links = self.sign_files(&files).await?;
+        let mut out = Vec::with_capacity(PAGE_FILES * 1024);
+        if !self.has_header {
+            self.has_header = true;
+            self.format.write_header(&mut out, &self.header(&links));
+        }
+        self.next = page_end;
+        for (file, link) in files.iter().zip(&links) {
+            self.write_file(&mut out, file, link.as_ref());
+            if self.is_full(&out) {
+                self.end_after(file.position)?;
+                break;
+            }
+        }
+        if self.next >= self.end {
+            self.has_ended = true;
+            self.write_end(&mut out);
+        }
+        self.response_bytes += out.len();
+        Ok(Some(out.into()))
+    }
+
+    async fn load_page(&self, page: &[FilePosition]) -> Result<Vec<ManifestFile>, Problem> {
+        if page.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(load_files(&self.app.db, &self.access, &self.selection, page).await?)
+    }
+
+    /// The links to the files, in their order; `None` for a file that may not be read.
+    async fn sign_files(&self, files: &[ManifestFile]) -> Result<Vec<Option<PresignedLink>>, Problem> {
+        let now = self.app.clock.now();
+        let mut links = Vec::with_capacity(files.len());
+        for (number, file) in files.iter().enumerate() {
+            if number % SIGNATURES_PER_TURN == SIGNATURES_PER_TURN - 1 {
+                yield_now().await;
+            }
+            let Some(file) = &file.file else {
+                links.push(None);
+                continue;
+            };
+            let headers = ResponseHeaders {
+                content_disposition: Some(file.name.content_disposition(Disposition::Attachment)),
+                content_type: None,
+            };
+            // A long stream outlives its first period.
+            let period = self.app.link_window.link_period(now, self.range.lifetime);
+            let spec = LinkSpec { location: &file.location, method: Method::Get, period, headers: &headers };
+            links.push(Some(self.app.objects.presign(&spec, now).await?));
+        }
+        Ok(links)
+    }
+
+    fn header(&self, links: &[Option<PresignedLink>]) -> ManifestHeader {
+        let files = &self.selection.files;
+        let blocked_count = files.iter().filter(|file| file.is_blocked).count();
+        ManifestHeader {
+            count: files.len() - blocked_count,
+            size: self.selection.total_size(),
+            blocked_count,
+            // Later links end later.
+            expires_at: links.iter().flatten().map(PresignedLink::expires_at).min(),
+        }
+    }
+
+    fn write_file(&mut self, out: &mut Vec<u8>, file: &ManifestFile, link: Option<&PresignedLink>) {
+        let Some(link) = link else {
+            let json = blocked_json(&BlockedEntry::new(file));
+            self.response_bytes += json.len();
+            self.blocked.push(json);
+            return;
+        };
+        let size = file.file.as_ref().and_then(|file| file.size);
+        self.format.write_entry(out, &ManifestEntry::new(file, link.url(), size), !self.has_entries);
+        self.has_entries = true;
+    }
+
+    fn is_full(&self, out: &[u8]) -> bool {
+        let used = self.response_bytes + out.len() + END_RESERVE_BYTES;
+        self.app.max_response_bytes.is_some_and(|most| used > most)
+    }
+
+    /// Ends this response early, which a client that did not ask for a page would not expect.
+    fn end_after(&mut self, position: FilePosition) -> Result<(), Problem> {
+        if self.range.limit.is_none() {
+            return Err(Problem::too_large(
+                "the manifest is too large for one response; request pages with 'limit', and continue with 'cursor'",
+            ));
+        }
+        self.next = self.selection.files.partition_point(|file| file.position <= position);
+        self.end = self.next;
+        Ok(())
+    }
+
+    fn write_end(&self, out: &mut Vec<u8>) {
+        let last = self.next.checked_sub(1).filter(|_| self.next < self.selection.files.len());
+        let last = last.and_then(|index| self.selection.files.get(index));
+        let next = last.map(|file| format_cursor(file.position));
+        let end = ManifestEnd {
+            blocked: &self.blocked,
+            skipped: self.selection.skipped.iter().map(SkippedEntry::new).collect(),
+            next: next.as_deref(),
+        };
+        self.format.write_end(out, &end);
+    }
+}
+
+/// The position in base64, so that clients do not come to depend on its form.
+fn format_cursor(position: FilePosition) -> String {
+    let FilePosition { folder, package, file } = position;
+    BASE64_URL_SAFE_NO_PAD.encode(format!("1.{folder}.{package}.{file}"))
+}
+
+fn parse_cursor(text: &str) -> Result<FilePosition, Problem> {
+    let decode = || {
+        let decoded = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let mut parts = decoded.split('.');
+        // The version of the cursor's form.
+        parts.next().filter(|version| *version == "1")?;
+        let mut number = || parts.next()?.parse::<i32>().ok();
+        let position = FilePosition { folder: number()?, package: number()?, file: number()? };
+        parts.next().is_none().then_some(position)
+    };
+    decode().ok_or_else(|| Problem::invalid("query parameter 'cursor' is not the 'next' value of a manifest"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_written() {
+        let position = FilePosition { folder: 0, package: i32::MAX, file: 7 };
+        assert_eq!(parse_cursor(&format_cursor(position)).ok(), Some(position));
+        for text in ["", "x", "MQ", "MS4xLjI", "MS4xLjIuMy40", "Mi4xLjIuMw"] {
+            assert!(parse_cursor(text).is_err(), "{text}");
+        }
+    }
+}

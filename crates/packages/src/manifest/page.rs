@@ -1,0 +1,94 @@
+//! Loads the files of one page. One statement.
+
+use std::collections::HashMap;
+
+use tokio_postgres::{
+    Row,
+    types::{ToSql, Type},
+};
+
+use super::{FilePosition, ManifestFile, ReadableDatasets, Selection};
+use crate::{
+    db::{SourceFile, read_source_file},
+    file_name::{FileName, extension},
+    links::{LinkedFile, check_readable, locate_source_file},
+    package::PackageState,
+};
+use database::{Db, Error};
+
+/// Loads files of a selection, in the given order. One statement. A file that was deleted or moved to the trash since the
+/// selection is not in the result.
+pub async fn load_files(
+    db: &Db,
+    access: &ReadableDatasets,
+    selection: &Selection,
+    page: &[FilePosition],
+) -> Result<Vec<ManifestFile>, Error> {
+    let workspace = access.workspace;
+    let sql = format!(
+        r#"SELECT f.id AS file_id, p.node_id, p.name, p.state, f.s3_bucket, f.s3_key, f.name AS file_name, f.size, f.checksum,
+                  -- Files of the package, which decide whether its name is a part of the path.
+                  (SELECT count(*) FROM "{workspace}".files other
+                   WHERE other.package_id = p.id AND other.object_type = 'source'
+                     AND other.s3_bucket <> '' AND other.s3_key <> '') AS file_count,
+                  f.version, f.scan_status
+           -- These columns are newer than some schemas. Where `files` has no such column, the name means the one of `absent`.
+           FROM (SELECT NULL::text AS published_s3_version_id, NULL::text AS scan_status) absent
+           CROSS JOIN unnest($2::int[]) AS wanted (id)
+           CROSS JOIN LATERAL (
+               SELECT f.id, f.package_id, f.s3_bucket, f.s3_key, f.name, f.size, f.checksum,
+                      published_s3_version_id::text AS version, scan_status::text AS scan_status
+               FROM "{workspace}".files f WHERE f.id = wanted.id OFFSET 0
+           ) f
+           CROSS JOIN LATERAL (
+               SELECT id, node_id, name, state FROM "{workspace}".packages
+               WHERE id = f.package_id AND dataset_id = ANY($1) OFFSET 0
+           ) p"#
+    );
+    let ids: Vec<i32> = page.iter().map(|position| position.file).collect();
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] =
+        [(&access.dataset_ids(), Type::INT4_ARRAY), (&ids, Type::INT4_ARRAY)];
+    let rows = db.query(&sql, &parameters).await?;
+    let mut by_id: HashMap<i32, &Row> = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        by_id.insert(row.try_get("file_id")?, row);
+    }
+    let found = page.iter().filter_map(|position| Some((*position, *by_id.get(&position.file)?)));
+    let files = found.map(|(position, row)| read_file(row, position, selection));
+    files.filter_map(Result::transpose).collect()
+}
+
+/// `None`: the package is no longer live.
+fn read_file(
+    row: &Row,
+    position: FilePosition,
+    selection: &Selection,
+) -> Result<Option<ManifestFile>, Error> {
+    let state = PackageState::from_column(row.try_get("state")?);
+    let Some(source) = read_source_file(row)?.filter(|_| state.is_live() || state == PackageState::Infected)
+    else {
+        return Ok(None);
+    };
+    let scan_status: Option<String> = row.try_get("scan_status")?;
+    let package_name: String = row.try_get("name")?;
+    let mut path = selection.folder_names(position.folder);
+    if row.try_get::<_, i64>("file_count")? > 1 {
+        path.push(FileName::from_file(&package_name));
+    }
+    Ok(Some(ManifestFile {
+        position,
+        package_node_id: row.try_get::<_, Option<String>>("node_id")?.unwrap_or_default(),
+        file_name: source.name.clone(),
+        extension: extension(source.name.as_str()).map(str::to_owned),
+        checksum: row.try_get("checksum")?,
+        file: readable_file(source, state, scan_status.as_deref()),
+        package_name,
+        path,
+        scan_status,
+    }))
+}
+
+fn readable_file(source: SourceFile, state: PackageState, scan_status: Option<&str>) -> Option<LinkedFile> {
+    check_readable(state, scan_status).ok()?;
+    locate_source_file(source).ok()
+}
