@@ -17,6 +17,7 @@ mod app;
 mod audit;
 mod body;
 mod caller;
+mod cdn;
 mod cloudfront;
 mod cors;
 mod head;
@@ -37,7 +38,8 @@ mod trash;
 
 use axum::{Router, routing::get};
 
-pub use app::{App, Cdn, ProxyPolicy, Realm};
+pub use app::{App, ProxyPolicy, Realm};
+pub use cdn::Cdn;
 use cors::preflight_route;
 pub use problem::{Problem, ProblemDetails};
 pub use query::parse_dataset_id;

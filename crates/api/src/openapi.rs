@@ -19,8 +19,9 @@ use utoipa::{
 
 pub(crate) use self::{
     parameters::{
-        AssetPathParam, CursorParam, DatasetIdParam, DryRunParam, LimitParam, OptionalAssetPathParam,
-        OutlookParam, PackageIdParam, ParentParam, PresignedUrlParam, RangeHeaderParam, RedirectParam,
+        AssetOrDirectoryParam, CookiesParam, CursorParam, DatasetIdParam, DryRunParam, LimitParam,
+        OptionalAssetPathParam, OutlookParam, PackageIdParam, ParentParam, PresignedUrlParam,
+        RangeHeaderParam, RedirectParam,
     },
     responses::{
         ForbiddenProblem, InvalidRequestProblem, NotFoundProblem, ObjectHeadResponses, PrivateRouteProblems,

@@ -178,8 +178,16 @@ async fn errors_name_missing_and_invalid_parameters() {
             "query parameter 'package_id' is not a node id of the form N:package:… or N:collection:…",
         ),
         (
-            "/packages/cloudfront/sign?dataset_id=N:dataset:41&package_id=N:package:1&path=",
-            "missing required 'path' query parameter - CloudFront signing only supports viewer assets",
+            "/packages/cloudfront/sign?dataset_id=N:dataset:41&package_id=N:package:1&path=a&cookies=set",
+            "cookies are set for a directory: end 'path' with a slash",
+        ),
+        (
+            "/packages/cloudfront/sign?dataset_id=N:dataset:41&package_id=N:package:1&cookies=yes",
+            "query parameter 'cookies' must be 'set'",
+        ),
+        (
+            "/packages/cloudfront/sign?dataset_id=N:dataset:41&package_id=N:package:1&path=%2F",
+            "the path has an empty segment (a leading, trailing or doubled slash)",
         ),
         (
             "/packages/presign/s3?dataset_id=N:dataset:41&package_id=N:package:1&path=..%2Fx",

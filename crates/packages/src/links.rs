@@ -4,7 +4,7 @@
 
 use crate::{
     access::{DatasetAccess, ViewFiles},
-    asset::AssetPath,
+    asset::{AssetDirectory, AssetPath},
     db::{PackageSource, SourceFile, find_package_source},
     id::PackageNodeId,
     package::PackageState,
@@ -66,6 +66,18 @@ pub async fn find_viewer_asset(
     let source = load_readable(db, access, package).await?;
     let key = path.object_key(access.workspace(), access.dataset(), source.package);
     Ok(Location { bucket: bucket.clone(), key, version: None })
+}
+
+/// Finds the beginning of the keys of a directory in the assets bucket. One statement. It does not ask whether anything is
+/// there.
+pub async fn find_asset_prefix(
+    db: &Db,
+    access: &DatasetAccess<ViewFiles>,
+    package: &PackageNodeId,
+    directory: &AssetDirectory,
+) -> Result<String, LinkError> {
+    let source = load_readable(db, access, package).await?;
+    Ok(directory.key_prefix(access.workspace(), access.dataset(), source.package))
 }
 
 async fn load_readable(

@@ -29,12 +29,15 @@ const READ: Sample =
 
 const FILE: &[(&str, &str)] = &[("package_id", "PACKAGE")];
 const ASSET: &[(&str, &str)] = &[("package_id", "PACKAGE"), ("path", "a.png")];
+const DIRECTORY: &[(&str, &str)] = &[("package_id", "PACKAGE"), ("path", "image.ome.zarr/")];
 
-const SAMPLES: [Sample; 10] = [
+const SAMPLES: [Sample; 12] = [
     Sample { method: "get", path: "/presign/s3", query: FILE, success: 307, ..READ },
     Sample { method: "get", path: "/presign/s3", query: ASSET, success: 307, ..READ },
     Sample { method: "head", path: "/presign/s3", query: FILE, ..READ },
     Sample { method: "get", path: "/cloudfront/sign", query: ASSET, ..READ },
+    Sample { method: "get", path: "/cloudfront/sign", query: FILE, ..READ },
+    Sample { method: "get", path: "/cloudfront/sign", query: DIRECTORY, ..READ },
     Sample { method: "head", path: "/cloudfront/sign", query: ASSET, ..READ },
     Sample { method: "get", path: "/restore", query: FILE, ..READ },
     Sample { method: "head", path: "/restore", query: FILE, ..READ },
