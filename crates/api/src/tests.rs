@@ -337,6 +337,13 @@ async fn the_log_has_ids_and_never_client_input() {
     .await;
     send_as_member(2, Method::GET, "/packages/restore?dataset_id=N:dataset:41&package_id=N:package:1", "")
         .await;
+    for path in ["hunter2%2F", "hunter2", "..%2Fhunter2%2F"] {
+        let uri =
+            format!("/packages/cloudfront/sign?dataset_id=N:dataset:41&package_id=N:package:1&path={path}");
+        send_as_member(2, Method::GET, &uri, "").await;
+    }
+    send_as_member(2, Method::GET, "/packages/restore?dataset_id=N:dataset:41&package_id=N:package:1", "")
+        .await;
     drop(guard);
 
     let log = log.text();
@@ -351,6 +358,10 @@ async fn the_log_has_ids_and_never_client_input() {
             ["none", 404],
             ["/packages/presign/s3", 403],
             ["/packages/restore", 503],
+            ["/packages/restore", 503],
+            ["/packages/cloudfront/sign", 503],
+            ["/packages/cloudfront/sign", 503],
+            ["/packages/cloudfront/sign", 400],
             ["/packages/restore", 503]
         ])
     );

@@ -15,6 +15,8 @@ pub(super) enum SignResponse {
 
 /// A signed link.
 #[derive(Serialize, ToSchema)]
+// `additionalProperties: false` in the document: otherwise the answer for a directory would be both of `oneOf`.
+#[serde(deny_unknown_fields)]
 #[schema(as = SignedLink)]
 pub(super) struct LinkResponse {
     /// The link. Anyone who has it can read the asset.

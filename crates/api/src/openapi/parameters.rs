@@ -52,7 +52,7 @@ parameters! {
     /// Whether to set cookies.
     CookiesParam = query_param("cookies", "`set` also sets the cookies of a link to a directory, for the path of \
         `resource`. The CDN must share the service's host or its domain.",
-        string_schema().enum_values(Some(["set"])));
+        string_schema().pattern(Some("^(set)?$")).examples([json!("set")]));
     /// A viewer asset, or the source file.
     OptionalAssetPathParam = query_param("path", format!("The path of a viewer asset in the package. Without it, the \
         link is for the package's newest source file. {ASSET_RULE}"), asset_path_schema(ASSET_PATTERN, "image.ome.zarr/0/0/0/0"));
