@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-ci local-services lint mutants bench openapi configuration package publish clean
+.PHONY: help setup run test test-ci clients local-services lint mutants bench openapi configuration package publish clean
 
 STATE ?= .local
 ARGS ?=
@@ -20,6 +20,9 @@ run: ## Start the service with everything that it needs (ARGS="--port 9000 --fre
 test: setup ## Run all tests, and compare the running service with its OpenAPI document
 	cargo test --workspace --locked
 	scripts/schemathesis
+
+clients: ## Read the demo with real clients (PACKAGES="zarr-python zarrita")
+	@scripts/clients $(PACKAGES)
 
 test-ci: ## Run all tests on Docker's Postgres, MinIO and DynamoDB
 	@scripts/test-ci

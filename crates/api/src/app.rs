@@ -1,19 +1,16 @@
 //! The state that the endpoints share.
 
-use std::{
-    fmt,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::sync::Arc;
 
 use aws::Clock;
 use database::Db;
 use http::HeaderValue;
 use packages::link_period::LinkWindow;
 use restore::queue::WorkerQueue;
-use signing::s3::Bucket;
-use signing::{cloudfront::Signer, s3::CustomEndpoint};
-use signing_keys::KeyRotation;
+use signing::s3::{Bucket, CustomEndpoint};
 use storage::ObjectStore;
+
+use crate::Cdn;
 
 /// The state that the endpoints share. A clone copies a few reference counts; each request has its own.
 #[derive(Debug, Clone)]
@@ -40,72 +37,29 @@ pub struct App {
     pub realm: Realm,
 }
 
-/// The realm of the `WWW-Authenticate` header (RFC 6750, section 3).
+/// The platform's domain: the realm of the `WWW-Authenticate` header (RFC 6750, section 3), and the domain of cookies.
 #[derive(Debug, Clone)]
-pub struct Realm(HeaderValue);
+pub struct Realm {
+    domain: Arc<str>,
+    challenge: HeaderValue,
+}
 
 impl Realm {
     /// A domain name. `None` if it contains anything but letters, digits, dots and hyphens: those need no quoting in
-    /// the header.
+    /// a header.
     #[must_use]
     pub fn new(domain: &str) -> Option<Self> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
         let challenge = HeaderValue::from_str(&format!("Bearer realm=\"{domain}\"")).ok()?;
-        domain.bytes().all(is_plain).then_some(Self(challenge))
+        domain.bytes().all(is_plain).then(|| Self { domain: domain.into(), challenge })
+    }
+
+    pub(crate) fn domain(&self) -> &str {
+        &self.domain
     }
 
     pub(crate) fn challenge(&self) -> HeaderValue {
-        self.0.clone()
-    }
-}
-
-/// The CDN that serves the viewer assets, and the key that signs its links.
-#[derive(Clone)]
-pub struct Cdn {
-    origin: Arc<str>,
-    // The inner `Arc` is cloned out, so the lock is never held while signing.
-    signer: Arc<RwLock<Arc<Signer>>>,
-}
-
-impl Cdn {
-    /// `origin` is a scheme and a host, for example `https://d111111abcdef8.cloudfront.net`.
-    #[must_use]
-    pub fn new(origin: &str, signer: Signer) -> Self {
-        Self { origin: origin.trim_end_matches('/').into(), signer: Arc::new(RwLock::new(Arc::new(signer))) }
-    }
-
-    /// The scheme and the host, without a trailing slash.
-    #[must_use]
-    pub fn origin(&self) -> &str {
-        &self.origin
-    }
-
-    /// The current signer. A caller that keeps it over a replacement still signs with the old key.
-    #[must_use]
-    pub fn signer(&self) -> Arc<Signer> {
-        // A poisoned lock is safe to use: the only write is one assignment.
-        Arc::clone(&self.signer.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Reloads the key if the check is due at `now` (seconds since the Unix epoch), and signs with it from then on.
-    pub async fn reload_signer(&self, rotation: &KeyRotation, now: u64) {
-        if rotation.should_reload(now)
-            && let Some(signer) = rotation.reload().await
-        {
-            self.replace_signer(signer);
-        }
-    }
-
-    /// Replaces the signer in all clones, so that a key rotation needs no restart.
-    pub fn replace_signer(&self, signer: Signer) {
-        *self.signer.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(signer);
-    }
-}
-
-impl fmt::Debug for Cdn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the signer, which holds the private key.
-        f.debug_struct("Cdn").field("origin", &self.origin).finish_non_exhaustive()
+        self.challenge.clone()
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) enum LinkKind<'a> {
     ViewerAsset,
     /// A viewer asset at the CDN, through a URL signed with this key.
     CdnAsset(&'a KeyPairId),
+    /// All viewer assets beneath a directory at the CDN, through one link signed with this key.
+    CdnDirectory(&'a KeyPairId),
 }
 
 impl LinkKind<'_> {
@@ -30,6 +32,7 @@ impl LinkKind<'_> {
             Self::SourceFile => "source file",
             Self::ViewerAsset => "viewer asset",
             Self::CdnAsset(_) => "viewer asset at the CDN",
+            Self::CdnDirectory(_) => "directory of viewer assets at the CDN",
         }
     }
 
@@ -39,6 +42,7 @@ impl LinkKind<'_> {
             Self::SourceFile => ("source-file", "s3"),
             Self::ViewerAsset => ("viewer-asset", "s3"),
             Self::CdnAsset(key) => ("cdn-asset", key.as_str()),
+            Self::CdnDirectory(key) => ("cdn-directory", key.as_str()),
         };
         [("kind", kind.to_owned()), ("key_id", key.to_owned())]
     }

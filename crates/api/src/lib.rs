@@ -19,6 +19,7 @@ mod app;
 mod audit;
 mod body;
 mod caller;
+mod cdn;
 mod cloudfront;
 mod cors;
 mod head;
@@ -35,6 +36,7 @@ mod proxy;
 mod query;
 mod range;
 mod redirect;
+mod request_host;
 mod request_id;
 mod request_log;
 mod restore;
@@ -45,7 +47,8 @@ use axum::{
     routing::{get, post},
 };
 
-pub use app::{App, Cdn, ProxyPolicy, Realm};
+pub use app::{App, ProxyPolicy, Realm};
+pub use cdn::Cdn;
 use cors::preflight_route;
 pub use problem::{Problem, ProblemDetails};
 pub use query::parse_dataset_id;

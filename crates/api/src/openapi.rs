@@ -19,10 +19,10 @@ use utoipa::{
 
 pub(crate) use self::{
     parameters::{
-        AssetPathParam, CursorParam, DatasetIdParam, DispositionParam, DryRunParam, ExpiresInParam,
-        LimitParam, ManifestCursorParam, ManifestFormatParam, ManifestLimitParam, OptionalAssetPathParam,
-        OptionalDatasetIdParam, OutlookParam, PackageIdParam, ParentParam, PresignedUrlParam,
-        RangeHeaderParam, RedirectParam,
+        AssetOrDirectoryParam, CookiesParam, CursorParam, DatasetIdParam, DispositionParam, DryRunParam,
+        ExpiresInParam, LimitParam, ManifestCursorParam, ManifestFormatParam, ManifestLimitParam,
+        OptionalAssetPathParam, OptionalDatasetIdParam, OutlookParam, PackageIdParam, ParentParam,
+        PresignedUrlParam, RangeHeaderParam, RedirectParam,
     },
     responses::{
         ForbiddenProblem, InvalidRequestProblem, LinkResponse, NotFoundProblem, ObjectHeadResponses,

@@ -17,9 +17,10 @@ use crate::{
     link_format::LinkFormat,
     links::{LinkOptions, link_kind, parse_link_request, response_headers, sign_link},
     openapi,
-    proxy::{ApiUrl, proxy_url},
+    proxy::proxy_url,
     query::Query,
     redirect::redirect_to,
+    request_host::RequestHost,
 };
 pub(crate) use batch::*;
 
@@ -46,7 +47,7 @@ pub(crate) async fn get_link(
     State(app): State<App>,
     Caller(access): Caller<ViewFiles>,
     query: Query,
-    api: ApiUrl,
+    host: RequestHost,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let request = parse_link_request(&query)?;
@@ -59,7 +60,7 @@ pub(crate) async fn get_link(
     match format {
         LinkFormat::Redirect => redirect_to(&link.presigned_url),
         LinkFormat::Json => {
-            link.proxy_url = if is_proxied { proxy_url(&api, &link) } else { None };
+            link.proxy_url = if is_proxied { proxy_url(&host, &link) } else { None };
             Ok(Json(link).into_response())
         }
         LinkFormat::Text => {

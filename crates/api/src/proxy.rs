@@ -4,52 +4,19 @@
 //! redirects to S3 only, never to another site. It never signs a request for the URL's object with the service's own
 //! credentials.
 
-use std::convert::Infallible;
-
-use axum::{
-    extract::{FromRequestParts, State},
-    response::Response,
-};
-use http::{HeaderMap, HeaderName, header, request::Parts};
+use axum::{extract::State, response::Response};
+use http::HeaderMap;
 use signing::{percent, s3::PresignedUrl};
 
 use crate::{
     App, Problem, head::head_response, links::PresignResponse, openapi, query::Query, redirect::redirect_to,
+    request_host::RequestHost,
 };
-
-/// The scheme of the client's request, from the gateway or load balancer.
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-
-/// The URL at which a client reaches the API's routes, as far as its request says. Only this client's own answer depends on
-/// it.
-pub(crate) struct ApiUrl(Option<String>);
-
-impl<S: Sync> FromRequestParts<S> for ApiUrl {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::from_headers(&parts.headers))
-    }
-}
-
-impl ApiUrl {
-    fn from_headers(headers: &HeaderMap) -> Self {
-        let find = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-        let scheme = if find(FORWARDED_PROTO) == Some("https") { "https" } else { "http" };
-        let is_plain = |host: &&str| {
-            !host.is_empty()
-                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte))
-        };
-        // Behind a domain of its own the API has the base path `packages`; at the gateway's own address it has none.
-        let base_path = |host: &str| if host.contains(".execute-api.") { "" } else { "/packages" };
-        Self(find(header::HOST).filter(is_plain).map(|host| format!("{scheme}://{host}{}", base_path(host))))
-    }
-}
 
 /// The URL of this endpoint for a link, with the file's name at the end of its path. `None` if the request does not say at
 /// which host the client reaches the service.
-pub(crate) fn proxy_url(api: &ApiUrl, link: &PresignResponse) -> Option<String> {
-    let api = api.0.as_deref()?;
+pub(crate) fn proxy_url(host: &RequestHost, link: &PresignResponse) -> Option<String> {
+    let api = host.api_url()?;
     let (name, url) = (percent::encode(&link.filename), percent::encode(&link.presigned_url));
     Some(format!("{api}/proxy/s3/{name}?presigned_url={url}"))
 }
@@ -118,37 +85,4 @@ fn reject_other_parameters(query: &Query) -> Result<(), Problem> {
         ));
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use http::HeaderValue;
-
-    use super::*;
-
-    fn api_url(host: &'static str, proto: &'static str) -> Option<String> {
-        let headers = [(header::HOST, host), (FORWARDED_PROTO, proto)];
-        let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
-        ApiUrl::from_headers(&headers.into_iter().collect()).0
-    }
-
-    #[test]
-    fn the_request_says_where_the_api_is() {
-        for (host, proto, url) in [
-            ("api2.example.org", "https", "https://api2.example.org/packages"),
-            ("127.0.0.1:8080", "", "http://127.0.0.1:8080/packages"),
-            ("[::1]:8080", "http", "http://[::1]:8080/packages"),
-            (
-                "a1b2.execute-api.us-east-1.amazonaws.com",
-                "https",
-                "https://a1b2.execute-api.us-east-1.amazonaws.com",
-            ),
-        ] {
-            assert_eq!(api_url(host, proto).as_deref(), Some(url));
-        }
-        for host in ["", "a/b", "a@b", "a?b", "a b", "a#b", "a%2f"] {
-            assert_eq!(api_url(host, "https"), None, "{host}");
-        }
-        assert!(ApiUrl::from_headers(&HeaderMap::new()).0.is_none());
-    }
 }

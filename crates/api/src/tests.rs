@@ -190,8 +190,16 @@ async fn errors_name_missing_and_invalid_parameters() {
             "query parameter 'package_id' is not a node id of the form N:package:… or N:collection:…",
         ),
         (
-            "/packages/cloudfront/sign?dataset_id=N:dataset:41&package_id=N:package:1&path=",
-            "missing required 'path' query parameter - CloudFront signing only supports viewer assets",
+            "/packages/cloudfront/sign?dataset_id=N:dataset:41&package_id=N:package:1&path=a&cookies=set",
+            "cookies are set for a directory: end 'path' with a slash",
+        ),
+        (
+            "/packages/cloudfront/sign?dataset_id=N:dataset:41&package_id=N:package:1&cookies=yes",
+            "query parameter 'cookies' must be 'set'",
+        ),
+        (
+            "/packages/cloudfront/sign?dataset_id=N:dataset:41&package_id=N:package:1&path=%2F",
+            "the path has an empty segment (a leading, trailing or doubled slash)",
         ),
         (
             "/packages/presign/s3?dataset_id=N:dataset:41&package_id=N:package:1&path=..%2Fx",
@@ -344,6 +352,13 @@ async fn the_log_has_ids_and_never_client_input() {
     .await;
     send_as_member(2, Method::GET, "/packages/restore?dataset_id=N:dataset:41&package_id=N:package:1", "")
         .await;
+    for path in ["hunter2%2F", "hunter2", "..%2Fhunter2%2F"] {
+        let uri =
+            format!("/packages/cloudfront/sign?dataset_id=N:dataset:41&package_id=N:package:1&path={path}");
+        send_as_member(2, Method::GET, &uri, "").await;
+    }
+    send_as_member(2, Method::GET, "/packages/restore?dataset_id=N:dataset:41&package_id=N:package:1", "")
+        .await;
     drop(guard);
 
     let log = log.text();
@@ -358,6 +373,10 @@ async fn the_log_has_ids_and_never_client_input() {
             ["none", 404],
             ["/packages/presign/s3", 403],
             ["/packages/restore", 503],
+            ["/packages/restore", 503],
+            ["/packages/cloudfront/sign", 503],
+            ["/packages/cloudfront/sign", 503],
+            ["/packages/cloudfront/sign", 400],
             ["/packages/restore", 503]
         ])
     );

@@ -28,6 +28,9 @@ pub enum InvalidAssetPath {
     /// An empty segment: a leading, trailing or doubled slash.
     #[error("the path has an empty segment (a leading, trailing or doubled slash)")]
     EmptySegment,
+    /// The path of a directory without its slash at the end.
+    #[error("the path of a directory must end in a slash")]
+    NoTrailingSlash,
     /// A `.` or `..` segment.
     #[error("the path has a '.' or '..' segment")]
     DotSegment,
@@ -39,29 +42,15 @@ pub enum InvalidAssetPath {
 impl AssetPath {
     /// Parses a path that was decoded once, as the client meant it.
     pub fn parse(path: &str) -> Result<Self, InvalidAssetPath> {
-        if path.is_empty() {
-            return Err(InvalidAssetPath::Empty);
-        }
-        if path.len() + MAX_PREFIX_BYTES > MAX_KEY_BYTES {
-            return Err(InvalidAssetPath::TooLong);
-        }
-        if path.chars().any(is_forbidden) || has_percent_escape(path) {
-            return Err(InvalidAssetPath::ForbiddenCharacter);
-        }
-        for segment in path.split('/') {
-            match segment {
-                "" => return Err(InvalidAssetPath::EmptySegment),
-                "." | ".." => return Err(InvalidAssetPath::DotSegment),
-                _ => {}
-            }
-        }
+        check_length(path)?;
+        check_segments(path)?;
         Ok(Self(path.to_owned()))
     }
 
     /// The object's key. Keys of viewer assets are made here and nowhere else.
     #[must_use]
     pub fn object_key(&self, workspace: WorkspaceId, dataset: DatasetId, package: PackageId) -> String {
-        format!("O{workspace}/D{dataset}/P{package}/{}", self.0)
+        format!("{}{}", package_prefix(workspace, dataset, package), self.0)
     }
 
     /// The last segment.
@@ -69,6 +58,54 @@ impl AssetPath {
     pub fn file_name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or_default()
     }
+}
+
+/// A directory of viewer assets inside its package, `image.ome.zarr/`, or all assets of the package.
+///
+/// The rules are those of [`AssetPath`]. The prefix of its keys ends in a slash, so it is never the beginning of a
+/// sibling's key: `a/` is none of `ab/`, and `P4/` none of `P45/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssetDirectory(String);
+
+impl AssetDirectory {
+    /// All assets of the package.
+    pub const ROOT: Self = Self(String::new());
+
+    /// Parses a path that was decoded once, with its slash at the end.
+    pub fn parse(path: &str) -> Result<Self, InvalidAssetPath> {
+        check_length(path)?;
+        check_segments(path.strip_suffix('/').ok_or(InvalidAssetPath::NoTrailingSlash)?)?;
+        Ok(Self(path.to_owned()))
+    }
+
+    /// The beginning of all keys in the directory, with a slash at its end.
+    #[must_use]
+    pub fn key_prefix(&self, workspace: WorkspaceId, dataset: DatasetId, package: PackageId) -> String {
+        format!("{}{}", package_prefix(workspace, dataset, package), self.0)
+    }
+}
+
+fn package_prefix(workspace: WorkspaceId, dataset: DatasetId, package: PackageId) -> String {
+    format!("O{workspace}/D{dataset}/P{package}/")
+}
+
+fn check_length(path: &str) -> Result<(), InvalidAssetPath> {
+    match path.len() {
+        0 => Err(InvalidAssetPath::Empty),
+        length if length + MAX_PREFIX_BYTES > MAX_KEY_BYTES => Err(InvalidAssetPath::TooLong),
+        _ => Ok(()),
+    }
+}
+
+fn check_segments(path: &str) -> Result<(), InvalidAssetPath> {
+    if path.chars().any(is_forbidden) || has_percent_escape(path) {
+        return Err(InvalidAssetPath::ForbiddenCharacter);
+    }
+    path.split('/').try_for_each(|segment| match segment {
+        "" => Err(InvalidAssetPath::EmptySegment),
+        "." | ".." => Err(InvalidAssetPath::DotSegment),
+        _ => Ok(()),
+    })
 }
 
 fn is_forbidden(character: char) -> bool {
@@ -163,7 +200,70 @@ mod tests {
         assert_eq!(key.len(), 1024);
     }
 
+    fn prefix(directory: &AssetDirectory) -> String {
+        directory.key_prefix(WorkspaceId(1), DatasetId(123), PackageId(456))
+    }
+
+    #[test]
+    fn directories_become_prefixes_that_end_in_a_slash() {
+        for path in ["image.ome.zarr/", "a/b c/", "100%/", "東京/", "..a/"] {
+            assert_eq!(prefix(&AssetDirectory::parse(path).unwrap()), format!("O1/D123/P456/{path}"));
+        }
+        assert_eq!(prefix(&AssetDirectory::ROOT), "O1/D123/P456/");
+    }
+
+    #[test]
+    fn directories_follow_the_rules_of_paths() {
+        use InvalidAssetPath::*;
+        for (path, why) in [
+            ("", Empty),
+            ("a", NoTrailingSlash),
+            ("a/b", NoTrailingSlash),
+            ("..", NoTrailingSlash),
+            ("/", EmptySegment),
+            ("//", EmptySegment),
+            ("/a/", EmptySegment),
+            ("a//", EmptySegment),
+            ("a//b/", EmptySegment),
+            ("./", DotSegment),
+            ("../", DotSegment),
+            ("../P457/", DotSegment),
+            ("a/../", DotSegment),
+            ("a/./b/", DotSegment),
+            ("*/", ForbiddenCharacter),
+            ("a*/", ForbiddenCharacter),
+            ("P45?/", ForbiddenCharacter),
+            ("a\\/", ForbiddenCharacter),
+            ("a\0/", ForbiddenCharacter),
+            ("%2e%2e/", ForbiddenCharacter),
+            ("a%2Fb/", ForbiddenCharacter),
+        ] {
+            assert_eq!(AssetDirectory::parse(path), Err(why), "{path:?}");
+        }
+        assert!(AssetDirectory::parse(&format!("{}/", "x".repeat(984))).is_ok());
+        assert_eq!(AssetDirectory::parse(&format!("{}/", "x".repeat(985))), Err(TooLong));
+    }
+
     proptest! {
+        #[test]
+        fn a_prefix_begins_the_keys_beneath_and_no_others(
+            directory in "[a-c%. ]{1,3}(/[a-c%. ]{1,3}){0,2}/", path in "[a-c%. ]{1,4}(/[a-c%. ]{1,4}){0,3}",
+        ) {
+            if let (Ok(directory), Ok(asset)) = (AssetDirectory::parse(&directory), AssetPath::parse(&path)) {
+                prop_assert_eq!(key(&asset).starts_with(&prefix(&directory)), path.starts_with(&directory.0));
+            }
+        }
+
+        #[test]
+        fn a_prefix_never_leaves_its_package(path in "[./%2eEfF\\\\a*?\\x00]{0,40}") {
+            if let Ok(directory) = AssetDirectory::parse(&path) {
+                let prefix = prefix(&directory);
+                let rest = prefix.strip_prefix("O1/D123/P456/").unwrap().strip_suffix('/').unwrap();
+                prop_assert!(rest.split('/').all(|segment| !matches!(segment, "" | "." | "..")));
+                prop_assert!(!prefix.contains(['\\', '*', '?']));
+            }
+        }
+
         #[test]
         fn a_key_never_leaves_its_packages_prefix(path in any::<String>()) {
             if let Ok(path) = AssetPath::parse(&path) {

@@ -4,7 +4,7 @@
 
 use crate::{
     access::{DatasetAccess, ViewFiles},
-    asset::AssetPath,
+    asset::{AssetDirectory, AssetPath},
     db::{PackageSource, SourceFile, find_package_sources},
     file_name::FileName,
     id::PackageNodeId,
@@ -104,6 +104,20 @@ pub async fn find_viewer_asset(
 ) -> Result<Location, LinkError> {
     let request = LinkRequest { package: package.clone(), path: Some(path.clone()) };
     Ok(find_linked_file(db, access, bucket, &request).await?.location)
+}
+
+/// Finds the beginning of the keys of a directory in the assets bucket. One statement. It does not ask whether anything is
+/// there.
+pub async fn find_asset_prefix(
+    db: &Db,
+    access: &DatasetAccess<ViewFiles>,
+    package: &PackageNodeId,
+    directory: &AssetDirectory,
+) -> Result<String, LinkError> {
+    let mut sources = find_package_sources(db, access, &[package]).await?;
+    let source = sources.remove(package.as_str()).ok_or(LinkError::PackageNotFound)?;
+    check_readable(source.state, source.scan_status.as_deref())?;
+    Ok(directory.key_prefix(access.workspace(), access.dataset(), source.package))
 }
 
 fn resolve_request(

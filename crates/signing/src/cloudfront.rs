@@ -20,5 +20,5 @@ mod wildcard;
 pub use key::{KeyAlgorithm, KeyError, PrivateKey, PublicKey, decode_pem_parameter};
 pub use parameters::{HashAlgorithm, KeyPairId, ParseHashAlgorithmError, ParseKeyPairIdError};
 pub use policy::CustomPolicy;
-pub use sign::{SignError, Signer};
+pub use sign::{SignError, SignedPolicy, Signer};
 pub use verify::{VerifiedSignature, Verifier, VerifyError};

@@ -159,13 +159,14 @@ async fn invalid_claims_are_403() {
 }
 
 /// What the service answers to somebody who may do it: method, path, query and status. `PACKAGE` stands for a package's id.
-const PRIVATE_OPERATIONS: [(&str, &str, &str, i64); 12] = [
+const PRIVATE_OPERATIONS: [(&str, &str, &str, i64); 13] = [
     ("GET", "/presign/s3", "package_id=PACKAGE", 307),
     ("HEAD", "/presign/s3", "package_id=PACKAGE", 200),
     ("POST", "/presign/s3", "", 200),
     ("GET", "/presign/s3/{name}", "package_id=PACKAGE", 307),
     ("HEAD", "/presign/s3/{name}", "package_id=PACKAGE", 200),
     ("GET", "/cloudfront/sign", "package_id=PACKAGE&path=a.parquet", 200),
+    ("GET", "/cloudfront/sign", "package_id=PACKAGE&path=image.ome.zarr/", 200),
     ("HEAD", "/cloudfront/sign", "package_id=PACKAGE&path=a.parquet", 200),
     ("GET", "/restore", "package_id=PACKAGE", 200),
     ("HEAD", "/restore", "package_id=PACKAGE", 200),

@@ -60,12 +60,17 @@ parameters! {
     OutlookParam = query_param("outlook",
         "`true` checks in S3 whether each file can be restored, and until when. This takes up to 10 seconds.",
         string_schema().enum_values(Some(["true", "false"])));
-    /// A viewer asset.
-    AssetPathParam = required_param(query_param("path", format!("The path of a viewer asset in the package. {ASSET_RULE}"),
-        asset_path_schema().min_length(Some(1))));
+    /// A viewer asset, or a directory.
+    AssetOrDirectoryParam = query_param("path", format!("The path of a viewer asset in the package or, with a slash at its \
+        end, of a directory. Without it, the link is for all viewer assets of the package. {ASSET_RULE}"),
+        asset_path_schema(ASSET_OR_DIRECTORY_PATTERN, "image.ome.zarr/"));
+    /// Whether to set cookies.
+    CookiesParam = query_param("cookies", "`set` also sets the cookies of a link to a directory, for the path of \
+        `resource`. The CDN must share the service's host or its domain.",
+        string_schema().pattern(Some("^(set)?$")).examples([json!("set")]));
     /// A viewer asset, or the source file.
     OptionalAssetPathParam = query_param("path", format!("The path of a viewer asset in the package. Without it, the \
-        link is for the package's newest source file. {ASSET_RULE}"), asset_path_schema());
+        link is for the package's newest source file. {ASSET_RULE}"), asset_path_schema(ASSET_PATTERN, "image.ome.zarr/0/0/0/0"));
     /// The form of the response.
     RedirectParam = query_param("redirect",
         "`true` or `1` redirects, `false` or `0` returns the link as JSON, or as text with `Accept: text/plain`. Without it, \
@@ -137,13 +142,22 @@ fn node_id_schema(pattern: &str, example: &str) -> ObjectBuilder {
     string_schema().pattern(Some(pattern)).max_length(Some(255)).examples([json!(example)])
 }
 
-/// The pattern mirrors `packages::asset::AssetPath::parse`, which decides.
-fn asset_path_schema() -> ObjectBuilder {
-    const PATTERN: &str = concat!(
-        r"^(?!(.*/)?\.{1,2}(/|$))",                  // no segment is `.` or `..`
-        r"(?!.*%[0-9A-Fa-f]{2})",                    // no percent escape
-        r"[^/\\*?\u0000-\u001f\u007f-\u009f]+",      // one segment
-        r"(/[^/\\*?\u0000-\u001f\u007f-\u009f]+)*$", // and more
-    );
-    string_schema().pattern(Some(PATTERN)).max_length(Some(985)).examples([json!("image.ome.zarr/0/0/0/0")])
+/// One segment and more, without `.`, `..` and percent escapes. It mirrors `packages::asset`, which decides.
+macro_rules! asset_pattern {
+    ($end:literal) => {
+        concat!(
+            r"^(?!(.*/)?\.{1,2}(/|$))",                 // no segment is `.` or `..`
+            r"(?!.*%[0-9A-Fa-f]{2})",                   // no percent escape
+            r"[^/\\*?\u0000-\u001f\u007f-\u009f]+",     // one segment
+            r"(/[^/\\*?\u0000-\u001f\u007f-\u009f]+)*", // and more
+            $end,
+        )
+    };
+}
+
+const ASSET_PATTERN: &str = asset_pattern!("$");
+const ASSET_OR_DIRECTORY_PATTERN: &str = asset_pattern!("/?$");
+
+fn asset_path_schema(pattern: &str, example: &str) -> ObjectBuilder {
+    string_schema().pattern(Some(pattern)).max_length(Some(985)).examples([json!(example)])
 }

@@ -34,6 +34,10 @@ fn assert_shape(document: &Value, schema: &Value, body: &Value) {
         return assert_shape(document, shape.expect("a documented shape"), body);
     }
     match body {
+        // A map: any names, values of one kind.
+        Value::Object(members) if schema["additionalProperties"].is_object() => {
+            members.values().for_each(|value| assert_shape(document, &schema["additionalProperties"], value));
+        }
         Value::Object(_) => {
             assert!(has_members_of(schema, body), "{body} is not {schema}");
             for (name, value) in body.as_object().unwrap() {
@@ -91,6 +95,10 @@ async fn links_match_the_document() {
     let sign = app.sign_path(&package, "a.parquet");
     assert_described("get", "/cloudfront/sign", 200, &app.get(&sign, &token).await);
     assert_described("head", "/cloudfront/sign", 200, &app.head(&sign, &token, None).await);
+    for directory in ["", "image.ome.zarr/"] {
+        let sign = app.sign_path(&package, directory);
+        assert_described("get", "/cloudfront/sign", 200, &app.get(&sign, &token).await);
+    }
     let missing = sign.replace(package.node_id.as_str(), "N:package:0");
     assert_described("get", "/cloudfront/sign", 404, &app.get(&missing, &token).await);
 }

@@ -29,10 +29,11 @@ const READ: Sample =
 
 const FILE: &[(&str, &str)] = &[("package_id", "PACKAGE")];
 const ASSET: &[(&str, &str)] = &[("package_id", "PACKAGE"), ("path", "a.png")];
+const DIRECTORY: &[(&str, &str)] = &[("package_id", "PACKAGE"), ("path", "image.ome.zarr/")];
 
 const ONE_ITEM: &str = r#"{"items":[{"package_id":"PACKAGE"}]}"#;
 
-const SAMPLES: [Sample; 14] = [
+const SAMPLES: [Sample; 16] = [
     Sample { method: "get", path: "/presign/s3", query: FILE, success: 307, ..READ },
     Sample { method: "get", path: "/presign/s3", query: ASSET, success: 307, ..READ },
     Sample { method: "head", path: "/presign/s3", query: FILE, ..READ },
@@ -41,6 +42,8 @@ const SAMPLES: [Sample; 14] = [
     Sample { method: "head", path: "/presign/s3/{name}", query: FILE, ..READ },
     Sample { method: "post", path: "/download-manifest", body: r#"{"nodeIds":["PACKAGE"]}"#, ..READ },
     Sample { method: "get", path: "/cloudfront/sign", query: ASSET, ..READ },
+    Sample { method: "get", path: "/cloudfront/sign", query: FILE, ..READ },
+    Sample { method: "get", path: "/cloudfront/sign", query: DIRECTORY, ..READ },
     Sample { method: "head", path: "/cloudfront/sign", query: ASSET, ..READ },
     Sample { method: "get", path: "/restore", query: FILE, ..READ },
     Sample { method: "head", path: "/restore", query: FILE, ..READ },

@@ -36,8 +36,43 @@ pub struct Signer {
     hash: HashAlgorithm,
 }
 
-/// The parameters of one signature, in the order that AWS's tools write.
-type SignedParameters = Vec<(Parameter, String)>;
+/// A signed policy: one signature, to be written as a query or as cookies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedPolicy {
+    /// In the order that AWS's tools write.
+    parameters: Vec<(Parameter, String)>,
+}
+
+impl SignedPolicy {
+    /// The query: `Policy=…&Signature=…&Key-Pair-Id=…`, with `Expires` in place of `Policy` if the policy is canned, and
+    /// `Hash-Algorithm` if needed. No value needs percent-encoding: they hold digits, letters and CloudFront's base64.
+    #[must_use]
+    pub fn to_query(&self) -> String {
+        let mut query = String::with_capacity(1024);
+        for (parameter, value) in &self.parameters {
+            let separator = if query.is_empty() { "" } else { "&" };
+            query.extend([separator, parameter.name(ParameterLocation::Query), "=", value]);
+        }
+        query
+    }
+
+    /// Names and values of cookies. The caller sets domain, path, `Secure` and `HttpOnly`, as narrow as the policy. No
+    /// value needs quotes.
+    #[must_use]
+    pub fn to_cookies(&self) -> Vec<(&'static str, String)> {
+        let cookie = |(parameter, value): &(Parameter, String)| {
+            (parameter.name(ParameterLocation::Cookies), value.clone())
+        };
+        self.parameters.iter().map(cookie).collect()
+    }
+
+    /// `url` with the query appended.
+    #[must_use]
+    pub fn append_to(&self, url: &str) -> String {
+        let separator = if url.contains('?') { '&' } else { '?' };
+        format!("{url}{separator}{}", self.to_query())
+    }
+}
 
 impl Signer {
     /// A signer whose links have the key pair id `id`: CloudFront's id of the public key of `key`.
@@ -64,12 +99,25 @@ impl Signer {
         &self.key
     }
 
-    /// Signs `url` with a canned policy: exactly this URL, until `expires_at` in Unix seconds.
+    /// Signs a canned policy: exactly `url`, until `expires_at` in Unix seconds.
     ///
     /// `url` must be absolute and percent-encoded as the client sends it. A star in it matches only a star.
-    pub fn sign_canned_url(&self, url: &str, expires_at: u64) -> Result<String, SignError> {
+    pub fn sign_canned_policy(&self, url: &str, expires_at: u64) -> Result<SignedPolicy, SignError> {
         check_url(url)?;
-        Ok(append_query(url, &format_query(&self.canned_parameters(url, expires_at)?)))
+        let condition = (Parameter::Expires, expires_at.to_string());
+        self.sign_policy(condition, &policy::canned_policy_json(url, expires_at))
+    }
+
+    /// Signs a custom policy. The result is valid for every URL that matches the policy's resource: viewers copy the query
+    /// from a base URL to every chunk.
+    pub fn sign_custom_policy(&self, policy: &CustomPolicy) -> Result<SignedPolicy, SignError> {
+        let json = policy.to_json();
+        self.sign_policy((Parameter::Policy, encoding::encode(json.as_bytes())), &json)
+    }
+
+    /// Signs `url` with a [canned policy](Self::sign_canned_policy) and returns the signed URL.
+    pub fn sign_canned_url(&self, url: &str, expires_at: u64) -> Result<String, SignError> {
+        Ok(self.sign_canned_policy(url, expires_at)?.append_to(url))
     }
 
     /// Signs `url` with a custom policy. The URL must match the policy's resource.
@@ -78,53 +126,32 @@ impl Signer {
         if !policy.matches_url(url) {
             return Err(SignError::UrlOutsidePolicy);
         }
-        Ok(append_query(url, &self.sign_custom_query(policy)?))
+        Ok(self.sign_custom_policy(policy)?.append_to(url))
     }
 
-    /// Signs a custom policy and returns the query alone: `Policy=…&Signature=…&Key-Pair-Id=…`, and `Hash-Algorithm` if
-    /// needed. It can be appended to any URL that matches the policy's resource. Viewers copy it from a base URL to
-    /// every chunk.
+    /// Signs a custom policy and returns the query alone.
     pub fn sign_custom_query(&self, policy: &CustomPolicy) -> Result<String, SignError> {
-        Ok(format_query(&self.custom_parameters(policy)?))
+        Ok(self.sign_custom_policy(policy)?.to_query())
     }
 
-    /// Signs `url` with a canned policy and returns names and values of cookies. They are valid for exactly this URL,
-    /// until `expires_at` in Unix seconds.
+    /// Signs `url` with a canned policy and returns names and values of cookies.
     pub fn sign_canned_cookies(
         &self,
         url: &str,
         expires_at: u64,
     ) -> Result<Vec<(&'static str, String)>, SignError> {
-        check_url(url)?;
-        Ok(format_cookies(self.canned_parameters(url, expires_at)?))
+        Ok(self.sign_canned_policy(url, expires_at)?.to_cookies())
     }
 
-    /// Signs a custom policy and returns names and values of cookies. They are valid for every URL that matches the
-    /// policy's resource.
-    ///
-    /// The caller sets domain, path, `Secure` and `HttpOnly`, as narrow as the policy.
+    /// Signs a custom policy and returns names and values of cookies.
     pub fn sign_custom_cookies(
         &self,
         policy: &CustomPolicy,
     ) -> Result<Vec<(&'static str, String)>, SignError> {
-        Ok(format_cookies(self.custom_parameters(policy)?))
+        Ok(self.sign_custom_policy(policy)?.to_cookies())
     }
 
-    fn canned_parameters(&self, url: &str, expires_at: u64) -> Result<SignedParameters, SignError> {
-        let condition = (Parameter::Expires, expires_at.to_string());
-        self.build_parameters(condition, &policy::canned_policy_json(url, expires_at))
-    }
-
-    fn custom_parameters(&self, policy: &CustomPolicy) -> Result<SignedParameters, SignError> {
-        let json = policy.to_json();
-        self.build_parameters((Parameter::Policy, encoding::encode(json.as_bytes())), &json)
-    }
-
-    fn build_parameters(
-        &self,
-        condition: (Parameter, String),
-        policy: &str,
-    ) -> Result<SignedParameters, SignError> {
+    fn sign_policy(&self, condition: (Parameter, String), policy: &str) -> Result<SignedPolicy, SignError> {
         let signature = self.key.sign(self.hash, policy.as_bytes())?;
         let mut parameters = vec![
             condition,
@@ -134,30 +161,8 @@ impl Signer {
         if let Some(name) = self.hash.parameter_value() {
             parameters.push((Parameter::HashAlgorithm, name.to_owned()));
         }
-        Ok(parameters)
+        Ok(SignedPolicy { parameters })
     }
-}
-
-// No value needs percent-encoding: they hold digits, letters and CloudFront's base64.
-fn format_query(parameters: &SignedParameters) -> String {
-    let mut query = String::with_capacity(1024);
-    for (parameter, value) in parameters {
-        let separator = if query.is_empty() { "" } else { "&" };
-        query.extend([separator, parameter.name(ParameterLocation::Query), "=", value]);
-    }
-    query
-}
-
-fn format_cookies(parameters: SignedParameters) -> Vec<(&'static str, String)> {
-    parameters
-        .into_iter()
-        .map(|(parameter, value)| (parameter.name(ParameterLocation::Cookies), value))
-        .collect()
-}
-
-fn append_query(url: &str, query: &str) -> String {
-    let separator = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{separator}{query}")
 }
 
 /// Rejects a URL that would not reach the CDN as it was signed, or that the CDN could read in two ways.

@@ -1,0 +1,35 @@
+"""Writes Zarr hierarchies with zarr-python and uploads them as viewer assets of the demo's package `pyramid`."""
+
+import pathlib
+import tempfile
+import urllib.parse
+
+import boto3
+from _arrays import SHARDED, SPARSE, write_arrays
+
+from stack import S3, check, finish, sign_directory
+
+
+def upload_directory(directory):
+    """Uploads all files to the package's directory of viewer assets."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=S3["endpoint"],
+        region_name=S3["region"],
+        aws_access_key_id=S3["access_key_id"],
+        aws_secret_access_key=S3["secret_access_key"],
+    )
+    resource = sign_directory("pyramid", "")["resource"]
+    prefix = urllib.parse.unquote(urllib.parse.urlsplit(resource).path).strip("/*")
+    for file in filter(pathlib.Path.is_file, directory.rglob("*")):
+        key = f"{prefix}/{file.relative_to(directory).as_posix()}"
+        client.put_object(Bucket=S3["viewer_assets_bucket"], Key=key, Body=file.read_bytes())
+
+
+with check("boto3: upload arrays"), tempfile.TemporaryDirectory() as folder:
+    directory = pathlib.Path(folder)
+    write_arrays(directory)
+    assert (directory / SHARDED / "c/0/0").is_file() and not (directory / SHARDED / "c/0/1").exists()
+    assert (directory / SPARSE / "c/1/1").is_file() and not (directory / SPARSE / "c/0/1").exists()
+    upload_directory(directory)
+finish()

@@ -1,0 +1,113 @@
+// zarrita in a page in Chromium, whose origin is neither the API's nor the CDN's: with preflights, and with the browser's cache.
+
+import { createServer } from "node:http";
+import { accessSync, constants } from "node:fs";
+import { delimiter } from "node:path";
+
+import { build } from "esbuild";
+import { chromium } from "playwright-core";
+
+import { HEADERS, TOKEN, apiUrl, assert, check, finish, packageId, signDirectory, skip } from "../lib/stack.mjs";
+
+function findChromium() {
+  const names = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+  const folders = process.env.PATH.split(delimiter);
+  const candidates = [process.env.CHROMIUM, ...folders.flatMap((folder) => names.map((name) => `${folder}/${name}`))];
+  const isProgram = (file) => {
+    try {
+      accessSync(file, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  return candidates.find((file) => file && isProgram(file));
+}
+
+const executablePath = findChromium();
+if (!executablePath) skip("there is no Chromium in PATH, and CHROMIUM names none");
+
+const bundle = await build({
+  entryPoints: [new URL("./_read.mjs", import.meta.url).pathname],
+  bundle: true,
+  format: "iife",
+  globalName: "read",
+  write: false,
+  logLevel: "error",
+});
+const page = `<!doctype html><meta charset="utf-8"><title>zarrita</title><script>${bundle.outputFiles[0].text}</script>`;
+const server = createServer((_, response) => response.setHeader("Content-Type", "text/html").end(page));
+await new Promise((resolve) => server.listen(0, resolve));
+// Root cannot use Chromium's sandbox.
+const browser = await chromium.launch({ executablePath, chromiumSandbox: process.getuid() !== 0 });
+
+/** Runs a function in a new page with an empty cache. */
+async function inPage(run, argument) {
+  const context = await browser.newContext();
+  const tab = await context.newPage();
+  await tab.goto(`http://localhost:${server.address().port}/`);
+  try {
+    return await tab.evaluate(run, argument);
+  } finally {
+    await context.close();
+  }
+}
+
+const query = { package_id: packageId("pyramid") };
+const perObject = { signUrl: `${apiUrl("/cloudfront/sign", query)}&path=`, token: TOKEN };
+const presign = { presignUrl: `${apiUrl("/presign/s3", query)}&path=`, token: TOKEN };
+
+const sums = [];
+await check("zarrita in Chromium: level 0, one link", { api: 1, edge: 34, s3: 0, preflight: 0 }, async () => {
+  const link = await signDirectory("pyramid", "image.ome.zarr/");
+  sums.push(await inPage((link) => read.readLevel(read.openDirectory(link)), link));
+});
+await check("zarrita in Chromium: level 0, a link per object", { api: 34, edge: 34, s3: 0, preflight: 34 }, async () => {
+  const run = (options) => read.readLevel(read.openLinkPerObject(options), "image.ome.zarr/");
+  sums.push(await inPage(run, perObject));
+});
+await check("zarrita in Chromium: level 0, presign", { api: 34, s3: 34, edge: 0, preflight: 34 }, async () => {
+  sums.push(await inPage((options) => read.readLevel(read.openPresign(options), "image.ome.zarr/"), presign));
+});
+assert(new Set(sums).size === 1, `sums ${sums}`);
+
+// The second time, all but the missing zarr.json comes from the browser's cache.
+await check("zarrita in Chromium: level 0 twice, one link", { api: 1, edge: 35, s3: 0, preflight: 0 }, async () => {
+  const link = await signDirectory("pyramid", "image.ome.zarr/");
+  await inPage(async (link) => {
+    await read.readLevel(read.openDirectory(link));
+    await read.readLevel(read.openDirectory(link));
+  }, link);
+});
+await check("zarrita in Chromium: sharded, all of 1024², one link", { api: 1, edge: 261, s3: 0, preflight: 0 }, async () => {
+  const link = await signDirectory("pyramid", "sharded.zarr/");
+  await inPage((link) => read.readSharded(read.openDirectory(link), 1024), link);
+});
+await check("zarrita in Chromium: sharded, all of 1024², presign", { api: 261, s3: 261, edge: 0 }, async () => {
+  await inPage((options) => read.readSharded(read.openPresign(options), 1024, "sharded.zarr"), presign);
+});
+await check("zarrita in Chromium: missing chunks, one link", { api: 1, edge: 7, s3: 0, preflight: 0 }, async () => {
+  const link = await signDirectory("pyramid", "sparse.zarr/");
+  await inPage((link) => read.readSparse(read.openDirectory(link)), link);
+});
+
+// A page cannot have cookies set by a `fetch` to another origin. A request of the browser itself can.
+await check("<img> in Chromium: cookies=set", { api: 1, edge: 1, s3: 0 }, async () => {
+  const context = await browser.newContext();
+  const url = apiUrl("/cloudfront/sign", { package_id: packageId("image"), path: "preview/", cookies: "set" });
+  const answer = await (await context.request.get(url, { headers: HEADERS })).json();
+  const tab = await context.newPage();
+  await tab.goto(`http://127.0.0.1:${server.address().port}/`);
+  const width = await tab.evaluate(async (source) => {
+    const image = new Image();
+    image.src = source;
+    await image.decode();
+    return image.naturalWidth;
+  }, answer.resource.replace("*", "thumbnail.png"));
+  assert(width > 0, "the image is empty");
+  await context.close();
+});
+
+await browser.close();
+server.close();
+finish();
