@@ -36,11 +36,12 @@ lint: ## Run all checks, as CI does
 mutants: ## Change the code in small ways and see that a test fails each time; takes hours (PACKAGES=signing)
 	@scripts/mutants $(PACKAGES)
 
-bench: setup ## Measure functions, signatures and restores
+bench: setup ## Measure functions, signatures, restores and links
 	cargo build --release --locked --package lambda
 	cargo run --release --locked --package lambda --example figures
 	cargo run --release --locked --package signing --example rates
 	cargo run --release --locked --package server --example restore
+	cargo run --release --locked --package server --example links
 
 openapi: ## Generate the OpenAPI documents from the handlers
 	@scripts/openapi

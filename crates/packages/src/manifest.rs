@@ -7,12 +7,12 @@
 mod page;
 mod selection;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     access::{DatasetAccess, ViewFiles},
     file_name::FileName,
-    id::{DatasetId, PackageId, WorkspaceId},
+    id::{DatasetId, WorkspaceId},
     links::LinkedFile,
 };
 
@@ -149,7 +149,7 @@ pub struct ManifestFile {
     /// The name of a file that may not be read.
     pub file_name: FileName,
     /// The names of the folders from the requested package down, and of a package with several files.
-    pub path: Vec<FileName>,
+    pub path: Arc<[FileName]>,
     /// The extension of the stored file, without its dot.
     pub extension: Option<String>,
     /// The status of the malware scan.
@@ -166,7 +166,7 @@ impl Selection {
     }
 
     /// The names of the folders above a package, from the outermost selected folder down.
-    fn folder_names(&self, folder: i32) -> Vec<FileName> {
+    fn folder_names(&self, folder: i32) -> Arc<[FileName]> {
         let mut names = Vec::new();
         let mut next = self.folders.get(&folder);
         // Folders that form a cycle are each visited once.
@@ -175,16 +175,7 @@ impl Selection {
             next = self.folders.get(parent);
         }
         names.reverse();
-        names
-    }
-}
-
-/// The key of a file's package.
-impl FilePosition {
-    /// The package.
-    #[must_use]
-    pub fn package_id(self) -> PackageId {
-        PackageId(self.package)
+        names.into()
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws::Clock;
 use local::workspace::Workspace;
-use packages::access::Claims;
+use packages::access::{Claims, Member};
 use serde_json::{Value, json};
 
 use crate::{
@@ -70,6 +70,20 @@ async fn authorizes_members_with_their_claims() {
     assert!(Claims::from_context(context).is_ok(), "the service accepts the context");
     // A guest is authorized, too. The service requires a higher role.
     assert!(test.is_authorized(&test.create_token("guest").await).await);
+}
+
+/// A route whose dataset is optional has the token as its only identity source.
+#[tokio::test]
+async fn a_token_without_a_dataset_gets_no_role() {
+    let test = AuthorizerTest::start().await;
+    let user = test.environment.create_user("owner").await;
+    let token = format!("Bearer {}", sign_user_token(&user));
+    let response = test.authorize_with_sources(json!([token])).await.unwrap();
+    assert_eq!(response["isAuthorized"], true);
+    let context = &response["context"];
+    assert_eq!(Member::from_context(context).unwrap().user.node_id, user.node_id);
+    assert!(Claims::from_context(context).is_err(), "no other route accepts the context");
+    assert_eq!(test.authorize_with_sources(json!(["Bearer x.y.z"])).await.unwrap(), denial());
 }
 
 #[tokio::test]

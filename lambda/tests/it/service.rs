@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use local::workspace::Package;
+use local::workspace::{Package, User};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -228,6 +228,33 @@ async fn each_role_number_has_its_permissions() {
             assert_eq!(status, if may { success } else { 403 }, "role {role}: {method} {path}");
         }
     }
+}
+
+/// The authorizer of this route gives no role, so the service finds it in the database.
+#[tokio::test]
+async fn a_manifest_is_for_those_who_may_read_the_packages() {
+    let environment = TestEnvironment::start().await;
+    let function = Function::start(SERVICE, &environment.variables).await;
+    let package = environment.create_file("a.txt", b"hello").await;
+    let request = |user: &User| {
+        let mut context = environment.authorizer_context(5);
+        context["user_claim"] = json!({"Id": user.id, "NodeId": user.node_id, "IsSuperAdmin": false});
+        context.as_object_mut().unwrap().remove("dataset_claim");
+        let mut event = with_path(build_event("post", "", context), "/download-manifest");
+        event["body"] = json!(json!({"nodeIds": [package.node_id]}).to_string());
+        event
+    };
+    let viewer = environment.create_user("viewer").await;
+    let response = invoke_service(&function, request(&viewer)).await;
+    assert_eq!(response.status(), 200);
+    let manifest = response.body();
+    let url = manifest["data"][0]["url"].as_str().unwrap();
+    assert!(fetch_link(url).await.ends_with("hello"), "{manifest}");
+    let guest = environment.create_user("guest").await;
+    invoke_service(&function, request(&guest)).await.assert_problem(404);
+    let mut anonymous = request(&viewer);
+    anonymous["requestContext"].as_object_mut().unwrap().remove("authorizer");
+    invoke_service(&function, anonymous).await.assert_problem(403);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Loads the files of one page. One statement.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use tokio_postgres::{
     Row,
@@ -53,16 +53,26 @@ pub async fn load_files(
     for row in &rows {
         by_id.insert(row.try_get("file_id")?, row);
     }
-    let found = page.iter().filter_map(|position| Some((*position, *by_id.get(&position.file)?)));
-    let files = found.map(|(position, row)| read_file(row, position, selection));
-    files.filter_map(Result::transpose).collect()
+    // Files of one folder follow each other, and share its path: a path may have hundreds of names.
+    let mut folder: Option<(i32, Arc<[FileName]>)> = None;
+    let mut files = Vec::with_capacity(rows.len());
+    for position in page {
+        let Some(row) = by_id.get(&position.file) else { continue };
+        let path = match folder.take().filter(|(id, _)| *id == position.folder) {
+            Some((_, path)) => path,
+            None => selection.folder_names(position.folder),
+        };
+        folder = Some((position.folder, Arc::clone(&path)));
+        files.extend(read_file(row, *position, path)?);
+    }
+    Ok(files)
 }
 
 /// `None`: the package is no longer live.
 fn read_file(
     row: &Row,
     position: FilePosition,
-    selection: &Selection,
+    folders: Arc<[FileName]>,
 ) -> Result<Option<ManifestFile>, Error> {
     let state = PackageState::from_column(row.try_get("state")?);
     let Some(source) = read_source_file(row)?.filter(|_| state.is_live() || state == PackageState::Infected)
@@ -71,10 +81,11 @@ fn read_file(
     };
     let scan_status: Option<String> = row.try_get("scan_status")?;
     let package_name: String = row.try_get("name")?;
-    let mut path = selection.folder_names(position.folder);
-    if row.try_get::<_, i64>("file_count")? > 1 {
-        path.push(FileName::from_file(&package_name));
-    }
+    let path = if row.try_get::<_, i64>("file_count")? > 1 {
+        folders.iter().cloned().chain([FileName::from_file(&package_name)]).collect()
+    } else {
+        folders
+    };
     Ok(Some(ManifestFile {
         position,
         package_node_id: row.try_get::<_, Option<String>>("node_id")?.unwrap_or_default(),
