@@ -113,7 +113,7 @@ async fn a_panic_before_the_run_is_caught_and_the_next_delivery_restores() {
 }
 
 #[tokio::test]
-async fn a_package_whose_order_cannot_be_load_event_goes_back_after_the_last_attempt() {
+async fn a_package_whose_order_cannot_be_recorded_goes_back_after_the_last_attempt() {
     let environment = TestEnvironment::start_with_own_database().await;
     let function = Function::start(RESTORE, &environment.variables).await;
     let package = environment.create_restoring("a.txt").await;
