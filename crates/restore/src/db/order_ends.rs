@@ -27,11 +27,12 @@ pub(crate) async fn finish_orders(db: &Db, key: DatasetKey) -> Result<u64, Error
                    SELECT open.package_id, open.within_id FROM open_orders open
                    LEFT JOIN LATERAL (
                        SELECT true AS is_holding FROM packages_service.restore_claims c
-                       WHERE c.workspace_id = $1 AND c.order_id = open.package_id AND c.dataset_id = $2 LIMIT 1
+                       -- IS TRUE keeps the planner from the index on datasets: it may hold more claims than it expects.
+                       WHERE c.workspace_id = $1 AND c.order_id = open.package_id AND (c.dataset_id = $2) IS TRUE LIMIT 1
                    ) held_claim ON true
                    LEFT JOIN LATERAL (
                        SELECT true AS is_held FROM packages_service.restore_claims c
-                       WHERE c.workspace_id = $1 AND c.package_id = open.package_id AND c.dataset_id = $2
+                       WHERE c.workspace_id = $1 AND c.package_id = open.package_id AND (c.dataset_id = $2) IS TRUE
                          AND c.order_id IS NOT NULL OFFSET 0
                    ) own_claim ON true
                    WHERE open.claimed_at IS NULL OR is_holding OR is_held

@@ -111,8 +111,12 @@ impl TestApp {
 
     /// Starts the service with a database of its own.
     pub(crate) async fn start_with_own_database() -> Self {
-        let database = testing::isolated_database_url().await;
-        Self::start_in_database(&database, PrivateKey::generate_p256().unwrap(), HashAlgorithm::Sha256).await
+        Self::start_in(&testing::isolated_database_url().await).await
+    }
+
+    /// Starts the service with this database.
+    pub(crate) async fn start_in(database: &str) -> Self {
+        Self::start_in_database(database, PrivateKey::generate_p256().unwrap(), HashAlgorithm::Sha256).await
     }
 
     async fn start_in_database(database: &str, key: PrivateKey, hash: HashAlgorithm) -> Self {

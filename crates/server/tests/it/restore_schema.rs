@@ -98,3 +98,14 @@ async fn each_former_version_becomes_the_newest_and_keeps_its_rows() {
         }
     }
 }
+
+/// `0007_indexes_by_subject` says why.
+#[tokio::test]
+async fn no_index_begins_with_the_workspace() {
+    let client = empty_database().await;
+    client.batch_execute(SCHEMA).await.unwrap();
+    let sql = "SELECT indexname FROM pg_indexes WHERE schemaname = 'packages_service' AND indexdef LIKE '%(workspace_id%'";
+    let rows = client.query(sql, &[]).await.unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row.get("indexname")).collect();
+    assert_eq!(names, ["restore_queue_pkey"], "the only index of its table");
+}
