@@ -51,7 +51,7 @@ pub(super) fn apply_storage_errors(batch: &mut Batch, errors: &UndeleteErrors) {
 
 /// Restores what can be restored of the batch, and ends the claims that are decided.
 ///
-/// Locks: live folders above, then the batch's packages, each by id, then counters, then claims and orders. The platform
+/// Locks: live folders above, then the batch's packages, each by id, then counters, claims, failures and orders. The platform
 /// deletes from the top down too, so no two transactions wait for each other.
 pub(super) async fn finish_batch(
     restorer: &Restorer,

@@ -118,11 +118,12 @@ fn claims_sql(workspace: WorkspaceId) -> String {
                ) file ON true
                WHERE d.state IN {IN_TRASH}
            ),
-           -- The claims that are new, or that another order held until now.
+           -- The claims that are new, or that another order held until now. Locked in the order of the packages' ids, as
+           -- everywhere.
            changed_claims AS (
                INSERT INTO packages_service.restore_claims AS known
                    (workspace_id, package_id, dataset_id, order_id, position, is_ordered, is_blocked)
-               SELECT $1, id, $2, order_id, position, is_ordered, state = {DELETING} FROM positioned
+               SELECT $1, id, $2, order_id, position, is_ordered, state = {DELETING} FROM positioned ORDER BY id
                ON CONFLICT (workspace_id, package_id) DO UPDATE
                SET order_id = excluded.order_id, position = excluded.position, is_ordered = excluded.is_ordered,
                    is_blocked = excluded.is_blocked
@@ -187,6 +188,15 @@ fn claim_trees_sql(workspace: WorkspaceId) -> String {
     let (claims, order_changes) = (claims_sql(workspace), order_changes_sql());
     format!(
         "{ancestors}{descendants}{claims}{order_changes},
+           -- The orders that change, locked after the claims and in the order of their ids.
+           locked_orders AS (
+               SELECT o.package_id FROM (SELECT id FROM order_changes ORDER BY id) change
+               CROSS JOIN LATERAL (
+                   SELECT package_id FROM packages_service.restore_orders o
+                   WHERE o.workspace_id = $1 AND o.package_id = change.id FOR NO KEY UPDATE
+               ) o
+           ),
+           -- From here on the orders have their claims, their numbers and the order around them.
            updated_orders AS (
                UPDATE packages_service.restore_orders o
                -- An order that was placed again since this began is walked again.
@@ -198,7 +208,7 @@ fn claim_trees_sql(workspace: WorkspaceId) -> String {
                    total = greatest(o.total + change.packages, 0), failed = greatest(o.failed + change.failed, 0),
                    within_id = coalesce(change.within_id, o.within_id)
                FROM order_changes change LEFT JOIN ordered_packages ordered USING (id)
-               WHERE o.workspace_id = $1 AND o.package_id = change.id
+               WHERE o.workspace_id = $1 AND o.package_id = change.id AND (SELECT count(*) FROM locked_orders) >= 0
            )
            SELECT ordered.id, ordered.state, with_depth.id IS NOT NULL AS has_root
            FROM ordered_packages ordered LEFT JOIN with_depth ON with_depth.id = ordered.id"
@@ -209,7 +219,7 @@ fn claim_trees_sql(workspace: WorkspaceId) -> String {
 /// beneath it. A package belongs to the nearest ordered package above it, also if another order held it before. One
 /// statement, whatever the size.
 ///
-/// Locks: claims, then orders. No package is locked.
+/// Locks: claims by package, then orders by id. No package is locked.
 pub(crate) async fn claim_trees(tx: &Transaction<'_>, key: DatasetKey) -> Result<Vec<ClaimedOrder>, Error> {
     let params: [Param<'_>; 3] = [
         (&key.workspace.0, Type::INT4),
@@ -224,7 +234,8 @@ fn read_order(row: &Row) -> Result<ClaimedOrder, Error> {
     Ok(ClaimedOrder { id: PackageId(row.try_get("id")?), state, has_root: row.try_get("has_root")? })
 }
 
-/// Claims the deleted folders above these orders' packages. They come back with the first package beneath them.
+/// Claims the deleted folders above these orders' packages. They come back with the first package beneath them. No row is
+/// updated, so this may come after the orders were locked.
 pub(crate) async fn claim_ancestors(
     tx: &Transaction<'_>,
     key: DatasetKey,

@@ -14,6 +14,8 @@ use packages::id::{DatasetKey, PackageId, WorkspaceId};
 
 /// Updates the claims on packages that the platform was still deleting. Those that it has deleted by now can be restored.
 /// The others get `reason` as their failure for now; after `max_age_seconds` their claims end with it.
+///
+/// Locks: claims by package, failures, orders by id.
 pub(crate) async fn unblock_claims(
     db: &Db,
     key: DatasetKey,
@@ -32,7 +34,7 @@ pub(crate) async fn unblock_claims(
 fn unblock_claims_sql(workspace: WorkspaceId) -> String {
     format!(
         r#"WITH
-           -- The blocked claims, with the states that their packages have now.
+           -- The blocked claims, locked, with the states that their packages have now.
            blocked AS (
                SELECT c.package_id, c.order_id, c.claimed_at, p.state
                FROM packages_service.restore_claims c
@@ -40,6 +42,7 @@ fn unblock_claims_sql(workspace: WorkspaceId) -> String {
                    SELECT state FROM "{workspace}".packages p WHERE p.id = c.package_id OFFSET 0
                ) p ON true
                WHERE c.workspace_id = $1 AND c.dataset_id = $2 AND c.is_blocked
+               ORDER BY c.package_id FOR NO KEY UPDATE OF c
            ),
            -- Those that have waited too long.
            expired AS (
@@ -51,11 +54,19 @@ fn unblock_claims_sql(workspace: WorkspaceId) -> String {
                DELETE FROM packages_service.restore_claims c USING expired
                WHERE c.workspace_id = $1 AND c.package_id = expired.package_id
            ),
-           -- Their orders count them as failures.
+           -- Their orders, locked in the order of their ids.
+           locked_orders AS (
+               SELECT o.package_id FROM (SELECT DISTINCT order_id FROM expired ORDER BY order_id) changed
+               CROSS JOIN LATERAL (
+                   SELECT package_id FROM packages_service.restore_orders o
+                   WHERE o.workspace_id = $1 AND o.package_id = changed.order_id FOR NO KEY UPDATE
+               ) o
+           ),
+           -- They count them as failures.
            updated_orders AS (
                UPDATE packages_service.restore_orders o SET failed = o.failed + n.packages
                FROM (SELECT order_id, count(*) AS packages FROM expired GROUP BY order_id) n
-               WHERE o.workspace_id = $1 AND o.package_id = n.order_id
+               WHERE o.workspace_id = $1 AND o.package_id = n.order_id AND (SELECT count(*) FROM locked_orders) >= 0
            ),
            -- A package that is not DELETING any more, or is gone, is decided on by its batch.
            unblocked AS (
