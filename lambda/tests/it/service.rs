@@ -158,7 +158,7 @@ async fn invalid_claims_are_403() {
     assert_eq!(invoke_service(&function, build_event("get", &query, floats)).await.status(), 307);
 }
 
-/// What the service answers to somebody who may do it: method, path, query and status. `PACKAGE` stands for a package's id.
+/// The private operations with a permitted caller: method, path, query and status. `PACKAGE` stands for a package's id.
 const PRIVATE_OPERATIONS: [(&str, &str, &str, i64); 9] = [
     ("GET", "/presign/s3", "package_id=PACKAGE", 307),
     ("HEAD", "/presign/s3", "package_id=PACKAGE", 200),

@@ -93,7 +93,7 @@ async fn orders_have_a_trace_header() {
     let (server, queue) = scripted_queue([accepted.clone(), accepted]).await;
     let header = "Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1";
     let bodies = ["a", "b"].map(str::to_owned);
-    assert!(trace::scope(Some(header.to_owned()), queue.send(&bodies)).await.is_empty());
+    assert!(trace::with_header(Some(header.to_owned()), queue.send(&bodies)).await.is_empty());
     assert!(queue.send(&bodies).await.is_empty());
 
     let requests = server.requests();

@@ -26,7 +26,7 @@ struct TableColumn {
 }
 
 /// Compares the schema of this program with the database. The catalogue is readable for every role.
-pub async fn find_schema_gaps(db: &Db) -> Result<SchemaGaps, Error> {
+pub async fn load_schema_gaps(db: &Db) -> Result<SchemaGaps, Error> {
     let SchemaObjects { columns, indexes } = parse_schema(SCHEMA);
     let (tables, columns): (Vec<String>, Vec<String>) =
         columns.into_iter().map(|TableColumn { table, column }| (table, column)).unzip();

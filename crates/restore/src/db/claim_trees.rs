@@ -3,7 +3,7 @@
 use tokio_postgres::{Row, types::Type};
 
 use crate::db::failures::counted_failures_sql;
-use crate::db::states::{DELETING, IN_TRASH, NOT_LIVE, RESTORABLE, RESTORING};
+use crate::db::states::{COLLECTION, DELETING, IN_TRASH, NOT_LIVE, RESTORABLE, RESTORING};
 use database::{Error, Param, Transaction};
 use packages::{
     id::{DatasetKey, PackageId, WorkspaceId},
@@ -105,7 +105,7 @@ fn claims_sql(workspace: WorkspaceId) -> String {
            -- around it, which counts it.
            positioned AS (
                SELECT d.id, d.is_ordered, d.state, d.type,
-                      CASE WHEN d.is_ordered AND (d.type <> 'Collection' OR d.outer_order_id IS NULL) THEN d.id
+                      CASE WHEN d.is_ordered AND (d.type <> {COLLECTION} OR d.outer_order_id IS NULL) THEN d.id
                            ELSE d.outer_order_id END AS order_id,
                       row_number() OVER (ORDER BY CASE WHEN file.s3_key IS NULL OR parents.id IS NOT NULL THEN d.depth END
                                                       NULLS LAST,
@@ -114,7 +114,7 @@ fn claims_sql(workspace: WorkspaceId) -> String {
                LEFT JOIN (SELECT DISTINCT parent_id AS id FROM descendants) parents ON parents.id = d.id
                LEFT JOIN LATERAL (
                    SELECT s3_bucket, s3_key FROM "{workspace}".files f
-                   WHERE f.package_id = d.id AND d.type <> 'Collection' LIMIT 1
+                   WHERE f.package_id = d.id AND d.type <> {COLLECTION} LIMIT 1
                ) file ON true
                WHERE d.state IN {IN_TRASH}
            ),
@@ -136,7 +136,7 @@ fn claims_sql(workspace: WorkspaceId) -> String {
                    SELECT order_id FROM packages_service.restore_claims c
                    WHERE c.workspace_id = $1 AND c.package_id = positioned.id
                      AND c.order_id <> positioned.order_id
-                     AND (c.order_id <> positioned.id OR positioned.type <> 'Collection') OFFSET 0
+                     AND (c.order_id <> positioned.id OR positioned.type <> {COLLECTION}) OFFSET 0
                ) known
            )"#
     )
@@ -162,7 +162,7 @@ fn order_changes_sql() -> String {
            changes AS (
                SELECT c.order_id AS id, 1 AS packages, 0 AS failed, NULL::int AS within_id
                FROM changed_claims c
-               LEFT JOIN ordered_packages folder ON folder.id = c.package_id AND folder.type = 'Collection'
+               LEFT JOIN ordered_packages folder ON folder.id = c.package_id AND folder.type = {COLLECTION}
                                                 AND c.package_id = c.order_id
                WHERE folder.id IS NULL
                UNION ALL
@@ -253,7 +253,7 @@ pub(crate) async fn claim_ancestors(
                UNION
                SELECT p.id, p.parent_id, false FROM ancestors CROSS JOIN LATERAL (
                    SELECT id, parent_id FROM "{workspace}".packages p
-                   WHERE p.id = ancestors.parent_id AND p.dataset_id = $2 AND p.type = 'Collection'
+                   WHERE p.id = ancestors.parent_id AND p.dataset_id = $2 AND p.type = {COLLECTION}
                      AND p.state IN {RESTORABLE} AND p.node_id LIKE 'N:%' OFFSET 0
                ) p
            )

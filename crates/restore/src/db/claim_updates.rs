@@ -87,10 +87,9 @@ pub(crate) async fn update_claims(
     tx.query(&update_claims_sql(workspace), &params).await.map(drop)
 }
 
-fn update_claims_sql(workspace: WorkspaceId) -> String {
-    format!(
-        r#"WITH
-           -- A claim ends in the transaction that decides on its package.
+/// The first part of the statement: the claims.
+fn changed_claims_sql() -> &'static str {
+    "-- A claim ends in the transaction that decides on its package.
            ended_claims AS (
                DELETE FROM packages_service.restore_claims c USING unnest($2::int[]) AS ended (id)
                WHERE c.workspace_id = $1 AND c.package_id = ended.id
@@ -113,7 +112,14 @@ fn update_claims_sql(workspace: WorkspaceId) -> String {
            -- Claims come before failures.
            changed_claims AS (
                SELECT 1 FROM ended_claims UNION ALL SELECT 1 FROM retried UNION ALL SELECT 1 FROM blocked
-           ),
+           ),"
+}
+
+fn update_claims_sql(workspace: WorkspaceId) -> String {
+    let claims = changed_claims_sql();
+    format!(
+        r#"WITH
+           {claims}
            -- What came back has no failure any more.
            deleted_failures AS (
                DELETE FROM packages_service.restore_failures f USING unnest($3::int[]) AS restored (id)

@@ -4,7 +4,7 @@ use tokio_postgres::{Row, types::Type};
 
 use crate::db::failures::counted_failures_sql;
 use crate::db::packages::{PACKAGE_COLUMNS, PackageRow, read_package_row};
-use crate::db::states::{DELETED, IN_TRASH, NOT_LIVE, READY, RESTORABLE, RESTORING};
+use crate::db::states::{COLLECTION, DELETED, IN_TRASH, NOT_LIVE, READY, RESTORABLE, RESTORING};
 use database::{Db, Error, Param, Transaction};
 use packages::{
     access::{CreateDeleteFiles, DatasetAccess},
@@ -76,7 +76,7 @@ fn place_orders_sql(workspace: WorkspaceId, orderable: Orderable) -> String {
 fn requested_sql(workspace: WorkspaceId, orderable: Orderable) -> String {
     let condition = match orderable {
         Orderable::Deleted => format!("p.state IN {RESTORABLE}"),
-        Orderable::LiveFolders => format!("p.type = 'Collection' AND p.state NOT IN {NOT_LIVE}"),
+        Orderable::LiveFolders => format!("p.type = {COLLECTION} AND p.state NOT IN {NOT_LIVE}"),
     };
     format!(
         r#"WITH
@@ -193,7 +193,7 @@ fn orders_sql() -> &'static str {
 
 /// Finds the live folders among these packages of the caller's dataset that have something in the trash beneath them, or
 /// too many packages to search them all. One statement.
-pub(crate) async fn find_live_folders(
+pub(crate) async fn list_live_folders(
     db: &Db,
     access: &DatasetAccess<CreateDeleteFiles>,
     packages: &[PackageNodeId],
@@ -207,7 +207,7 @@ pub(crate) async fn find_live_folders(
         (&&PackageState::NOT_LIVE[..], Type::TEXT_ARRAY),
         (&limit, Type::INT8),
     ];
-    let rows = db.query(&find_live_folders_sql(access.workspace()), &params).await?;
+    let rows = db.query(&list_live_folders_sql(access.workspace()), &params).await?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
         found.extend(PackageNodeId::parse(row.try_get("node_id")?).ok());
@@ -215,13 +215,13 @@ pub(crate) async fn find_live_folders(
     Ok(found)
 }
 
-fn find_live_folders_sql(workspace: WorkspaceId) -> String {
+fn list_live_folders_sql(workspace: WorkspaceId) -> String {
     format!(
         r#"SELECT requested.node_id
            FROM unnest($2::text[]) AS requested (node_id)
            CROSS JOIN LATERAL (
                SELECT p.id FROM "{workspace}".packages p
-               WHERE p.node_id = requested.node_id AND p.dataset_id = $1 AND p.type = 'Collection' AND p.state <> ALL ($3)
+               WHERE p.node_id = requested.node_id AND p.dataset_id = $1 AND p.type = {COLLECTION} AND p.state <> ALL ($3)
                OFFSET 0
            ) folder
            CROSS JOIN LATERAL (
@@ -243,7 +243,7 @@ fn find_live_folders_sql(workspace: WorkspaceId) -> String {
 }
 
 /// The node ids of the people who placed these orders, by order.
-pub(crate) async fn find_order_users(
+pub(crate) async fn list_order_users(
     tx: &Transaction<'_>,
     workspace: WorkspaceId,
     orders: &[i32],

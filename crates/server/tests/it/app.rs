@@ -28,7 +28,9 @@ use local::{
     workspace::{Dataset, NewPackage, Package, SourceFile, User, Workspace},
 };
 use packages::{asset::AssetPath, id::PackageId};
-use restore::{RestoreLimits, Restorer, changelog::Changelog, deletions::DeleteRecords, queue::WorkerQueue};
+use restore::{
+    RestoreLimits, Restorer, changelog::Changelog, delete_records::DeleteRecords, queue::WorkerQueue,
+};
 use serde_json::Value;
 use server::authentication::authenticate;
 use signing::s3::{Bucket, Region};
@@ -146,7 +148,7 @@ impl TestApp {
             db: app.db.clone(),
             objects: app.objects.clone(),
             changelog: Changelog::file(dir.path().join("changelog.jsonl")),
-            deletions: DeleteRecords::None,
+            delete_records: DeleteRecords::None,
             clock: Clock::System,
             limits: RestoreLimits {
                 // Long enough that a busy machine does not reach the retry within the run that failed.
