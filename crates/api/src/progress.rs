@@ -155,7 +155,7 @@ fn format_rfc3339(time: SystemTime) -> Option<String> {
 mod tests {
     use std::time::Duration;
 
-    use restore::db::progress::OrderStatus;
+    use restore::db::progress::{FailedPackage, OrderStatus};
 
     use super::*;
 
