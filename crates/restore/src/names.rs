@@ -77,7 +77,7 @@ impl<'a> NameRounds<'a> {
     }
 }
 
-/// First the original name, then the numbered ones, at last a unique one.
+/// First the original name, then the numbered ones, finally a unique one.
 fn candidate_name(package: &PackageRow, number: u32) -> String {
     let original = name::original_name(&package.name, &package.node_id);
     match number {

@@ -1,7 +1,5 @@
 //! Unreachable services: the report names the usual cause in time, and skips the checks that need them.
 
-use std::time::Duration;
-
 use doctor::Status::{Failure, Ok, Warning};
 use local::full_backlog::FullBacklogListener;
 use tokio::net::TcpListener;

@@ -162,7 +162,7 @@ fn row_in_folder_sql(workspace: WorkspaceId) -> String {
     )
 }
 
-/// The end of both statements: the page of what they `found`, with all that is answered about it.
+/// The end of both statements: the page of what they `found`, with all its columns.
 fn page_sql(workspace: WorkspaceId) -> String {
     let (ancestors, details) = (ancestors_sql(workspace), details_sql(workspace));
     format!(
