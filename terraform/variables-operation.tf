@@ -56,7 +56,7 @@ variable "throttling" {
 # ----------------------------------------------------------------------------------------------- observation
 
 variable "log_level" {
-  description = "Log filter of the functions, such as info,packages=debug."
+  description = "Log filter of the functions, such as info,storage=debug."
   type        = string
   default     = "info"
 }

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
             Ok(Worker { restorer, queue, stray_max_age: config.stray_max_age })
         };
         let check = async || check_restore(&hosting::read_variable, &builder, &config).await;
-        let handle = async |worker: &Worker, event| Box::pin(restore::handle(worker, event)).await;
+        let handle = async |worker: &Worker, event| Box::pin(restore::handle_event(worker, event)).await;
         host::poll_events(telemetry, check, start, handle).await
     })
 }

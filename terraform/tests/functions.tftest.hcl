@@ -223,7 +223,7 @@ run "without_table_and_changelog" {
   }
 
   assert {
-    condition     = !strcontains(aws_iam_role_policy.own["restore"].policy, "dynamodb") && !strcontains(aws_iam_role_policy.own["restore"].policy, "TellTheChangelog")
+    condition     = !strcontains(aws_iam_role_policy.own["restore"].policy, "dynamodb") && !strcontains(aws_iam_role_policy.own["restore"].policy, "SendToChangelog")
     error_message = "The policy must not have statements for missing resources."
   }
 }

@@ -9,7 +9,7 @@ run "no_policy_has_a_needless_wildcard" {
       for policy in concat(values(aws_iam_role_policy.own), values(aws_iam_role_policy.runtime)) : [
         for statement in jsondecode(policy.policy).Statement :
         !contains(flatten([statement.Resource]), "*")
-        if statement.Effect == "Allow" && !contains(["SendTraces", "LambdaAttachesItToTheNetwork"], statement.Sid)
+        if statement.Effect == "Allow" && !contains(["SendTraces", "ManageNetworkInterfaces"], statement.Sid)
       ]
     ]))
     error_message = "A statement is for all resources."

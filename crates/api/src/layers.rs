@@ -56,7 +56,7 @@ async fn handle_request(challenge: HeaderValue, request: Request, next: Next) ->
         response
     };
     // Calls to AWS during the request carry the trace header.
-    aws::trace::scope(Some(trace.to_header()), work).instrument(span).await
+    aws::trace::with_header(Some(trace.to_header()), work).instrument(span).await
 }
 
 /// Runs a handler. If it panics or takes too long, the response is a problem.

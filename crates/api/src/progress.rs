@@ -3,16 +3,13 @@
 use std::time::SystemTime;
 
 use axum::{Json, extract::State};
-use packages::{access::ViewFiles, id::PackageNodeId};
-use restore::db::progress::{OrderProgress, Progress, find_progress};
+use packages::{access::ViewFiles, id::PackageNodeId, package::PackageState};
+use restore::db::progress::{MAX_LISTED_FAILURES, OrderProgress, Progress, find_progress};
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use utoipa::ToSchema;
 
 use crate::{App, Problem, caller::Caller, openapi, query::Query};
-
-/// How many failures the query behind [`find_progress`] lists at most.
-const MAX_LISTED_FAILURES: i64 = 1000;
 
 /// The progress of a restore.
 #[derive(Debug, Serialize, ToSchema)]
@@ -93,6 +90,7 @@ pub(crate) async fn get_progress(
 impl ProgressResponse {
     fn new(id: PackageNodeId, progress: Progress) -> Self {
         let counts = PackageCounts::from_progress(&progress);
+        let is_cut_off = progress.failed.len() >= MAX_LISTED_FAILURES;
         let listed = i64::try_from(progress.failed.len()).unwrap_or(i64::MAX);
         let order = progress.order;
         let bytes = order.as_ref().map_or(0, |order| order.bytes);
@@ -108,8 +106,12 @@ impl ProgressResponse {
             restoring: (counts.total - counts.restored - counts.failed).max(0),
             // The list omits packages that were restored later. The order's number counts only where the list is cut
             // off.
-            failures: if listed >= MAX_LISTED_FAILURES { counts.failed.max(listed) } else { listed },
-            failed: progress.failed.into_iter().map(|(id, reason)| RestoreFailure { id, reason }).collect(),
+            failures: if is_cut_off { counts.failed.max(listed) } else { listed },
+            failed: progress
+                .failed
+                .into_iter()
+                .map(|failed| RestoreFailure { id: failed.node_id, reason: failed.reason })
+                .collect(),
             bytes,
             since: time(|order| order.since),
             updated_at: time(|order| order.updated_at),
@@ -135,10 +137,10 @@ impl PackageCounts {
 
     /// The numbers of a single package without an order of its own.
     fn from_state(state: &str) -> Self {
-        let (restored, failed) = match state {
-            "RESTORING" => (0, 0),
-            "DELETED" | "DELETING" | "UNAVAILABLE" => (0, 1),
-            _ => (1, 0),
+        let (restored, failed) = match PackageState::from_column(state) {
+            PackageState::Restoring => (0, 0),
+            state if state.is_live() => (1, 0),
+            _ => (0, 1),
         };
         Self { total: 1, restored, failed }
     }
@@ -153,7 +155,7 @@ fn format_rfc3339(time: SystemTime) -> Option<String> {
 mod tests {
     use std::time::Duration;
 
-    use restore::db::progress::OrderStatus;
+    use restore::db::progress::{FailedPackage, OrderStatus};
 
     use super::*;
 
@@ -177,7 +179,10 @@ mod tests {
             state: "RESTORING".into(),
             is_collection: true,
             order: Some(order),
-            failed: vec![("N:package:9".into(), "the object is gone".into())],
+            failed: vec![FailedPackage {
+                node_id: "N:package:9".into(),
+                reason: "the object is gone".into(),
+            }],
         };
         assert_eq!(
             serialize_response(progress),

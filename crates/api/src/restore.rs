@@ -49,7 +49,7 @@ pub(crate) async fn post_restore(
         return Ok(Json(RestoreResponse::Preview(PreviewResponse::new(preview, failures))));
     }
     // In its own task: a client that disconnects must not cancel the work between the commit and the queue message.
-    let work = trace::scope(
+    let work = trace::with_header(
         trace::current_header(),
         database::inherit_statement_count(place_orders(app, access, valid)),
     );

@@ -7,10 +7,13 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use packages::{
     access::ViewFiles,
     id::{PackageId, PackageNodeId},
+    name::MAX_NAME_CHARS,
 };
 use restore::{
     db::trash::PageRequest,
-    trash::{Recovery, TrashPage, TrashState, TrashedPackage, find_recoveries, list_trash},
+    trash::{
+        PackageRecoverability, TrashPage, TrashState, TrashedPackage, list_recoverabilities, list_trash,
+    },
 };
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -29,9 +32,6 @@ const MAX_OUTLOOK_LIMIT: u16 = 100;
 
 /// The first byte of a cursor, so that a later version can recognise and refuse cursors of this one.
 const CURSOR_VERSION: &str = "1";
-
-/// The longest name that the platform's column holds.
-const MAX_NAME_CHARS: usize = 255;
 
 /// A page of the trash.
 #[derive(Debug, Serialize, ToSchema)]
@@ -139,7 +139,7 @@ pub(crate) async fn get_trash(
     if !request.outlook {
         return Ok(Json(TrashResponse::new(page, None)));
     }
-    let recoveries = find_recoveries(&app.db, &app.objects, &access, &page.items).await?;
+    let recoveries = list_recoverabilities(&app.db, &app.objects, &access, &page.items).await?;
     Ok(Json(TrashResponse::new(page, Some(&recoveries))))
 }
 
@@ -181,7 +181,7 @@ fn decode_cursor(cursor: &str) -> Result<String, Problem> {
 }
 
 impl TrashResponse {
-    fn new(page: TrashPage, recoveries: Option<&HashMap<PackageId, Recovery>>) -> Self {
+    fn new(page: TrashPage, recoveries: Option<&HashMap<PackageId, PackageRecoverability>>) -> Self {
         let item = |trashed: TrashedPackage| {
             // Only files have a size and a recovery: a folder has no object in S3.
             let file_recoveries = recoveries.filter(|_| trashed.size.is_some());
@@ -196,7 +196,7 @@ impl TrashResponse {
 }
 
 impl TrashItem {
-    fn new(trashed: TrashedPackage, recovery: Option<Recovery>) -> Self {
+    fn new(trashed: TrashedPackage, recovery: Option<PackageRecoverability>) -> Self {
         Self {
             id: trashed.id,
             name: trashed.name,

@@ -38,7 +38,7 @@ pub struct TrustedIssuer {
     pub keys: KeyCache,
 }
 
-/// Why a token identifies nobody.
+/// Why a token is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthenticationError {
     /// The token is invalid: refuse its sender.

@@ -46,7 +46,7 @@ impl DynamoDbTable {
     }
 
     /// Finds the keys of all items with one of these partition keys.
-    pub async fn find_keys(&self, partitions: &BTreeSet<&str>) -> Result<Vec<ItemKey>, Error> {
+    pub async fn list_keys(&self, partitions: &BTreeSet<&str>) -> Result<Vec<ItemKey>, Error> {
         let schema = self.schema.get_or_try_init(|| self.load_key_schema()).await?;
         // The calls are collected, not mapped: the compiler cannot prove that such a closure's future is `Send`.
         if let Some(sort) = &schema.sort {

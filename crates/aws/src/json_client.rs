@@ -87,10 +87,13 @@ impl Error {
 }
 
 /// Why one attempt failed.
+#[derive(Debug, thiserror::Error)]
 enum AttemptError {
     /// Another attempt does not help.
+    #[error(transparent)]
     Permanent(Error),
     /// Another attempt may succeed.
+    #[error("{0}")]
     Transient(String),
 }
 
@@ -175,7 +178,7 @@ impl JsonClient {
             let attempt_deadline = deadline.min(Instant::now() + self.limits.attempt_timeout);
             let span = self.inner.service.attempt_span(operation);
             // Boxed: the future of one attempt is large, and every caller's future would hold it.
-            let attempt = Box::pin(self.attempt(operation, body.clone()).instrument(span));
+            let attempt = Box::pin(self.send_attempt(operation, body.clone()).instrument(span));
             let late = |_| Err(AttemptError::Transient("no answer in time".to_owned()));
             tried += 1;
             let error = match timeout_at(attempt_deadline, attempt).await.unwrap_or_else(late) {
@@ -193,7 +196,7 @@ impl JsonClient {
         }
     }
 
-    async fn attempt(&self, operation: &str, body: Bytes) -> Result<Value, AttemptError> {
+    async fn send_attempt(&self, operation: &str, body: Bytes) -> Result<Value, AttemptError> {
         let request = self.build_request(operation, body).await.map_err(AttemptError::Transient)?;
         let response = self.inner.http.send(request).await;
         let response = response.map_err(|error| AttemptError::Transient(error_chain(&error)))?;

@@ -99,13 +99,13 @@ impl SqsQueue {
                     BatchFailures { rejected: open, unconfirmed: Vec::new() }
                 }
             };
-            unsent.extend(indexes(&failures.rejected));
+            unsent.extend(message_indexes(&failures.rejected));
             open = failures.unconfirmed;
             if !open.is_empty() && attempt < MAX_ATTEMPTS {
                 tokio::time::sleep(backoff_delay(attempt)).await;
             }
         }
-        unsent.extend(indexes(&open));
+        unsent.extend(message_indexes(&open));
         unsent
     }
 
@@ -145,7 +145,7 @@ fn escape_noncharacters(json: &str) -> String {
     json.replace('\u{fffe}', r"\ufffe").replace('\u{ffff}', r"\uffff")
 }
 
-fn indexes<'a>(entries: &'a [BatchEntry<'_>]) -> impl Iterator<Item = usize> + 'a {
+fn message_indexes<'a>(entries: &'a [BatchEntry<'_>]) -> impl Iterator<Item = usize> + 'a {
     entries.iter().map(|entry| entry.index)
 }
 

@@ -1,7 +1,7 @@
 //! The trace that work belongs to, so that messages can carry it on.
 //!
 //! A trace is a text, an X-Ray tracing header (AWS X-Ray Developer Guide, "Tracing header"):
-//! `Root=1-…;Parent=…;Sampled=1`. A host sets it with [`scope`]. Without that there is no trace.
+//! `Root=1-…;Parent=…;Sampled=1`. A host sets it with [`with_header`]. Without that there is no trace.
 
 use std::future::Future;
 
@@ -10,7 +10,7 @@ tokio::task_local! {
 }
 
 /// Runs work as part of the trace with this header, or of none.
-pub async fn scope<F: Future>(header: Option<String>, work: F) -> F::Output {
+pub async fn with_header<F: Future>(header: Option<String>, work: F) -> F::Output {
     HEADER.scope(header, work).await
 }
 
@@ -27,11 +27,11 @@ mod tests {
     #[tokio::test]
     async fn concurrent_work_keeps_its_own_trace() {
         assert_eq!(current_header(), None);
-        let one = scope(Some("Root=1-a".to_owned()), async {
+        let one = with_header(Some("Root=1-a".to_owned()), async {
             tokio::task::yield_now().await;
             current_header()
         });
-        let other = scope(None, async { current_header() });
+        let other = with_header(None, async { current_header() });
         assert_eq!(tokio::join!(one, other), (Some("Root=1-a".to_owned()), None));
     }
 }

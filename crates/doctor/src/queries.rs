@@ -8,12 +8,12 @@ mod schema;
 use tokio_postgres::types::Type;
 
 use database::{Db, Error, Param};
-use packages::id::WorkspaceId;
+use packages::{id::WorkspaceId, package::PackageState};
 
 pub use self::{
     lookups::{Lookup, explain_lookups},
-    privileges::{MissingPrivilege, Purpose, find_missing_privileges, grant_statements},
-    schema::{SchemaGaps, find_schema_gaps},
+    privileges::{MissingPrivilege, Purpose, grant_statements, list_missing_privileges},
+    schema::{SchemaGaps, load_schema_gaps},
 };
 
 /// A setting that the service's role should have.
@@ -65,7 +65,7 @@ pub struct Backlog {
     pub announcements: i64,
 }
 
-/// A stored file of a live package.
+/// A stored file of a package that is ready.
 #[derive(Debug, Clone)]
 pub struct SampleFile {
     /// The bucket.
@@ -110,15 +110,16 @@ pub async fn find_largest_workspace(db: &Db) -> Result<Option<LargestWorkspace>,
     largest.transpose()
 }
 
-/// Lists the buckets of a workspace's newest files, with one file of a live package in each.
+/// Lists the buckets of a workspace's newest files, with one file of a package that is ready in each.
 pub async fn list_sample_files(db: &Db, workspace: WorkspaceId) -> Result<Vec<SampleFile>, Error> {
+    const READY: &str = PackageState::READY_SQL;
     let sql = format!(
         r#"SELECT DISTINCT ON (f.s3_bucket) f.s3_bucket, f.s3_key
            -- The inner limit keeps this fast in a workspace with millions of files.
            FROM (SELECT package_id, s3_bucket, s3_key, id FROM "{workspace}".files
                  WHERE object_type = 'source' AND s3_bucket <> '' AND s3_key <> '' ORDER BY id DESC LIMIT 200) f
            JOIN "{workspace}".packages p ON p.id = f.package_id
-           WHERE p.state IN ('UPLOADED', 'READY')
+           WHERE p.state = {READY}
            ORDER BY f.s3_bucket, f.id DESC LIMIT 5"#
     );
     let rows = db.query_read_only(&sql, &[]).await?;

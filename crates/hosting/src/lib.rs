@@ -16,7 +16,7 @@ use aws::{CallLimits, ClientConfig, Clock, HttpClient, JsonClient, SqsQueue};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use database::{Db, Password, PoolConfig, Tls};
 use restore::{
-    RestoreLimits, Restorer, changelog::Changelog, db::check_tables, deletions::DeleteRecords,
+    RestoreLimits, Restorer, changelog::Changelog, db::check_tables, delete_records::DeleteRecords,
     queue::WorkerQueue,
 };
 use signing_keys::{KeyRotation, KeySource};
@@ -157,7 +157,7 @@ impl HostBuilder {
                 Some(url) => Changelog::Sqs(self.sqs_queue(url)?),
                 None => Changelog::None,
             },
-            deletions: match config.delete_record_table {
+            delete_records: match config.delete_record_table {
                 Some(table) => DeleteRecords::dynamodb(self.dynamodb_client()?, table),
                 None => DeleteRecords::None,
             },

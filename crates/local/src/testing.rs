@@ -3,12 +3,16 @@
 //! `TEST_DATABASE_URL` selects another server. Its user must be allowed to create databases. `PG_BIN_DIR` selects the
 //! programs of the throwaway server.
 
+mod panics;
+
 use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, Error, NoTls};
 use url::Url;
 use uuid::Uuid;
+
+pub use panics::PanickingRecorder;
 
 use crate::{postgres, schema, workspace::Workspace};
 
@@ -85,7 +89,7 @@ impl TestServer {
 
 /// The time of the server in seconds since the Unix epoch.
 async fn load_time(client: &Client) -> Result<i64, Error> {
-    Ok(client.query_one("SELECT extract(epoch FROM now())::bigint", &[]).await?.get(0))
+    Ok(client.query_one("SELECT extract(epoch FROM now())::bigint AS now", &[]).await?.get("now"))
 }
 
 async fn create_database(server: &str) -> Result<String, Error> {
@@ -101,8 +105,8 @@ async fn create_database(server: &str) -> Result<String, Error> {
 /// Drops the databases that were created up to this time, in seconds since the Unix epoch. A database in use stays, and so
 /// does one that another process is dropping.
 async fn drop_old_databases(server: &Client, until: i64) -> Result<(), Error> {
-    for row in server.query("SELECT datname::text FROM pg_database", &[]).await? {
-        let name: &str = row.get(0);
+    for row in server.query("SELECT datname::text AS name FROM pg_database", &[]).await? {
+        let name: &str = row.get("name");
         if parse_creation_time(name).is_some_and(|created| created <= until) {
             // Fails while there are connections, which is intended.
             let _ = server.batch_execute(&format!("DROP DATABASE {name}")).await;

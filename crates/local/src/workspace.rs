@@ -5,6 +5,7 @@
 
 mod packages;
 mod people;
+mod states;
 mod trees;
 mod usage;
 
@@ -46,7 +47,7 @@ impl Workspace {
         let sql = "INSERT INTO pennsieve.organizations (name, slug, encryption_key_id, node_id)
                    VALUES ($1, $1, 'none', $2) RETURNING id";
         let node_id = format!("N:organization:{}", Uuid::new_v4());
-        let id = WorkspaceId(client.query_one(sql, &[&name, &node_id]).await?.get(0));
+        let id = WorkspaceId(client.query_one(sql, &[&name, &node_id]).await?.get("id"));
         schema::create_workspace_tables(&client, id).await?;
         Ok(Self { client, id })
     }
@@ -60,7 +61,7 @@ impl Workspace {
             self.id
         );
         let row = self.client.query_one(&sql, &[&name, &node_id]).await?;
-        Ok(Dataset { id: DatasetId(row.get(0)), node_id: expect_node_id(DatasetNodeId::parse(&node_id)) })
+        Ok(Dataset { id: DatasetId(row.get("id")), node_id: expect_node_id(DatasetNodeId::parse(&node_id)) })
     }
 
     /// A new key for a source file of this dataset, in the format of uploads: `O{workspace}/D{dataset}/{upload}/{file}`.

@@ -80,6 +80,14 @@ define_node_id! {
     /// The public id of a package. A collection is a package, too.
     PackageNodeId, "package" | "collection", "N:package:… or N:collection:…"
 }
+impl PackageNodeId {
+    /// Whether the id says that the package is a folder.
+    #[must_use]
+    pub fn is_collection(&self) -> bool {
+        self.0.starts_with("N:collection:")
+    }
+}
+
 define_node_id! {
     /// The public id of a person.
     UserNodeId, "user", "N:user:…"

@@ -5,20 +5,23 @@ use uuid::Uuid;
 use crate::{id::PackageNodeId, package::PackageKind};
 
 /// The longest name that the platform's column holds (`varchar(255)`). Postgres counts characters, not bytes.
-const MAX_NAME_CHARS: usize = 255;
+pub const MAX_NAME_CHARS: usize = 255;
+
+/// What the platform puts before the name of a package that it deletes. The node id, `_` and the name follow.
+pub const DELETED_PREFIX: &str = "__DELETED__";
 
 /// The last number of a numbered name. The candidate after it has a UUID.
 pub const MAX_NAME_NUMBER: u32 = 99;
 
 /// The name of a package before its deletion.
 ///
-/// A deletion puts `__DELETED__{node id}_` before the name. A second deletion does so again, if nothing removed the
+/// A deletion puts [`DELETED_PREFIX`], the node id and `_` before the name. A second deletion does so again, if nothing removed the
 /// first prefix. A name without exactly this prefix is returned unchanged.
 #[must_use]
 pub fn original_name<'a>(name: &'a str, node_id: &PackageNodeId) -> &'a str {
     let mut original = name;
     while let Some(rest) = original
-        .strip_prefix("__DELETED__")
+        .strip_prefix(DELETED_PREFIX)
         .and_then(|rest| rest.strip_prefix(node_id.as_str()))
         .and_then(|rest| rest.strip_prefix('_'))
         .filter(|rest| !rest.is_empty())

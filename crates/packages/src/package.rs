@@ -2,59 +2,80 @@
 
 use std::fmt;
 
-/// The texts of the `state` column that this service knows, for SQL.
-pub mod state_column {
-    /// [`PackageState::Unavailable`](super::PackageState::Unavailable).
-    pub const UNAVAILABLE: &str = "UNAVAILABLE";
-    /// [`PackageState::Deleting`](super::PackageState::Deleting).
-    pub const DELETING: &str = "DELETING";
-    /// [`PackageState::Deleted`](super::PackageState::Deleted).
-    pub const DELETED: &str = "DELETED";
-    /// [`PackageState::Restoring`](super::PackageState::Restoring).
-    pub const RESTORING: &str = "RESTORING";
-    /// [`PackageState::Infected`](super::PackageState::Infected).
-    pub const INFECTED: &str = "INFECTED";
-    /// [`PackageState::Ready`](super::PackageState::Ready).
-    pub const READY: &str = "READY";
+/// The states, each with the text of the `state` column: the enumeration, how it is read and written, and the texts for SQL.
+macro_rules! package_states {
+    ($($(#[$doc:meta])+ $state:ident, $sql:ident, $text:literal;)+) => {
+        /// The state of a package, from the `state` column.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum PackageState {
+            $($(#[$doc])+ $state,)+
+            /// It is stored, and another process owns its state (uploaded, processing, processing failed, …).
+            Other,
+        }
+
+        impl PackageState {
+            $(#[doc = concat!("[`PackageState::", stringify!($state), "`] as a literal in SQL.")]
+            pub const $sql: &'static str = concat!("'", $text, "'");)+
+
+            /// Reads the `state` column. A text that is not known here is [`Self::Other`].
+            #[must_use]
+            pub fn from_column(text: &str) -> Self {
+                match text {
+                    $($text => Self::$state,)+
+                    _ => Self::Other,
+                }
+            }
+
+            /// The text of the `state` column. `None` for [`Self::Other`], which stands for many texts.
+            #[must_use]
+            pub const fn as_column(self) -> Option<&'static str> {
+                match self {
+                    $(Self::$state => Some($text),)+
+                    Self::Other => None,
+                }
+            }
+        }
+
+        /// The text of a state, for lists.
+        macro_rules! state_text {
+            $(($state) => { $text };)+
+        }
+    };
 }
 
-/// The state of a package, from the `state` column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PackageState {
+package_states! {
     /// Its bytes are not stored yet.
-    Unavailable,
+    Unavailable, UNAVAILABLE_SQL, "UNAVAILABLE";
     /// Its deletion is in progress.
-    Deleting,
+    Deleting, DELETING_SQL, "DELETING";
     /// It is in the trash.
-    Deleted,
+    Deleted, DELETED_SQL, "DELETED";
     /// Its restore is in progress.
-    Restoring,
+    Restoring, RESTORING_SQL, "RESTORING";
     /// The malware scan found something in its upload.
-    Infected,
+    Infected, INFECTED_SQL, "INFECTED";
     /// It is stored and processed.
-    Ready,
-    /// It is stored, and another process owns its state (uploaded, processing, processing failed, …).
-    Other,
+    Ready, READY_SQL, "READY";
 }
 
 /// Some states as the column holds them: as a list of texts, and as the same list in SQL.
 macro_rules! state_list {
     ($first:ident $(, $rest:ident)*) => {
         (
-            [stringify!($first) $(, stringify!($rest))*],
-            concat!("('", stringify!($first), "'" $(, ", '", stringify!($rest), "'")*, ")"),
+            [state_text!($first) $(, state_text!($rest))*],
+            concat!("('", state_text!($first), "'" $(, ", '", state_text!($rest), "'")*, ")"),
         )
     };
 }
 
 /// The one list that says what is not live.
-const NOT_LIVE: ([&str; 4], &str) = state_list!(UNAVAILABLE, DELETING, DELETED, RESTORING);
+const NOT_LIVE: ([&str; 4], &str) = state_list!(Unavailable, Deleting, Deleted, Restoring);
 
 /// The one list that says what is in the trash.
-const IN_TRASH: ([&str; 3], &str) = state_list!(DELETING, DELETED, RESTORING);
+const IN_TRASH: ([&str; 3], &str) = state_list!(Deleting, Deleted, Restoring);
 
 /// The one list that says what can be ordered back, or is on its way back.
-const RESTORABLE: ([&str; 2], &str) = state_list!(DELETED, RESTORING);
+const RESTORABLE: ([&str; 2], &str) = state_list!(Deleted, Restoring);
 
 impl PackageState {
     /// The states in which a package is not in the tree that people see. Its bytes do not count as stored.
@@ -69,42 +90,6 @@ impl PackageState {
     pub const RESTORABLE: [&'static str; 2] = RESTORABLE.0;
     /// [`PackageState::RESTORABLE`] as a list in SQL.
     pub const RESTORABLE_SQL: &'static str = RESTORABLE.1;
-    /// [`PackageState::Deleting`] as a literal in SQL.
-    pub const DELETING_SQL: &'static str = "'DELETING'";
-    /// [`PackageState::Deleted`] as a literal in SQL.
-    pub const DELETED_SQL: &'static str = "'DELETED'";
-    /// [`PackageState::Restoring`] as a literal in SQL.
-    pub const RESTORING_SQL: &'static str = "'RESTORING'";
-    /// [`PackageState::Ready`] as a literal in SQL.
-    pub const READY_SQL: &'static str = "'READY'";
-
-    /// Reads the `state` column. A text that is not known here is [`Self::Other`].
-    #[must_use]
-    pub fn from_column(text: &str) -> Self {
-        match text {
-            state_column::UNAVAILABLE => Self::Unavailable,
-            state_column::DELETING => Self::Deleting,
-            state_column::DELETED => Self::Deleted,
-            state_column::RESTORING => Self::Restoring,
-            state_column::INFECTED => Self::Infected,
-            state_column::READY => Self::Ready,
-            _ => Self::Other,
-        }
-    }
-
-    /// The text of the `state` column. `None` for [`Self::Other`], which stands for many texts.
-    #[must_use]
-    pub const fn as_column(self) -> Option<&'static str> {
-        Some(match self {
-            Self::Unavailable => state_column::UNAVAILABLE,
-            Self::Deleting => state_column::DELETING,
-            Self::Deleted => state_column::DELETED,
-            Self::Restoring => state_column::RESTORING,
-            Self::Infected => state_column::INFECTED,
-            Self::Ready => state_column::READY,
-            Self::Other => return None,
-        })
-    }
 
     /// Whether the package is in the tree that people see.
     #[must_use]
@@ -140,6 +125,8 @@ const KINDS: [&str; 16] = [
 impl PackageKind {
     /// A folder.
     pub const COLLECTION: Self = Self(11);
+    /// [`PackageKind::COLLECTION`] as a literal in SQL.
+    pub const COLLECTION_SQL: &'static str = "'Collection'";
     const UNKNOWN: Self = Self(10);
 
     /// Reads the `type` column. A text that is not known here is `Unknown`, as everywhere on the platform.
@@ -197,6 +184,7 @@ mod tests {
             assert_eq!(kind.is_collection(), number == 11, "{name}");
         }
         assert_eq!(PackageKind::from_column("Collection"), PackageKind::COLLECTION);
+        assert_eq!(format!("'{}'", PackageKind::COLLECTION), PackageKind::COLLECTION_SQL);
         for unknown in ["Hologram", "collection", ""] {
             assert_eq!(PackageKind::from_column(unknown).number(), 10, "{unknown}");
         }

@@ -8,13 +8,11 @@ use crate::{
     },
     error::RestoreError,
     message::RestoreMessage,
+    reasons::RUN_FAILED_REASON,
     restorer::{MAX_ATTEMPTS, Restorer},
 };
 use database::{self, Db};
 use packages::id::DatasetKey;
-
-/// Why orders failed whose runs failed, in words for the packages' owner.
-pub const RUN_FAILED: &str = "the restore failed several times; order it again later";
 
 impl RestoreError {
     /// Whether the next attempt is likely to fail too. A failure that passes by itself does not count as an attempt.
@@ -53,7 +51,7 @@ pub(super) async fn record_failed_run(
     }
 }
 
-/// Answers how many attempts have failed.
+/// Returns how many attempts have failed.
 async fn postpone_or_give_up(
     restorer: &Restorer,
     lease: Lease,
@@ -72,7 +70,7 @@ async fn postpone_or_give_up(
 async fn give_up_dataset(db: &Db, key: DatasetKey) -> Result<(), database::Error> {
     let mut session = db.session().await?;
     let tx = session.begin().await?;
-    let packages = give_up_orders(&tx, key, RUN_FAILED).await?;
+    let packages = give_up_orders(&tx, key, RUN_FAILED_REASON).await?;
     tx.commit().await?;
     log_given_up(key, packages);
     Ok(())
@@ -82,7 +80,7 @@ async fn give_up_dataset(db: &Db, key: DatasetKey) -> Result<(), database::Error
 pub(super) async fn give_up_package(db: &Db, message: &RestoreMessage) -> Result<(), database::Error> {
     let mut session = db.session().await?;
     let tx = session.begin().await?;
-    let is_released = release_package(&tx, message, RUN_FAILED).await?;
+    let is_released = release_package(&tx, message, RUN_FAILED_REASON).await?;
     tx.commit().await?;
     if is_released {
         log_given_up(DatasetKey { workspace: message.workspace, dataset: message.dataset }, 1);

@@ -7,21 +7,18 @@ use crate::db::{
     files::{PackageFiles, list_files},
     packages::PackageRow,
 };
+use crate::reasons::{
+    BEING_DELETED_REASON, DELETED_AGAIN_REASON, FOLDER_BEING_DELETED_REASON, FOLDER_STAYS_REASON,
+    OTHER_STATE_REASON,
+};
 use database::{self, Db};
 use packages::{
     id::{DatasetKey, PackageId},
     package::PackageState,
 };
 
-/// Why a package does not come back, in words for its owner.
-pub(super) const DELETED_AGAIN: &str = "it was deleted again";
-pub(super) const BEING_DELETED: &str = "it is being deleted";
-pub(super) const FOLDER_BEING_DELETED: &str = "the folder it lies in is being deleted";
-const FOLDER_STAYS: &str = "the folder it lies in stays in the trash";
-const OTHER_STATE: &str = "it is in a state from which nothing is restored";
-
 /// The position before all claims.
-pub(super) const START: ClaimPosition = (-1, 0);
+pub(super) const START: ClaimPosition = ClaimPosition { position: -1, package: 0 };
 
 /// What happens to a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,10 +37,17 @@ pub(super) enum Verdict {
     Fail(String),
 }
 
+/// A claim of a batch, and what happens to it.
+#[derive(Debug)]
+pub(super) struct BatchMember {
+    pub(super) claim: Claim,
+    pub(super) verdict: Verdict,
+}
+
 /// Some claims of a dataset, each folder before what is in it, with their verdicts.
 #[derive(Debug)]
 pub(super) struct Batch {
-    pub(super) members: Vec<(Claim, Verdict)>,
+    pub(super) members: Vec<BatchMember>,
     /// The folders above the members, up to the first that is live.
     pub(super) ancestors: HashMap<PackageId, Ancestor>,
     /// The files of the packages that come back.
@@ -53,24 +57,25 @@ pub(super) struct Batch {
 impl Batch {
     /// The position of its last claim.
     pub(super) fn end_position(&self) -> ClaimPosition {
-        let positions = self.members.iter().map(|(claim, _)| (claim.position, claim.id.0));
+        let positions = self.members.iter().map(|BatchMember { claim, .. }| claim.position());
         positions.max().unwrap_or(START)
     }
 
     /// The folders above the members that may be live by now: the ancestors, which an earlier batch may have restored, and
     /// the members that are already back.
     pub(super) fn possibly_live_folders(&self) -> Vec<i32> {
-        let done = self.members.iter().filter(|(_, verdict)| *verdict == Verdict::Done);
-        let done = done.map(|(claim, _)| claim.id.0);
+        let done = self.members.iter().filter(|BatchMember { verdict, .. }| *verdict == Verdict::Done);
+        let done = done.map(|BatchMember { claim, .. }| claim.id.0);
         self.ancestors.keys().map(|id| id.0).chain(done).collect()
     }
 
     /// The deleted folders above that come back with this batch.
     pub(super) fn returning_ancestors(&self) -> Vec<&Ancestor> {
-        let restored = self.members.iter().filter(|(_, verdict)| *verdict == Verdict::Restore);
-        let parents = restored.filter_map(|(claim, _)| claim.package.as_ref()?.parent_id);
+        let restored = self.members.iter().filter(|BatchMember { verdict, .. }| *verdict == Verdict::Restore);
+        let parents = restored.filter_map(|BatchMember { claim, .. }| claim.package.as_ref()?.parent_id);
         // A member comes back by itself.
-        let mut seen: HashSet<PackageId> = self.members.iter().map(|(claim, _)| claim.id).collect();
+        let mut seen: HashSet<PackageId> =
+            self.members.iter().map(|BatchMember { claim, .. }| claim.id).collect();
         let mut returning = Vec::new();
         for parent in parents {
             let mut next = Some(parent);
@@ -104,8 +109,8 @@ pub(super) async fn read_batch(
     sort_folders_first(&mut claims);
     let ancestors = read_ancestors(db, key, &claims).await?;
     let members = decide_claims(claims, &ancestors);
-    let restored = members.iter().filter(|(_, verdict)| *verdict == Verdict::Restore);
-    let restored: Vec<i32> = restored.map(|(claim, _)| claim.id.0).collect();
+    let restored = members.iter().filter(|BatchMember { verdict, .. }| *verdict == Verdict::Restore);
+    let restored: Vec<i32> = restored.map(|BatchMember { claim, .. }| claim.id.0).collect();
     let files = list_files(db, key.workspace, &restored).await?;
     Ok(Some(Batch { members, ancestors, files }))
 }
@@ -152,7 +157,7 @@ async fn read_ancestors(
 }
 
 /// Decides on each claim. Each folder comes before what is in it, so its verdict is known.
-fn decide_claims(claims: Vec<Claim>, ancestors: &HashMap<PackageId, Ancestor>) -> Vec<(Claim, Verdict)> {
+fn decide_claims(claims: Vec<Claim>, ancestors: &HashMap<PackageId, Ancestor>) -> Vec<BatchMember> {
     let mut verdicts: HashMap<PackageId, Verdict> = HashMap::new();
     let mut folder_verdicts: HashMap<PackageId, Verdict> = HashMap::new();
     let mut members = Vec::with_capacity(claims.len());
@@ -162,7 +167,7 @@ fn decide_claims(claims: Vec<Claim>, ancestors: &HashMap<PackageId, Ancestor>) -
             Some(parent) => match verdicts.get(&parent) {
                 Some(Verdict::Restore | Verdict::Done) => Verdict::Restore,
                 Some(Verdict::Blocked) => Verdict::Blocked,
-                Some(_) => Verdict::Fail(FOLDER_STAYS.to_owned()),
+                Some(_) => Verdict::Fail(FOLDER_STAYS_REASON.to_owned()),
                 None => folder_verdicts
                     .entry(parent)
                     .or_insert_with(|| decide_by_folder(parent, ancestors))
@@ -170,7 +175,7 @@ fn decide_claims(claims: Vec<Claim>, ancestors: &HashMap<PackageId, Ancestor>) -
             },
         });
         verdicts.insert(claim.id, verdict.clone());
-        members.push((claim, verdict));
+        members.push(BatchMember { claim, verdict });
     }
     members
 }
@@ -182,10 +187,10 @@ fn decide_by_package(claim: &Claim) -> Result<Verdict, &PackageRow> {
         PackageState::Restoring => Err(package),
         PackageState::Deleted if !claim.is_ordered => Err(package),
         // An ordered package is RESTORING since its order: this is a newer deletion, which counts.
-        PackageState::Deleted => Ok(Verdict::Fail(DELETED_AGAIN.to_owned())),
-        PackageState::Deleting => Ok(Verdict::Fail(BEING_DELETED.to_owned())),
+        PackageState::Deleted => Ok(Verdict::Fail(DELETED_AGAIN_REASON.to_owned())),
+        PackageState::Deleting => Ok(Verdict::Fail(BEING_DELETED_REASON.to_owned())),
         state if state.is_live() => Ok(Verdict::Done),
-        _ => Ok(Verdict::Fail(OTHER_STATE.to_owned())),
+        _ => Ok(Verdict::Fail(OTHER_STATE_REASON.to_owned())),
     }
 }
 
@@ -198,7 +203,7 @@ fn decide_by_folder(folder: PackageId, ancestors: &HashMap<PackageId, Ancestor>)
         let Some(ancestor) = ancestors.get(&id) else { break };
         match (ancestor.package.state, ancestor.claimed_at) {
             (state, _) if state.is_live() => return Verdict::Restore,
-            (PackageState::Deleting, None) => return Verdict::Fail(FOLDER_BEING_DELETED.to_owned()),
+            (PackageState::Deleting, None) => return Verdict::Fail(FOLDER_BEING_DELETED_REASON.to_owned()),
             (PackageState::Deleted | PackageState::Restoring, Some(_))
                 if ancestor.package.kind.is_collection() =>
             {
@@ -211,7 +216,7 @@ fn decide_by_folder(folder: PackageId, ancestors: &HashMap<PackageId, Ancestor>)
             _ => break,
         }
     }
-    Verdict::Fail(FOLDER_STAYS.to_owned())
+    Verdict::Fail(FOLDER_STAYS_REASON.to_owned())
 }
 
 #[cfg(test)]
@@ -257,7 +262,7 @@ mod tests {
     }
 
     fn decide_one(claim: Claim, ancestors: &[(i32, Option<i32>, PackageState, bool)]) -> Verdict {
-        decide_claims(vec![claim], &ancestor_map(ancestors)).remove(0).1
+        decide_claims(vec![claim], &ancestor_map(ancestors)).remove(0).verdict
     }
 
     #[test]
@@ -266,11 +271,11 @@ mod tests {
             (PackageState::Restoring, true, Verdict::Restore),
             (PackageState::Restoring, false, Verdict::Restore),
             (PackageState::Deleted, false, Verdict::Restore),
-            (PackageState::Deleted, true, fail(DELETED_AGAIN)),
-            (PackageState::Deleting, true, fail(BEING_DELETED)),
+            (PackageState::Deleted, true, fail(DELETED_AGAIN_REASON)),
+            (PackageState::Deleting, true, fail(BEING_DELETED_REASON)),
             (PackageState::Ready, true, Verdict::Done),
             (PackageState::Other, false, Verdict::Done),
-            (PackageState::Unavailable, false, fail(OTHER_STATE)),
+            (PackageState::Unavailable, false, fail(OTHER_STATE_REASON)),
         ] {
             assert_eq!(decide_one(claim(1, None, state, is_ordered), &[]), verdict, "{state:?} {is_ordered}");
         }
@@ -290,18 +295,18 @@ mod tests {
                 &[(8, Some(7), PackageState::Restoring, true), (7, Some(6), PackageState::Ready, false)],
                 Verdict::Restore,
             ),
-            (&[(8, None, PackageState::Deleted, false)], fail(FOLDER_STAYS)),
-            (&[(8, None, PackageState::Deleting, false)], fail(FOLDER_BEING_DELETED)),
+            (&[(8, None, PackageState::Deleted, false)], fail(FOLDER_STAYS_REASON)),
+            (&[(8, None, PackageState::Deleting, false)], fail(FOLDER_BEING_DELETED_REASON)),
             (&[(8, None, PackageState::Deleting, true)], Verdict::Blocked),
             (
                 &[(8, Some(7), PackageState::Deleted, true), (7, None, PackageState::Deleting, false)],
-                fail(FOLDER_BEING_DELETED),
+                fail(FOLDER_BEING_DELETED_REASON),
             ),
             (
                 &[(8, Some(7), PackageState::Deleted, true), (7, Some(8), PackageState::Deleted, true)],
-                fail(FOLDER_STAYS),
+                fail(FOLDER_STAYS_REASON),
             ),
-            (&[], fail(FOLDER_STAYS)),
+            (&[], fail(FOLDER_STAYS_REASON)),
         ] {
             assert_eq!(decide_one(file(), ancestors), verdict, "{ancestors:?}");
         }
@@ -315,8 +320,11 @@ mod tests {
             claim(3, Some(2), PackageState::Deleted, false),
         ];
         let verdicts: Vec<Verdict> =
-            decide_claims(claims, &HashMap::new()).into_iter().map(|m| m.1).collect();
-        assert_eq!(verdicts, [fail(DELETED_AGAIN), fail(FOLDER_STAYS), fail(FOLDER_STAYS)]);
+            decide_claims(claims, &HashMap::new()).into_iter().map(|member| member.verdict).collect();
+        assert_eq!(
+            verdicts,
+            [fail(DELETED_AGAIN_REASON), fail(FOLDER_STAYS_REASON), fail(FOLDER_STAYS_REASON)]
+        );
     }
 
     #[test]

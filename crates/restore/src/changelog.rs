@@ -61,7 +61,7 @@ impl Changelog {
         Self::File(Arc::new(Mutex::new(path)))
     }
 
-    /// Sends messages, each a JSON text. Answers the indexes of those that were not accepted.
+    /// Sends messages, each a JSON text. Returns the indexes of those that were not accepted.
     pub async fn send(&self, messages: &[String]) -> Vec<usize> {
         match self {
             Self::File(path) => match append_lines(&path.lock().await, messages).await {

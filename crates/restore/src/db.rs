@@ -1,7 +1,11 @@
 //! Statements on the service's own tables, and on packages in the trash: one function for each statement.
 //!
-//! Rows are read by column name. A comment above each part of a long statement says why it is there. A function that locks
-//! rows says in which order: packages are locked by id, before the claims and orders on them.
+//! Rows are read by column name. A comment above each part of a long statement says why it is there.
+//!
+//! Rows are locked in one order: packages by id, counters, claims, failures, orders by id, the dataset's row in the queue. So
+//! two writers do not wait for each other in a circle. The order in which a statement lists its parts does not count:
+//! Postgres runs the main part first, and parts that no other part reads last, in an order that it does not promise. So a part
+//! that must come after another one reads it: `(SELECT count(*) FROM other) >= 0`. A function that differs says so.
 
 pub(crate) mod claim_trees;
 pub(crate) mod claim_updates;

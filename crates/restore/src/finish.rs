@@ -6,18 +6,18 @@ use std::{
 };
 
 use crate::{
-    batch::{Batch, Verdict, is_deleted},
+    batch::{Batch, BatchMember, Verdict, is_deleted},
     db::{
         claim_updates::{ClaimUpdates, FailedClaim, OrderChange, RetriedClaim, update_claims},
         claims::Claim,
-        orders::find_order_users,
+        orders::list_order_users,
         outbox::add_entries,
         packages::PackageRow,
-        restores::{find_unchanged_claims, lock_packages},
+        restores::{list_unchanged_claims, lock_packages},
         usage::{add_usage, list_live_descendants, lock_live_ancestors},
     },
-    delivery::{RestoredPackage, build_entries},
     names::restore_names,
+    outbox_delivery::{RestoredPackage, build_entries},
     recheck::{LockedPackages, recheck_folders, recheck_members},
     restorer::{MAX_ATTEMPTS, Restorer},
     usage::{UsageNode, compute_usage_change},
@@ -33,10 +33,10 @@ pub(super) struct BatchCounts {
     pub(super) failed: usize,
 }
 
-/// Changes verdicts by what S3 answered. A package whose file S3 refuses for good stays in the trash. One whose file S3 did
-/// not show this time is tried again. A derived file alone keeps no package in the trash.
+/// Changes verdicts by S3's responses. A package whose file S3 refuses permanently stays in the trash. One whose file could
+/// not be undeleted this time is tried again. A derived file alone keeps no package in the trash.
 pub(super) fn apply_storage_errors(batch: &mut Batch, errors: &UndeleteErrors) {
-    for (claim, verdict) in &mut batch.members {
+    for BatchMember { claim, verdict } in &mut batch.members {
         let Some(error) = errors.get(&claim.id).filter(|_| *verdict == Verdict::Restore) else { continue };
         let is_last = claim.attempts + 1 >= MAX_ATTEMPTS;
         if error.is_transient && !is_last {
@@ -51,7 +51,7 @@ pub(super) fn apply_storage_errors(batch: &mut Batch, errors: &UndeleteErrors) {
 
 /// Restores what can be restored of the batch, and ends the claims that are decided.
 ///
-/// Locks: live folders above, then the batch's packages, each by id, then counters, then claims and orders. The platform
+/// Locks: live folders above, then the batch's packages, each by id, then counters, claims, failures and orders. The platform
 /// deletes from the top down too, so no two transactions wait for each other.
 pub(super) async fn finish_batch(
     restorer: &Restorer,
@@ -67,14 +67,15 @@ pub(super) async fn finish_batch(
 
     let returning = select_returning(&batch, &locked);
     // Before the names: with its name a package is live.
-    let live_descendants = find_live_descendants(&tx, key, &returning).await?;
+    let live_descendants = load_live_descendants(&tx, key, &returning).await?;
     let names = restore_names(&mut tx, key.workspace, &returning).await?;
     if !returning.is_empty() {
         let restored = build_usage_nodes(&batch, &returning);
         let change = compute_usage_change(&restored, &live_descendants, &live_ancestors);
         add_usage(&tx, key, &change).await?;
     }
-    record_deliveries(restorer, &tx, key, (&batch, &returning, &names)).await?;
+    let finished = FinishedBatch { batch: &batch, returning: &returning, names: &names };
+    finished.record_deliveries(restorer, &tx, key).await?;
     let updates = build_claim_updates(restorer, &batch, &returning);
     update_claims(&tx, key.workspace, &updates).await?;
     let counts = BatchCounts { restored: returning.len(), failed: updates.failed.len() };
@@ -88,13 +89,13 @@ async fn lock_batch(
     key: DatasetKey,
     batch: &Batch,
 ) -> Result<LockedPackages, database::Error> {
-    let members = batch.members.iter().map(|(claim, _)| (claim.id, claim.claimed_at));
+    let members = batch.members.iter().map(|BatchMember { claim, .. }| (claim.id, claim.claimed_at));
     let ancestors = batch.returning_ancestors().into_iter();
     let ancestors = ancestors.filter_map(|ancestor| Some((ancestor.package.id, ancestor.claimed_at?)));
     let claims: Vec<(PackageId, SystemTime)> = members.chain(ancestors).collect();
     let ids: Vec<i32> = claims.iter().map(|(id, _)| id.0).collect();
     let packages = lock_packages(tx, key.workspace, &ids).await?;
-    let unchanged = find_unchanged_claims(tx, key.workspace, &claims).await?;
+    let unchanged = list_unchanged_claims(tx, key.workspace, &claims).await?;
     Ok(LockedPackages {
         packages: packages.into_iter().map(|package| (package.id, package)).collect(),
         unchanged: unchanged.into_iter().collect(),
@@ -106,14 +107,14 @@ fn select_returning(batch: &Batch, locked: &LockedPackages) -> Vec<PackageRow> {
     let mut ancestors = batch.returning_ancestors();
     ancestors.reverse();
     let ancestors = ancestors.into_iter().map(|ancestor| ancestor.package.id);
-    let members = batch.members.iter().filter(|(_, verdict)| *verdict == Verdict::Restore);
-    let ids = ancestors.chain(members.map(|(claim, _)| claim.id));
+    let members = batch.members.iter().filter(|BatchMember { verdict, .. }| *verdict == Verdict::Restore);
+    let ids = ancestors.chain(members.map(|BatchMember { claim, .. }| claim.id));
     ids.filter_map(|id| locked.get_unchanged(id).filter(|package| is_deleted(package.state)).cloned())
         .collect()
 }
 
 /// What is live beneath the folders that come back.
-async fn find_live_descendants(
+async fn load_live_descendants(
     tx: &Transaction<'_>,
     key: DatasetKey,
     returning: &[PackageRow],
@@ -135,32 +136,44 @@ fn build_usage_nodes(batch: &Batch, returning: &[PackageRow]) -> Vec<UsageNode> 
     returning.iter().map(to_node).collect()
 }
 
-/// Adds the restored packages to the outbox, by the people who ordered them.
-async fn record_deliveries(
-    restorer: &Restorer,
-    tx: &Transaction<'_>,
-    key: DatasetKey,
-    (batch, returning, names): (&Batch, &[PackageRow], &HashMap<PackageId, String>),
-) -> Result<(), database::Error> {
-    if returning.is_empty() || !restorer.has_deliveries() {
-        return Ok(());
+/// A batch whose packages have their names and states.
+struct FinishedBatch<'a> {
+    batch: &'a Batch,
+    /// The packages that came back, as they were.
+    returning: &'a [PackageRow],
+    /// Their names now.
+    names: &'a HashMap<PackageId, String>,
+}
+
+impl FinishedBatch<'_> {
+    /// Adds the restored packages to the outbox, by the people who ordered them.
+    async fn record_deliveries(
+        &self,
+        restorer: &Restorer,
+        tx: &Transaction<'_>,
+        key: DatasetKey,
+    ) -> Result<(), database::Error> {
+        let Self { batch, returning, names } = self;
+        if returning.is_empty() || !restorer.has_deliveries() {
+            return Ok(());
+        }
+        let orders: HashMap<PackageId, PackageId> =
+            batch.members.iter().map(|member| (member.claim.id, member.claim.order)).collect();
+        let distinct: HashSet<i32> = orders.values().map(|order| order.0).collect();
+        let distinct: Vec<i32> = distinct.into_iter().collect();
+        let users: HashMap<PackageId, String> =
+            list_order_users(tx, key.workspace, &distinct).await?.into_iter().collect();
+        // A folder above may come back for several people; one of them stands for all.
+        let any_user = users.values().min().cloned().unwrap_or_default();
+        let mut restored: BTreeMap<&str, Vec<RestoredPackage<'_>>> = BTreeMap::new();
+        for package in *returning {
+            let user = orders.get(&package.id).and_then(|order| users.get(order)).unwrap_or(&any_user);
+            let Some(name) = names.get(&package.id) else { continue };
+            restored.entry(user).or_default().push(RestoredPackage { package, name });
+        }
+        let entries = build_entries(restorer, key, &restored);
+        add_entries(tx, key.workspace, &entries).await
     }
-    let orders: HashMap<PackageId, PackageId> =
-        batch.members.iter().map(|(claim, _)| (claim.id, claim.order)).collect();
-    let distinct: HashSet<i32> = orders.values().map(|order| order.0).collect();
-    let distinct: Vec<i32> = distinct.into_iter().collect();
-    let users: HashMap<PackageId, String> =
-        find_order_users(tx, key.workspace, &distinct).await?.into_iter().collect();
-    // A folder above may come back for several people; one of them stands for all.
-    let any_user = users.values().min().cloned().unwrap_or_default();
-    let mut restored: BTreeMap<&str, Vec<RestoredPackage<'_>>> = BTreeMap::new();
-    for package in returning {
-        let user = orders.get(&package.id).and_then(|order| users.get(order)).unwrap_or(&any_user);
-        let Some(name) = names.get(&package.id) else { continue };
-        restored.entry(user).or_default().push(RestoredPackage { package, name });
-    }
-    let entries = build_entries(restorer, key, &restored);
-    add_entries(tx, key.workspace, &entries).await
 }
 
 /// Sums up the batch for the claims and the orders.
@@ -174,11 +187,12 @@ fn build_claim_updates<'a>(
         ..ClaimUpdates::default()
     };
     updates.ended.clone_from(&updates.restored);
-    for (claim, verdict) in &batch.members {
-        add_member(&mut updates, restorer, batch, (claim, verdict));
+    for member in &batch.members {
+        add_member(&mut updates, restorer, batch, member);
     }
     // A folder above counts for the order that holds it, unless it is that order's own.
-    let members: HashSet<PackageId> = batch.members.iter().map(|(claim, _)| claim.id).collect();
+    let members: HashSet<PackageId> =
+        batch.members.iter().map(|BatchMember { claim, .. }| claim.id).collect();
     for package in returning.iter().filter(|package| !members.contains(&package.id)) {
         let order = batch.ancestors.get(&package.id).and_then(|ancestor| ancestor.order);
         let Some(order) = order else { continue };
@@ -191,7 +205,7 @@ fn add_member<'a>(
     updates: &mut ClaimUpdates<'a>,
     restorer: &Restorer,
     batch: &Batch,
-    (claim, verdict): (&Claim, &'a Verdict),
+    BatchMember { claim, verdict }: &'a BatchMember,
 ) {
     let (package, order) = (claim.id.0, claim.order.0);
     let counted = i64::from(is_counted(claim));

@@ -8,7 +8,7 @@
 //! 2. *Batch by batch*, each folder before what is in it: read some thousand claims and their files; remove the delete
 //!    markers in S3, with no transaction open; then, in one short transaction, restore names and states, count the bytes,
 //!    end the claims, and fill the outbox.
-//! 3. *Deliver* the changelog's messages, and remove the [delete records](crate::deletions).
+//! 3. *Deliver* the changelog's messages, and remove the [delete records](crate::delete_records).
 //!
 //! Each step may be stopped anywhere and repeated, also twice at once. The claims decide what is done, not the states, which
 //! others write too: a claim ends in the transaction that restores its package or leaves it in the trash.
@@ -17,17 +17,18 @@ mod attempts;
 mod batch;
 pub mod changelog;
 pub mod db;
-pub mod deletions;
-mod delivery;
+pub mod delete_records;
 mod error;
 mod finish;
 mod maintenance;
 mod message;
 mod names;
 mod order;
+mod outbox_delivery;
 mod preview;
 mod processor;
 pub mod queue;
+mod reasons;
 mod recheck;
 mod restorer;
 mod run;
@@ -36,14 +37,14 @@ pub mod trash;
 mod usage;
 mod window;
 
-pub use attempts::RUN_FAILED;
-pub use delivery::deliver_outbox;
 pub use error::RestoreError;
 pub use maintenance::{MaintenanceReport, maintain_workspace, run_maintenance};
 pub use message::{MessagePackage, RestoreMessage};
 pub use order::{OrderError, OrderFailure, PlacedOrders, ensure_order, order_restore};
+pub use outbox_delivery::deliver_outbox;
 pub use preview::{MAX_PREVIEWED_PACKAGES, Preview, PreviewedPackage, preview_restore};
-pub use processor::{Delivery, MessageOutcome, process_dataset, process_message, process_next};
+pub use processor::{MessageDelivery, MessageOutcome, process_dataset, process_message, process_next};
+pub use reasons::RUN_FAILED_REASON;
 pub use restorer::{MAX_ATTEMPTS, RestoreLimits, Restorer};
 pub use run::{RunOutcome, RunStatus};
 pub use schema::{MIGRATIONS, Migration, SCHEMA};

@@ -10,15 +10,13 @@ use crate::{
         },
         packages::list_workspaces,
     },
+    reasons::STRAY_REASON,
     restorer::Restorer,
 };
 use packages::id::WorkspaceId;
 
 /// How long a finished order is kept.
 const FINISHED_MAX_AGE: Duration = Duration::from_hours(7 * 24);
-
-/// Why a package is in the trash again that was RESTORING without an order.
-const STRAY: &str = "it was being restored, but nothing went on with it; order it again";
 
 /// The result of a maintenance run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,7 +48,7 @@ pub async fn run_maintenance(
     Ok(report)
 }
 
-/// Maintains one workspace. Answers how many packages were RESTORING without an order and are in the trash again.
+/// Maintains one workspace. Returns how many packages were RESTORING without an order and are in the trash again.
 pub async fn maintain_workspace(
     restorer: &Restorer,
     workspace: WorkspaceId,
@@ -60,7 +58,8 @@ pub async fn maintain_workspace(
     let mut released = 0;
     let mut last_id = Some(0);
     while let Some(after) = last_id {
-        let page = release_strays(&restorer.db, workspace, after, STRAY, stray_max_age.as_secs_f64()).await?;
+        let page =
+            release_strays(&restorer.db, workspace, after, STRAY_REASON, stray_max_age.as_secs_f64()).await?;
         released += page.released;
         last_id = page.last_id;
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use crate::db::packages::PackageRow;
-use crate::db::restores::{assign_names, find_free_names};
+use crate::db::restores::{assign_names, list_free_names};
 use database::{self, Db, Transaction};
 use packages::{
     id::{PackageId, WorkspaceId},
@@ -16,7 +16,7 @@ use packages::{
 const MAX_NAME_RETRIES: usize = 10;
 
 /// Gives every package its original name or, where that is taken, the first free candidate after it, and makes it READY.
-/// Answers the names.
+/// Returns the names.
 pub(super) async fn restore_names(
     tx: &mut Transaction<'_>,
     workspace: WorkspaceId,
@@ -40,7 +40,7 @@ pub(super) async fn preview_names(
     let mut rounds = NameRounds::new(packages);
     while let Some((ids, names)) = rounds.next_round() {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        rounds.accept_names(find_free_names(db, workspace, &ids, &names).await?);
+        rounds.accept_names(list_free_names(db, workspace, &ids, &names).await?);
     }
     Ok(rounds.assigned)
 }
@@ -77,7 +77,7 @@ impl<'a> NameRounds<'a> {
     }
 }
 
-/// First the original name, then the numbered ones, at last a unique one.
+/// First the original name, then the numbered ones, finally a unique one.
 fn candidate_name(package: &PackageRow, number: u32) -> String {
     let original = name::original_name(&package.name, &package.node_id);
     match number {

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::{
     db::{
         missing_orders::insert_missing_order,
-        orders::{Orderable, find_live_folders, place_orders},
+        orders::{Orderable, list_live_folders, place_orders},
         packages::PackageRow,
     },
     message::{MessagePackage, RestoreMessage},
@@ -48,10 +48,10 @@ pub enum OrderError {
     Db(#[from] database::Error),
 }
 
-/// Orders packages of the caller's dataset. Each requested id is answered once, even if it was requested twice. A package
+/// Orders packages of the caller's dataset. Each requested id is in the result once, even if it was requested twice. A package
 /// that is on its way already is a success. A live folder is a success if anything is in the trash beneath it.
 ///
-/// When this answers, the order is recorded and will be carried out, also if no worker could be woken now.
+/// When this returns, the order is recorded and will be carried out, also if no worker could be notified now.
 pub async fn order_restore(
     db: &Db,
     queue: &WorkerQueue,
@@ -101,12 +101,12 @@ async fn order_live_folders(
     placed: &[PackageRow],
 ) -> Result<Vec<PackageRow>, OrderError> {
     let placed: HashSet<&PackageNodeId> = placed.iter().map(|row| &row.node_id).collect();
-    let is_open = |id: &&PackageNodeId| !placed.contains(*id) && id.as_str().starts_with("N:collection:");
+    let is_open = |id: &&PackageNodeId| !placed.contains(*id) && id.is_collection();
     let open: Vec<PackageNodeId> = requested.iter().filter(is_open).cloned().collect();
     if open.is_empty() {
         return Ok(Vec::new());
     }
-    let folders = find_live_folders(db, access, &open).await?;
+    let folders = list_live_folders(db, access, &open).await?;
     if folders.is_empty() {
         return Ok(Vec::new());
     }
@@ -118,7 +118,11 @@ async fn order_live_folders(
 async fn wake_worker(queue: &WorkerQueue, message: &RestoreMessage) {
     if !queue.wake_worker(message, Duration::ZERO).await {
         let (workspace, dataset) = (message.workspace.0, message.dataset.0);
-        tracing::error!(workspace, dataset, "no worker was woken for a restore order; it is found later");
+        tracing::error!(
+            workspace,
+            dataset,
+            "no worker could be notified of a restore order; a worker finds it later"
+        );
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use crate::{
-    db::{files::list_files, preview::find_preview},
+    db::{files::list_files, preview::load_preview},
     names::preview_names,
     order::{OrderFailure, not_found_failure},
 };
@@ -19,7 +19,7 @@ use storage::ObjectStore;
 /// How many packages a preview lists.
 pub const MAX_PREVIEWED_PACKAGES: usize = 1000;
 
-/// How long S3 may take to answer what is lost. Without an answer nothing is reported as lost.
+/// How long S3 may take to respond. Without a response nothing is reported as lost.
 const STORAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What would come back.
@@ -51,7 +51,7 @@ pub struct PreviewedPackage {
 }
 
 /// Finds what an order of these packages would bring back, under which names, and what of it is lost. Nothing changes. The
-/// answer may be out of date a moment later.
+/// result may be out of date a moment later.
 pub async fn preview_restore(
     db: &Db,
     objects: &ObjectStore,
@@ -59,11 +59,11 @@ pub async fn preview_restore(
     requested: &[PackageNodeId],
 ) -> Result<Preview, database::Error> {
     let limit = i64::try_from(MAX_PREVIEWED_PACKAGES).unwrap_or(i64::MAX);
-    let found = find_preview(db, access, requested, limit).await?;
+    let found = load_preview(db, access, requested, limit).await?;
     let names = preview_names(db, access.workspace(), &found.packages).await?;
     let ids: Vec<i32> = found.packages.iter().map(|package| package.id.0).collect();
     let files = list_files(db, access.workspace(), &ids).await?;
-    let lost = tokio::time::timeout(STORAGE_TIMEOUT, objects.find_unrecoverable(&files.stored)).await;
+    let lost = tokio::time::timeout(STORAGE_TIMEOUT, objects.list_unrecoverable(&files.stored)).await;
     let mut lost = lost.unwrap_or_default();
 
     let packages = found.packages.into_iter().map(|package| {

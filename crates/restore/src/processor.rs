@@ -17,10 +17,10 @@ use tracing::Span;
 use crate::{
     attempts::{give_up_package, record_failed_run},
     db::queue::{Lease, LeaseResult, lease_dataset, lease_next_dataset},
-    delivery::deliver_outbox,
     error::RestoreError,
     message::RestoreMessage,
     order::ensure_order,
+    outbox_delivery::deliver_outbox,
     queue::WorkerQueue,
     restorer::{MAX_ATTEMPTS, Restorer},
     run::{RunOutcome, RunStatus, run_lease},
@@ -30,7 +30,7 @@ use database::Db;
 use packages::id::DatasetKey;
 
 /// How long a run waits for its deliveries. The rest is delivered later.
-const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
+const OUTBOX_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often a lease is checked that another worker has.
 const LEASE_POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -40,7 +40,7 @@ const REDELIVERY_DELAY: Duration = Duration::from_secs(30);
 
 /// One delivery of a message.
 #[derive(Debug, Clone, Copy)]
-pub struct Delivery<'a> {
+pub struct MessageDelivery<'a> {
     /// The message, a [`RestoreMessage`] in JSON.
     pub body: &'a str,
     /// How often the queue has delivered it, this time included.
@@ -52,8 +52,8 @@ pub struct Delivery<'a> {
 pub enum MessageOutcome {
     /// The message is done: it is deleted.
     Done,
-    /// The attempt failed: the message is delivered again after this time. After the last attempt that is at once, so that
-    /// the queue moves it to its dead-letter queue.
+    /// The attempt failed: the message is delivered again after this time. After the last attempt the time is zero, so
+    /// that the queue moves it to its dead-letter queue.
     Retry(Duration),
 }
 
@@ -62,7 +62,7 @@ pub enum MessageOutcome {
 pub async fn process_message(
     restorer: &Restorer,
     queue: &WorkerQueue,
-    delivery: Delivery<'_>,
+    delivery: MessageDelivery<'_>,
     end: Instant,
 ) -> MessageOutcome {
     let processed = catch_panic(try_message(restorer, queue, delivery, end)).await;
@@ -77,7 +77,7 @@ pub async fn process_message(
 async fn try_message(
     restorer: &Restorer,
     queue: &WorkerQueue,
-    Delivery { body, attempt }: Delivery<'_>,
+    MessageDelivery { body, attempt }: MessageDelivery<'_>,
     end: Instant,
 ) -> Result<bool, RestoreError> {
     let Ok(message) = serde_json::from_str::<RestoreMessage>(body) else {
@@ -124,7 +124,7 @@ async fn ensure_message_order(
     Err(error)
 }
 
-/// Four times longer after each attempt; at once after the last one.
+/// Four times longer after each attempt; zero after the last one.
 fn redelivery_delay(attempt: u32) -> Duration {
     if attempt >= MAX_ATTEMPTS {
         return Duration::ZERO;
@@ -137,7 +137,7 @@ fn redelivery_delay(attempt: u32) -> Duration {
 pub async fn process_next(restorer: &Restorer) -> Result<bool, RestoreError> {
     let lease = catch_panic(async { Ok(lease_next_dataset(&restorer.db).await?) }).await?;
     let Some(lease) = lease else { return Ok(false) };
-    let window = RunWindow::until(Instant::now() + restorer.limits.turn);
+    let window = RunWindow::ending_at(Instant::now() + restorer.limits.turn);
     let _ = process_lease(restorer, lease, window).await;
     Ok(true)
 }
@@ -205,7 +205,7 @@ async fn process_lease(
 
 /// Delivers the workspace's outbox. A queue that does not answer must not keep the worker from the next dataset.
 async fn deliver_within(restorer: &Restorer, key: DatasetKey, window: RunWindow) -> Result<(), RestoreError> {
-    let latest = Instant::now() + DELIVERY_TIMEOUT;
+    let latest = Instant::now() + OUTBOX_TIMEOUT;
     let end = window.cutoff.map_or(latest, |cutoff| cutoff.min(latest));
     let delivered = timeout_at(end, deliver_outbox(restorer, Some(key.workspace))).await;
     Ok(delivered.unwrap_or(Ok(0)).map(drop)?)

@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    batch::{Batch, DELETED_AGAIN, FOLDER_BEING_DELETED, Verdict, is_deleted},
+    batch::{Batch, BatchMember, Verdict, is_deleted},
     db::packages::PackageRow,
+    reasons::{DELETED_AGAIN_REASON, FOLDER_BEING_DELETED_REASON},
     usage::UsageNode,
 };
 use packages::{id::PackageId, package::PackageState};
@@ -26,7 +27,7 @@ impl LockedPackages {
 /// Leaves out what a later batch decides: a member whose claim was ended by another worker or renewed by an order, and one
 /// whose state has changed. Decided here is only a package that was to come back and was deleted again.
 pub(super) fn recheck_members(batch: &mut Batch, locked: &LockedPackages) {
-    batch.members.retain_mut(|(claim, verdict)| {
+    batch.members.retain_mut(|BatchMember { claim, verdict }| {
         if !locked.unchanged.contains(&claim.id) {
             return false;
         }
@@ -37,7 +38,7 @@ pub(super) fn recheck_members(batch: &mut Batch, locked: &LockedPackages) {
         }
         let is_deleted_again = matches!(now, Some(PackageState::Deleted | PackageState::Deleting));
         if *verdict == Verdict::Restore && is_deleted_again {
-            *verdict = Verdict::Fail(DELETED_AGAIN.to_owned());
+            *verdict = Verdict::Fail(DELETED_AGAIN_REASON.to_owned());
             return true;
         }
         false
@@ -48,7 +49,7 @@ pub(super) fn recheck_members(batch: &mut Batch, locked: &LockedPackages) {
 pub(super) fn recheck_folders(batch: &mut Batch, locked: &LockedPackages, live: &[UsageNode]) {
     let live: HashSet<PackageId> = live.iter().map(|node| node.id).collect();
     let mut visibilities: HashMap<PackageId, Visibility> = HashMap::new();
-    batch.members.retain_mut(|(claim, verdict)| {
+    batch.members.retain_mut(|BatchMember { claim, verdict }| {
         let mut visibility = match verdict {
             Verdict::Restore | Verdict::Done => Visibility::Visible,
             Verdict::Retry(_) | Verdict::Blocked => Visibility::Undecided,
@@ -57,10 +58,10 @@ pub(super) fn recheck_folders(batch: &mut Batch, locked: &LockedPackages, live: 
         let parent = locked.get_unchanged(claim.id).and_then(|package| package.parent_id);
         if let (Verdict::Restore, Some(parent)) = (&*verdict, parent) {
             let parent_visibility =
-                visibilities.entry(parent).or_insert_with(|| find_visibility(parent, locked, &live));
+                visibilities.entry(parent).or_insert_with(|| decide_visibility(parent, locked, &live));
             visibility = *parent_visibility;
             if visibility == Visibility::Hidden {
-                *verdict = Verdict::Fail(FOLDER_BEING_DELETED.to_owned());
+                *verdict = Verdict::Fail(FOLDER_BEING_DELETED_REASON.to_owned());
             }
         }
         visibilities.insert(claim.id, visibility);
@@ -80,7 +81,7 @@ enum Visibility {
     Undecided,
 }
 
-fn find_visibility(folder: PackageId, locked: &LockedPackages, live: &HashSet<PackageId>) -> Visibility {
+fn decide_visibility(folder: PackageId, locked: &LockedPackages, live: &HashSet<PackageId>) -> Visibility {
     let mut next = Some(folder);
     // At most as many steps as there are packages: that ends a cycle of parents.
     for _ in 0..=locked.packages.len() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{changelog::Changelog, deletions::DeleteRecords};
+use crate::{changelog::Changelog, delete_records::DeleteRecords};
 use aws::Clock;
 use database::Db;
 use storage::ObjectStore;
@@ -20,7 +20,7 @@ pub struct Restorer {
     /// Where restored packages are announced.
     pub changelog: Changelog,
     /// Where the platform keeps a record of each deleted package.
-    pub deletions: DeleteRecords,
+    pub delete_records: DeleteRecords,
     /// The clock for the timestamps of the changelog's events.
     pub clock: Clock,
     /// Batch size, delays and limits.

@@ -8,7 +8,7 @@ use std::{
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    batch::{BEING_DELETED, Batch, DELETED_AGAIN, START, read_batch},
+    batch::{Batch, START, read_batch},
     db::{
         claim_trees::{ClaimedOrder, claim_ancestors, claim_trees},
         claims::{ClaimPosition, unblock_claims},
@@ -17,6 +17,7 @@ use crate::{
     },
     error::RestoreError,
     finish::{BatchCounts, apply_storage_errors, finish_batch},
+    reasons::{BEING_DELETED_REASON, DELETED_AGAIN_REASON, FOLDER_CYCLE_REASON},
     restorer::Restorer,
     window::RunWindow,
 };
@@ -25,12 +26,6 @@ use packages::{
     id::{DatasetKey, PackageId},
     package::PackageState,
 };
-
-/// Why a package in a cycle of parents stays in the trash.
-const FOLDER_CYCLE: &str = "the folders above it form a circle";
-
-/// Why a package stays in the trash that the platform deletes for too long.
-const STILL_DELETING: &str = "the platform is still deleting it; it comes back when that has ended";
 
 /// The result of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +51,8 @@ pub enum RunStatus {
     Postponed(Duration),
 }
 
-/// Carries out the orders of a dataset whose lease this worker has. `restored` tells how much came back, also after an
-/// error.
+/// Carries out the orders of a dataset whose lease this worker has. `restored` is how many packages came back, also after
+/// an error.
 pub(super) async fn run_lease(
     restorer: &Restorer,
     lease: Lease,
@@ -101,8 +96,8 @@ async fn run_orders(
     let mut total = BatchCounts::default();
     loop {
         claim_orders(db, key).await?;
-        unblock_claims(db, key, STILL_DELETING, limits.max_blocked.as_secs_f64()).await?;
-        Box::pin(run_batches(restorer, (key, until), &mut total, restored)).await?;
+        unblock_claims(db, key, limits.max_blocked.as_secs_f64()).await?;
+        Box::pin(run_batches(restorer, key, until, &mut total, restored)).await?;
         finish_orders(db, key).await?;
         let remaining = find_remaining_work(db, key, limits.blocked_delay).await?;
         let Some(remaining) = remaining else { return Err(RestoreError::LeaseLost) };
@@ -122,11 +117,12 @@ async fn run_orders(
     }
 }
 
-/// Batch after batch, until no claim is due or `until` has passed. While one batch is finished in Postgres, S3 is asked for
-/// the next one. What of that is in a folder of the first is checked again when it is finished itself.
+/// Batch after batch, until no claim is due or `until` has passed. While one batch is finished in Postgres, S3 already works on
+/// the next one. Packages of the next batch that are in a folder of this one are checked again when their batch is finished.
 async fn run_batches(
     restorer: &Restorer,
-    (key, until): (DatasetKey, Instant),
+    key: DatasetKey,
+    until: Instant,
     total: &mut BatchCounts,
     restored: &AtomicUsize,
 ) -> Result<(), RestoreError> {
@@ -181,9 +177,9 @@ async fn claim_orders(db: &Db, key: DatasetKey) -> Result<(), database::Error> {
 
 fn failure_reason(order: ClaimedOrder) -> Option<&'static str> {
     match order.state {
-        PackageState::Deleted => Some(DELETED_AGAIN),
-        PackageState::Deleting => Some(BEING_DELETED),
-        _ if !order.has_root => Some(FOLDER_CYCLE),
+        PackageState::Deleted => Some(DELETED_AGAIN_REASON),
+        PackageState::Deleting => Some(BEING_DELETED_REASON),
+        _ if !order.has_root => Some(FOLDER_CYCLE_REASON),
         _ => None,
     }
 }

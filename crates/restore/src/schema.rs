@@ -28,6 +28,7 @@ migrations!(
     "0004_claims_in_order",
     "0005_blocked_claims",
     "0006_orders_inside_orders",
+    "0007_indexes_by_subject",
 );
 
 #[cfg(test)]

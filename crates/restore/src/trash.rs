@@ -8,14 +8,15 @@ use std::{
 use time::OffsetDateTime;
 
 use crate::db::trash::{
-    MAX_SOURCES, PageRequest, SourceFile, TrashRow, find_trash, find_trash_in_folder, list_sources,
+    MAX_SOURCES, PageRequest, StoredSource, TrashAncestor, TrashRow, find_trash, find_trash_in_folder,
+    list_sources,
 };
 use database::{self, Db};
 use packages::{
     access::{DatasetAccess, ViewFiles},
     id::{PackageId, PackageNodeId},
     name,
-    package::PackageState,
+    package::{PackageKind, PackageState},
 };
 use storage::{ObjectStore, Recoverability};
 
@@ -75,7 +76,7 @@ pub struct TrashPage {
 
 /// Whether a file can be restored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Recovery {
+pub struct PackageRecoverability {
     /// Whether S3 has a version of each of its source files; `None`: S3 did not answer, or no file is on record.
     pub is_recoverable: Option<bool>,
     /// When the first of them expires, by the lifecycle rules of their buckets.
@@ -101,30 +102,30 @@ pub async fn list_trash(
 }
 
 /// Finds whether each file of a page can be restored. One statement, and one request for each source file and each bucket.
-pub async fn find_recoveries(
+pub async fn list_recoverabilities(
     db: &Db,
     objects: &ObjectStore,
     access: &DatasetAccess<ViewFiles>,
     items: &[TrashedPackage],
-) -> Result<HashMap<PackageId, Recovery>, database::Error> {
+) -> Result<HashMap<PackageId, PackageRecoverability>, database::Error> {
     let files: Vec<PackageId> =
         items.iter().filter(|item| item.size.is_some()).map(|item| item.package).collect();
     let sources = list_sources(db, access, &files).await?;
-    let locations: BTreeSet<(&str, &str)> = sources.iter().map(location).collect();
-    let found = objects.find_recoverability(&locations, STORAGE_TIMEOUT).await;
+    let locations: BTreeSet<(&str, &str)> = sources.iter().map(source_location).collect();
+    let found = objects.load_recoverability(&locations, STORAGE_TIMEOUT).await;
     let file_results = |package: PackageId| {
         let own = sources.iter().filter(move |source| source.package == package);
-        own.map(|source| found.get(&location(source)).copied().unwrap_or_default()).collect::<Vec<_>>()
+        own.map(|source| found.get(&source_location(source)).copied().unwrap_or_default()).collect::<Vec<_>>()
     };
     Ok(files.into_iter().map(|package| (package, combine_files(&file_results(package)))).collect())
 }
 
-fn location(source: &SourceFile) -> (&str, &str) {
+fn source_location(source: &StoredSource) -> (&str, &str) {
     (&source.bucket, &source.key)
 }
 
 /// A package can be restored if all of its source files can.
-fn combine_files(files: &[Recoverability]) -> Recovery {
+fn combine_files(files: &[Recoverability]) -> PackageRecoverability {
     let is_known = !files.is_empty()
         && files.len() <= MAX_SOURCES
         && files.iter().all(|file| file.has_version.is_some());
@@ -132,12 +133,12 @@ fn combine_files(files: &[Recoverability]) -> Recovery {
     let is_recoverable = (is_known || is_lost).then_some(!is_lost);
     let until =
         files.iter().filter_map(|file| file.expires_at).min().filter(|_| is_recoverable == Some(true));
-    Recovery { is_recoverable, until }
+    PackageRecoverability { is_recoverable, until }
 }
 
 impl From<TrashRow> for TrashedPackage {
     fn from(row: TrashRow) -> Self {
-        let is_folder = row.kind == "Collection";
+        let is_folder = PackageKind::from_column(&row.kind).is_collection();
         let state = match PackageState::from_column(&row.state) {
             _ if row.is_claimed => TrashState::Restoring,
             PackageState::Restoring => TrashState::Restoring,
@@ -149,8 +150,8 @@ impl From<TrashRow> for TrashedPackage {
             package: row.id,
             name: name::original_name(&row.name, &row.node_id).to_owned(),
             size: (!is_folder).then_some(row.size),
-            parent: row.ancestors.last().and_then(|(id, _)| id.clone()),
-            path: row.ancestors.iter().map(|(id, name)| original_name(id.as_deref(), name)).collect(),
+            parent: row.ancestors.last().and_then(|folder| folder.node_id.clone()),
+            path: row.ancestors.iter().map(original_name).collect(),
             deleted_at: row.updated_at,
             children: is_folder.then_some(row.children),
             more_children: row.has_more_children,
@@ -164,9 +165,9 @@ impl From<TrashRow> for TrashedPackage {
 }
 
 /// The name that a folder has, or had before it was deleted.
-fn original_name(id: Option<&str>, name: &str) -> String {
-    let id = id.and_then(|id| PackageNodeId::parse(id).ok());
-    id.map_or(name, |id| name::original_name(name, &id)).to_owned()
+fn original_name(TrashAncestor { node_id, name }: &TrashAncestor) -> String {
+    let id = node_id.as_deref().and_then(|id| PackageNodeId::parse(id).ok());
+    id.map_or(name.as_str(), |id| name::original_name(name, &id)).to_owned()
 }
 
 #[cfg(test)]

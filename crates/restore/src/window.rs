@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Kept back of the host's time to finish a batch that is under way. A function that is cut off answers nothing, and then
-/// all of its messages come again, also those that are done.
+/// The time reserved to finish a running batch. If Lambda stops the function, it returns no response, and SQS delivers all
+/// its messages again, also those that are done.
 const FINISH_RESERVE: Duration = Duration::from_secs(10);
 
 /// The shortest run that is worth starting: it reaches S3, and what it does there stays done.
 const MIN_RUN_TIME: Duration = Duration::from_secs(5);
 
-/// Kept back to record what failed, to answer, and to tell the queue when to deliver a message again.
+/// The time reserved to record what failed, to respond, and to tell the queue when to deliver a message again.
 const STOP_RESERVE: Duration = Duration::from_secs(4);
 
 /// The time of one run.
@@ -19,14 +19,14 @@ const STOP_RESERVE: Duration = Duration::from_secs(4);
 pub struct RunWindow {
     /// No batch begins after this time.
     pub(crate) until: Instant,
-    /// A batch that is under way is cut off at this time; `None`: it is not.
+    /// A running batch is stopped at this time; `None`: it is not.
     pub(crate) cutoff: Option<Instant>,
 }
 
 impl RunWindow {
     /// A run that begins its last batch before `until`, on a host that is not stopped.
     #[must_use]
-    pub fn until(until: Instant) -> Self {
+    pub fn ending_at(until: Instant) -> Self {
         Self { until, cutoff: None }
     }
 
@@ -57,10 +57,10 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_that_is_under_way_may_use_the_reserve() {
+    fn a_running_batch_may_use_the_reserve() {
         let now = Instant::now();
         let window = RunWindow::before_stop(now, now + Duration::from_secs(20)).unwrap();
         assert_eq!(window.cutoff, Some(now + Duration::from_secs(16)));
-        assert_eq!(RunWindow::until(now), RunWindow { until: now, cutoff: None });
+        assert_eq!(RunWindow::ending_at(now), RunWindow { until: now, cutoff: None });
     }
 }

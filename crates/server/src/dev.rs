@@ -60,7 +60,7 @@ pub(crate) struct DevOptions {
     /// The buckets whose presigned URLs the proxy accepts
     #[arg(long, env = "PROXY_ALLOWED_BUCKETS", value_name = "LIST", value_delimiter = ',', default_values = [VIEWER_ASSETS_BUCKET, STORAGE_BUCKET])]
     proxy_allowed_buckets: Vec<String>,
-    /// The log filter, for example `info,packages=debug`
+    /// The log filter, for example `info,storage=debug`
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "info")]
     log: String,
 }

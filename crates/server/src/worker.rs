@@ -5,7 +5,10 @@ use std::{collections::HashMap, future::Future, io, sync::Arc, thread, time::Dur
 
 use restore::{
     Restorer,
-    db::{outbox::count_entries, queue::count_datasets},
+    db::{
+        outbox::count_entries,
+        queue::{QueueSize, count_datasets},
+    },
     deliver_outbox, process_next, run_maintenance,
 };
 use tokio::{
@@ -100,8 +103,12 @@ impl Workers {
     async fn run_task(self, task: WorkerTask) {
         match task {
             WorkerTask::Process => self.process_queue().await,
-            WorkerTask::Deliver => repeat(DELIVERY_INTERVAL, || self.deliver_and_measure()).await,
-            WorkerTask::Maintain => repeat(MAINTENANCE_INTERVAL, || self.maintain()).await,
+            WorkerTask::Deliver => {
+                repeat_every("delivery", DELIVERY_INTERVAL, || self.deliver_and_measure()).await;
+            }
+            WorkerTask::Maintain => {
+                repeat_every("maintenance", MAINTENANCE_INTERVAL, || self.maintain()).await;
+            }
         }
     }
 
@@ -122,12 +129,12 @@ impl Workers {
     async fn deliver_and_measure(&self) -> Result<(), String> {
         let db = &self.restorer.db;
         deliver_outbox(&self.restorer, None).await.map_err(|error| error.to_string())?;
-        let (datasets, running) = count_datasets(db).await.map_err(|error| error.to_string())?;
+        let QueueSize { datasets, leased } = count_datasets(db).await.map_err(|error| error.to_string())?;
         let entries = count_entries(db).await.map_err(|error| error.to_string())?;
         #[expect(clippy::cast_precision_loss, reason = "counts of rows")]
         {
             metrics::gauge!(metric_names::RESTORE_QUEUE_DATASETS.name).set(datasets as f64);
-            metrics::gauge!(metric_names::RESTORE_RUNNING_DATASETS.name).set(running as f64);
+            metrics::gauge!(metric_names::RESTORE_RUNNING_DATASETS.name).set(leased as f64);
             metrics::gauge!(metric_names::RESTORE_OUTBOX_ENTRIES.name).set(entries as f64);
         }
         Ok(())
@@ -140,13 +147,13 @@ impl Workers {
 }
 
 /// Does something now, and again after each interval. A failure is logged.
-async fn repeat<F>(interval: Duration, work: impl Fn() -> F)
+async fn repeat_every<F>(task: &'static str, interval: Duration, work: impl Fn() -> F)
 where
     F: Future<Output = Result<(), String>>,
 {
     loop {
         if let Err(error) = work().await {
-            tracing::warn!(error, "maintenance of restores failed");
+            tracing::warn!(task, error, "a periodic task of restores failed");
         }
         sleep(interval).await;
     }

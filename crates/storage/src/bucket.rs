@@ -28,12 +28,12 @@ pub enum BucketError {
     /// The bucket is in another region than the request. S3 may tell which.
     #[error("the bucket is in {}", .0.as_deref().unwrap_or("another region"))]
     OtherRegion(Option<String>),
-    /// S3 did not answer, or with another error. The text is for the operator.
+    /// S3 did not response, or with another error. The text is for the operator.
     #[error("{0}")]
     Unavailable(String),
 }
 
-/// The CORS headers of a bucket's answer to origin `null`, which a browser sends after a redirect.
+/// The CORS headers of a bucket's response to origin `null`, which a browser sends after a redirect.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CorsHeaders {
     /// `Access-Control-Allow-Origin`.
@@ -45,8 +45,8 @@ pub struct CorsHeaders {
 impl ObjectStore {
     /// The region of a bucket according to S3; `None` if S3 does not tell it.
     pub async fn find_bucket_region(&self, bucket: &str) -> Result<Option<String>, BucketError> {
-        let answer = self.bucket_client(bucket).head_bucket().bucket(bucket).send().await;
-        Ok(answer.map_err(|error| bucket_error(&error))?.bucket_region().map(str::to_owned))
+        let response = self.bucket_client(bucket).head_bucket().bucket(bucket).send().await;
+        Ok(response.map_err(|error| bucket_error(&error))?.bucket_region().map(str::to_owned))
     }
 
     /// The region that requests for a bucket go to.
@@ -57,16 +57,16 @@ impl ObjectStore {
 
     /// Whether versioning is enabled.
     pub async fn is_versioned(&self, bucket: &str) -> Result<bool, BucketError> {
-        let answer = self.bucket_client(bucket).get_bucket_versioning().bucket(bucket).send().await;
-        let answer = answer.map_err(|error| bucket_error(&error))?;
-        Ok(answer.status() == Some(&BucketVersioningStatus::Enabled))
+        let response = self.bucket_client(bucket).get_bucket_versioning().bucket(bucket).send().await;
+        let response = response.map_err(|error| bucket_error(&error))?;
+        Ok(response.status() == Some(&BucketVersioningStatus::Enabled))
     }
 
     /// The number of days after which a lifecycle rule removes deleted versions; `None` if no rule does.
     pub async fn find_noncurrent_days(&self, bucket: &str) -> Result<Option<i64>, BucketError> {
-        let answer =
+        let response =
             self.bucket_client(bucket).get_bucket_lifecycle_configuration().bucket(bucket).send().await;
-        match answer {
+        match response {
             Ok(lifecycle) => Ok(min_noncurrent_days(lifecycle.rules())),
             Err(error) if error.code() == Some("NoSuchLifecycleConfiguration") => Ok(None),
             Err(error) => Err(bucket_error(&error)),
@@ -75,18 +75,18 @@ impl ObjectStore {
 
     /// The key of any object.
     pub async fn find_any_key(&self, bucket: &str) -> Result<Option<String>, BucketError> {
-        let answer = self.bucket_client(bucket).list_objects_v2().bucket(bucket).max_keys(20).send().await;
-        let answer = answer.map_err(|error| bucket_error(&error))?;
+        let response = self.bucket_client(bucket).list_objects_v2().bucket(bucket).max_keys(20).send().await;
+        let response = response.map_err(|error| bucket_error(&error))?;
         // S3's console makes empty objects with a slash at the end, to show folders.
-        let keys = answer.contents().iter().filter_map(|object| object.key());
+        let keys = response.contents().iter().filter_map(|object| object.key());
         Ok(keys.into_iter().find(|key| !key.ends_with('/')).map(str::to_owned))
     }
 
     /// Checks the permission to list versions.
     pub async fn check_version_listing(&self, bucket: &str) -> Result<(), BucketError> {
-        let answer =
+        let response =
             self.bucket_client(bucket).list_object_versions().bucket(bucket).max_keys(1).send().await;
-        answer.map(drop).map_err(|error| bucket_error(&error))
+        response.map(drop).map_err(|error| bucket_error(&error))
     }
 
     /// Sends the preflight request that a browser sends after a redirect from the service. It requires no permission.
@@ -104,14 +104,14 @@ impl ObjectStore {
             .header(header::ACCESS_CONTROL_REQUEST_HEADERS, "range")
             .body(Full::<Bytes>::default())
             .map_err(|error| failed(&error))?;
-        let answer = self.http.send(request).await.map_err(|error| failed(&error))?;
-        let headers = answer.headers();
+        let response = self.http.send(request).await.map_err(|error| failed(&error))?;
+        let headers = response.headers();
         let find_header = |name: HeaderName| {
             headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_ascii_lowercase)
         };
         Ok(CorsHeaders {
             allowed_origin: find_header(header::ACCESS_CONTROL_ALLOW_ORIGIN)
-                .filter(|_| answer.status().is_success()),
+                .filter(|_| response.status().is_success()),
             exposed_headers: find_header(header::ACCESS_CONTROL_EXPOSE_HEADERS),
         })
     }
@@ -122,7 +122,7 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     let response = error.raw_response();
-    // The answer to a HEAD has no body and so no code: then the status decides.
+    // The response to a HEAD has no body and so no code: then the status decides.
     let region =
         response.and_then(|response| response.headers().get(BUCKET_REGION_HEADER)).map(str::to_owned);
     match (error.code(), response.map(|response| response.status().as_u16())) {

@@ -57,7 +57,7 @@ struct NewestVersion {
 
 impl ObjectStore {
     /// Finds the recoverability of files (bucket and key). A file that is not answered within `limit` is not in the map.
-    pub async fn find_recoverability<'a>(
+    pub async fn load_recoverability<'a>(
         &self,
         files: &BTreeSet<BucketKey<'a>>,
         limit: Duration,
@@ -104,7 +104,7 @@ fn recoverability(newest: Option<NewestVersion>, key: &str, rules: &[ExpirationR
 /// The rules of a bucket; none if its lifecycle cannot be read.
 async fn load_rules_or_none(client: Client, bucket: &str) -> (&str, Vec<ExpirationRule>) {
     let rules = load_rules(&client, bucket).await.unwrap_or_else(|error| {
-        tracing::warn!(bucket, error = error.reason(), "a bucket's lifecycle could not be read");
+        tracing::warn!(bucket, %error, "a bucket's lifecycle could not be read");
         Vec::new()
     });
     (bucket, rules)
@@ -117,7 +117,7 @@ async fn load_newest_version<'a>(
 ) -> (BucketKey<'a>, Result<Option<NewestVersion>, S3Error>) {
     let newest = find_newest_version(&client, bucket, key).await;
     if let Err(error) = &newest {
-        tracing::debug!(bucket, error = error.reason(), "the versions of a deleted file could not be listed");
+        tracing::debug!(bucket, %error, "the versions of a deleted file could not be listed");
     }
     ((bucket, key), newest)
 }

@@ -5,21 +5,17 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws::error_chain;
 
 /// Why a request to S3 failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum S3Error {
     /// S3 refuses. The reason is for the package's owner.
+    #[error("{0}")]
     Refused(String),
     /// Another attempt may succeed.
+    #[error("{0}")]
     Unavailable(String),
 }
 
 impl S3Error {
-    pub(super) fn reason(&self) -> &str {
-        match self {
-            Self::Refused(reason) | Self::Unavailable(reason) => reason,
-        }
-    }
-
     pub(super) fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }
@@ -97,7 +93,7 @@ mod tests {
             (Some("Other"), false, "S3 refused its stored file while listing (Other)"),
         ] {
             let error = S3Error::from_code("listing", code);
-            assert_eq!((error.is_transient(), error.reason()), (is_transient, reason));
+            assert_eq!((error.is_transient(), error.to_string().as_str()), (is_transient, reason));
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     ObjectStore,
     delete_markers::{DeleteMarker, remove_markers},
     s3_error::S3Error,
-    versions::{KeyState, KeyStates, find_key_states},
+    versions::{KeyState, KeyStates, load_key_states},
 };
 use aws::backoff_delay;
 use packages::id::PackageId;
@@ -72,7 +72,7 @@ pub type UndeleteErrors = HashMap<PackageId, UndeleteError>;
 /// Keeps the most severe error of each package.
 fn add_error(errors: &mut UndeleteErrors, file: &StoredFile, reason: &S3Error) {
     let error = UndeleteError {
-        reason: reason.reason().to_owned(),
+        reason: reason.to_string(),
         is_transient: reason.is_transient(),
         is_derived: !file.is_source,
     };
@@ -97,7 +97,7 @@ impl ObjectStore {
     }
 
     /// Finds the packages whose files cannot be undeleted, as far as listings tell, and why. Nothing changes.
-    pub async fn find_unrecoverable(&self, files: &[StoredFile]) -> UndeleteErrors {
+    pub async fn list_unrecoverable(&self, files: &[StoredFile]) -> UndeleteErrors {
         let mut calls = Vec::new();
         for chunk in split_chunks(files) {
             calls.push(self.load_chunk_states(chunk));
@@ -112,7 +112,7 @@ impl ObjectStore {
         let mut buckets = BucketStates::new();
         for (bucket, keys) in group_by_bucket(files.iter().copied()) {
             let KeyStates { states, failed } =
-                find_key_states(&self.bucket_client(bucket), bucket, &keys).await;
+                load_key_states(&self.bucket_client(bucket), bucket, &keys).await;
             for file in files.iter().filter(|file| file.bucket == bucket) {
                 if let Some(error) = failed.get(file.key.as_str()) {
                     add_error(&mut errors, file, error);

@@ -46,7 +46,7 @@ pub(super) struct KeyStates<'a> {
 ///
 /// Keys that are close together are read page by page, with jumps over what lies between them. If a page has too few of
 /// them, the remaining keys are listed one by one.
-pub(super) async fn find_key_states<'a>(
+pub(super) async fn load_key_states<'a>(
     client: &Client,
     bucket: &str,
     keys: &BTreeSet<&'a str>,

@@ -65,7 +65,7 @@ impl EmfRecorder {
         for (key, cell) in lock(&self.cells).iter() {
             let values = cell.take_values();
             if !values.is_empty() {
-                sets.entry(dimensions(key)).or_default().push((key.name().to_owned(), values));
+                sets.entry(build_dimensions(key)).or_default().push((key.name().to_owned(), values));
             }
         }
         sets
@@ -102,7 +102,7 @@ impl EmfRecorder {
         }
     }
 
-    fn cell(&self, key: &Key) -> Arc<MetricCell> {
+    fn find_or_add_cell(&self, key: &Key) -> Arc<MetricCell> {
         Arc::clone(lock(&self.cells).entry(key.clone()).or_default())
     }
 
@@ -120,7 +120,7 @@ type Dimensions = BTreeMap<String, String>;
 type MetricValues = (String, Vec<f64>);
 
 /// The dimensions of a key. CloudWatch requires 1 to 1,024 characters in a dimension's value.
-fn dimensions(key: &Key) -> Dimensions {
+fn build_dimensions(key: &Key) -> Dimensions {
     let value = |text: &str| match text.trim() {
         "" => "none".to_owned(),
         text => text.chars().take(1024).collect(),
@@ -232,15 +232,15 @@ impl Recorder for EmfRecorder {
     }
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        Counter::from_arc(self.cell(key))
+        Counter::from_arc(self.find_or_add_cell(key))
     }
 
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::from_arc(self.cell(key))
+        Gauge::from_arc(self.find_or_add_cell(key))
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::from_arc(self.cell(key))
+        Histogram::from_arc(self.find_or_add_cell(key))
     }
 }
 

@@ -118,7 +118,7 @@ async fn denies_invalid_tokens() {
         ("another client", changed("client_id", json!("other"))),
         ("another issuer", changed("iss", json!("https://example.org/us-east-1_people"))),
         ("the issuer of one pool with the client of the other", changed("iss", json!(other_issuer))),
-        ("nobody's name", changed("username", json!("61e7c1cf-a836-421b-b919-a2309402c9d6"))),
+        ("the name of no user", changed("username", json!("61e7c1cf-a836-421b-b919-a2309402c9d6"))),
         ("no text as name", changed("username", json!(7))),
         ("the other pool's key", sign_claims(&good, API_KEYS, API_KEYS)),
         ("the other pool's key by the right name", sign_claims(&good, API_KEYS, PEOPLE)),

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// An event with these messages, received for the `attempt`-th time.
-fn build_event(bodies: &[String], attempt: u32) -> Value {
+pub(crate) fn build_event(bodies: &[String], attempt: u32) -> Value {
     let mut event = load_event("sqs");
     let records = event["Records"].as_array_mut().unwrap();
     records.truncate(bodies.len());
@@ -122,7 +122,7 @@ async fn returns_messages_when_there_is_not_enough_time() {
 }
 
 /// A worker in this process, so that the test can set its clock ahead.
-async fn build_worker(environment: &TestEnvironment) -> Worker {
+pub(crate) async fn build_worker(environment: &TestEnvironment) -> Worker {
     let mut variables = environment.variables.clone();
     variables.insert("AWS_REGION", "us-east-1".to_owned());
     let config = RestoreConfig::read(Host::Lambda, &|name| variables.get(name).cloned()).unwrap();
@@ -133,11 +133,11 @@ async fn build_worker(environment: &TestEnvironment) -> Worker {
 }
 
 /// Hands an event to a worker that has this much time.
-async fn handle_within(worker: &Worker, event: &Value, time: Duration) -> Value {
+pub(crate) async fn handle_within(worker: &Worker, event: &Value, time: Duration) -> Value {
     let mut context = Context::default();
     context.deadline = (Clock::System.now() + time.as_secs()) * 1000;
     let event = LambdaEvent::new(event.clone(), context);
-    let response = Box::pin(lambda::restore::handle(worker, event)).await.unwrap();
+    let response = Box::pin(lambda::restore::handle_event(worker, event)).await.unwrap();
     serde_json::to_value(response).unwrap()
 }
 
@@ -198,7 +198,7 @@ async fn rejects_unknown_events() {
     let function = Function::start(RESTORE, &environment.variables).await;
     for event in [json!({}), json!({"Records": [{"body": "hunter2"}]}), json!("hunter2")] {
         let error = function.invoke(event).await.unwrap_err();
-        assert_eq!(error["errorMessage"], "the event is neither of SQS nor of a schedule");
+        assert_eq!(error["errorMessage"], "unknown event: expected SQS messages or a schedule's task");
     }
     let none = json!({"Records": []});
     assert_eq!(function.invoke(none).await.unwrap(), json!({"batchItemFailures": []}));

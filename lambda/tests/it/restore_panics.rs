@@ -1,79 +1,24 @@
 //! Panics, and failures before a run, in the restore function: no package stays RESTORING without an order.
 
-use aws::Clock;
-use hosting::{
-    HostBuilder,
-    config::{Host, RestoreConfig},
-};
-use lambda::restore::{Worker, handle};
-use lambda_runtime::{Context, LambdaEvent};
-use metrics::{
-    Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
-    set_default_local_recorder,
-};
+use std::time::Duration;
+
+use local::testing::PanickingRecorder;
+use metric_names::RESTORES_ADOPTED_TOTAL;
+use metrics::set_default_local_recorder;
 use restore::MAX_ATTEMPTS;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     environment::TestEnvironment,
-    function::{Function, RESTORE, load_event},
+    function::{Function, RESTORE},
+    restore::{build_event, build_worker, handle_within},
 };
 
-/// An event with this message, as the queue's `attempt` at it.
-fn event(body: &str, attempt: u32) -> Value {
-    let mut event = load_event("sqs");
-    event["Records"].as_array_mut().unwrap().truncate(1);
-    event["Records"][0]["body"] = json!(body);
-    event["Records"][0]["attributes"]["ApproximateReceiveCount"] = json!(attempt.to_string());
-    event
-}
+/// The longest time that a function has.
+const TIME: Duration = Duration::from_mins(15);
 
 fn is_handed_back(answer: &Value) -> bool {
     !answer["batchItemFailures"].as_array().unwrap().is_empty()
-}
-
-/// A recorder of metrics that panics at one counter.
-struct PanicAt(&'static str);
-
-impl Recorder for PanicAt {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        assert_ne!(key.name(), self.0, "a panic on purpose");
-        Counter::noop()
-    }
-
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::noop()
-    }
-
-    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::noop()
-    }
-}
-
-/// The function's worker in this process, where a test can make it panic.
-async fn start_worker(environment: &TestEnvironment) -> Worker {
-    // Lambda sets the region.
-    let lookup = |name: &str| match name {
-        "AWS_REGION" => Some("us-east-1".to_owned()),
-        _ => environment.variables.get(name).cloned(),
-    };
-    let config = RestoreConfig::read(Host::Lambda, &lookup).unwrap();
-    let builder = HostBuilder::from_environment(config.platform.clone()).unwrap();
-    Worker {
-        queue: builder.sqs_queue(config.restore_queue_url.clone().unwrap()).unwrap(),
-        stray_max_age: config.stray_max_age,
-        restorer: builder.build_restorer(config, builder.connect_db().await.unwrap()).unwrap(),
-    }
-}
-
-async fn invoke(worker: &Worker, event: Value) -> Value {
-    let mut context = Context::default();
-    context.deadline = (Clock::System.now() + 900) * 1000;
-    serde_json::to_value(Box::pin(handle(worker, LambdaEvent::new(event, context))).await.unwrap()).unwrap()
 }
 
 #[tokio::test]
@@ -90,7 +35,8 @@ async fn a_run_that_panics_is_tried_again_and_given_up() {
     environment.workspace.client.batch_execute(&sql).await.unwrap();
     for attempt in 1..=MAX_ATTEMPTS {
         assert_eq!(environment.load_state(&package).await, "RESTORING");
-        let answer = function.invoke(event(&environment.restore_message(&package), attempt)).await.unwrap();
+        let answer =
+            function.invoke(build_event(&[environment.restore_message(&package)], attempt)).await.unwrap();
         assert!(is_handed_back(&answer), "attempt {attempt}");
         environment.make_due().await;
     }
@@ -102,18 +48,23 @@ async fn a_run_that_panics_is_tried_again_and_given_up() {
 async fn a_panic_before_the_run_is_caught_and_the_next_delivery_restores() {
     let environment = TestEnvironment::start().await;
     let (worker, package) =
-        (Box::pin(start_worker(&environment)).await, environment.create_restoring("a.txt").await);
-    let recorder = PanicAt("restores_adopted_total");
+        (Box::pin(build_worker(&environment)).await, environment.create_restoring("a.txt").await);
+    let recorder = PanickingRecorder::new(RESTORES_ADOPTED_TOTAL.name);
     let guard = set_default_local_recorder(&recorder);
-    assert!(is_handed_back(&invoke(&worker, event(&environment.restore_message(&package), 1)).await));
+    assert!(is_handed_back(
+        &handle_within(&worker, &build_event(&[environment.restore_message(&package)], 1), TIME).await
+    ));
     assert_eq!(environment.load_state(&package).await, "RESTORING");
-    assert!(!is_handed_back(&invoke(&worker, event(&environment.restore_message(&package), 2)).await));
+    assert!(!is_handed_back(
+        &handle_within(&worker, &build_event(&[environment.restore_message(&package)], 2), TIME).await
+    ));
     drop(guard);
+    assert!(recorder.has_panicked());
     assert_eq!(environment.load_state(&package).await, "READY");
 }
 
 #[tokio::test]
-async fn a_package_whose_order_cannot_be_load_event_goes_back_after_the_last_attempt() {
+async fn a_package_whose_order_cannot_be_recorded_goes_back_after_the_last_attempt() {
     let environment = TestEnvironment::start_with_own_database().await;
     let function = Function::start(RESTORE, &environment.variables).await;
     let package = environment.create_restoring("a.txt").await;
@@ -122,7 +73,8 @@ async fn a_package_whose_order_cannot_be_load_event_goes_back_after_the_last_att
     environment.workspace.client.batch_execute(broken).await.unwrap();
     for attempt in 1..=MAX_ATTEMPTS {
         assert_eq!(environment.load_state(&package).await, "RESTORING");
-        let answer = function.invoke(event(&environment.restore_message(&package), attempt)).await.unwrap();
+        let answer =
+            function.invoke(build_event(&[environment.restore_message(&package)], attempt)).await.unwrap();
         assert!(is_handed_back(&answer), "attempt {attempt}");
     }
     assert_eq!(environment.load_state(&package).await, "DELETED");

@@ -22,7 +22,7 @@ fn write_key(path: &Path, id: &str) {
     fs::write(path, format!("Key-Pair-Id: {id}\n{}", *key)).unwrap();
 }
 
-/// A service that looks for a new key at each request but the first.
+/// A service that reloads the key at each request but the first.
 async fn build_service(environment: &mut TestEnvironment, source: KeySource) -> Service {
     environment.variables.insert("AWS_REGION", "us-east-1".to_owned());
     let config =
@@ -81,12 +81,12 @@ async fn a_request_waits_half_a_second_for_a_new_key() {
     let ssm = JsonClient::ssm(&settings, HttpClient::new().unwrap()).unwrap();
     let source = KeySource::Ssm { client: ssm, name: "key".to_owned() };
     let service = Box::pin(build_service(&mut environment, source)).await;
-    // The first request does not look for a key.
+    // The first request does not reload the key.
     let mut health = load_event("get");
     health["requestContext"]["http"]["path"] = json!("/health");
     service.handle_event(LambdaEvent::new(health.clone(), Context::default())).await.unwrap();
 
-    // `/health` needs no other service, so only the look for a key takes time. The paused clock jumps to the next timer.
+    // `/health` needs no other service, so only reloading the key takes time. The paused clock jumps to the next timer.
     tokio::time::pause();
     let started = Instant::now();
     service.handle_event(LambdaEvent::new(health, Context::default())).await.unwrap();

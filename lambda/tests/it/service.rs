@@ -158,38 +158,56 @@ async fn invalid_claims_are_403() {
     assert_eq!(invoke_service(&function, build_event("get", &query, floats)).await.status(), 307);
 }
 
-/// What the service answers to somebody who may do it: method, path, query and status. `PACKAGE` stands for a package's id.
-const PRIVATE_OPERATIONS: [(&str, &str, &str, i64); 13] = [
-    ("GET", "/presign/s3", "package_id=PACKAGE", 307),
-    ("HEAD", "/presign/s3", "package_id=PACKAGE", 200),
-    ("POST", "/presign/s3", "", 200),
-    ("GET", "/presign/s3/{name}", "package_id=PACKAGE", 307),
-    ("HEAD", "/presign/s3/{name}", "package_id=PACKAGE", 200),
-    ("GET", "/cloudfront/sign", "package_id=PACKAGE&path=a.parquet", 200),
-    ("GET", "/cloudfront/sign", "package_id=PACKAGE&path=image.ome.zarr/", 200),
-    ("HEAD", "/cloudfront/sign", "package_id=PACKAGE&path=a.parquet", 200),
-    ("GET", "/restore", "package_id=PACKAGE", 200),
-    ("HEAD", "/restore", "package_id=PACKAGE", 200),
-    ("POST", "/restore", "", 200),
-    ("GET", "/trash", "", 200),
-    ("HEAD", "/trash", "", 200),
+/// A request of a private operation, and its status with a permitted caller.
+struct PrivateOperation {
+    method: &'static str,
+    path: &'static str,
+    /// `PACKAGE` stands for a package's id.
+    query: &'static str,
+    status: i64,
+}
+
+const fn operation(
+    method: &'static str,
+    path: &'static str,
+    query: &'static str,
+    status: i64,
+) -> PrivateOperation {
+    PrivateOperation { method, path, query, status }
+}
+
+/// The private operations with a permitted caller.
+const PRIVATE_OPERATIONS: [PrivateOperation; 13] = [
+    operation("GET", "/presign/s3", "package_id=PACKAGE", 307),
+    operation("HEAD", "/presign/s3", "package_id=PACKAGE", 200),
+    operation("POST", "/presign/s3", "", 200),
+    operation("GET", "/presign/s3/{name}", "package_id=PACKAGE", 307),
+    operation("HEAD", "/presign/s3/{name}", "package_id=PACKAGE", 200),
+    operation("GET", "/cloudfront/sign", "package_id=PACKAGE&path=a.parquet", 200),
+    operation("GET", "/cloudfront/sign", "package_id=PACKAGE&path=image.ome.zarr/", 200),
+    operation("HEAD", "/cloudfront/sign", "package_id=PACKAGE&path=a.parquet", 200),
+    operation("GET", "/restore", "package_id=PACKAGE", 200),
+    operation("HEAD", "/restore", "package_id=PACKAGE", 200),
+    operation("POST", "/restore", "", 200),
+    operation("GET", "/trash", "", 200),
+    operation("HEAD", "/trash", "", 200),
 ];
 
 /// A request of a private operation with this role.
 fn build_private_event(
     environment: &TestEnvironment,
     package: &Package,
-    (method, path, query): (&str, &str, &str),
+    PrivateOperation { method, path, query, .. }: &PrivateOperation,
     role: &Value,
 ) -> Value {
     let query = query.replace("PACKAGE", package.node_id.as_str());
     let query = format!("dataset_id={}&{query}", environment.dataset.node_id);
     let mut context = environment.authorizer_context(0);
     context["dataset_claim"]["Role"] = role.clone();
-    let name = if method == "POST" { "post" } else { "get" };
+    let name = if *method == "POST" { "post" } else { "get" };
     let path = path.replace("{name}", "scan.bam");
     let mut event = with_path(build_event(name, query.trim_end_matches('&'), context), &path);
-    if method == "POST" {
+    if *method == "POST" {
         event["body"] = json!(r#"{"nodeIds": [], "items": []}"#);
     }
     event["requestContext"]["http"]["method"] = json!(method);
@@ -221,8 +239,9 @@ async fn each_role_number_has_its_permissions() {
         (json!(true), false, false),
         (json!(null), false, false),
     ] {
-        for (method, path, query, success) in PRIVATE_OPERATIONS {
-            let event = build_private_event(&environment, &package, (method, path, query), &role);
+        for operation in &PRIVATE_OPERATIONS {
+            let PrivateOperation { method, path, status: success, .. } = *operation;
+            let event = build_private_event(&environment, &package, operation, &role);
             let may = if (method, path) == ("POST", "/restore") { may_restore } else { may_read };
             let status = invoke_service(&function, event).await.status();
             assert_eq!(status, if may { success } else { 403 }, "role {role}: {method} {path}");
@@ -270,7 +289,7 @@ fn the_table_of_roles_has_every_private_operation() {
             }
         }
     }
-    let tested = PRIVATE_OPERATIONS.map(|(method, path, ..)| (method.to_owned(), path.to_owned()));
+    let tested = PRIVATE_OPERATIONS.map(|operation| (operation.method.to_owned(), operation.path.to_owned()));
     assert_eq!(private, tested.into());
 }
 

@@ -1,6 +1,6 @@
 //! What a function needs to start, and what it can start without.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use local::full_backlog::FullBacklogListener;
 use tokio::net::TcpListener;
@@ -82,12 +82,9 @@ async fn assert_ssm_is_named(address: std::net::SocketAddr) {
     environment.variables.remove("CLOUDFRONT_PRIVATE_KEY_FILE");
     environment.variables.insert("CLOUDFRONT_PRIVATE_KEY_SSM_PARAM", "secret-name".to_owned());
     environment.variables.insert("AWS_ENDPOINT_URL_SSM", format!("http://{address}"));
-    let started = Instant::now();
     let mut function = Function::spawn(SERVICE, &with_provisioned_concurrency(&environment.variables)).await;
     let status = function.process.wait().await.unwrap();
-    let took = started.elapsed();
     assert_ne!(status.code().unwrap(), 0);
-    assert!((Duration::from_secs(4)..Duration::from_secs(10)).contains(&took), "{took:?}");
 
     let message = function.stderr();
     assert!(message.contains(&format!("GetParameter at {address}: no answer in time")), "{message}");

@@ -31,7 +31,7 @@ async fn fetch_body(http: &HttpClient, url: &str) -> Result<Bytes, String> {
     let request = request.body(Full::default()).map_err(|error| error_chain(&error))?;
     let response = http.send(request).await.map_err(|error| error_chain(&error))?;
     if response.status() != StatusCode::OK {
-        return Err(format!("the answer was {}", response.status()));
+        return Err(format!("unexpected status: {}", response.status()));
     }
     let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect().await;
     body.map(Collected::to_bytes).map_err(|error| error_chain(&*error))

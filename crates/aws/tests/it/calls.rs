@@ -88,10 +88,10 @@ async fn a_refusal_is_not_retried() {
 #[tokio::test]
 async fn a_closed_port_is_reported_after_three_attempts() {
     let server = ScriptedServer::start([]).await.unwrap();
-    let settings = server.settings().unwrap();
-    drop(server);
-    // The port is closed only when the task of the listener has ended.
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    // A listener of the standard library closes its port at once.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let settings =
+        aws::ClientConfig { endpoint: Some(format!("http://{port}")), ..server.settings().unwrap() };
     let service = JsonClient::sqs(&settings, HttpClient::new().unwrap()).unwrap();
     let started_at = Instant::now();
     let result = service.call("SendMessage", &json!({})).await;

@@ -31,8 +31,8 @@ async fn assert_timeout(address: SocketAddr) {
     let elapsed = started_at.elapsed();
     let expected = format!("GetParameter at {address}: no answer in time");
     assert_eq!(error, Error::Unavailable(expected));
-    // Two attempts. The total timeout ends the second one.
-    assert!(elapsed > LIMITS.attempt_timeout && elapsed < Duration::from_secs(2), "{elapsed:?}");
+    // Two attempts. The total timeout ends the second one. Without a timeout this would take minutes.
+    assert!(elapsed > LIMITS.attempt_timeout && elapsed < Duration::from_mins(2), "{elapsed:?}");
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use hosting::{HostBuilder, config::DatabaseConfig};
 use crate::{
     queries::{
         LargestWorkspace, Lookup, MissingPrivilege, Purpose, RoleSetting, SampleFile, explain_lookups,
-        find_largest_workspace, find_missing_privileges, find_schema_gaps, grant_statements,
-        list_sample_files, load_backlog, load_server_info,
+        find_largest_workspace, grant_statements, list_missing_privileges, list_sample_files, load_backlog,
+        load_schema_gaps, load_server_info,
     },
     report::Check,
 };
@@ -106,7 +106,7 @@ fn check_role_settings(role: &str, missing: &[RoleSetting]) -> Check {
 
 async fn check_privileges(db: &Db, purpose: Purpose, role: &str) -> Check {
     let name = format!("privileges: {}", purpose.name());
-    let missing = match find_missing_privileges(db, purpose).await {
+    let missing = match list_missing_privileges(db, purpose).await {
         Ok(missing) => missing,
         Err(error) => return Check::failure(name, error.to_string(), ASK_OWNER),
     };
@@ -132,7 +132,7 @@ fn describe_missing(missing: &MissingPrivilege) -> String {
 async fn check_own_tables(db: &Db, purposes: &[Purpose]) -> Vec<Check> {
     let name = "own tables";
     let advice = "as the database's owner, with this version of the program: packages-service schema | psql";
-    let missing = match find_schema_gaps(db).await {
+    let missing = match load_schema_gaps(db).await {
         Ok(gaps) => gaps.missing,
         Err(error) => return vec![Check::failure(name, error.to_string(), ASK_OWNER)],
     };

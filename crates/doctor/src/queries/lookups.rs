@@ -120,7 +120,7 @@ pub async fn explain_lookups(
 /// reads the whole index.
 async fn uses_index(tx: &Transaction<'_>, plan: &Value, table: &str, columns: &str) -> Result<bool, Error> {
     let Some(scan) = find_index_scan(plan, columns) else { return Ok(false) };
-    let first = find_first_column(tx, scan.index, table).await?;
+    let first = load_first_column(tx, scan.index, table).await?;
     Ok(split_identifiers(scan.condition).contains(first.as_str()))
 }
 
@@ -149,7 +149,7 @@ fn find_index_scan<'a>(plan: &'a Value, columns: &str) -> Option<IndexScan<'a>> 
 }
 
 /// Finds the first column of a table's index. It is empty if that is an expression.
-async fn find_first_column(tx: &Transaction<'_>, index: &str, table: &str) -> Result<String, Error> {
+async fn load_first_column(tx: &Transaction<'_>, index: &str, table: &str) -> Result<String, Error> {
     let sql = "SELECT a.attname::text AS name FROM pg_index x
                JOIN pg_class i ON i.oid = x.indexrelid
                JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0]

@@ -166,7 +166,7 @@ pub fn grant_statements(purpose: Purpose, workspace: &str, role: &str) -> Vec<St
 }
 
 /// Finds the privileges that a purpose needs and the session's role lacks, in all workspaces.
-pub async fn find_missing_privileges(db: &Db, purpose: Purpose) -> Result<Vec<MissingPrivilege>, Error> {
+pub async fn list_missing_privileges(db: &Db, purpose: Purpose) -> Result<Vec<MissingPrivilege>, Error> {
     let (mut schemas, mut tables, mut privileges) = (Vec::new(), Vec::new(), Vec::new());
     for TablePrivileges { schema, table, privileges: needed } in needed_privileges(purpose) {
         for privilege in *needed {

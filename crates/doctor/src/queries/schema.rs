@@ -26,7 +26,7 @@ struct TableColumn {
 }
 
 /// Compares the schema of this program with the database. The catalogue is readable for every role.
-pub async fn find_schema_gaps(db: &Db) -> Result<SchemaGaps, Error> {
+pub async fn load_schema_gaps(db: &Db) -> Result<SchemaGaps, Error> {
     let SchemaObjects { columns, indexes } = parse_schema(SCHEMA);
     let (tables, columns): (Vec<String>, Vec<String>) =
         columns.into_iter().map(|TableColumn { table, column }| (table, column)).unzip();
@@ -65,6 +65,8 @@ fn parse_schema(schema: &str) -> SchemaObjects {
             objects.columns.retain(|known| known.table != table || known.column != column);
         } else if let Some(index) = after("CREATE INDEX IF NOT EXISTS ") {
             objects.indexes.push(index);
+        } else if let Some(index) = after("DROP INDEX IF EXISTS packages_service.") {
+            objects.indexes.retain(|known| *known != index);
         } else if let Some(column) = line.strip_prefix("    ").map(parse_identifier)
             && column.starts_with(|first: char| first.is_ascii_lowercase())
         {
@@ -90,7 +92,9 @@ mod tests {
              ALTER TABLE packages_service.c ADD COLUMN IF NOT EXISTS d text;\n\
              ALTER TABLE packages_service.c ADD COLUMN IF NOT EXISTS gone text;\n\
              ALTER TABLE packages_service.c DROP COLUMN IF EXISTS gone;\n\
-             CREATE INDEX IF NOT EXISTS e\n    ON packages_service.a (b);\n",
+             CREATE INDEX IF NOT EXISTS e\n    ON packages_service.a (b);\n\
+             CREATE INDEX IF NOT EXISTS former\n    ON packages_service.a (b);\n\
+             DROP INDEX IF EXISTS packages_service.former;\n",
         );
         let column =
             |table: &str, column: &str| TableColumn { table: table.to_owned(), column: column.to_owned() };
@@ -98,7 +102,8 @@ mod tests {
         assert_eq!(objects.indexes, ["e"]);
         let objects = parse_schema(SCHEMA);
         assert!(objects.columns.contains(&column("restore_outbox", "created_at")));
-        assert!(objects.indexes.len() > 3);
+        assert!(objects.indexes.contains(&"restore_claims_position_idx".to_owned()));
+        assert!(!objects.indexes.contains(&"restore_claims_next_idx".to_owned()), "0007 replaces it");
         assert!(objects.columns.contains(&column("restore_claims", "position")));
         assert!(!objects.columns.contains(&column("restore_claims", "depth")));
     }

@@ -86,7 +86,7 @@ async fn reports_each_missing_privilege_with_its_grant() {
 async fn reports_missing_and_outdated_tables() {
     let environment = TestEnvironment::start().await;
     for (change, found) in [
-        ("DROP INDEX packages_service.restore_claims_next_idx", "restore_claims_next_idx"),
+        ("DROP INDEX packages_service.restore_claims_position_idx", "restore_claims_position_idx"),
         ("ALTER TABLE packages_service.restore_orders DROP COLUMN bytes", "restore_orders.bytes"),
         ("DROP TABLE packages_service.restore_outbox", "restore_outbox"),
         ("DROP SCHEMA packages_service CASCADE", "restore_queue"),

@@ -28,7 +28,7 @@ pub struct PlatformConfig {
     pub env: String,
     /// The AWS region that the service runs in.
     pub region: Region,
-    /// What to log, as in `info,packages=debug`.
+    /// What to log, as in `info,storage=debug`.
     pub log_filter: String,
     /// Host and port that trace documents are sent to.
     pub xray_address: Option<String>,

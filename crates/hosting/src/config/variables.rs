@@ -116,7 +116,7 @@ variables! {
         "our client id in the user pool of API keys");
 
     LOG_LEVEL: String = (ALL, Default("info"), parse::text,
-        "what to log, as in `info,packages=debug`");
+        "what to log, as in `info,storage=debug`");
     LISTEN_ADDRESS: SocketAddr = (SERVER, Default("0.0.0.0:8080"), parse::socket_address,
         "the address and port to listen on");
     AWS_XRAY_DAEMON_ADDRESS: String = (ALL, Optional("none"), parse::xray_address,

@@ -1,10 +1,16 @@
 //! Creates, reads and deletes packages and their source files.
 
-use packages::id::{PackageId, PackageNodeId};
+use packages::{
+    id::{PackageId, PackageNodeId},
+    name::DELETED_PREFIX,
+};
 use tokio_postgres::Error;
 use uuid::Uuid;
 
-use super::{Dataset, Workspace, expect_node_id};
+use super::{
+    Dataset, Workspace, expect_node_id,
+    states::{DELETED, DELETING, READY},
+};
 
 /// An existing package.
 #[derive(Debug, Clone)]
@@ -84,8 +90,8 @@ impl Workspace {
     }
 
     async fn create_package(&self, dataset: &Dataset, new: NewPackage) -> Result<Package, Error> {
-        let sql = format!(r#"SELECT nextval('"{}".packages_id_seq')::int"#, self.id);
-        let id = PackageId(self.client.query_one(&sql, &[]).await?.get(0));
+        let sql = format!(r#"SELECT nextval('"{}".packages_id_seq')::int AS id"#, self.id);
+        let id = PackageId(self.client.query_one(&sql, &[]).await?.get("id"));
         let package = Package { id, node_id: new_node_id(new.kind) };
         self.insert_packages(dataset, std::slice::from_ref(&new), std::slice::from_ref(&package)).await?;
         Ok(package)
@@ -95,12 +101,12 @@ impl Workspace {
     pub(super) async fn reserve_ids(&self, count: usize) -> Result<Vec<PackageId>, Error> {
         // The ids need not be consecutive: others may take ids from the sequence concurrently.
         let sql = format!(
-            r#"SELECT nextval('"{}".packages_id_seq')::int FROM generate_series(1, $1::bigint)"#,
+            r#"SELECT nextval('"{}".packages_id_seq')::int AS id FROM generate_series(1, $1::bigint)"#,
             self.id
         );
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         let rows = self.client.query(&sql, &[&count]).await?;
-        Ok(rows.iter().map(|row| PackageId(row.get(0))).collect())
+        Ok(rows.iter().map(|row| PackageId(row.get("id"))).collect())
     }
 
     /// Creates many packages in three statements.
@@ -125,7 +131,7 @@ impl Workspace {
         let workspace = self.id;
         let sql = format!(
             r#"INSERT INTO "{workspace}".packages (id, node_id, name, type, state, dataset_id, parent_id)
-               SELECT id, node_id, name, type, 'READY', $1, parent_id
+               SELECT id, node_id, name, type, {READY}, $1, parent_id
                FROM unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::int[]) AS n (id, node_id, name, type, parent_id)"#
         );
         let ids: Vec<i32> = packages.iter().map(|package| package.id.0).collect();
@@ -167,7 +173,7 @@ impl Workspace {
     pub async fn load_keys(&self, package: PackageId) -> Result<Vec<String>, Error> {
         let sql = format!(r#"SELECT s3_key FROM "{}".files WHERE package_id = $1 ORDER BY id"#, self.id);
         let rows = self.client.query(&sql, &[&package.0]).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        Ok(rows.iter().map(|row| row.get("s3_key")).collect())
     }
 
     /// Moves a package and everything below it to the trash, as the platform does: with new names, and with the bytes
@@ -183,15 +189,17 @@ impl Workspace {
             .await?;
         self.subtract_usage(package).await?;
         let sql = format!(
-            r#"WITH RECURSIVE tree AS (
+            r#"WITH RECURSIVE
+               -- The package and everything below it.
+               tree AS (
                    SELECT id FROM "{workspace}".packages WHERE id = $1
                    UNION ALL
                    SELECT p.id FROM tree JOIN "{workspace}".packages p ON p.parent_id = tree.id
                )
                -- A package that is in the trash already keeps its name.
                UPDATE "{workspace}".packages p
-               SET state = 'DELETED', name = '__DELETED__' || p.node_id || '_' || p.name
-               FROM tree WHERE p.id = tree.id AND p.state NOT IN ('DELETING', 'DELETED')"#
+               SET state = {DELETED}, name = '{DELETED_PREFIX}' || p.node_id || '_' || p.name
+               FROM tree WHERE p.id = tree.id AND p.state NOT IN ({DELETING}, {DELETED})"#
         );
         self.client.execute(&sql, &[&package.id.0]).await?;
         self.client.batch_execute("COMMIT").await

@@ -33,17 +33,20 @@ impl Workspace {
     pub async fn create_user(&self, email: &str) -> Result<User, Error> {
         let node_id = format!("N:user:{}", Uuid::new_v4());
         let cognito_id = Uuid::new_v4();
-        let sql = "WITH created AS (
+        let sql = "WITH
+                   -- The person.
+                   created AS (
                        INSERT INTO pennsieve.users (email, first_name, last_name, is_super_admin, preferred_org_id, node_id, cognito_id)
                        VALUES ($1, '', '', false, $2, $3, $4) RETURNING id
-                   ), joined AS (
-                       -- Permission 8 means delete. It makes an ordinary member.
+                   ),
+                   -- A member of the workspace. Permission 8 means delete. It makes an ordinary member.
+                   joined AS (
                        INSERT INTO pennsieve.organization_user (organization_id, user_id, permission_bit) SELECT $2, id, 8 FROM created
                    )
                    SELECT id FROM created";
         let row = self.client.query_one(sql, &[&email, &self.id.0, &node_id, &cognito_id]).await?;
         Ok(User {
-            id: row.get(0),
+            id: row.get("id"),
             node_id: expect_node_id(UserNodeId::parse(&node_id)),
             email: email.to_owned(),
             cognito_id,
@@ -62,19 +65,24 @@ impl Workspace {
     /// Creates a team of the workspace.
     pub async fn create_team(&self, name: &str, members: &[&User]) -> Result<Team, Error> {
         let node_id = format!("N:team:{}", Uuid::new_v4());
-        let sql = "WITH created AS (
+        let sql = "WITH
+                   -- The team.
+                   created AS (
                        INSERT INTO pennsieve.teams (name, node_id) VALUES ($1, $2) RETURNING id
-                   ), owned AS (
-                       -- A team without a row here belongs to no workspace.
+                   ),
+                   -- A team without a row here belongs to no workspace.
+                   owned AS (
                        INSERT INTO pennsieve.organization_team (organization_id, team_id, permission_bit) SELECT $3, id, 8 FROM created
-                   ), joined AS (
+                   ),
+                   -- Its members.
+                   joined AS (
                        INSERT INTO pennsieve.team_user (team_id, user_id, permission_bit)
                        SELECT created.id, member, 8 FROM created, unnest($4::int[]) AS member
                    )
                    SELECT id FROM created";
         let members: Vec<i32> = members.iter().map(|user| user.id).collect();
         let row = self.client.query_one(sql, &[&name, &node_id, &self.id.0, &members]).await?;
-        Ok(Team { id: row.get(0), node_id })
+        Ok(Team { id: row.get("id"), node_id })
     }
 
     /// Gives a user a role in a dataset: `viewer`, `editor`, …

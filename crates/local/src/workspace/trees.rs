@@ -7,12 +7,19 @@ mod builder;
 
 use std::ops::Range;
 
-use packages::id::{PackageId, PackageNodeId};
+use packages::{
+    id::{PackageId, PackageNodeId},
+    name::DELETED_PREFIX,
+};
 use tokio_postgres::Error;
 use uuid::Uuid;
 
 use self::builder::TreeBuilder;
-use super::{Dataset, Package, Workspace, expect_node_id, packages::new_node_id};
+use super::{
+    Dataset, Package, Workspace, expect_node_id,
+    packages::new_node_id,
+    states::{DELETED, DELETING},
+};
 use crate::s3::StoredObject;
 
 /// Files per statement.
@@ -168,10 +175,10 @@ impl Workspace {
         let workspace = self.id;
         let sql = format!(
             r#"UPDATE "{workspace}".packages p
-               SET state = 'DELETED', name = '__DELETED__' || p.node_id || '_' || p.name, updated_at = now()
+               SET state = {DELETED}, name = '{DELETED_PREFIX}' || p.node_id || '_' || p.name, updated_at = now()
                FROM {WITHOUT_TRIGGERS}, (SELECT $1::int AS id UNION ALL
                      SELECT p.id FROM unnest($2::int[]) AS f (id) JOIN "{workspace}".packages p ON p.parent_id = f.id) tree
-               WHERE p.id = tree.id AND p.state NOT IN ('DELETING', 'DELETED')"#
+               WHERE p.id = tree.id AND p.state NOT IN ({DELETING}, {DELETED})"#
         );
         self.client.execute(&sql, &[&tree.root.id.0, &tree.folder_ids()]).await.map(drop)
     }
@@ -219,10 +226,10 @@ impl Workspace {
     /// The number of packages of a tree in this state, folders included.
     pub async fn count_in_state(&self, tree: &PackageTree, state: &str) -> Result<usize, Error> {
         let sql = format!(
-            r#"SELECT count(*) FROM "{}".packages WHERE (id = $1 OR parent_id = ANY ($2)) AND state = $3"#,
+            r#"SELECT count(*) AS n FROM "{}".packages WHERE (id = $1 OR parent_id = ANY ($2)) AND state = $3"#,
             self.id
         );
         let row = self.client.query_one(&sql, &[&tree.root.id.0, &tree.folder_ids(), &state]).await?;
-        Ok(usize::try_from(row.get::<_, i64>(0)).unwrap_or_default())
+        Ok(usize::try_from(row.get::<_, i64>("n")).unwrap_or_default())
     }
 }

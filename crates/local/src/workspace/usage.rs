@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::Error;
 
-use super::{Package, Workspace};
+use super::{
+    Package, Workspace,
+    states::{NOT_LIVE, READY},
+};
 
 /// Bytes by what they count: `package 7`, `dataset 1`, `workspace`. Counters of zero bytes are left out.
 pub type UsageCounters = BTreeMap<String, i64>;
@@ -19,17 +22,21 @@ impl Workspace {
                target AS (
                    SELECT p.id, p.dataset_id, s.size FROM "{workspace}".packages p
                    JOIN "{workspace}".package_storage s ON s.package_id = p.id
-                   WHERE p.id = $1 AND p.state = 'READY'
+                   WHERE p.id = $1 AND p.state = {READY}
                ),
                -- The package and the folders above it.
                up AS (
                    SELECT p.id, p.parent_id FROM target JOIN "{workspace}".packages p USING (id)
                    UNION ALL
                    SELECT p.id, p.parent_id FROM up JOIN "{workspace}".packages p ON p.id = up.parent_id
-               ), packages AS (
+               ),
+               -- Its counter and theirs.
+               packages AS (
                    UPDATE "{workspace}".package_storage s SET size = s.size - target.size
                    FROM target, up WHERE s.package_id = up.id
-               ), datasets AS (
+               ),
+               -- The dataset's counter; the workspace's is last.
+               datasets AS (
                    UPDATE "{workspace}".dataset_storage s SET size = s.size - target.size
                    FROM target WHERE s.dataset_id = target.dataset_id
                )
@@ -45,10 +52,14 @@ impl Workspace {
     pub async fn compute_usage(&self) -> Result<UsageCounters, Error> {
         let workspace = self.id;
         let sql = format!(
-            r#"WITH RECURSIVE live AS (
+            r#"WITH RECURSIVE
+               -- The packages whose bytes count.
+               live AS (
                    SELECT id, parent_id, dataset_id FROM "{workspace}".packages
-                   WHERE state NOT IN ('UNAVAILABLE', 'DELETING', 'DELETED', 'RESTORING')
-               ), stored AS (
+                   WHERE state NOT IN {NOT_LIVE}
+               ),
+               -- Their source files.
+               stored AS (
                    SELECT live.id, live.parent_id, live.dataset_id, f.size FROM live
                    JOIN "{workspace}".files f ON f.package_id = live.id AND f.object_type = 'source'
                ),
@@ -58,7 +69,7 @@ impl Workspace {
                    UNION ALL
                    SELECT live.id, live.parent_id, up.size FROM up JOIN live ON live.id = up.parent_id
                )
-               SELECT 'package ' || id, sum(size)::bigint FROM up GROUP BY id
+               SELECT 'package ' || id AS counter, sum(size)::bigint AS bytes FROM up GROUP BY id
                -- Datasets and the workspace count each file once.
                UNION ALL SELECT 'dataset ' || dataset_id, sum(size)::bigint FROM stored GROUP BY dataset_id
                UNION ALL SELECT 'workspace', sum(size)::bigint FROM stored"#
@@ -70,9 +81,9 @@ impl Workspace {
     pub async fn load_usage(&self) -> Result<UsageCounters, Error> {
         let workspace = self.id;
         let sql = format!(
-            r#"SELECT 'package ' || s.package_id, s.size FROM "{workspace}".package_storage s
+            r#"SELECT 'package ' || s.package_id AS counter, s.size AS bytes FROM "{workspace}".package_storage s
                JOIN "{workspace}".packages p ON p.id = s.package_id
-               WHERE p.state NOT IN ('UNAVAILABLE', 'DELETING', 'DELETED', 'RESTORING')
+               WHERE p.state NOT IN {NOT_LIVE}
                UNION ALL SELECT 'dataset ' || dataset_id, size FROM "{workspace}".dataset_storage
                UNION ALL SELECT 'workspace', size FROM pennsieve.organization_storage WHERE organization_id = {workspace}"#
         );
@@ -81,7 +92,9 @@ impl Workspace {
 
     async fn query_counters(&self, sql: &str) -> Result<UsageCounters, Error> {
         let rows = self.client.query(sql, &[]).await?;
-        let counters = rows.iter().map(|row| (row.get(0), row.get::<_, Option<i64>>(1).unwrap_or_default()));
+        let counters = rows
+            .iter()
+            .map(|row| (row.get("counter"), row.get::<_, Option<i64>>("bytes").unwrap_or_default()));
         Ok(counters.filter(|(_, bytes)| *bytes != 0).collect())
     }
 
@@ -97,8 +110,11 @@ impl Workspace {
         // The kind of a counter is the first word of its name.
         let (names, bytes): (Vec<String>, Vec<i64>) = computed.into_iter().unzip();
         let sql = format!(
-            r#"WITH n AS (SELECT split_part(name, ' ', 1) AS of, split_part(name, ' ', 2) AS id, bytes
+            r#"WITH
+               -- The computed counters.
+               n AS (SELECT split_part(name, ' ', 1) AS of, split_part(name, ' ', 2) AS id, bytes
                           FROM unnest($1::text[], $2::bigint[]) AS n (name, bytes)),
+               -- One insertion for each table of counters; the workspace's is last.
                packages AS (INSERT INTO "{workspace}".package_storage SELECT id::int, bytes FROM n WHERE of = 'package'),
                datasets AS (INSERT INTO "{workspace}".dataset_storage SELECT id::int, bytes FROM n WHERE of = 'dataset')
                INSERT INTO pennsieve.organization_storage SELECT {workspace}, bytes FROM n WHERE of = 'workspace'"#

@@ -150,17 +150,14 @@ fn two_servers_are_independent() {
 }
 
 #[test]
-fn a_warm_start_is_fast_and_overwrites_the_log() {
+fn a_second_start_keeps_the_data_and_overwrites_the_log() {
     let dir = create_temp_dir();
     let log = dir.path().join("postgres.log");
     let first = start(dir.path());
     run_sql(&first.url(), "DO $$ BEGIN RAISE LOG 'of the first start'; END $$");
     first.stop().unwrap();
     assert!(fs::read_to_string(&log).unwrap().contains("of the first start"));
-    let started_at = Instant::now();
     let second = start(dir.path());
-    // It takes about 50 ms alone, and longer beside the other tests.
-    assert!(started_at.elapsed() < Duration::from_secs(5), "{:?}", started_at.elapsed());
     assert_eq!(run_sql(&second.url(), "select 1").as_deref(), Some("1"));
     assert!(!fs::read_to_string(&log).unwrap().contains("of the first start"));
     assert_eq!(fs::metadata(&log).unwrap().permissions().mode() & 0o777, 0o600);

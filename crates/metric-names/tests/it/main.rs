@@ -49,7 +49,7 @@ fn names_are_unique_and_follow_the_conventions() {
     }
 }
 
-/// Of the table of metrics, the first column has the names.
+/// The names are in the first column of the table.
 #[test]
 fn operations_md_lists_exactly_the_declared_metrics() {
     let text = fs::read_to_string(root().join("docs/operations.md")).unwrap();

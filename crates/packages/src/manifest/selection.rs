@@ -14,7 +14,7 @@ use super::{
 use crate::{
     file_name::FileName,
     id::{PackageNodeId, WorkspaceId},
-    package::{PackageState, state_column},
+    package::{PackageKind, PackageState},
 };
 use database::{Db, Error};
 
@@ -72,8 +72,9 @@ const SELECT_ARRAYS: &str = "
 
 fn selection_ctes(workspace: WorkspaceId) -> String {
     let not_live = PackageState::NOT_LIVE_SQL;
-    let infected = state_column::INFECTED;
-    let (restoring, unavailable) = (PackageState::RESTORING_SQL, state_column::UNAVAILABLE);
+    let infected = PackageState::INFECTED_SQL;
+    let (restoring, unavailable) = (PackageState::RESTORING_SQL, PackageState::UNAVAILABLE_SQL);
+    let collection = PackageKind::COLLECTION_SQL;
     format!(
         r#"WITH RECURSIVE
            requested AS MATERIALIZED (
@@ -83,24 +84,24 @@ fn selection_ctes(workspace: WorkspaceId) -> String {
            -- All folders, whatever their state: a live file in a deleted folder is live. UNION ends also where folders
            -- form a cycle, and keeps a folder once that is requested with one above it.
            folders (id, parent_id, name) AS (
-               SELECT id, parent_id, name FROM requested WHERE type = 'Collection'
+               SELECT id, parent_id, name FROM requested WHERE type = {collection}
                UNION
                SELECT c.id, c.parent_id, c.name FROM folders f CROSS JOIN LATERAL (
                    SELECT id, parent_id, name FROM "{workspace}".packages
-                   WHERE parent_id = f.id AND type = 'Collection' AND dataset_id = ANY($1) OFFSET 0
+                   WHERE parent_id = f.id AND type = {collection} AND dataset_id = ANY($1) OFFSET 0
                ) c
            ),
            -- The packages with files. OFFSET 0 keeps the lookups by index, which cost as much as there is to find.
            packages AS (
                SELECT p.id, p.node_id, p.parent_id, p.state FROM folders f CROSS JOIN LATERAL (
                    SELECT id, node_id, parent_id, state FROM "{workspace}".packages
-                   WHERE parent_id = f.id AND type <> 'Collection' AND dataset_id = ANY($1) OFFSET 0
+                   WHERE parent_id = f.id AND type <> {collection} AND dataset_id = ANY($1) OFFSET 0
                ) p
                UNION
-               SELECT id, node_id, parent_id, state FROM requested WHERE type <> 'Collection'
+               SELECT id, node_id, parent_id, state FROM requested WHERE type <> {collection}
            ),
            found AS MATERIALIZED (
-               SELECT p.parent_id, p.id AS package_id, f.id AS file_id, f.size, f.is_unsafe OR p.state = '{infected}' AS is_blocked
+               SELECT p.parent_id, p.id AS package_id, f.id AS file_id, f.size, f.is_unsafe OR p.state = {infected} AS is_blocked
                FROM packages p
                -- `scan_status` is newer than some schemas. Where `files` has no such column, the name means this one.
                CROSS JOIN (SELECT NULL::text AS scan_status) absent
@@ -114,13 +115,13 @@ fn selection_ctes(workspace: WorkspaceId) -> String {
                ORDER BY 1, 2, 3 LIMIT $4
            ),
            skipped AS MATERIALIZED (
-               SELECT node_id, state FROM packages WHERE state IN ({restoring}, '{unavailable}') AND node_id IS NOT NULL ORDER BY id LIMIT $5
+               SELECT node_id, state FROM packages WHERE state IN ({restoring}, {unavailable}) AND node_id IS NOT NULL ORDER BY id LIMIT $5
            ),
            some_folders AS MATERIALIZED (SELECT id, parent_id, name FROM folders LIMIT $4),
            -- Requested packages that are no folders and have no file.
            empty AS (
                SELECT node_id FROM requested r
-               WHERE type <> 'Collection' AND NOT EXISTS (
+               WHERE type <> {collection} AND NOT EXISTS (
                    SELECT FROM "{workspace}".files f
                    WHERE f.package_id = r.id AND f.object_type = 'source' AND f.s3_bucket <> '' AND f.s3_key <> ''
                )

@@ -3,7 +3,7 @@
 use tokio_postgres::{Row, types::Type};
 
 use crate::db::failures::counted_failures_sql;
-use crate::db::states::{DELETING, IN_TRASH, NOT_LIVE, RESTORABLE, RESTORING};
+use crate::db::states::{COLLECTION, DELETING, IN_TRASH, NOT_LIVE, RESTORABLE, RESTORING};
 use database::{Error, Param, Transaction};
 use packages::{
     id::{DatasetKey, PackageId, WorkspaceId},
@@ -105,7 +105,7 @@ fn claims_sql(workspace: WorkspaceId) -> String {
            -- around it, which counts it.
            positioned AS (
                SELECT d.id, d.is_ordered, d.state, d.type,
-                      CASE WHEN d.is_ordered AND (d.type <> 'Collection' OR d.outer_order_id IS NULL) THEN d.id
+                      CASE WHEN d.is_ordered AND (d.type <> {COLLECTION} OR d.outer_order_id IS NULL) THEN d.id
                            ELSE d.outer_order_id END AS order_id,
                       row_number() OVER (ORDER BY CASE WHEN file.s3_key IS NULL OR parents.id IS NOT NULL THEN d.depth END
                                                       NULLS LAST,
@@ -114,15 +114,16 @@ fn claims_sql(workspace: WorkspaceId) -> String {
                LEFT JOIN (SELECT DISTINCT parent_id AS id FROM descendants) parents ON parents.id = d.id
                LEFT JOIN LATERAL (
                    SELECT s3_bucket, s3_key FROM "{workspace}".files f
-                   WHERE f.package_id = d.id AND d.type <> 'Collection' LIMIT 1
+                   WHERE f.package_id = d.id AND d.type <> {COLLECTION} LIMIT 1
                ) file ON true
                WHERE d.state IN {IN_TRASH}
            ),
-           -- The claims that are new, or that another order held until now.
+           -- The claims that are new, or that another order held until now. Locked in the order of the packages' ids, as
+           -- everywhere.
            changed_claims AS (
                INSERT INTO packages_service.restore_claims AS known
                    (workspace_id, package_id, dataset_id, order_id, position, is_ordered, is_blocked)
-               SELECT $1, id, $2, order_id, position, is_ordered, state = {DELETING} FROM positioned
+               SELECT $1, id, $2, order_id, position, is_ordered, state = {DELETING} FROM positioned ORDER BY id
                ON CONFLICT (workspace_id, package_id) DO UPDATE
                SET order_id = excluded.order_id, position = excluded.position, is_ordered = excluded.is_ordered,
                    is_blocked = excluded.is_blocked
@@ -135,7 +136,7 @@ fn claims_sql(workspace: WorkspaceId) -> String {
                    SELECT order_id FROM packages_service.restore_claims c
                    WHERE c.workspace_id = $1 AND c.package_id = positioned.id
                      AND c.order_id <> positioned.order_id
-                     AND (c.order_id <> positioned.id OR positioned.type <> 'Collection') OFFSET 0
+                     AND (c.order_id <> positioned.id OR positioned.type <> {COLLECTION}) OFFSET 0
                ) known
            )"#
     )
@@ -161,7 +162,7 @@ fn order_changes_sql() -> String {
            changes AS (
                SELECT c.order_id AS id, 1 AS packages, 0 AS failed, NULL::int AS within_id
                FROM changed_claims c
-               LEFT JOIN ordered_packages folder ON folder.id = c.package_id AND folder.type = 'Collection'
+               LEFT JOIN ordered_packages folder ON folder.id = c.package_id AND folder.type = {COLLECTION}
                                                 AND c.package_id = c.order_id
                WHERE folder.id IS NULL
                UNION ALL
@@ -187,6 +188,15 @@ fn claim_trees_sql(workspace: WorkspaceId) -> String {
     let (claims, order_changes) = (claims_sql(workspace), order_changes_sql());
     format!(
         "{ancestors}{descendants}{claims}{order_changes},
+           -- The orders that change, locked after the claims and in the order of their ids.
+           locked_orders AS (
+               SELECT o.package_id FROM (SELECT id FROM order_changes ORDER BY id) change
+               CROSS JOIN LATERAL (
+                   SELECT package_id FROM packages_service.restore_orders o
+                   WHERE o.workspace_id = $1 AND o.package_id = change.id FOR NO KEY UPDATE
+               ) o
+           ),
+           -- From here on the orders have their claims, their numbers and the order around them.
            updated_orders AS (
                UPDATE packages_service.restore_orders o
                -- An order that was placed again since this began is walked again.
@@ -198,7 +208,7 @@ fn claim_trees_sql(workspace: WorkspaceId) -> String {
                    total = greatest(o.total + change.packages, 0), failed = greatest(o.failed + change.failed, 0),
                    within_id = coalesce(change.within_id, o.within_id)
                FROM order_changes change LEFT JOIN ordered_packages ordered USING (id)
-               WHERE o.workspace_id = $1 AND o.package_id = change.id
+               WHERE o.workspace_id = $1 AND o.package_id = change.id AND (SELECT count(*) FROM locked_orders) >= 0
            )
            SELECT ordered.id, ordered.state, with_depth.id IS NOT NULL AS has_root
            FROM ordered_packages ordered LEFT JOIN with_depth ON with_depth.id = ordered.id"
@@ -209,7 +219,7 @@ fn claim_trees_sql(workspace: WorkspaceId) -> String {
 /// beneath it. A package belongs to the nearest ordered package above it, also if another order held it before. One
 /// statement, whatever the size.
 ///
-/// Locks: claims, then orders. No package is locked.
+/// Locks: claims by package, then orders by id. No package is locked.
 pub(crate) async fn claim_trees(tx: &Transaction<'_>, key: DatasetKey) -> Result<Vec<ClaimedOrder>, Error> {
     let params: [Param<'_>; 3] = [
         (&key.workspace.0, Type::INT4),
@@ -224,7 +234,8 @@ fn read_order(row: &Row) -> Result<ClaimedOrder, Error> {
     Ok(ClaimedOrder { id: PackageId(row.try_get("id")?), state, has_root: row.try_get("has_root")? })
 }
 
-/// Claims the deleted folders above these orders' packages. They come back with the first package beneath them.
+/// Claims the deleted folders above these orders' packages. They come back with the first package beneath them. No row is
+/// updated, so this may come after the orders were locked.
 pub(crate) async fn claim_ancestors(
     tx: &Transaction<'_>,
     key: DatasetKey,
@@ -242,7 +253,7 @@ pub(crate) async fn claim_ancestors(
                UNION
                SELECT p.id, p.parent_id, false FROM ancestors CROSS JOIN LATERAL (
                    SELECT id, parent_id FROM "{workspace}".packages p
-                   WHERE p.id = ancestors.parent_id AND p.dataset_id = $2 AND p.type = 'Collection'
+                   WHERE p.id = ancestors.parent_id AND p.dataset_id = $2 AND p.type = {COLLECTION}
                      AND p.state IN {RESTORABLE} AND p.node_id LIKE 'N:%' OFFSET 0
                ) p
            )

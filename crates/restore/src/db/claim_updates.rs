@@ -53,6 +53,8 @@ pub(crate) struct OrderChange {
 
 /// Ends claims, records why packages stay in the trash, and adds both to the orders' numbers. The caller has locked the
 /// packages.
+///
+/// Locks: claims, failures, orders by id.
 pub(crate) async fn update_claims(
     tx: &Transaction<'_>,
     workspace: WorkspaceId,
@@ -85,18 +87,44 @@ pub(crate) async fn update_claims(
     tx.query(&update_claims_sql(workspace), &params).await.map(drop)
 }
 
-fn update_claims_sql(workspace: WorkspaceId) -> String {
-    format!(
-        r#"WITH
-           -- A claim ends in the transaction that decides on its package.
+/// The first part of the statement: the claims.
+fn changed_claims_sql() -> &'static str {
+    "-- A claim ends in the transaction that decides on its package.
            ended_claims AS (
                DELETE FROM packages_service.restore_claims c USING unnest($2::int[]) AS ended (id)
                WHERE c.workspace_id = $1 AND c.package_id = ended.id
+               RETURNING 1
            ),
+           -- Tried again later.
+           retried AS (
+               UPDATE packages_service.restore_claims c
+               SET attempts = c.attempts + 1, due_at = clock_timestamp() + retried.seconds * interval '1 second'
+               FROM unnest($7::int[], $8::float8[]) AS retried (id, seconds)
+               WHERE c.workspace_id = $1 AND c.package_id = retried.id
+               RETURNING 1
+           ),
+           -- Not due until the platform has deleted the folder above.
+           blocked AS (
+               UPDATE packages_service.restore_claims c SET is_blocked = true FROM unnest($13::int[]) AS blocked (id)
+               WHERE c.workspace_id = $1 AND c.package_id = blocked.id
+               RETURNING 1
+           ),
+           -- Claims come before failures.
+           changed_claims AS (
+               SELECT 1 FROM ended_claims UNION ALL SELECT 1 FROM retried UNION ALL SELECT 1 FROM blocked
+           ),"
+}
+
+fn update_claims_sql(workspace: WorkspaceId) -> String {
+    let claims = changed_claims_sql();
+    format!(
+        r#"WITH
+           {claims}
            -- What came back has no failure any more.
            deleted_failures AS (
                DELETE FROM packages_service.restore_failures f USING unnest($3::int[]) AS restored (id)
-               WHERE f.workspace_id = $1 AND f.package_id = restored.id
+               WHERE f.workspace_id = $1 AND f.package_id = restored.id AND (SELECT count(*) FROM changed_claims) >= 0
+               RETURNING 1
            ),
            -- The packages that stay in the trash, for the next two.
            failed AS (
@@ -110,26 +138,25 @@ fn update_claims_sql(workspace: WorkspaceId) -> String {
            -- Tells the packages' owner why.
            reasons AS (
                INSERT INTO packages_service.restore_failures (workspace_id, package_id, reason, order_id)
-               SELECT $1, id, reason, order_id FROM failed
+               SELECT $1, id, reason, order_id FROM failed WHERE (SELECT count(*) FROM deleted_failures) >= 0
                ON CONFLICT (workspace_id, package_id)
                DO UPDATE SET reason = excluded.reason, order_id = excluded.order_id, failed_at = now()
+               RETURNING 1
            ),
-           -- Tried again later.
-           retried AS (
-               UPDATE packages_service.restore_claims c
-               SET attempts = c.attempts + 1, due_at = clock_timestamp() + retried.seconds * interval '1 second'
-               FROM unnest($7::int[], $8::float8[]) AS retried (id, seconds)
-               WHERE c.workspace_id = $1 AND c.package_id = retried.id
-           ),
-           -- Not due until the platform has deleted the folder above.
-           blocked AS (
-               UPDATE packages_service.restore_claims c SET is_blocked = true FROM unnest($13::int[]) AS blocked (id)
-               WHERE c.workspace_id = $1 AND c.package_id = blocked.id
+           -- The orders last, in the order of their ids.
+           locked_orders AS (
+               SELECT o.package_id FROM (
+                   SELECT unnest($9::int[]) AS id WHERE (SELECT count(*) FROM reasons) >= 0 ORDER BY id
+               ) changed
+               CROSS JOIN LATERAL (
+                   SELECT package_id FROM packages_service.restore_orders o
+                   WHERE o.workspace_id = $1 AND o.package_id = changed.id FOR NO KEY UPDATE
+               ) o
            )
            UPDATE packages_service.restore_orders o
            SET restored = o.restored + change.restored, failed = o.failed + change.failed, bytes = o.bytes + change.bytes,
                updated_at = clock_timestamp()
            FROM unnest($9::int[], $10::bigint[], $11::bigint[], $12::bigint[]) AS change (id, restored, failed, bytes)
-           WHERE o.workspace_id = $1 AND o.package_id = change.id"#
+           WHERE o.workspace_id = $1 AND o.package_id = change.id AND (SELECT count(*) FROM locked_orders) >= 0"#
     )
 }

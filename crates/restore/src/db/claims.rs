@@ -9,22 +9,21 @@ use tokio_postgres::{Row, types::Type};
 
 use crate::db::packages::{PACKAGE_COLUMNS, PackageRow, read_package_row};
 use crate::db::states::{DELETING, RESTORABLE};
+use crate::reasons::{DELETING_TOO_LONG_REASON, STILL_DELETING_REASON};
 use database::{Db, Error, Param};
 use packages::id::{DatasetKey, PackageId, WorkspaceId};
 
 /// Updates the claims on packages that the platform was still deleting. Those that it has deleted by now can be restored.
-/// The others get `reason` as their failure for now; after `max_age_seconds` their claims end with it.
-pub(crate) async fn unblock_claims(
-    db: &Db,
-    key: DatasetKey,
-    reason: &str,
-    max_age_seconds: f64,
-) -> Result<(), Error> {
-    let params: [Param<'_>; 4] = [
+/// The others get a reason for now; after `max_age_seconds` their claims end, with another reason.
+///
+/// Locks: claims by package, failures, orders by id.
+pub(crate) async fn unblock_claims(db: &Db, key: DatasetKey, max_age_seconds: f64) -> Result<(), Error> {
+    let params: [Param<'_>; 5] = [
         (&key.workspace.0, Type::INT4),
         (&key.dataset.0, Type::INT4),
-        (&reason, Type::TEXT),
+        (&STILL_DELETING_REASON, Type::TEXT),
         (&max_age_seconds, Type::FLOAT8),
+        (&DELETING_TOO_LONG_REASON, Type::TEXT),
     ];
     db.query(&unblock_claims_sql(key.workspace), &params).await.map(drop)
 }
@@ -32,7 +31,7 @@ pub(crate) async fn unblock_claims(
 fn unblock_claims_sql(workspace: WorkspaceId) -> String {
     format!(
         r#"WITH
-           -- The blocked claims, with the states that their packages have now.
+           -- The blocked claims, locked, with the states that their packages have now.
            blocked AS (
                SELECT c.package_id, c.order_id, c.claimed_at, p.state
                FROM packages_service.restore_claims c
@@ -40,6 +39,7 @@ fn unblock_claims_sql(workspace: WorkspaceId) -> String {
                    SELECT state FROM "{workspace}".packages p WHERE p.id = c.package_id OFFSET 0
                ) p ON true
                WHERE c.workspace_id = $1 AND c.dataset_id = $2 AND c.is_blocked
+               ORDER BY c.package_id FOR NO KEY UPDATE OF c
            ),
            -- Those that have waited too long.
            expired AS (
@@ -51,11 +51,19 @@ fn unblock_claims_sql(workspace: WorkspaceId) -> String {
                DELETE FROM packages_service.restore_claims c USING expired
                WHERE c.workspace_id = $1 AND c.package_id = expired.package_id
            ),
-           -- Their orders count them as failures.
+           -- Their orders, locked in the order of their ids.
+           locked_orders AS (
+               SELECT o.package_id FROM (SELECT DISTINCT order_id FROM expired ORDER BY order_id) changed
+               CROSS JOIN LATERAL (
+                   SELECT package_id FROM packages_service.restore_orders o
+                   WHERE o.workspace_id = $1 AND o.package_id = changed.order_id FOR NO KEY UPDATE
+               ) o
+           ),
+           -- They count them as failures.
            updated_orders AS (
                UPDATE packages_service.restore_orders o SET failed = o.failed + n.packages
                FROM (SELECT order_id, count(*) AS packages FROM expired GROUP BY order_id) n
-               WHERE o.workspace_id = $1 AND o.package_id = n.order_id
+               WHERE o.workspace_id = $1 AND o.package_id = n.order_id AND (SELECT count(*) FROM locked_orders) >= 0
            ),
            -- A package that is not DELETING any more, or is gone, is decided on by its batch.
            unblocked AS (
@@ -63,7 +71,8 @@ fn unblock_claims_sql(workspace: WorkspaceId) -> String {
                WHERE c.workspace_id = $1 AND c.package_id = blocked.package_id AND blocked.state IS DISTINCT FROM {DELETING}
            )
            INSERT INTO packages_service.restore_failures AS known (workspace_id, package_id, reason, order_id)
-           SELECT $1, package_id, $3, order_id FROM blocked WHERE state = {DELETING}
+           SELECT $1, package_id, CASE WHEN package_id IN (SELECT package_id FROM expired) THEN $5 ELSE $3 END, order_id
+           FROM blocked WHERE state = {DELETING}
            ON CONFLICT (workspace_id, package_id)
            DO UPDATE SET reason = excluded.reason, order_id = excluded.order_id, failed_at = now()
            WHERE (known.reason, known.order_id) IS DISTINCT FROM (excluded.reason, excluded.order_id)"#
@@ -89,8 +98,19 @@ pub(crate) struct Claim {
     pub(crate) package: Option<PackageRow>,
 }
 
-/// A claim's place in the order in which packages come back: its position, then its package.
-pub(crate) type ClaimPosition = (i64, i32);
+impl Claim {
+    /// Its place among the claims of its dataset.
+    pub(crate) fn position(&self) -> ClaimPosition {
+        ClaimPosition { position: self.position, package: self.id.0 }
+    }
+}
+
+/// A claim's place in the order in which packages come back: by its position, then by its package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ClaimPosition {
+    pub(crate) position: i64,
+    pub(crate) package: i32,
+}
 
 /// The next claims of a dataset that are due, after this position, each folder before what is in it. Nothing is locked.
 pub(crate) async fn list_next_claims(
@@ -119,8 +139,8 @@ pub(crate) async fn list_next_claims(
         (&key.workspace.0, Type::INT4),
         (&key.dataset.0, Type::INT4),
         (&limit, Type::INT8),
-        (&after.0, Type::INT8),
-        (&after.1, Type::INT4),
+        (&after.position, Type::INT8),
+        (&after.package, Type::INT4),
     ];
     db.query(&sql, &params).await?.iter().map(read_claim).collect()
 }

@@ -11,7 +11,7 @@ use packages::id::WorkspaceId;
 /// Inserts an order for a package that is RESTORING without one. All ids of the message must agree with the database.
 /// True: there was no order, and now there is one.
 ///
-/// Locks: the package, then its order, then the dataset's row in the queue.
+/// Locks: the package, its order and finished orders inside it by id, the dataset's row in the queue.
 pub(crate) async fn insert_missing_order(db: &Db, message: &RestoreMessage) -> Result<bool, Error> {
     let RestoreMessage { workspace, dataset, user, package } = message;
     let params: [Param<'_>; 5] = [
@@ -35,11 +35,25 @@ fn insert_missing_order_sql(workspace: WorkspaceId) -> String {
                                  WHERE c.workspace_id = $1 AND c.package_id = $2)
                FOR NO KEY UPDATE OF p
            ),
+           -- Its order, and finished orders inside it, locked in the order of their ids.
+           locked_orders AS (
+               SELECT o.package_id FROM (
+                   SELECT id FROM stray UNION
+                   SELECT o.package_id FROM stray JOIN packages_service.restore_orders o
+                     ON o.workspace_id = $1 AND o.within_id = stray.id AND o.finished_at IS NOT NULL
+                   ORDER BY id
+               ) changed
+               CROSS JOIN LATERAL (
+                   SELECT package_id FROM packages_service.restore_orders o
+                   WHERE o.workspace_id = $1 AND o.package_id = changed.id FOR NO KEY UPDATE
+               ) o
+           ),
            -- An unfinished order stays as it is; a finished one begins anew.
            inserted_order AS (
                INSERT INTO packages_service.restore_orders AS known
                    (workspace_id, package_id, dataset_id, user_node_id, ordered_at, updated_at)
                SELECT $1, id, $4, $5, clock_timestamp(), clock_timestamp() FROM stray
+               WHERE (SELECT count(*) FROM locked_orders) >= 0
                ON CONFLICT (workspace_id, package_id) DO UPDATE
                SET dataset_id = excluded.dataset_id, ordered_at = excluded.ordered_at, begun_at = excluded.ordered_at,
                    claimed_at = NULL, finished_at = NULL,
@@ -52,14 +66,17 @@ fn insert_missing_order_sql(workspace: WorkspaceId) -> String {
                UPDATE packages_service.restore_orders inner_order SET within_id = NULL
                WHERE inner_order.workspace_id = $1 AND inner_order.within_id = $2 AND inner_order.finished_at IS NOT NULL
                  AND EXISTS (SELECT 1 FROM inserted_order)
+               RETURNING 1
            ),
            -- Also for the order of a former version of the service, which had no queue.
            queued_dataset AS (
                INSERT INTO packages_service.restore_queue AS known (workspace_id, dataset_id)
-               SELECT $1, $4 WHERE EXISTS (SELECT 1 FROM inserted_order)
-                                OR EXISTS (SELECT 1 FROM packages_service.restore_orders o
-                                           WHERE o.workspace_id = $1 AND o.package_id = $2 AND o.dataset_id = $4
-                                             AND o.finished_at IS NULL)
+               SELECT $1, $4
+               WHERE (EXISTS (SELECT 1 FROM inserted_order)
+                      OR EXISTS (SELECT 1 FROM packages_service.restore_orders o
+                                 WHERE o.workspace_id = $1 AND o.package_id = $2 AND (o.dataset_id = $4) IS TRUE
+                                   AND o.finished_at IS NULL))
+                 AND (SELECT count(*) FROM detached_orders) >= 0
                ON CONFLICT (workspace_id, dataset_id) DO UPDATE
                SET woken_at = clock_timestamp(), due_at = least(known.due_at, clock_timestamp())
                WHERE EXISTS (SELECT 1 FROM inserted_order)

@@ -11,9 +11,9 @@ fn dataset_params(key: &DatasetKey) -> [Param<'_>; 2] {
 }
 
 /// Finishes the orders of a dataset that hold no claims any more. If no order holds any, the claims on the folders above
-/// end too. Answers how many orders were finished.
+/// end too. Returns how many orders were finished.
 ///
-/// Locks: claims, then orders.
+/// Locks: claims, then orders by id.
 pub(crate) async fn finish_orders(db: &Db, key: DatasetKey) -> Result<u64, Error> {
     let sql = "WITH RECURSIVE
                -- The unfinished orders.
@@ -27,11 +27,12 @@ pub(crate) async fn finish_orders(db: &Db, key: DatasetKey) -> Result<u64, Error
                    SELECT open.package_id, open.within_id FROM open_orders open
                    LEFT JOIN LATERAL (
                        SELECT true AS is_holding FROM packages_service.restore_claims c
-                       WHERE c.workspace_id = $1 AND c.order_id = open.package_id AND c.dataset_id = $2 LIMIT 1
+                       -- IS TRUE keeps the planner from the index on datasets: it may hold more claims than it expects.
+                       WHERE c.workspace_id = $1 AND c.order_id = open.package_id AND (c.dataset_id = $2) IS TRUE LIMIT 1
                    ) held_claim ON true
                    LEFT JOIN LATERAL (
                        SELECT true AS is_held FROM packages_service.restore_claims c
-                       WHERE c.workspace_id = $1 AND c.package_id = open.package_id AND c.dataset_id = $2
+                       WHERE c.workspace_id = $1 AND c.package_id = open.package_id AND (c.dataset_id = $2) IS TRUE
                          AND c.order_id IS NOT NULL OFFSET 0
                    ) own_claim ON true
                    WHERE open.claimed_at IS NULL OR is_holding OR is_held
@@ -44,10 +45,22 @@ pub(crate) async fn finish_orders(db: &Db, key: DatasetKey) -> Result<u64, Error
                    DELETE FROM packages_service.restore_claims
                    WHERE workspace_id = $1 AND dataset_id = $2 AND order_id IS NULL
                      AND NOT EXISTS (SELECT 1 FROM held_orders)
+                   RETURNING 1
+               ),
+               -- The orders that end, locked after the claims and in the order of their ids.
+               locked_orders AS (
+                   SELECT o.package_id FROM (
+                       SELECT package_id FROM open_orders WHERE (SELECT count(*) FROM ended_claims) >= 0
+                       EXCEPT SELECT package_id FROM held_orders ORDER BY package_id
+                   ) ended
+                   CROSS JOIN LATERAL (
+                       SELECT package_id FROM packages_service.restore_orders o
+                       WHERE o.workspace_id = $1 AND o.package_id = ended.package_id FOR NO KEY UPDATE
+                   ) o
                )
                UPDATE packages_service.restore_orders o
                SET finished_at = clock_timestamp(), updated_at = clock_timestamp()
-               FROM (SELECT package_id FROM open_orders EXCEPT SELECT package_id FROM held_orders) ended
+               FROM locked_orders ended
                WHERE o.workspace_id = $1 AND o.package_id = ended.package_id AND o.claimed_at IS NOT NULL
                  -- IS TRUE keeps the planner from the index of open orders: there may be more than it expects.
                  AND (o.finished_at IS NULL) IS TRUE
@@ -56,9 +69,9 @@ pub(crate) async fn finish_orders(db: &Db, key: DatasetKey) -> Result<u64, Error
 }
 
 /// Ends all unfinished orders of a dataset for one reason: what they hold stays in the trash, each package with the reason.
-/// Answers how many packages that are.
+/// Returns how many packages that are.
 ///
-/// Locks: packages by id, then claims and orders.
+/// Locks: packages by id, claims, failures, orders by id.
 pub(crate) async fn give_up_orders(
     tx: &Transaction<'_>,
     key: DatasetKey,
@@ -97,25 +110,39 @@ fn give_up_orders_sql(workspace: WorkspaceId) -> String {
            ),
            -- Nothing is held any more, the folders above included.
            ended_claims AS (
-               DELETE FROM packages_service.restore_claims WHERE workspace_id = $1 AND dataset_id = $2
+               DELETE FROM packages_service.restore_claims
+               WHERE workspace_id = $1 AND dataset_id = $2 AND (SELECT count(*) FROM locked) >= 0
+               RETURNING 1
+           ),
+           -- Each package has the reason.
+           reasons AS (
+               INSERT INTO packages_service.restore_failures (workspace_id, package_id, reason, order_id)
+               SELECT $1, package_id, $3, order_id FROM locked WHERE (SELECT count(*) FROM ended_claims) >= 0
+               ON CONFLICT (workspace_id, package_id)
+               DO UPDATE SET reason = excluded.reason, order_id = excluded.order_id, failed_at = now()
+               RETURNING 1
+           ),
+           -- The orders last, in the order of their ids.
+           locked_orders AS (
+               SELECT package_id FROM packages_service.restore_orders
+               WHERE workspace_id = $1 AND dataset_id = $2 AND finished_at IS NULL AND (SELECT count(*) FROM reasons) >= 0
+               ORDER BY package_id FOR NO KEY UPDATE
            ),
            -- What did not come back has failed.
            finished_orders AS (
                UPDATE packages_service.restore_orders o
                SET finished_at = clock_timestamp(), updated_at = clock_timestamp(), failed = greatest(o.total - o.restored, o.failed)
-               WHERE o.workspace_id = $1 AND o.dataset_id = $2 AND o.finished_at IS NULL
+               FROM locked_orders WHERE o.workspace_id = $1 AND o.package_id = locked_orders.package_id
            )
-           INSERT INTO packages_service.restore_failures (workspace_id, package_id, reason, order_id)
-           SELECT $1, package_id, $3, order_id FROM locked
-           ON CONFLICT (workspace_id, package_id)
-           DO UPDATE SET reason = excluded.reason, order_id = excluded.order_id, failed_at = now()
-           RETURNING 1"#
+           SELECT 1 FROM reasons"#
     )
 }
 
 /// Ends orders that cannot be carried out: their packages, if they are RESTORING, are in the trash again, with the reason.
 ///
-/// Locks: packages, then orders.
+/// Locks: failures, orders and packages. The caller has locked the orders; a package comes after its order here, because
+/// [`claim_trees`](super::claim_trees::claim_trees) locks no package. If a person orders the same package meanwhile, Postgres
+/// ends one of the two, which is repeated.
 pub(crate) async fn fail_orders(
     tx: &Transaction<'_>,
     workspace: WorkspaceId,
@@ -162,6 +189,8 @@ fn fail_orders_sql(workspace: WorkspaceId) -> String {
 }
 
 /// Deletes the unfinished orders of a dataset whose packages no longer exist: there is nothing to restore.
+///
+/// Locks: orders by id.
 pub(crate) async fn delete_orphaned_orders(tx: &Transaction<'_>, key: DatasetKey) -> Result<(), Error> {
     let workspace = key.workspace;
     let sql = format!(
@@ -174,6 +203,7 @@ pub(crate) async fn delete_orphaned_orders(tx: &Transaction<'_>, key: DatasetKey
                    WHERE p.id = o.package_id AND p.dataset_id = $2 OFFSET 0
                ) p ON true
                WHERE o.workspace_id = $1 AND o.dataset_id = $2 AND o.finished_at IS NULL AND p.is_there IS NULL
+               ORDER BY o.package_id
            )
            DELETE FROM packages_service.restore_orders o USING orphaned
            -- IS TRUE keeps the planner from the index of open orders.

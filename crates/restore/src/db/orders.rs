@@ -4,7 +4,7 @@ use tokio_postgres::{Row, types::Type};
 
 use crate::db::failures::counted_failures_sql;
 use crate::db::packages::{PACKAGE_COLUMNS, PackageRow, read_package_row};
-use crate::db::states::{DELETED, IN_TRASH, NOT_LIVE, READY, RESTORABLE, RESTORING};
+use crate::db::states::{COLLECTION, DELETED, IN_TRASH, NOT_LIVE, READY, RESTORABLE, RESTORING};
 use database::{Db, Error, Param, Transaction};
 use packages::{
     access::{CreateDeleteFiles, DatasetAccess},
@@ -32,7 +32,7 @@ pub(crate) enum Orderable {
 /// package that leaves the trash here gets another `claimed_at`. So a worker that read its claim before cannot finish it
 /// with the delete markers of before.
 ///
-/// Locks: packages by id, then their orders and claims, then the dataset's row in the queue.
+/// Locks: packages by id, their claims, their failures, orders by id, the dataset's row in the queue.
 pub(crate) async fn place_orders(
     db: &Db,
     access: &DatasetAccess<CreateDeleteFiles>,
@@ -60,20 +60,15 @@ fn place_orders_sql(workspace: WorkspaceId, orderable: Orderable) -> String {
     let (failures, orders) = (failures_sql(), orders_sql());
     format!(
         "{requested}{failures}{orders},
-           -- A claim from before gets a new claimed_at: a worker that has read it must not finish it.
-           renewed_claims AS (
-               UPDATE packages_service.restore_claims c
-               SET is_ordered = true, attempts = 0, due_at = '-infinity', claimed_at = clock_timestamp()
-               FROM requested WHERE c.workspace_id = $4 AND c.package_id = requested.id AND requested.moved
-           ),
            -- woken_at tells a worker that is about to release the dataset's lease that an order came in.
            queued_dataset AS (
                INSERT INTO packages_service.restore_queue AS known (workspace_id, dataset_id)
-               SELECT $4, $1 WHERE EXISTS (SELECT 1 FROM requested)
+               SELECT $4, $1 WHERE (SELECT count(*) FROM placed_orders) > 0
                ON CONFLICT (workspace_id, dataset_id) DO UPDATE
                SET woken_at = clock_timestamp(), due_at = least(known.due_at, clock_timestamp())
            )
-           SELECT requested.* FROM dataset LEFT JOIN requested ON true"
+           SELECT requested.* FROM dataset LEFT JOIN requested ON true
+           WHERE (SELECT count(*) FROM locked_orders) >= 0"
     )
 }
 
@@ -81,7 +76,7 @@ fn place_orders_sql(workspace: WorkspaceId, orderable: Orderable) -> String {
 fn requested_sql(workspace: WorkspaceId, orderable: Orderable) -> String {
     let condition = match orderable {
         Orderable::Deleted => format!("p.state IN {RESTORABLE}"),
-        Orderable::LiveFolders => format!("p.type = 'Collection' AND p.state NOT IN {NOT_LIVE}"),
+        Orderable::LiveFolders => format!("p.type = {COLLECTION} AND p.state NOT IN {NOT_LIVE}"),
     };
     format!(
         r#"WITH
@@ -110,21 +105,47 @@ fn requested_sql(workspace: WorkspaceId, orderable: Orderable) -> String {
     )
 }
 
-/// The second part: the failures of the requested packages end. Other unfinished orders that have counted them do not count
-/// them any more.
+/// The second part: the claims of the requested packages are renewed, and their failures end. Other unfinished orders that
+/// have counted the failures do not count them any more.
 fn failures_sql() -> String {
     let counted_failures = counted_failures_sql("deleted_failures", "$4");
     format!(
         ",
+           -- A claim from before gets a new claimed_at: a worker that has read it must not finish it.
+           renewed_claims AS (
+               UPDATE packages_service.restore_claims c
+               SET is_ordered = true, attempts = 0, due_at = '-infinity', claimed_at = clock_timestamp()
+               FROM requested WHERE c.workspace_id = $4 AND c.package_id = requested.id AND requested.moved
+               RETURNING 1
+           ),
            -- An ordered package has no failure until it fails again.
            deleted_failures AS (
                DELETE FROM packages_service.restore_failures
                WHERE workspace_id = $4 AND package_id IN (SELECT id FROM requested)
+                 AND (SELECT count(*) FROM renewed_claims) >= 0
                RETURNING package_id, order_id, failed_at
            ),
            -- How many of them each order has counted.
            counted_failures AS (
                SELECT order_id, count(*) AS packages FROM ({counted_failures}) failure GROUP BY order_id
+           ),
+           -- Finished orders inside the requested ones.
+           inner_orders AS (
+               SELECT o.package_id AS id FROM requested CROSS JOIN LATERAL (
+                   SELECT package_id FROM packages_service.restore_orders o
+                   WHERE o.workspace_id = $4 AND o.within_id = requested.id AND o.finished_at IS NOT NULL OFFSET 0
+               ) o
+           ),
+           -- All orders that this statement changes, locked in the order of their ids.
+           locked_orders AS (
+               SELECT o.package_id FROM (
+                   SELECT id FROM requested UNION SELECT order_id FROM counted_failures UNION SELECT id FROM inner_orders
+                   ORDER BY id
+               ) changed
+               CROSS JOIN LATERAL (
+                   SELECT package_id FROM packages_service.restore_orders o
+                   WHERE o.workspace_id = $4 AND o.package_id = changed.id FOR NO KEY UPDATE
+               ) o
            ),
            -- Other orders only: the numbers of the requested ones change where they are written.
            recounted_orders AS (
@@ -132,12 +153,12 @@ fn failures_sql() -> String {
                SET total = greatest(o.total - counted.packages, 0), failed = greatest(o.failed - counted.packages, 0)
                FROM counted_failures counted
                WHERE o.workspace_id = $4 AND o.package_id = counted.order_id
-                 AND o.package_id NOT IN (SELECT id FROM requested)
+                 AND o.package_id NOT IN (SELECT id FROM requested) AND (SELECT count(*) FROM locked_orders) >= 0
            )"
     )
 }
 
-/// The third part: the orders. The numbers of an unfinished order go on; those of a finished one begin anew.
+/// The third part: the orders. The numbers of an unfinished order continue; those of a finished one start at zero.
 fn orders_sql() -> &'static str {
     ",
            -- claimed_at is null until a worker has claimed what the order holds.
@@ -145,6 +166,7 @@ fn orders_sql() -> &'static str {
                INSERT INTO packages_service.restore_orders AS known
                    (workspace_id, package_id, dataset_id, user_node_id, ordered_at, updated_at)
                SELECT $4, id, $1, $5, clock_timestamp(), clock_timestamp() FROM requested
+               WHERE (SELECT count(*) FROM locked_orders) >= 0
                ON CONFLICT (workspace_id, package_id) DO UPDATE
                SET dataset_id = excluded.dataset_id, user_node_id = excluded.user_node_id,
                    ordered_at = excluded.ordered_at, updated_at = excluded.updated_at,
@@ -157,20 +179,21 @@ fn orders_sql() -> &'static str {
                    failed = CASE WHEN known.finished_at IS NULL THEN greatest(known.failed - coalesce(
                                (SELECT packages FROM counted_failures WHERE order_id = known.package_id), 0), 0) ELSE 0 END,
                    bytes = CASE WHEN known.finished_at IS NULL THEN known.bytes ELSE 0 END
+               RETURNING 1
            ),
            -- An order that begins anew does not count finished orders inside it any more.
            detached_orders AS (
                UPDATE packages_service.restore_orders inner_order SET within_id = NULL
                FROM requested
                JOIN packages_service.restore_orders known ON known.workspace_id = $4 AND known.package_id = requested.id
-               WHERE inner_order.workspace_id = $4 AND inner_order.within_id = requested.id AND known.finished_at IS NOT NULL
+               WHERE (SELECT count(*) FROM locked_orders) >= 0 AND inner_order.workspace_id = $4 AND inner_order.within_id = requested.id AND known.finished_at IS NOT NULL
                  AND inner_order.finished_at IS NOT NULL AND inner_order.package_id NOT IN (SELECT id FROM requested)
            )"
 }
 
 /// Finds the live folders among these packages of the caller's dataset that have something in the trash beneath them, or
 /// too many packages to search them all. One statement.
-pub(crate) async fn find_live_folders(
+pub(crate) async fn list_live_folders(
     db: &Db,
     access: &DatasetAccess<CreateDeleteFiles>,
     packages: &[PackageNodeId],
@@ -184,7 +207,7 @@ pub(crate) async fn find_live_folders(
         (&&PackageState::NOT_LIVE[..], Type::TEXT_ARRAY),
         (&limit, Type::INT8),
     ];
-    let rows = db.query(&find_live_folders_sql(access.workspace()), &params).await?;
+    let rows = db.query(&list_live_folders_sql(access.workspace()), &params).await?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
         found.extend(PackageNodeId::parse(row.try_get("node_id")?).ok());
@@ -192,13 +215,13 @@ pub(crate) async fn find_live_folders(
     Ok(found)
 }
 
-fn find_live_folders_sql(workspace: WorkspaceId) -> String {
+fn list_live_folders_sql(workspace: WorkspaceId) -> String {
     format!(
         r#"SELECT requested.node_id
            FROM unnest($2::text[]) AS requested (node_id)
            CROSS JOIN LATERAL (
                SELECT p.id FROM "{workspace}".packages p
-               WHERE p.node_id = requested.node_id AND p.dataset_id = $1 AND p.type = 'Collection' AND p.state <> ALL ($3)
+               WHERE p.node_id = requested.node_id AND p.dataset_id = $1 AND p.type = {COLLECTION} AND p.state <> ALL ($3)
                OFFSET 0
            ) folder
            CROSS JOIN LATERAL (
@@ -220,7 +243,7 @@ fn find_live_folders_sql(workspace: WorkspaceId) -> String {
 }
 
 /// The node ids of the people who placed these orders, by order.
-pub(crate) async fn find_order_users(
+pub(crate) async fn list_order_users(
     tx: &Transaction<'_>,
     workspace: WorkspaceId,
     orders: &[i32],

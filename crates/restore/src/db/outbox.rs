@@ -48,7 +48,9 @@ pub(crate) async fn receive_entries(
     delay: Duration,
 ) -> Result<Vec<OutboxEntry>, Error> {
     // Locks: the rows of the outbox. A row that another worker has locked is skipped, so no worker waits.
-    let sql = "WITH due AS (
+    let sql = "WITH
+               -- The oldest entries that are due.
+               due AS (
                    SELECT id FROM packages_service.restore_outbox
                    WHERE due_at <= clock_timestamp() AND ($3::int IS NULL OR workspace_id = $3)
                    ORDER BY due_at, created_at LIMIT $1 FOR UPDATE SKIP LOCKED

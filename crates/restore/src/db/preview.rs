@@ -3,7 +3,7 @@
 use tokio_postgres::{Row, types::Type};
 
 use crate::db::packages::{PACKAGE_COLUMNS, PackageRow, read_package_row};
-use crate::db::states::RESTORABLE;
+use crate::db::states::{COLLECTION, RESTORABLE};
 use database::{Db, Error, Param};
 use packages::{
     access::{CreateDeleteFiles, DatasetAccess},
@@ -26,7 +26,7 @@ pub(crate) struct PreviewRows {
 
 /// Finds what an order would find: the requested packages, what is in the trash beneath them, and the deleted folders
 /// above. One statement; nothing is locked.
-pub(crate) async fn find_preview(
+pub(crate) async fn load_preview(
     db: &Db,
     access: &DatasetAccess<CreateDeleteFiles>,
     requested: &[PackageNodeId],
@@ -39,10 +39,10 @@ pub(crate) async fn find_preview(
         (&&PackageState::NOT_LIVE[..], Type::TEXT_ARRAY),
         (&limit, Type::INT8),
     ];
-    read_preview(&db.query(&find_preview_sql(access.workspace()), &params).await?)
+    read_preview(&db.query(&load_preview_sql(access.workspace()), &params).await?)
 }
 
-fn find_preview_sql(workspace: WorkspaceId) -> String {
+fn load_preview_sql(workspace: WorkspaceId) -> String {
     format!(
         r#"WITH RECURSIVE
            -- The requested packages that an order could be for.
@@ -52,7 +52,7 @@ fn find_preview_sql(workspace: WorkspaceId) -> String {
                    SELECT id, node_id::text, parent_id, state::text, type::text FROM "{workspace}".packages p
                    WHERE p.node_id = requested.node_id AND p.dataset_id = $1 OFFSET 0
                ) p
-               WHERE p.state IN {RESTORABLE} OR (p.type = 'Collection' AND p.state <> ALL ($3))
+               WHERE p.state IN {RESTORABLE} OR (p.type = {COLLECTION} AND p.state <> ALL ($3))
            ),
            -- The deleted folders above, which come back with them. UNION ends a cycle of parents.
            ancestors AS (

@@ -13,7 +13,7 @@ use packages::{
 };
 
 /// How many failures are listed.
-pub const MAX_FAILED: usize = 1000;
+pub const MAX_LISTED_FAILURES: usize = 1000;
 
 /// The progress of a package and, if it is a folder, of what is beneath it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +24,17 @@ pub struct Progress {
     pub is_collection: bool,
     /// Its order, if it has one or had one in the last week.
     pub order: Option<OrderProgress>,
-    /// Packages that the last restore left in the trash, at most [`MAX_FAILED`], the requested one first: node id and reason.
-    pub failed: Vec<(String, String)>,
+    /// Packages that the last restore left in the trash, at most [`MAX_LISTED_FAILURES`], the requested one first.
+    pub failed: Vec<FailedPackage>,
+}
+
+/// A package that its restore left in the trash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedPackage {
+    /// Its public id.
+    pub node_id: String,
+    /// Why it stays in the trash.
+    pub reason: String,
 }
 
 /// The progress of an order, the orders inside it included.
@@ -124,7 +133,7 @@ fn find_progress_sql(workspace: WorkspaceId) -> String {
                    (SELECT f.package_id, f.reason FROM orders
                     JOIN packages_service.restore_failures f
                       ON f.workspace_id = $4 AND f.order_id = orders.id AND f.package_id <> (SELECT id FROM target)
-                    ORDER BY f.package_id LIMIT {MAX_FAILED})
+                    ORDER BY f.package_id LIMIT {MAX_LISTED_FAILURES})
                ) f
                CROSS JOIN LATERAL (
                    SELECT node_id FROM "{workspace}".packages p
@@ -154,7 +163,11 @@ fn read_progress(row: &Row) -> Result<Progress, Error> {
         state: row.try_get("state")?,
         is_collection: PackageKind::from_column(row.try_get("type")?).is_collection(),
         order: since.map(|since| read_order_progress(row, since)).transpose()?,
-        failed: ids.into_iter().zip(reasons).collect(),
+        failed: ids
+            .into_iter()
+            .zip(reasons)
+            .map(|(node_id, reason)| FailedPackage { node_id, reason })
+            .collect(),
     })
 }
 

@@ -153,6 +153,7 @@ pub async fn find_remaining_work(
                     WHERE c.workspace_id = $1 AND c.dataset_id = $2 AND c.order_id IS NOT NULL AND NOT c.is_blocked
                       AND c.due_at <= clock_timestamp()
                     ORDER BY c.position, c.package_id LIMIT 1),
+                   -- No claim is due: the time when the first one will be.
                    (SELECT min(CASE WHEN c.is_blocked THEN clock_timestamp() + $3::float8 * interval '1 second'
                                     ELSE greatest(c.due_at, to_timestamp(0)) END)
                     FROM packages_service.restore_claims c
@@ -177,6 +178,7 @@ fn to_duration(seconds: f64) -> Duration {
 pub async fn release_lease(db: &Db, lease: Lease, remaining: RemainingWork) -> Result<bool, Error> {
     let sql = match remaining.due_in {
         None => {
+            // $5 is 0 here. Both statements take the same parameters.
             "DELETE FROM packages_service.restore_queue
              WHERE workspace_id = $1 AND dataset_id = $2 AND lease_id = $3 AND woken_at = $4 AND $5::float8 = 0
              RETURNING 1"
@@ -199,7 +201,7 @@ pub async fn release_lease(db: &Db, lease: Lease, remaining: RemainingWork) -> R
     Ok(db.query_opt(sql, &params).await?.is_some())
 }
 
-/// Releases the lease after a failure. The dataset is due again after `delay`. Answers how many attempts have failed since
+/// Releases the lease after a failure. The dataset is due again after `delay`. Returns how many attempts have failed since
 /// the last run that did not; this one is included if it counts. 0: another worker has the lease.
 pub async fn postpone_dataset(db: &Db, lease: Lease, delay: Duration, counts: bool) -> Result<u32, Error> {
     let sql = "UPDATE packages_service.restore_queue
@@ -229,11 +231,22 @@ pub async fn list_overdue_datasets(db: &Db, overdue: Duration, limit: i64) -> Re
     db.query(sql, &[(&limit, Type::INT8), (&overdue, Type::FLOAT8)]).await?.iter().map(read_key).collect()
 }
 
-/// How many datasets are in the queue, and how many of them are leased.
-pub async fn count_datasets(db: &Db) -> Result<(i64, i64), Error> {
+/// How much is in the queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueSize {
+    /// Datasets.
+    pub datasets: i64,
+    /// Those of them that a worker has leased.
+    pub leased: i64,
+}
+
+/// Counts the datasets in the queue.
+pub async fn count_datasets(db: &Db) -> Result<QueueSize, Error> {
     let sql =
         "SELECT count(*) AS datasets, count(*) FILTER (WHERE leased_until > clock_timestamp()) AS leased
                FROM packages_service.restore_queue";
     let row = db.query_opt(sql, &[]).await?;
-    row.map_or(Ok((0, 0)), |row| Ok((row.try_get("datasets")?, row.try_get("leased")?)))
+    row.map_or(Ok(QueueSize::default()), |row| {
+        Ok(QueueSize { datasets: row.try_get("datasets")?, leased: row.try_get("leased")? })
+    })
 }

@@ -31,7 +31,7 @@ pub(crate) async fn lock_packages(
 ///
 /// Who renews a claim locks its package first. So this is a statement of its own after [`lock_packages`]: it sees what was
 /// committed before the lock.
-pub(crate) async fn find_unchanged_claims(
+pub(crate) async fn list_unchanged_claims(
     tx: &Transaction<'_>,
     workspace: WorkspaceId,
     claims: &[(PackageId, SystemTime)],
@@ -83,7 +83,7 @@ fn with_free_names_sql(workspace: WorkspaceId) -> String {
     )
 }
 
-/// Names packages and makes them READY, where the name is free. Answers the packages that got their name. The unique index
+/// Names packages and makes them READY, where the name is free. Returns the packages that got their name. The unique index
 /// decides: if an upload takes the name in between, the statement fails with a name clash. The caller has locked the
 /// packages.
 pub(crate) async fn assign_names(
@@ -104,7 +104,7 @@ pub(crate) async fn assign_names(
 }
 
 /// Which of these names are free now. Nothing changes.
-pub(crate) async fn find_free_names(
+pub(crate) async fn list_free_names(
     db: &Db,
     workspace: WorkspaceId,
     packages: &[i32],

@@ -44,8 +44,17 @@ pub struct TrashRow {
     pub is_claimed: bool,
     /// Why the last restore left it in the trash.
     pub reason: Option<String>,
-    /// The folders above it, outermost first: node id, and name as the column holds it.
-    pub ancestors: Vec<(Option<String>, String)>,
+    /// The folders above it, outermost first.
+    pub ancestors: Vec<TrashAncestor>,
+}
+
+/// A folder above a package in the trash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrashAncestor {
+    /// Public id.
+    pub node_id: Option<String>,
+    /// The name as the column holds it.
+    pub name: String,
 }
 
 /// A page of the trash.
@@ -132,13 +141,13 @@ fn read_trash_row(row: &Row) -> Result<Option<TrashRow>, Error> {
         has_more_children: row.try_get("has_more_children")?,
         is_claimed: row.try_get("is_claimed")?,
         reason: row.try_get("reason")?,
-        ancestors: ancestors.collect(),
+        ancestors: ancestors.map(|(node_id, name)| TrashAncestor { node_id, name }).collect(),
     }))
 }
 
 /// A stored source file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceFile {
+pub struct StoredSource {
     /// Its package.
     pub package: PackageId,
     /// The bucket.
@@ -153,7 +162,7 @@ pub async fn list_sources(
     db: &Db,
     access: &DatasetAccess<ViewFiles>,
     packages: &[PackageId],
-) -> Result<Vec<SourceFile>, Error> {
+) -> Result<Vec<StoredSource>, Error> {
     let sql = format!(
         r#"SELECT p.id AS package_id, f.s3_bucket, f.s3_key
            FROM unnest($1::int[]) AS p (id)
@@ -171,8 +180,8 @@ pub async fn list_sources(
     rows.iter().map(read_source).collect()
 }
 
-fn read_source(row: &Row) -> Result<SourceFile, Error> {
-    Ok(SourceFile {
+fn read_source(row: &Row) -> Result<StoredSource, Error> {
+    Ok(StoredSource {
         package: PackageId(row.try_get("package_id")?),
         bucket: row.try_get("s3_bucket")?,
         key: row.try_get("s3_key")?,

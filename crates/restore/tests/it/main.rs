@@ -8,7 +8,7 @@
     reason = "a test panics on unexpected results"
 )]
 
-mod deletions;
+mod delete_records;
 mod queue;
 
 use uuid::Uuid;

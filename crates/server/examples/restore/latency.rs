@@ -40,7 +40,7 @@ const REQUEST_COUNT: usize = 200;
 pub(crate) async fn report_latency(mut app: TestApp, shape: TreeShape, files: usize) {
     let token = app.create_token("editor").await;
     let trashed = create_deleted_tree(&app, shape, files).await;
-    let elsewhere = app.trash_in_other_dataset().await;
+    let (other_dataset, other_file) = app.trash_in_other_dataset().await;
     let package = app.create_file(None, "linked", b"-").await;
     app.workspace.analyze_tables().await.unwrap();
     let links = LinkLoad { app: &app, path: app.presign_path(&package, ""), token: token.clone() };
@@ -60,7 +60,7 @@ pub(crate) async fn report_latency(mut app: TestApp, shape: TreeShape, files: us
     let started = Instant::now();
     app.order_restore(&token, &[&trashed.tree.root.node_id]).await;
     sleep(ORDER_DELAY).await;
-    let single = time_single(&mut app, elsewhere).await;
+    let single = time_single(&mut app, other_dataset, &other_file).await;
     wait_until_finished(&app, &token, &trashed.tree.root).await;
     let took = started.elapsed().as_secs_f64();
     print_percentiles(&format!("{files} files are restored ({shape:?}, {took:.2} s)"), busy.stop());
@@ -71,7 +71,7 @@ pub(crate) async fn report_latency(mut app: TestApp, shape: TreeShape, files: us
 }
 
 /// The time from the order of the file in the other dataset until it is restored.
-async fn time_single(app: &mut TestApp, (dataset, file): (Dataset, Package)) -> Duration {
+async fn time_single(app: &mut TestApp, dataset: Dataset, file: &Package) -> Duration {
     let home = std::mem::replace(&mut app.dataset, dataset);
     let token = app.create_token("editor").await;
     let started = Instant::now();

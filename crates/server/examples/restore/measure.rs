@@ -117,11 +117,11 @@ pub(crate) async fn measure_shape(app: &TestApp, shape: TreeShape, files: usize)
         }
         None => "-".to_owned(),
     };
-    print_row(shape, files, &cost, (floor, &singly));
+    print_row(shape, files, &cost, floor, &singly);
     one.tree.root
 }
 
-fn print_row(shape: TreeShape, files: usize, cost: &RestoreCost, (floor, singly): (Duration, &str)) {
+fn print_row(shape: TreeShape, files: usize, cost: &RestoreCost, floor: Duration, singly: &str) {
     let (time, floor) = (cost.time.as_secs_f64(), floor.as_secs_f64());
     #[expect(clippy::cast_precision_loss, reason = "thousands of files")]
     let each = time * 1e6 / files as f64;

@@ -28,7 +28,9 @@ use local::{
     workspace::{Dataset, NewPackage, Package, SourceFile, User, Workspace},
 };
 use packages::{asset::AssetPath, id::PackageId, link_period::LinkWindow};
-use restore::{RestoreLimits, Restorer, changelog::Changelog, deletions::DeleteRecords, queue::WorkerQueue};
+use restore::{
+    RestoreLimits, Restorer, changelog::Changelog, delete_records::DeleteRecords, queue::WorkerQueue,
+};
 use serde_json::Value;
 use server::authentication::authenticate;
 use signing::s3::{Bucket, Region};
@@ -111,8 +113,12 @@ impl TestApp {
 
     /// Starts the service with a database of its own.
     pub(crate) async fn start_with_own_database() -> Self {
-        let database = testing::isolated_database_url().await;
-        Self::start_in_database(&database, PrivateKey::generate_p256().unwrap(), HashAlgorithm::Sha256).await
+        Self::start_in(&testing::isolated_database_url().await).await
+    }
+
+    /// Starts the service with this database.
+    pub(crate) async fn start_in(database: &str) -> Self {
+        Self::start_in_database(database, PrivateKey::generate_p256().unwrap(), HashAlgorithm::Sha256).await
     }
 
     async fn start_in_database(database: &str, key: PrivateKey, hash: HashAlgorithm) -> Self {
@@ -142,7 +148,7 @@ impl TestApp {
             db: app.db.clone(),
             objects: app.objects.clone(),
             changelog: Changelog::file(dir.path().join("changelog.jsonl")),
-            deletions: DeleteRecords::None,
+            delete_records: DeleteRecords::None,
             clock: Clock::System,
             limits: RestoreLimits {
                 // Long enough that a busy machine does not reach the retry within the run that failed.

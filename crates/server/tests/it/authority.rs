@@ -197,7 +197,7 @@ async fn an_api_key_acts_for_its_owner_in_its_workspace() {
     assert_eq!(app.get(&path, &key).await.status, 307);
     app.run_sql("DELETE FROM pennsieve.tokens WHERE organization_id = WORKSPACE").await;
     app.get(&path, &key).await.assert_problem(403);
-    app.get(&path, &issue_api_key_token("nobody's")).await.assert_problem(403);
+    app.get(&path, &issue_api_key_token("unknown-key")).await.assert_problem(403);
     app.get(&path, &issue_api_key_token(&user.cognito_id.to_string())).await.assert_problem(403);
 }
 

@@ -7,7 +7,7 @@ use local::{
     workspace::{Package, SourceFile},
 };
 use restore::{
-    self, RestoreMessage, Restorer, changelog::Changelog, deletions::DeleteRecords, queue::WorkerQueue,
+    self, RestoreMessage, Restorer, changelog::Changelog, delete_records::DeleteRecords, queue::WorkerQueue,
 };
 use serde_json::{Value, json};
 use signing::s3::Bucket;
@@ -55,10 +55,10 @@ impl AwsEnvironment {
         app.restorer = Restorer {
             objects: worker.objects().unwrap(),
             changelog: Changelog::Sqs(SqsQueue { client: worker.sqs().unwrap(), url: jobs.url.clone() }),
-            deletions: DeleteRecords::dynamodb(worker.dynamodb().unwrap(), table.clone()),
+            delete_records: DeleteRecords::dynamodb(worker.dynamodb().unwrap(), table.clone()),
             ..app.restorer
         };
-        let worker_records = app.restorer.deletions.clone();
+        let worker_records = app.restorer.delete_records.clone();
         Self { app, root, bucket, table, orders, jobs, worker_records }
     }
 
@@ -185,9 +185,10 @@ async fn restores_a_package_when_its_delete_record_cannot_be_removed() {
     let mut cloud = AwsEnvironment::start().await;
     let file = cloud.create_file(None, "file").await;
     cloud.trash_packages(&file, std::slice::from_ref(&file)).await;
-    let DeleteRecords::DynamoDb(_) = &cloud.app.restorer.deletions else { unreachable!() };
+    let DeleteRecords::DynamoDb(_) = &cloud.app.restorer.delete_records else { unreachable!() };
     let service = cloud.root.create_function_user("service", FunctionResources::default()).await.unwrap();
-    cloud.app.restorer.deletions = DeleteRecords::dynamodb(service.dynamodb().unwrap(), cloud.table.clone());
+    cloud.app.restorer.delete_records =
+        DeleteRecords::dynamodb(service.dynamodb().unwrap(), cloud.table.clone());
     cloud.app.order_restore(&cloud.app.create_token("editor").await, &[&file.node_id]).await;
     assert_eq!(cloud.app.run_orders().await.restored, 1);
     assert_eq!(cloud.app.load_row(file.id).await.0, "READY");
@@ -195,7 +196,7 @@ async fn restores_a_package_when_its_delete_record_cannot_be_removed() {
     assert_eq!(cloud.receive_bodies(&cloud.jobs).await.len(), 1, "the event is sent nevertheless");
 
     // The removal is tried again; the event is not sent again.
-    cloud.app.restorer.deletions = cloud.worker_records.clone();
+    cloud.app.restorer.delete_records = cloud.worker_records.clone();
     cloud
         .app
         .run_sql("UPDATE packages_service.restore_outbox SET due_at = now() WHERE workspace_id = WORKSPACE")

@@ -33,6 +33,7 @@ mod privileges;
 mod proxy;
 mod restore;
 mod restore_faults;
+mod restore_locks;
 mod restore_names;
 mod restore_nested;
 mod restore_overlaps;

@@ -48,7 +48,12 @@ pub(crate) async fn start_proxy<L: MessageObserver>(server: String, observer: Ar
 
 /// The test database through a proxy with this observer.
 pub(crate) async fn proxied_database<L: MessageObserver>(observer: Arc<L>) -> Config {
-    let config: Config = local::testing::database_url().await.parse().unwrap();
+    proxy_to_database(local::testing::database_url().await, observer).await
+}
+
+/// A database whose connections go through a proxy.
+pub(crate) async fn proxy_to_database<L: MessageObserver>(url: &str, observer: Arc<L>) -> Config {
+    let config: Config = url.parse().unwrap();
     let Host::Tcp(host) = &config.get_hosts()[0] else { panic!("TCP") };
     let server = format!("{host}:{}", config.get_ports().first().copied().unwrap_or(5432));
     let mut through = Config::new();

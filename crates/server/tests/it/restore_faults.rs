@@ -318,7 +318,7 @@ async fn an_order_is_abandoned_after_the_last_failed_run() {
     }
     app.assert_nothing_pending().await;
     let progress = app.load_progress(&app.create_token("viewer").await, &packages[2]).await;
-    assert_eq!(progress["failed"][0]["reason"], restore::RUN_FAILED);
+    assert_eq!(progress["failed"][0]["reason"], restore::RUN_FAILED_REASON);
     app.restore_package(&packages[0]).await;
     assert_restored(&app, &packages).await;
 }
@@ -330,7 +330,7 @@ async fn an_upload_may_take_the_name_during_a_restore() {
     app.trash_package(&package).await;
     app.order_restore(&app.create_token("editor").await, &[&package.node_id]).await;
 
-    // An upload that has the name, but has not committed: our look does not see it, our update waits for it.
+    // An upload that has the name, but has not committed: our query does not see it, our update waits for it.
     let upload = local::testing::connect(local::testing::database_url().await).await.unwrap();
     upload
         .batch_execute(&format!(

@@ -138,7 +138,7 @@ async fn a_long_name_is_cut_before_the_suffix() {
     ] {
         let folder = app.create_folder(None, &new_uuid().to_string()).await;
         let deleted = app.create_file(Some(&folder), &name, b"old").await;
-        assert_eq!(restore_with_taken_name(&app, (Some(&folder), &deleted), &name).await, expected);
+        assert_eq!(restore_with_taken_name(&app, Some(&folder), &deleted, &name).await, expected);
         assert_eq!(expected.chars().count(), 255);
     }
     // A folder has no extension.
@@ -146,7 +146,7 @@ async fn a_long_name_is_cut_before_the_suffix() {
         let folder = app.create_folder(None, &new_uuid().to_string()).await;
         let deleted = app.create_folder(Some(&folder), &name).await;
         let expected: String = name.chars().take(244).chain("-restored_1".chars()).collect();
-        assert_eq!(restore_with_taken_name(&app, (Some(&folder), &deleted), &name).await, expected);
+        assert_eq!(restore_with_taken_name(&app, Some(&folder), &deleted, &name).await, expected);
     }
 }
 
@@ -159,7 +159,7 @@ async fn a_longer_suffix_leaves_less_of_a_long_name() {
         app.create_file(None, &format!("{}-restored_{number}.txt", "n".repeat(240)), b"-").await;
     }
     let deleted = app.create_file(None, &name, b"old").await;
-    let restored = restore_with_taken_name(&app, (None, &deleted), &name).await;
+    let restored = restore_with_taken_name(&app, None, &deleted, &name).await;
     assert_eq!(restored, "n".repeat(239) + "-restored_10.txt");
 
     let names = (10..=99).map(|number| format!("{}-restored_{number}.txt", "n".repeat(239)));
@@ -170,7 +170,7 @@ async fn a_longer_suffix_leaves_less_of_a_long_name() {
     app.workspace.create_packages(&app.dataset, &taken).await.unwrap();
     app.run_sql(&format!(r#"DELETE FROM "WORKSPACE".packages WHERE name = '{name}'"#)).await;
     let deleted = app.create_file(None, &name, b"old").await;
-    let restored = restore_with_taken_name(&app, (None, &deleted), &name).await;
+    let restored = restore_with_taken_name(&app, None, &deleted, &name).await;
     let uuid =
         restored.strip_prefix(&("n".repeat(205) + "-restored_")).and_then(|rest| rest.strip_suffix(".txt"));
     assert!(uuid.is_some_and(|uuid| uuid::Uuid::parse_str(uuid).is_ok()), "{restored}");
@@ -180,7 +180,8 @@ async fn a_longer_suffix_leaves_less_of_a_long_name() {
 /// Deletes a package, lets another one take its name, and restores it. Returns its new name.
 async fn restore_with_taken_name(
     app: &TestApp,
-    (parent, deleted): (Option<&Package>, &Package),
+    parent: Option<&Package>,
+    deleted: &Package,
     name: &str,
 ) -> String {
     app.trash_package(deleted).await;

@@ -191,7 +191,7 @@ async fn a_cycle_of_parents_is_reported() {
     for package in [&a, &file] {
         assert_eq!(app.load_row(package.id).await.0, "DELETED");
         let progress = app.load_progress(&token, package).await;
-        assert_eq!(progress["failed"][0]["reason"], "the folders above it form a circle");
+        assert_eq!(progress["failed"][0]["reason"], "its parent folders form a cycle");
     }
     app.assert_nothing_pending().await;
 }

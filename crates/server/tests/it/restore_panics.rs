@@ -1,14 +1,13 @@
-//! Panics in restores. A panic is an error like others: the dataset is tried again and at last given up. No package stays
-//! RESTORING, and the server's workers go on.
+//! Panics in restores. A panic is an error like others: the dataset is tried again and finally given up. No package stays
+//! RESTORING, and the server's workers continue.
 
 use std::{sync::Arc, time::Duration};
 
 use aws::Clock;
-use metrics::{
-    Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
-    set_default_local_recorder,
-};
-use restore::{RUN_FAILED, Restorer, process_next};
+use local::testing::PanickingRecorder;
+use metric_names::{RESTORED_PACKAGES, RESTORES_TOTAL};
+use metrics::set_default_local_recorder;
+use restore::{RUN_FAILED_REASON, Restorer, process_next};
 use server::worker::WorkerThread;
 use tokio::sync::Notify;
 
@@ -17,38 +16,8 @@ use crate::{
     restore_faults::{assert_restored, order_deleted_tree},
 };
 
-/// A recorder of metrics that panics at one of them.
-struct PanicAt(&'static str);
-
-impl PanicAt {
-    fn check(&self, key: &Key) {
-        assert_ne!(key.name(), self.0, "a panic on purpose");
-    }
-}
-
-impl Recorder for PanicAt {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        self.check(key);
-        Counter::noop()
-    }
-
-    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        self.check(key);
-        Gauge::noop()
-    }
-
-    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        self.check(key);
-        Histogram::noop()
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_gives_up_a_restore_that_panics_and_goes_on() {
+async fn a_server_gives_up_a_restore_that_panics_and_continues() {
     let app = TestApp::start_with_own_database().await;
     let packages = order_deleted_tree(&app).await;
     // No date has so many seconds: the changelog's events cannot be built.
@@ -59,7 +28,7 @@ async fn a_server_gives_up_a_restore_that_panics_and_goes_on() {
         assert_eq!(app.load_row(package.id).await.0, "DELETED");
     }
     let progress = app.load_progress(&app.create_token("viewer").await, &packages[2]).await;
-    assert_eq!(progress["failed"][0]["reason"], RUN_FAILED);
+    assert_eq!(progress["failed"][0]["reason"], RUN_FAILED_REASON);
 
     // The same workers take the next order.
     app.order_restore(&app.create_token("editor").await, &[&packages[0].node_id]).await;
@@ -71,13 +40,14 @@ async fn a_server_gives_up_a_restore_that_panics_and_goes_on() {
 
 #[tokio::test]
 async fn a_panic_beside_the_run_itself_loses_nothing() {
-    for metric in ["restored_packages", "restores_total"] {
+    for metric in [RESTORED_PACKAGES.name, RESTORES_TOTAL.name] {
         let app = TestApp::start_with_own_database().await;
         let packages = order_deleted_tree(&app).await;
-        let recorder = PanicAt(metric);
+        let recorder = PanickingRecorder::new(metric);
         let guard = set_default_local_recorder(&recorder);
         assert!(process_next(&app.restorer).await.unwrap(), "{metric}");
         drop(guard);
+        assert!(recorder.has_panicked(), "{metric}");
         assert_restored(&app, &packages).await;
     }
 }
@@ -90,7 +60,7 @@ async fn a_panic_while_a_failure_is_recorded_counts_as_an_attempt() {
         r#"ALTER TABLE "WORKSPACE".package_storage ADD CONSTRAINT broken CHECK (size < 0) NOT VALID"#,
     )
     .await;
-    let recorder = PanicAt("restores_total");
+    let recorder = PanickingRecorder::new(RESTORES_TOTAL.name);
     let guard = set_default_local_recorder(&recorder);
     wait_until("it is given up", async || {
         process_next(&app.restorer).await.unwrap();
@@ -98,6 +68,7 @@ async fn a_panic_while_a_failure_is_recorded_counts_as_an_attempt() {
     })
     .await;
     drop(guard);
+    assert!(recorder.has_panicked());
     for package in &packages {
         assert_eq!(app.load_row(package.id).await.0, "DELETED");
     }

@@ -40,19 +40,19 @@ const CATALOGUE: &str = "
     FROM pg_constraint WHERE connamespace = 'packages_service'::regnamespace
     ORDER BY line";
 
-async fn catalogue(client: &Client) -> Vec<String> {
+async fn list_catalogue(client: &Client) -> Vec<String> {
     client.query(CATALOGUE, &[]).await.unwrap().iter().map(|row| row.get("line")).collect()
 }
 
 /// A database without the service's tables.
-async fn empty_database() -> Client {
+async fn create_empty_database() -> Client {
     let client = testing::connect(&testing::isolated_database_url().await).await.unwrap();
     client.batch_execute("DROP SCHEMA packages_service CASCADE").await.unwrap();
     client
 }
 
 /// The tables of a former version, with the rows that it and the versions before it wrote.
-async fn install(client: &Client, version: usize) {
+async fn install_version(client: &Client, version: usize) {
     for (number, migration) in (1..=version).zip(MIGRATIONS) {
         client
             .batch_execute(migration.sql)
@@ -84,17 +84,28 @@ async fn assert_kept(client: &Client, version: usize) {
 
 #[tokio::test]
 async fn each_former_version_becomes_the_newest_and_keeps_its_rows() {
-    let fresh = empty_database().await;
+    let fresh = create_empty_database().await;
     fresh.batch_execute(SCHEMA).await.unwrap();
-    let expected = catalogue(&fresh).await;
+    let expected = list_catalogue(&fresh).await;
     assert!(expected.len() > 40, "{expected:?}");
     for version in 1..=MIGRATIONS.len() {
-        let client = empty_database().await;
-        install(&client, version).await;
+        let client = create_empty_database().await;
+        install_version(&client, version).await;
         for _ in 0..2 {
             client.batch_execute(SCHEMA).await.unwrap_or_else(|error| panic!("version {version}: {error}"));
-            assert_eq!(catalogue(&client).await, expected, "version {version}");
+            assert_eq!(list_catalogue(&client).await, expected, "version {version}");
             assert_kept(&client, version).await;
         }
     }
+}
+
+/// `0007_indexes_by_subject` says why.
+#[tokio::test]
+async fn no_index_begins_with_the_workspace() {
+    let client = create_empty_database().await;
+    client.batch_execute(SCHEMA).await.unwrap();
+    let sql = "SELECT indexname FROM pg_indexes WHERE schemaname = 'packages_service' AND indexdef LIKE '%(workspace_id%'";
+    let rows = client.query(sql, &[]).await.unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row.get("indexname")).collect();
+    assert_eq!(names, ["restore_queue_pkey"], "the only index of its table");
 }

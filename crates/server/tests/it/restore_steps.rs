@@ -120,7 +120,8 @@ async fn a_connection_may_be_lost_before_and_after_each_statement() {
             let cutter = Arc::new(ConnectionCutter { at, moment, state: Mutex::default() });
             let db = Db::new(proxied_database(Arc::clone(&cutter)).await, 4).unwrap();
             let restorer = Restorer { db, ..app.restorer.clone() };
-            let window = RunWindow::until(tokio::time::Instant::now() + std::time::Duration::from_mins(1));
+            let window =
+                RunWindow::ending_at(tokio::time::Instant::now() + std::time::Duration::from_mins(1));
             // This run may fail or retry; both are allowed.
             let _ = restore::process_dataset(&restorer, app.dataset_key(), window).await;
             run_remaining_orders(&app).await;

@@ -67,7 +67,7 @@ impl CustomPolicy {
     /// Whether `url`, without signing parameters, matches the resource.
     #[must_use]
     pub fn matches_url(&self, url: &str) -> bool {
-        wildcard::matches(&self.resource, url)
+        wildcard::matches_pattern(&self.resource, url)
     }
 
     /// The line of JSON that is signed.

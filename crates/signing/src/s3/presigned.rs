@@ -38,7 +38,7 @@ impl PresignedUrl {
     /// `GetObject` or `HeadObject`. No parameter may be given twice.
     pub fn parse(url: &str, now: u64, custom: Option<&CustomEndpoint>) -> Result<Self, PresignedUrlError> {
         check_characters(url)?;
-        let parts = UrlParts::split(url, custom)?;
+        let parts = UrlParts::split_url(url, custom)?;
         let ObjectLocation { bucket, key, origin } = ObjectLocation::from_parts(&parts)?;
         let query = PresignedQuery::parse(parts.query)?;
         let signature = query.signature_claims()?;
@@ -128,7 +128,7 @@ struct UrlParts<'a> {
 }
 
 impl<'a> UrlParts<'a> {
-    fn split(url: &'a str, custom: Option<&CustomEndpoint>) -> Result<Self, PresignedUrlError> {
+    fn split_url(url: &'a str, custom: Option<&CustomEndpoint>) -> Result<Self, PresignedUrlError> {
         let (before_query, query) = url.split_once('?').unwrap_or((url, ""));
         if let Some(path) = custom.and_then(|endpoint| endpoint.strip_prefix(before_query)) {
             let base = before_query.strip_suffix(path).unwrap_or_default();

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use packages::id::PackageNodeId;
+use packages::{id::PackageNodeId, name::DELETED_PREFIX};
 use tokio_postgres::{Error, types::ToSql};
 
 use super::{MAX_FILE_BYTES, PackageTree, TreeLayout, TreeSpec, WITHOUT_TRIGGERS, add_bytes};
-use crate::workspace::{Dataset, Package, Workspace, packages::new_node_id};
+use crate::workspace::{Dataset, Package, Workspace, packages::new_node_id, states::DELETED};
 
 /// Writes the rows of one tree.
 pub(super) struct TreeBuilder<'a> {
@@ -22,7 +22,7 @@ impl TreeBuilder<'_> {
         let sql = format!(
             r#"INSERT INTO "{}".packages (id, node_id, name, type, state, dataset_id, parent_id)
                SELECT id, node_id,
-                      CASE $2 WHEN 'DELETED' THEN '__DELETED__' || node_id || '_' ELSE '' END || 'folder ' || id,
+                      CASE $2 WHEN {DELETED} THEN '{DELETED_PREFIX}' || node_id || '_' ELSE '' END || 'folder ' || id,
                       'Collection', $2, $1, parent_id
                FROM unnest($3::int[], $4::text[], $5::int[]) AS f (id, node_id, parent_id) ORDER BY random()"#,
             self.workspace.id
@@ -50,23 +50,29 @@ impl TreeBuilder<'_> {
     ) -> Result<(), Error> {
         let workspace = self.workspace.id;
         let sql = format!(
-            r#"WITH shuffled AS (
-                   -- Assigns the files to the folders in turn, then shuffles them.
+            r#"WITH
+               -- Assigns the files to the folders in turn, then shuffles them.
+               shuffled AS (
                    SELECT i, f.id AS parent_id, 'N:package:' || gen_random_uuid() AS node_id
                    FROM generate_series($3::bigint, $4::bigint) AS i
                    JOIN unnest($5::int[]) WITH ORDINALITY AS f (id, place) ON f.place = 1 + i % cardinality($5)
                    ORDER BY random()
-               ), new AS MATERIALIZED (
-                   -- MATERIALIZED, because each id must be taken once though three statements read it.
+               ),
+               -- MATERIALIZED, because each id must be taken once though three parts read it.
+               new AS MATERIALIZED (
                    SELECT nextval('"{workspace}".packages_id_seq')::int AS id, parent_id, node_id,
                           1 + i % {MAX_FILE_BYTES} AS size,
-                          CASE $2 WHEN 'DELETED' THEN '__DELETED__' || node_id || '_' ELSE '' END || i || '.txt' AS name,
+                          CASE $2 WHEN {DELETED} THEN '{DELETED_PREFIX}' || node_id || '_' ELSE '' END || i || '.txt' AS name,
                           $6 || gen_random_uuid() AS key
                    FROM {WITHOUT_TRIGGERS}, shuffled
-               ), inserted AS (
+               ),
+               -- The packages.
+               inserted AS (
                    INSERT INTO "{workspace}".packages (id, node_id, name, type, state, dataset_id, parent_id)
                    SELECT id, node_id, name, 'Unknown', $2, $1, parent_id FROM new
-               ), counted AS (
+               ),
+               -- Their counters. Their files are last.
+               counted AS (
                    INSERT INTO "{workspace}".package_storage (package_id, size) SELECT id, size FROM new
                )
                INSERT INTO "{workspace}".files
@@ -91,17 +97,21 @@ impl TreeBuilder<'_> {
             total = 0;
         }
         let sql = format!(
-            r#"WITH RECURSIVE up AS (
-                   -- The parent and the folders above it. None at the top level of the dataset.
+            r#"WITH RECURSIVE
+               -- The parent and the folders above it. None at the top level of the dataset.
+               up AS (
                    SELECT id, parent_id FROM "{workspace}".packages WHERE id = $1
                    UNION ALL
                    SELECT p.id, p.parent_id FROM up JOIN "{workspace}".packages p ON p.id = up.parent_id
-               ), folders AS (
+               ),
+               -- Those above get the total, the folders of the tree their own sums.
+               folders AS (
                    INSERT INTO "{workspace}".package_storage AS s (package_id, size)
-                   -- Those above get the total, the folders of the tree their own sums.
                    SELECT id, $2 FROM up UNION ALL SELECT * FROM unnest($3::int[], $4::bigint[])
                    ON CONFLICT (package_id) DO UPDATE SET size = coalesce(s.size, 0) + excluded.size
-               ), datasets AS (
+               ),
+               -- The dataset's counter; the workspace's is last.
+               datasets AS (
                    INSERT INTO "{workspace}".dataset_storage AS s (dataset_id, size) VALUES ($5, $2)
                    ON CONFLICT (dataset_id) DO UPDATE SET size = coalesce(s.size, 0) + excluded.size
                )

@@ -13,8 +13,8 @@
 //!   equality the planner would drop the order.
 //! - A range of one value, where the planner must not assume that a folder has few children.
 
-use crate::db::states::IN_TRASH;
-use packages::id::WorkspaceId;
+use crate::db::states::{COLLECTION, IN_TRASH};
+use packages::{id::WorkspaceId, name::DELETED_PREFIX};
 
 /// How many children of a folder are counted.
 pub const MAX_CHILDREN: i64 = 100;
@@ -59,7 +59,7 @@ pub fn find_trash_sql(workspace: WorkspaceId) -> String {
            ),
            -- The entries of this dataset. The range of names is wider than the prefix.
            in_dataset AS MATERIALIZED (
-               SELECT s.name, s.parent_id FROM scanned s WHERE s.dataset_id = $1 AND starts_with(s.name, '__DELETED__')
+               SELECT s.name, s.parent_id FROM scanned s WHERE s.dataset_id = $1 AND starts_with(s.name, '{DELETED_PREFIX}')
            ),
            -- The folders of these entries that are in the trash: what is in them is not at the top of the trash.
            deleted_parents AS MATERIALIZED (
@@ -95,7 +95,7 @@ pub fn find_trash_in_folder_sql(workspace: WorkspaceId) -> String {
            -- One row if the folder exists: without it the answer has no row.
            place AS MATERIALIZED (
                SELECT p.id FROM "{workspace}".datasets d JOIN "{workspace}".packages p ON p.dataset_id = d.id
-               WHERE d.id = $1 AND d.node_id = $2 AND p.node_id = $6 AND p.type = 'Collection'
+               WHERE d.id = $1 AND d.node_id = $2 AND p.node_id = $6 AND p.type = {COLLECTION}
            ),
            -- Its children, one more than counts as few.
            children AS MATERIALIZED (
@@ -118,7 +118,7 @@ pub fn find_trash_in_folder_sql(workspace: WorkspaceId) -> String {
            many AS MATERIALIZED (
                SELECT p.* FROM (
                    SELECT s.name, s.parent_id FROM scanned s
-                   WHERE s.dataset_id = $1 AND s.parent_id = (SELECT id FROM place) AND starts_with(s.name, '__DELETED__')
+                   WHERE s.dataset_id = $1 AND s.parent_id = (SELECT id FROM place) AND starts_with(s.name, '{DELETED_PREFIX}')
                    ORDER BY s.name
                ) s
                CROSS JOIN LATERAL ({in_folder} OFFSET 0) p
@@ -139,7 +139,7 @@ fn index_entries_sql(workspace: WorkspaceId, not: &str, condition: &str) -> Stri
     format!(
         r#"SELECT p.name, p.dataset_id, {parent} AS parent_id FROM "{workspace}".packages p
            WHERE p.parent_id IS {not} NULL
-             AND p.name > $3 AND p.name >= '__DELETED__N:' AND p.name < '__DELETED__N:z' {condition}
+             AND p.name > $3 AND p.name >= '{DELETED_PREFIX}N:' AND p.name < '{DELETED_PREFIX}N:z' {condition}
            ORDER BY p.name LIMIT {SCAN_LIMIT}"#
     )
 }
@@ -162,7 +162,7 @@ fn row_in_folder_sql(workspace: WorkspaceId) -> String {
     )
 }
 
-/// The end of both statements: the page of what they `found`, with all that is answered about it.
+/// The end of both statements: the page of what they `found`, with all its columns.
 fn page_sql(workspace: WorkspaceId) -> String {
     let (ancestors, details) = (ancestors_sql(workspace), details_sql(workspace));
     format!(
@@ -172,7 +172,7 @@ fn page_sql(workspace: WorkspaceId) -> String {
            ),
            -- How many folders and parents there are up to each package.
            ranked AS (
-               SELECT m.*, row_number() OVER w AS rank, count(*) FILTER (WHERE m.type = 'Collection') OVER w AS folders,
+               SELECT m.*, row_number() OVER w AS rank, count(*) FILTER (WHERE m.type = {COLLECTION}) OVER w AS folders,
                       count(*) FILTER (WHERE m.is_first) OVER w AS parents
                FROM marked m WINDOW w AS (ORDER BY m.name)
            ),
@@ -237,7 +237,7 @@ fn details_sql(workspace: WorkspaceId) -> String {
                       least(coalesce(sum(f.size), 0), 9223372036854775807)::bigint AS size
                FROM (
                    SELECT f.s3_bucket, f.s3_key, f.size FROM "{workspace}".files f
-                   WHERE i.type <> 'Collection' AND f.package_id = ANY (ARRAY[i.id]) AND f.object_type = 'source'
+                   WHERE i.type <> {COLLECTION} AND f.package_id = ANY (ARRAY[i.id]) AND f.object_type = 'source'
                    ORDER BY f.package_id LIMIT {MAX_FILES}
                ) f
            ) f
@@ -246,7 +246,7 @@ fn details_sql(workspace: WorkspaceId) -> String {
                SELECT count(*) AS scanned, count(*) FILTER (WHERE c.state IN {IN_TRASH}) AS children
                FROM (
                    SELECT c.state FROM "{workspace}".packages c
-                   WHERE i.type = 'Collection' AND c.parent_id = ANY (ARRAY[i.id]) ORDER BY c.parent_id LIMIT {MAX_CHILDREN} + 1
+                   WHERE i.type = {COLLECTION} AND c.parent_id = ANY (ARRAY[i.id]) ORDER BY c.parent_id LIMIT {MAX_CHILDREN} + 1
                ) c
            ) c
            -- The order that holds it.

@@ -32,7 +32,7 @@ impl TestApp {
 
     /// Runs a worker once on the dataset of this test.
     pub(crate) async fn run_worker(&self) -> Result<RunOutcome, RestoreError> {
-        let window = RunWindow::until(Instant::now() + Duration::from_mins(1));
+        let window = RunWindow::ending_at(Instant::now() + Duration::from_mins(1));
         loop {
             let outcome = restore::process_dataset(&self.restorer, self.dataset_key(), window).await?;
             // A failed attempt has to wait before the next one.
@@ -45,7 +45,7 @@ impl TestApp {
     pub(crate) async fn run_first_attempt(&self) -> RunOutcome {
         let mut restorer = self.restorer.clone();
         restorer.limits.retry_delays = [Duration::from_hours(1); 2];
-        let window = RunWindow::until(Instant::now() + Duration::from_mins(1));
+        let window = RunWindow::ending_at(Instant::now() + Duration::from_mins(1));
         let outcome = restore::process_dataset(&restorer, self.dataset_key(), window).await.unwrap();
         self.run_sql(
             "UPDATE packages_service.restore_claims SET due_at = now() WHERE workspace_id = WORKSPACE;

@@ -54,8 +54,13 @@ impl MessageObserver for RecordedPlans {
 impl PlanRecorder {
     /// Starts a proxy to the test database.
     pub(super) async fn start() -> Self {
+        Self::start_for(local::testing::database_url().await).await
+    }
+
+    /// Starts a proxy to this database.
+    pub(super) async fn start_for(database: &str) -> Self {
         let recorded_plans = Arc::<RecordedPlans>::default();
-        let mut config = postgres_proxy::proxied_database(Arc::clone(&recorded_plans)).await;
+        let mut config = postgres_proxy::proxy_to_database(database, Arc::clone(&recorded_plans)).await;
         config.options(AUTO_EXPLAIN_OPTIONS);
         Self { config, recorded_plans }
     }

@@ -178,7 +178,7 @@ impl RandomTree {
         let reported: BTreeSet<i64> =
             events.iter().filter_map(|event| event["eventDetail"]["id"].as_i64()).collect();
         for node in &self.packages {
-            if let Some(violation) = self.find_package_violation(app, node, (&now, &reported)).await {
+            if let Some(violation) = self.find_package_violation(app, node, &now, &reported).await {
                 return Some(format!("{} {violation}", node.package.id));
             }
         }
@@ -195,7 +195,8 @@ impl RandomTree {
         &self,
         app: &TestApp,
         node: &Node,
-        (now, reported): (&BTreeMap<PackageId, PackageRow>, &BTreeSet<i64>),
+        now: &BTreeMap<PackageId, PackageRow>,
+        reported: &BTreeSet<i64>,
     ) -> Option<String> {
         let PackageRow { state, name } = &now[&node.package.id];
         if let Some(key) = &node.key {
@@ -209,7 +210,7 @@ impl RandomTree {
             }
         }
         match state.as_str() {
-            "READY" => self.find_ready_violation(node, name, (now, reported)),
+            "READY" => self.find_ready_violation(node, name, now, reported),
             "DELETED" => self.find_deleted_violation(app, node, name).await,
             _ => Some(format!("is {state}")),
         }
@@ -219,7 +220,8 @@ impl RandomTree {
         &self,
         node: &Node,
         name: &str,
-        (now, reported): (&BTreeMap<PackageId, PackageRow>, &BTreeSet<i64>),
+        now: &BTreeMap<PackageId, PackageRow>,
+        reported: &BTreeSet<i64>,
     ) -> Option<String> {
         if name.contains("__DELETED__") {
             return Some(format!("is READY as {name}"));

@@ -25,13 +25,13 @@ impl DeleteRecords {
         Self::DynamoDb(Arc::new(DynamoDbTable::new(service, table)))
     }
 
-    /// Removes all records of these packages and answers how many there were. A package may have none: not every deletion
+    /// Removes all records of these packages. Returns how many there were. A package may have none: not every deletion
     /// writes one. Safe to repeat.
     pub async fn remove(&self, packages: &[PackageNodeId]) -> Result<usize, aws::Error> {
         let packages: BTreeSet<&str> = packages.iter().map(PackageNodeId::as_str).collect();
         match self {
             Self::DynamoDb(table) if !packages.is_empty() => {
-                let records = table.find_keys(&packages).await?;
+                let records = table.list_keys(&packages).await?;
                 table.delete_items(&records).await?;
                 Ok(records.len())
             }

@@ -6,7 +6,7 @@ use local::aws::{
     scripted::{ScriptedReply, ScriptedServer},
 };
 use packages::id::PackageNodeId;
-use restore::deletions::DeleteRecords;
+use restore::delete_records::DeleteRecords;
 use serde_json::{Value, json};
 
 use super::unique_name;

@@ -1,5 +1,5 @@
-//! Delivering what others are told about restored packages: the changelog's messages, and the end of delete records. The
-//! outbox holds it from the commit that restores the packages. It is delivered afterwards, at least once.
+//! Delivering the outbox: messages about restored packages for the changelog, and the removal of their delete records. An
+//! entry is written with the commit that restores the packages. It is delivered afterwards, at least once.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -14,7 +14,7 @@ use crate::{
         outbox::{OutboxEntry, clear_messages, receive_entries, remove_entries},
         packages::PackageRow,
     },
-    deletions::DeleteRecords,
+    delete_records::DeleteRecords,
     restorer::Restorer,
 };
 use packages::{
@@ -29,7 +29,7 @@ const MAX_ENTRIES_PER_ROUND: i64 = 10;
 const MAX_PACKAGES_PER_ENTRY: usize = 1000;
 
 /// How long a delivery may take before another worker tries it.
-const DELIVERY_TIMEOUT: Duration = Duration::from_mins(1);
+const ENTRY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A package that came back.
 pub(super) struct RestoredPackage<'a> {
@@ -54,7 +54,7 @@ impl RestoredPackage<'_> {
 impl Restorer {
     /// Whether there is anything to deliver about restored packages.
     pub(super) fn has_deliveries(&self) -> bool {
-        !matches!(self.changelog, Changelog::None) || !matches!(self.deletions, DeleteRecords::None)
+        !matches!(self.changelog, Changelog::None) || !matches!(self.delete_records, DeleteRecords::None)
     }
 }
 
@@ -64,7 +64,7 @@ pub(super) fn build_entries(
     key: DatasetKey,
     restored: &BTreeMap<&str, Vec<RestoredPackage<'_>>>,
 ) -> Vec<OutboxEntry> {
-    let has_records = !matches!(restorer.deletions, DeleteRecords::None);
+    let has_records = !matches!(restorer.delete_records, DeleteRecords::None);
     let mut entries = Vec::new();
     for (user, packages) in restored {
         if matches!(restorer.changelog, Changelog::None) {
@@ -92,15 +92,14 @@ pub(super) fn build_entries(
 }
 
 /// Delivers the entries that are due, of one workspace or of all, until none is or a delivery fails. What failed is due
-/// again later. Answers how many entries were delivered.
+/// again later. Returns how many entries were delivered.
 pub async fn deliver_outbox(
     restorer: &Restorer,
     workspace: Option<WorkspaceId>,
 ) -> Result<usize, database::Error> {
     let mut total = 0;
     loop {
-        let entries =
-            receive_entries(&restorer.db, workspace, MAX_ENTRIES_PER_ROUND, DELIVERY_TIMEOUT).await?;
+        let entries = receive_entries(&restorer.db, workspace, MAX_ENTRIES_PER_ROUND, ENTRY_TIMEOUT).await?;
         if entries.is_empty() {
             return Ok(total);
         }
@@ -123,7 +122,7 @@ async fn deliver_entries(restorer: &Restorer, entries: &[OutboxEntry]) -> Result
     let ids: Vec<Uuid> = sent.iter().map(|entry| entry.id).collect();
     let node_ids = sent.iter().flat_map(|entry| &entry.record_node_ids);
     let packages: Vec<PackageNodeId> = node_ids.filter_map(|id| PackageNodeId::parse(id).ok()).collect();
-    if let Err(error) = restorer.deletions.remove(&packages).await {
+    if let Err(error) = restorer.delete_records.remove(&packages).await {
         tracing::error!(packages = packages.len(), %error, "delete records are not removed; tried again later");
         clear_messages(&restorer.db, &ids).await?;
         return Ok(0);
@@ -132,7 +131,7 @@ async fn deliver_entries(restorer: &Restorer, entries: &[OutboxEntry]) -> Result
     Ok(ids.len())
 }
 
-/// Sends the messages of entries and answers the entries whose message was not accepted.
+/// Sends the messages of entries. Returns the entries whose message was not accepted.
 async fn send_messages(restorer: &Restorer, entries: &[OutboxEntry]) -> HashSet<Uuid> {
     let with_message = entries.iter().filter_map(|entry| Some((entry.id, entry.message.clone()?)));
     let (ids, messages): (Vec<Uuid>, Vec<String>) = with_message.unzip();
