@@ -155,23 +155,28 @@ async fn the_decision_depends_only_on_the_identity_sources() {
     let test = AuthorizerTest::start().await;
     let token = test.create_token("editor").await;
     let (bearer, dataset) = (json!(format!("Bearer {token}")), json!(test.environment.dataset.node_id));
-    for sources in [
-        json!(null),
-        json!([]),
-        json!("x"),
-        json!([bearer]),
-        json!([dataset, bearer]),
-        json!([bearer, dataset, dataset]),
-        json!([bearer, 7]),
-        json!([null, dataset]),
-    ] {
+    let with_sources = |sources: Value| {
         // The header and the parameter are valid, but the gateway caches responses by the identity sources.
         let mut event = load_event("authorizer");
         event["headers"]["authorization"] = bearer.clone();
         event["queryStringParameters"]["dataset_id"] = dataset.clone();
         event["identitySource"] = sources;
-        assert_eq!(test.function.invoke(event).await.unwrap(), denial());
+        event
+    };
+    for sources in [
+        json!(null),
+        json!([]),
+        json!("x"),
+        json!([token]),
+        json!([dataset, bearer]),
+        json!([bearer, dataset, dataset]),
+        json!([bearer, 7]),
+        json!([null, dataset]),
+    ] {
+        assert_eq!(test.function.invoke(with_sources(sources)).await.unwrap(), denial());
     }
+    let without_dataset = test.function.invoke(with_sources(json!([bearer]))).await.unwrap();
+    assert!(without_dataset["context"].get("dataset_claim").is_none(), "{without_dataset}");
     assert_eq!(test.function.invoke(json!("hunter2")).await.unwrap(), denial());
     assert!(test.is_authorized(&token).await);
     for secret in [token.as_str(), "hunter2"] {
