@@ -146,6 +146,15 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_is_known_by_its_id() {
+        for (id, expected) in
+            [("N:collection:1", true), ("N:package:1", false), ("N:package:collection", false)]
+        {
+            assert_eq!(PackageNodeId::parse(id).unwrap().is_collection(), expected, "{id}");
+        }
+    }
+
+    #[test]
     fn other_texts_are_refused() {
         let long = format!("N:package:{}", "a".repeat(250));
         for id in [
