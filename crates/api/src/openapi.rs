@@ -12,7 +12,7 @@ use utoipa::{
     OpenApi as _,
     openapi::{
         Components, OpenApi, PathItem, Ref, RefOr,
-        path::{Operation, OperationBuilder},
+        path::{Operation, OperationBuilder, Parameter, ParameterIn},
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
 };
@@ -162,9 +162,16 @@ fn preflight_operation(operation: &Operation) -> Operation {
         .summary(Some("CORS preflight: the methods and headers that a page of another origin may use"))
         .response("204", Ref::from_response_name(responses::PREFLIGHT_RESPONSE))
         .build();
+    let in_path = operation.parameters.iter().flatten().filter(|parameter| is_path_parameter(parameter));
+    options.parameters =
+        Some(in_path.cloned().collect()).filter(|parameters: &Vec<_>| !parameters.is_empty());
     // Browsers send preflights without a token.
     options.security = Some(Vec::new());
     options
+}
+
+fn is_path_parameter(parameter: &RefOr<Parameter>) -> bool {
+    matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path)
 }
 
 fn suffixed_operation_id(operation: &Operation, suffix: &str) -> Option<String> {

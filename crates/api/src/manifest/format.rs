@@ -12,7 +12,7 @@ pub(super) enum ManifestFormat {
     /// One object.
     Json,
     /// One value in each line.
-    NdJson,
+    Ndjson,
     /// An input file for aria2 (aria2 manual, "Input File").
     Aria2,
 }
@@ -22,7 +22,7 @@ impl ManifestFormat {
     pub(super) fn from_request(query: &Query, headers: &HeaderMap) -> Result<Self, Problem> {
         match query.get("format") {
             Some("json") => Ok(Self::Json),
-            Some("ndjson") => Ok(Self::NdJson),
+            Some("ndjson") => Ok(Self::Ndjson),
             Some("aria2") => Ok(Self::Aria2),
             Some(_) => Err(Problem::invalid("query parameter 'format' must be json, ndjson or aria2")),
             None => Ok(Self::from_accept(headers)),
@@ -33,7 +33,7 @@ impl ManifestFormat {
     fn from_accept(headers: &HeaderMap) -> Self {
         let named = [
             (Self::Aria2, "application/x-aria2-input"),
-            (Self::NdJson, "application/x-ndjson"),
+            (Self::Ndjson, "application/x-ndjson"),
             (Self::Json, "application/json"),
         ];
         let qualities = named.map(|(format, name)| (accepted_quality(headers, name), format));
@@ -44,7 +44,7 @@ impl ManifestFormat {
     pub(super) fn content_type(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::Json => "application/json",
-            Self::NdJson => "application/x-ndjson",
+            Self::Ndjson => "application/x-ndjson",
             Self::Aria2 => "text/plain; charset=utf-8",
         })
     }
@@ -56,7 +56,7 @@ impl ManifestFormat {
                 write_json(out, header);
                 out.extend_from_slice(br#","data":["#);
             }
-            Self::NdJson => write_line(out, &[("header", header)]),
+            Self::Ndjson => write_line(out, &[("header", header)]),
             Self::Aria2 => {
                 let ManifestHeader { count, size, .. } = header;
                 out.extend_from_slice(format!("# {count} files, {size} bytes\n").as_bytes());
@@ -72,7 +72,7 @@ impl ManifestFormat {
                 }
                 write_json(out, entry);
             }
-            Self::NdJson => {
+            Self::Ndjson => {
                 write_json(out, entry);
                 out.push(b'\n');
             }
@@ -95,7 +95,7 @@ impl ManifestFormat {
                 write_json(out, &end.next);
                 out.push(b'}');
             }
-            Self::NdJson => {
+            Self::Ndjson => {
                 out.extend_from_slice(br#"{"blocked":["#);
                 out.extend_from_slice(&end.blocked.join(&b','));
                 out.extend_from_slice(b"]}\n");

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::parameters::FILE_NAME_PARAMETER;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::openapi::{
@@ -47,6 +48,9 @@ struct Info {
 struct Route {
     #[serde(skip_serializing_if = "Option::is_none")]
     operation_id: Option<String>,
+    /// Only those of the path: the gateway imports no others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parameters: Vec<Value>,
     security: Value,
     responses: Value,
     #[serde(rename = "x-amazon-apigateway-integration")]
@@ -81,6 +85,7 @@ impl Route {
         let is_private = operation.security.as_ref().is_some_and(|schemes| !schemes.is_empty());
         Self {
             operation_id: operation.operation_id.clone(),
+            parameters: path_parameters(operation),
             security: match (is_private, requires_dataset(operation)) {
                 (false, _) => json!([]),
                 (true, true) => json!([{ DATASET_SCHEME: [] }]),
@@ -92,13 +97,33 @@ impl Route {
     }
 }
 
-/// Whether an operation has a required `dataset_id`.
+/// The file name at the end of a path is the only parameter in a path.
+fn path_parameters(operation: &Operation) -> Vec<Value> {
+    let is_file_name = |parameter: &RefOr<Parameter>| is_parameter(parameter, FILE_NAME_PARAMETER);
+    if operation.parameters.iter().flatten().any(is_file_name) {
+        vec![
+            json!({"name": FILE_NAME_PARAMETER, "in": "path", "required": true, "schema": {"type": "string"}}),
+        ]
+    } else {
+        Vec::new()
+    }
+}
+
+/// Whether a parameter, or the shared one that it refers to, has this name.
+fn is_parameter(parameter: &RefOr<Parameter>, name: &str) -> bool {
+    match parameter {
+        RefOr::T(parameter) => parameter.name == name,
+        RefOr::Ref(reference) => reference.ref_location == format!("#/components/parameters/{name}"),
+    }
+}
+
+/// Whether an operation has a required `dataset_id`. The optional one is not shared, since it differs.
 fn requires_dataset(operation: &Operation) -> bool {
-    let is_dataset = |parameter: &RefOr<Parameter>| match parameter {
-        RefOr::T(parameter) => parameter.name == "dataset_id" && parameter.required == Required::True,
-        RefOr::Ref(reference) => reference.ref_location == "#/components/parameters/dataset_id",
+    let is_required = |parameter: &RefOr<Parameter>| match parameter {
+        RefOr::T(own) if own.required != Required::True => false,
+        parameter => is_parameter(parameter, "dataset_id"),
     };
-    operation.parameters.iter().flatten().any(is_dataset)
+    operation.parameters.iter().flatten().any(is_required)
 }
 
 fn authorizer_scheme(identity_source: &str) -> Value {

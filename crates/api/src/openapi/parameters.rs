@@ -97,11 +97,17 @@ parameters! {
         string_schema().examples([json!("bytes=0-1023")]));
 }
 
+/// The parameter of paths that end in a file's name.
+pub(super) const FILE_NAME_PARAMETER: &str = "name";
+
 /// The last segment of a path that ends in a file's name.
 pub(super) fn file_name_param() -> Parameter {
     let rule = "Any name. The service ignores it; clients name the files that they save after it.";
-    let parameter =
-        query_param("name", rule, string_schema().min_length(Some(1)).examples([json!("scan.bam.bai")]));
+    let parameter = query_param(
+        FILE_NAME_PARAMETER,
+        rule,
+        string_schema().min_length(Some(1)).examples([json!("scan.bam.bai")]),
+    );
     required_param(parameter.parameter_in(ParameterIn::Path)).build()
 }
 
