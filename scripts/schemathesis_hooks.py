@@ -26,8 +26,9 @@ def fetch_presigned_url():
 
 PRESIGNED_URL = fetch_presigned_url()
 
-# A valid `cursor` for GET /trash: after the name "a". A schema cannot describe which cursors are valid.
-CURSOR = "MWE"
+# Valid values of `cursor`: after the name "a" in the trash, and at the beginning of a manifest. A schema cannot describe which cursors
+# are valid.
+CURSORS = {"/trash": "MWE", "/download-manifest": "MS4wLjAuMA"}
 
 
 def replace_node_id(id):
@@ -43,14 +44,27 @@ def replace_node_id(id):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
+    is_positive = case.meta and case.meta.generation.mode.is_positive
     if case.query:
         case.query = {name: replace_node_id(value) for name, value in case.query.items()}
-        if "presigned_url" in case.query and case.meta and case.meta.generation.mode.is_positive:
+        if "presigned_url" in case.query and is_positive:
             case.query["presigned_url"] = PRESIGNED_URL
         # A schema cannot say that cookies are for directories.
-        if "path" in case.query and case.meta and case.meta.generation.mode.is_positive:
+        if "path" in case.query and is_positive:
             case.query.pop("cookies", None)
-        if "cursor" in case.query and case.meta and case.meta.generation.mode.is_positive:
-            case.query["cursor"] = CURSOR
+        # Nor which files a browser may show.
+        if case.query.get("disposition") == "inline" and is_positive:
+            case.query["disposition"] = "attachment"
+        # An empty value counts as absent, and is not invalid.
+        if not is_positive:
+            for name, invalid in {"disposition": "shown", "path": "/"}.items():
+                if case.query.get(name) == "":
+                    case.query[name] = invalid
+        if "cursor" in case.query and is_positive:
+            case.query["cursor"] = CURSORS[case.operation.path]
     if isinstance(case.body, dict) and isinstance(case.body.get("nodeIds"), list):
         case.body["nodeIds"] = [replace_node_id(id) for id in case.body["nodeIds"]]
+    if isinstance(case.body, dict) and isinstance(case.body.get("items"), list):
+        for item in case.body["items"]:
+            if isinstance(item, dict) and "package_id" in item:
+                item["package_id"] = replace_node_id(item["package_id"])

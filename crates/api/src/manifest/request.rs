@@ -2,6 +2,7 @@
 
 use packages::manifest::ManifestRequest;
 use serde::Deserialize;
+use serde_json::Number;
 use utoipa::ToSchema;
 
 use crate::Problem;
@@ -21,13 +22,13 @@ pub(crate) struct ManifestBody {
     #[schema(min_items = 1, max_items = 200)]
     node_ids: Vec<String>,
     /// Only these files of the packages: up to 10,000 ids. Null, absent or empty for all.
-    #[schema(max_items = 10_000)]
-    file_ids: Option<Vec<i64>>,
+    #[schema(max_items = 10_000, value_type = Option<Vec<i64>>)]
+    file_ids: Option<Vec<Number>>,
 }
 
 pub(super) fn parse_manifest_request(body: &[u8]) -> Result<ManifestRequest, Problem> {
-    let ManifestBody { node_ids, file_ids } = serde_json::from_slice(body)
-        .map_err(|_| Problem::invalid(r#"the body must be JSON of the form {"nodeIds": ["N:package:…"]}"#))?;
+    let malformed = || Problem::invalid(r#"the body must be JSON of the form {"nodeIds": ["N:package:…"]}"#);
+    let ManifestBody { node_ids, file_ids } = serde_json::from_slice(body).map_err(|_| malformed())?;
     if node_ids.is_empty() {
         return Err(Problem::invalid("nodeIds must not be empty"));
     }
@@ -38,9 +39,23 @@ pub(super) fn parse_manifest_request(body: &[u8]) -> Result<ManifestRequest, Pro
     if file_ids.as_ref().is_some_and(|ids| ids.len() > MAX_FILE_IDS) {
         return Err(Problem::too_large(format!("one request may name up to {MAX_FILE_IDS} files")));
     }
-    // A number that is too large for the column is no file's id.
-    let file_ids = file_ids.map(|ids| ids.into_iter().filter_map(|id| i32::try_from(id).ok()).collect());
+    let file_ids: Option<Vec<f64>> = file_ids
+        .map(|ids| ids.iter().map(whole_number).collect::<Option<_>>().ok_or_else(malformed))
+        .transpose()?;
+    let file_ids = file_ids.map(|ids| ids.into_iter().filter_map(parse_file_id).collect());
     Ok(ManifestRequest { node_ids, file_ids })
+}
+
+/// A number without a fraction. JSON has one type of numbers: `3.0` is an integer, too.
+fn whole_number(number: &Number) -> Option<f64> {
+    number.as_f64().filter(|number| number.fract() == 0.0)
+}
+
+/// `None`: the number does not fit the column, so that it is no file's id.
+fn parse_file_id(number: f64) -> Option<i32> {
+    let range = f64::from(i32::MIN)..=f64::from(i32::MAX);
+    #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+    range.contains(&number).then_some(number as i32)
 }
 
 #[cfg(test)]
@@ -54,9 +69,9 @@ mod tests {
     #[test]
     fn names_packages_and_files() {
         let request =
-            parse(r#"{"nodeIds": ["N:package:1", "x"], "fileIds": [1, 99999999999], "other": true}"#)
+            parse(r#"{"nodeIds": ["N:package:1", "x"], "fileIds": [1, 2.0, 99999999999], "other": true}"#)
                 .unwrap();
-        assert_eq!((request.node_ids.len(), request.file_ids), (2, Some(vec![1])));
+        assert_eq!((request.node_ids.len(), request.file_ids), (2, Some(vec![1, 2])));
         for all in [
             r#"{"nodeIds": ["a"]}"#,
             r#"{"nodeIds": ["a"], "fileIds": null}"#,
@@ -68,9 +83,16 @@ mod tests {
 
     #[test]
     fn other_bodies_are_refused() {
-        for body in
-            ["", "null", "[]", "{}", r#"{"nodeIds": []}"#, r#"{"nodeIds": null}"#, r#"{"nodeIds": [1]}"#]
-        {
+        for body in [
+            "",
+            "null",
+            "[]",
+            "{}",
+            r#"{"nodeIds": []}"#,
+            r#"{"nodeIds": null}"#,
+            r#"{"nodeIds": [1]}"#,
+            r#"{"nodeIds": ["a"], "fileIds": [1.5]}"#,
+        ] {
             assert_eq!(parse(body).err(), Some(400), "{body}");
         }
         let many = |count: usize| format!(r#"{{"nodeIds": [{}]}}"#, vec![r#""a""#; count].join(","));
