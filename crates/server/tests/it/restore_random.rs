@@ -18,7 +18,7 @@ use self::{seeded::SeededRandom, tree::RandomTree};
 use crate::{app::TestApp, interrupt::run_for_polls};
 
 /// Rounds without `RESTORE_ROUNDS`.
-const ROUNDS: u64 = 1000;
+const ROUNDS: u64 = 300;
 
 /// Rounds run concurrently, each in its own database: a round mostly waits.
 const CONCURRENT_LANES: u64 = 4;
