@@ -14,8 +14,9 @@ const SERVER_LINE = /answered port=(\d+) method=([A-Z]+) status=\d+(?: bytes=(\d
 
 const failures = [];
 
-/** The node id of a package of the demo. */
-export const packageId = (name) => STACK.demo[name];
+/** The node id of a package of the demo, or of one that a program added. */
+export const packageId = (name) =>
+  STACK.demo[name] ?? JSON.parse(readFileSync(new URL("clients.json", `file://${process.env.STACK}`), "utf8"))[name];
 
 /** A URL of the API, with the demo's dataset. */
 export function apiUrl(path, query) {
@@ -31,6 +32,18 @@ export async function getJson(path, query) {
 
 /** A link to everything beneath a directory of a package's viewer assets. */
 export const signDirectory = (name, path) => getJson("/cloudfront/sign", { package_id: packageId(name), path });
+
+/** The JSON answer with a link to a package's file. */
+export const presign = (name, query) =>
+  getJson("/presign/s3", { package_id: packageId(name), redirect: "false", ...query });
+
+/** The URL that answers with a redirect to a package's file. */
+export const presignUrl = (name, segment = "") =>
+  apiUrl(`/presign/s3${segment && `/${encodeURIComponent(segment)}`}`, { package_id: packageId(name) });
+
+/** A link to a viewer asset at the CDN. */
+export const sign = async (name, path) =>
+  (await getJson("/cloudfront/sign", { package_id: packageId(name), path })).signed_url;
 
 /** Counts requests by server, from this moment on. */
 export function startCounting() {
@@ -57,18 +70,23 @@ function countRequests(text) {
   return counts;
 }
 
+/** Whether a count is the number, or between two numbers. */
+function isExpected(count, expected) {
+  return Array.isArray(expected) ? expected[0] <= count && count <= expected[1] : count === expected;
+}
+
 export function assert(holds, what) {
   if (!holds) throw new Error(what);
 }
 
-/** Runs a check and prints its result, with the requests that it took. `expected` are the only numbers allowed. */
+/** Runs a check and prints its result, with the requests that it took. `expected` are the only numbers, or ranges, allowed. */
 export async function check(name, expected, run) {
   try {
     const finishCounting = startCounting();
     await run();
     const counts = finishCounting();
     const text = Object.entries(counts).filter(([, count]) => count).map(([server, count]) => `${server}=${count}`).join(" ");
-    const holds = Object.entries(expected).every(([server, count]) => counts[server] === count);
+    const holds = Object.entries(expected).every(([server, expected]) => isExpected(counts[server], expected));
     assert(holds, `requests: ${text}, expected ${JSON.stringify(expected)}`);
     console.log(`PASS ${name}: ${text}`);
   } catch (error) {
