@@ -1,4 +1,5 @@
 """h5py over fsspec, and netCDF4 with byte ranges, over each way."""
+# needs: arrays/1_upload.py
 
 import fsspec
 import h5py

@@ -7,8 +7,8 @@ import { findWays, requests, start } from "./_setup.mjs";
 
 const tools = await start();
 const ways = await findWays("rows", "rows.parquet");
-const readPresign = await loadExample(tools, "hyparquet", "presign", ["PACKAGE"], "rows.length");
-const readLink = await loadExample(tools, "hyparquet", "link", ["url"], "rows.length");
+const { run: readPresign } = await loadExample(tools, "hyparquet", "presign", ["PACKAGE"], "rows.length");
+const { run: readLink } = await loadExample(tools, "hyparquet", "link", ["url"], "rows.length");
 
 await check("hyparquet: presign, 10,000 rows of 400,000", { ...requests("presign", 3, 3), preflight: 1 }, async () => {
   assert((await readPresign({ PACKAGE: packageId("rows") })) === 10_000, "rows are missing");

@@ -16,7 +16,7 @@ async function prepare(version, example) {
   const at = `http://localhost:${tools.browser.port}/duckdb`;
   const code = { WASM: `${at}/duckdb-eh.wasm`, WORKER: `${at}/duckdb-browser-eh.worker.js` };
   const names = ["url", "filesystem", ...Object.keys(code)];
-  const run = await loadExample(tools, "duckdb-wasm", example, names, "Number(rows.toArray()[0].count)");
+  const { run } = await loadExample(tools, "duckdb-wasm", example, names, "Number(rows.toArray()[0].count)");
   const count = async (url, filesystem) => {
     const counted = await run({ url, filesystem, ...code });
     assert(counted === 10_000, `${counted} rows`);

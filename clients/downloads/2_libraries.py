@@ -1,4 +1,5 @@
 """requests, httpx and urllib: over the API, and over a link."""
+# needs: downloads/1_upload.py
 
 import urllib.request
 

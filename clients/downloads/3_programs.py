@@ -1,4 +1,5 @@
 """curl, wget, aria2 and rclone: names, ranges, a folder with its tree. Each that is missing is left out, with a line."""
+# needs: downloads/1_upload.py
 
 import contextlib
 import pathlib
@@ -13,6 +14,7 @@ from pages import run_shell
 from stack import HEADERS, check, finish, leave_out, package, presign, presign_url, sign
 
 PACKAGE = package("report")
+link = presign("report")
 BIN = pathlib.Path(sys.executable).parent
 HEADER = f"Authorization: {HEADERS['Authorization']}"
 
@@ -48,7 +50,6 @@ if curl := find("curl"):
         assert read_tree(here) == {NAME: BYTES}, list(read_tree(here))
     with check("curl: link, a range", api=1, s3=1, bytes=100), folder() as here:
         assert len(run_shell("curl", "link", here, PACKAGE=package("table"))) == 100
-    link = presign("report")
     heads = {
         "presign": (["-H", HEADER, presign_url("report")], "200"),
         "link": ([link["presigned_url"]], "403"),
@@ -86,6 +87,9 @@ if aria2 := find("aria2c"):
     with check("aria2: link", api=1), folder() as here:
         run_shell("aria2", "link", here, path=BIN, PACKAGE=PACKAGE)
         assert read_tree(here) == {NAME: BYTES}, list(read_tree(here))
+    with check("aria2: link, --use-head is 403", api=0, s3=1), folder() as here:
+        done = run(aria2, "--use-head", link["presigned_url"], cwd=here)
+        assert done.returncode != 0 and "403" in done.stdout + done.stderr, done
     with check("aria2: presign forwards the header and is refused by S3", api=1, s3=1), folder() as here:
         done = run(aria2, "--header", HEADER, presign_url("report"), cwd=here)
         assert done.returncode != 0 and "status=400" in done.stdout + done.stderr, done

@@ -1,4 +1,5 @@
 """boto3's own presigned URLs at the proxy."""
+# needs: downloads/1_upload.py
 
 import urllib.parse
 import urllib.request

@@ -1,4 +1,5 @@
 """htslib in pysam: two BAM files, each with its own index, one after the other in one working directory."""
+# needs: genomes/1_upload.py
 
 import os
 import subprocess

@@ -27,7 +27,7 @@ def write_tiff(path):
 def write_video(path):
     """Six seconds of a test picture with noise, ten times: 20 MB, so that it is too large to be read at once."""
     ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error"]
-    picture = "testsrc=duration=6:size=320x240:rate=10,noise=alls=80:allf=t"
+    picture = "testsrc=duration=6:size=320x240:rate=10,noise=c0s=80:c0f=t"
     codec = ["-c:v", "libvpx", "-b:v", "3M", "-g", "20", "-deadline", "realtime", "-cpu-used", "8"]
     once = path.with_name("once.webm")
     subprocess.run([*ffmpeg, "-f", "lavfi", "-i", picture, *codec, once], check=True)

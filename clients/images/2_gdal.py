@@ -1,4 +1,5 @@
 """GDAL in rasterio, and ffmpeg, over each way."""
+# needs: images/1_upload.py
 
 import pathlib
 import subprocess

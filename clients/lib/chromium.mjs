@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { accessSync, appendFileSync, constants, readFileSync } from "node:fs";
 import { delimiter, extname } from "node:path";
 
-import { API, DATASET, HEADERS, TOKEN, skip } from "./stack.mjs";
+import { API, DATASET, TOKEN, skip } from "./stack.mjs";
 
 const MEDIA_TYPES = { ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html" };
 const PAGE = '<!doctype html><meta charset="utf-8"><title>clients</title><div id="view" style="width: 800px"></div>';
@@ -88,16 +88,19 @@ export async function bundle(esbuild, folder, name, contents, alias = {}) {
 }
 
 /**
- * Returns a function that runs an example in a new page. The example is an ES module whose variables are given; the function
- * returns what the expression `returns` is at its end.
+ * Loads an example. `run` runs it in a new page and returns what the expression `returns` is at its end; `runIn` runs it in a page.
+ * The example is an ES module, to which the variables `names` are given.
  */
 export async function loadExample({ esbuild, browser, folder, alias }, page, name, names, returns) {
   const code = findExample(page, name);
   const imports = code.match(/^import .*$/gm)?.join("\n") ?? "";
   const body = code.replace(/^import .*$/gm, "");
-  const parameters = ["API", "DATASET", "TOKEN", "HEADERS", ...names].join(", ");
+  const parameters = ["API", "DATASET", "TOKEN", ...names].join(", ");
   const contents = `${imports}\nexport async function run({ ${parameters} }) {\n${body}\nreturn ${returns};\n}`;
   const script = await bundle(esbuild, folder, "example", contents, alias);
-  return (values) =>
-    browser.evaluate((values) => example.run(values), { API, DATASET, TOKEN, HEADERS, ...values }, [script]);
+  const runIn = async (tab, values) => {
+    await tab.addScriptTag({ content: script });
+    return tab.evaluate((values) => example.run(values), { API, DATASET, TOKEN, ...values });
+  };
+  return { runIn, run: (values) => browser.withPage((tab) => runIn(tab, values)) };
 }

@@ -1,4 +1,5 @@
 """DuckDB with httpfs, over each way."""
+# needs: tables/1_upload.py
 
 import atexit
 import pathlib

@@ -1,4 +1,5 @@
 """polars, over each way."""
+# needs: tables/1_upload.py
 
 import json
 

@@ -1,4 +1,5 @@
 """fsspec, pyarrow and pandas, over each way."""
+# needs: tables/1_upload.py
 
 import fsspec
 import pandas

@@ -1,14 +1,22 @@
 // zarrita in a page in Chromium, whose origin is neither the API's nor the CDN's: with preflights, and with the browser's cache.
+// needs: zarr-python/1_upload.py
 
 import * as esbuild from "esbuild";
 import { chromium } from "playwright-core";
 
-import { bundle, startChromium } from "../lib/chromium.mjs";
+import { bundle, loadExample, startChromium } from "../lib/chromium.mjs";
 import { HEADERS, TOKEN, apiUrl, assert, check, finish, packageId, signDirectory } from "../lib/stack.mjs";
 
 const browser = await startChromium(chromium);
 const script = await bundle(esbuild, import.meta.dirname, "read", 'export * from "./_read.mjs";');
 const inPage = (run, argument) => browser.evaluate(run, argument, [script]);
+
+await check("zarrita in Chromium: the example", { api: 1, edge: 34, preflight: 1 }, async () => {
+  const tools = { esbuild, browser, folder: import.meta.dirname };
+  const { run } = await loadExample(tools, "zarrita", "directory", ["PACKAGE"], "shape");
+  const shape = await run({ PACKAGE: packageId("pyramid") });
+  assert(shape.join() === "2,512,512", `shape ${shape}`);
+});
 
 const query = { package_id: packageId("pyramid") };
 const perObject = { signUrl: `${apiUrl("/cloudfront/sign", query)}&path=`, token: TOKEN };
