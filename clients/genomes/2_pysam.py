@@ -57,6 +57,9 @@ def main(name):
             assert read_region(way, "first") == COUNTS["first"]
             assert read_region(way, "second") == 0 != COUNTS["second"]
             assert "s3" in os.listdir()
+        with check(f"pysam: {name}, without the index's URL there is no index"), refused("no index available"):
+            with pysam.AlignmentFile(way("second.bam")) as file:
+                file.count(*REGION)
     if name == "link":
         with check("samtools view -c -X: link"):
             urls = [way("second.bam"), way("second.bam.bai")]

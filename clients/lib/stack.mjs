@@ -10,7 +10,7 @@ export const HEADERS = { Authorization: `Bearer ${TOKEN}` };
 
 const PORTS = { [new URL(EDGE).port]: "edge", [new URL(STACK.s3.endpoint).port]: "s3" };
 const API_LINE = /method="([A-Z]+)" .*: api::request_log: request completed/;
-const SERVER_LINE = /answered port=(\d+) method=([A-Z]+) status=\d+(?: bytes=(\d+))?/;
+const SERVER_LINE = /answered port=(\d+) method=([A-Z]+) status=(\d+)(?: bytes=(\d+))?/;
 
 const failures = [];
 
@@ -59,13 +59,15 @@ export function startCounting() {
 }
 
 function countRequests(text) {
-  const counts = { api: 0, edge: 0, s3: 0, preflight: 0, bytes: 0 };
+  const counts = { api: 0, edge: 0, s3: 0, preflight: 0, unchanged: 0, bytes: 0 };
   for (const line of text.split("\n")) {
     const api = API_LINE.exec(line);
     const server = SERVER_LINE.exec(line);
     if (api) counts[api[1] === "OPTIONS" ? "preflight" : "api"] += 1;
-    if (server) counts[server[2] === "OPTIONS" ? "preflight" : PORTS[server[1]]] += 1;
-    if (server?.[2] === "GET") counts.bytes += Number(server[3] ?? 0);
+    // A cache asked whether what it has is still valid. Of a file that was just uploaded it does, and later not.
+    if (server?.[3] === "304") counts.unchanged += 1;
+    else if (server) counts[server[2] === "OPTIONS" ? "preflight" : PORTS[server[1]]] += 1;
+    if (server?.[2] === "GET") counts.bytes += Number(server[4] ?? 0);
   }
   return counts;
 }

@@ -78,19 +78,21 @@ def refused(text):
 
 
 class Requests(Counter):
-    """Requests by server (`api`, `edge`, `s3`); `OPTIONS` by `preflight`; `bytes` that edge and S3 sent."""
+    """Requests by server (`api`, `edge`, `s3`); `OPTIONS` by `preflight`; 304 by `unchanged`; `bytes` that edge and S3 sent."""
 
     def add_line(self, line):
         if found := API_LINE.search(line):
             self["preflight" if found[1] == "OPTIONS" else "api"] += 1
         elif found := SERVER_LINE.search(line):
             server = PORTS.get(int(found[1]), "other")
-            self["preflight" if found[2] == "OPTIONS" else server] += 1
+            # A cache asked whether what it has is still valid. Of a file that was just uploaded it does, and later not.
+            kind = "unchanged" if found[3] == "304" else "preflight" if found[2] == "OPTIONS" else server
+            self[kind] += 1
             if found[2] == "GET":
                 self["bytes"] += int(found[4] or 0)
 
     def __str__(self):
-        return " ".join(f"{name}={self[name]}" for name in ("api", "edge", "s3", "preflight", "bytes") if self[name])
+        return " ".join(f"{name}={self[name]}" for name in ("api", "edge", "s3", "preflight", "unchanged", "bytes") if self[name])
 
 
 @contextlib.contextmanager
