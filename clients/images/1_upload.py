@@ -17,7 +17,8 @@ SIDE = 2048
 
 
 def write_tiff(path):
-    options = {"crs": "EPSG:3857", "transform": from_origin(0, 0, 1, 1), "width": SIDE, "height": SIDE, "count": 1, "dtype": "uint16", "tiled": True}
+    options = {"width": SIDE, "height": SIDE, "count": 1, "dtype": "uint16", "tiled": True}
+    options |= {"crs": "EPSG:3857", "transform": from_origin(0, SIDE, 2, 2)}
     with rasterio.open(path, "w", driver="GTiff", blockxsize=256, blockysize=256, **options) as file:
         rows, columns = numpy.indices((SIDE, SIDE), dtype="uint16")
         file.write(rows * 7 + columns * 13, 1)

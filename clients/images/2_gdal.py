@@ -41,7 +41,8 @@ for way, url in ways("scan", "scan.tif").items():
 for way, url in ways("clip", "clip.webm").items():
     header = ["-headers", f"Authorization: Bearer {TOKEN}\r\n"] if way == "presign" else []
     with check(f"ffmpeg: {way}, a frame at 50 s{', is refused by S3' if header else ''}"):
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *header, "-ss", "50", "-i", url, "-frames:v", "1", "-f", "null", "-"]
+        ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error"]
+        command = [*ffmpeg, *header, "-ss", "50", "-i", url, "-frames:v", "1", "-f", "null", "-"]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == (8 if header else 0) and ("400" in done.stderr) == bool(header), done
 with check("ffmpeg: the example"), tempfile.TemporaryDirectory() as folder:
