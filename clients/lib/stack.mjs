@@ -10,12 +10,13 @@ export const HEADERS = { Authorization: `Bearer ${TOKEN}` };
 
 const PORTS = { [new URL(EDGE).port]: "edge", [new URL(STACK.s3.endpoint).port]: "s3" };
 const API_LINE = /method="([A-Z]+)" .*: api::request_log: request completed/;
-const SERVER_LINE = /answered port=(\d+) method=([A-Z]+) status=\d+(?: bytes=(\d+))?/;
+const SERVER_LINE = /answered port=(\d+) method=([A-Z]+) status=(\d+)(?: bytes=(\d+))?/;
 
 const failures = [];
 
-/** The node id of a package of the demo. */
-export const packageId = (name) => STACK.demo[name];
+/** The node id of a package of the demo, or of one that a program added. */
+export const packageId = (name) =>
+  STACK.demo[name] ?? JSON.parse(readFileSync(new URL("clients.json", `file://${process.env.STACK}`), "utf8"))[name];
 
 /** A URL of the API, with the demo's dataset. */
 export function apiUrl(path, query) {
@@ -32,6 +33,18 @@ export async function getJson(path, query) {
 /** A link to everything beneath a directory of a package's viewer assets. */
 export const signDirectory = (name, path) => getJson("/cloudfront/sign", { package_id: packageId(name), path });
 
+/** The JSON answer with a link to a package's file. */
+export const presign = (name, query) =>
+  getJson("/presign/s3", { package_id: packageId(name), redirect: "false", ...query });
+
+/** The URL that answers with a redirect to a package's file. */
+export const presignUrl = (name, segment = "") =>
+  apiUrl(`/presign/s3${segment && `/${encodeURIComponent(segment)}`}`, { package_id: packageId(name) });
+
+/** A link to a viewer asset at the CDN. */
+export const sign = async (name, path) =>
+  (await getJson("/cloudfront/sign", { package_id: packageId(name), path })).signed_url;
+
 /** Counts requests by server, from this moment on. */
 export function startCounting() {
   const log = openSync(process.env.STACK_LOG, "r");
@@ -46,29 +59,36 @@ export function startCounting() {
 }
 
 function countRequests(text) {
-  const counts = { api: 0, edge: 0, s3: 0, preflight: 0, bytes: 0 };
+  const counts = { api: 0, edge: 0, s3: 0, preflight: 0, unchanged: 0, bytes: 0 };
   for (const line of text.split("\n")) {
     const api = API_LINE.exec(line);
     const server = SERVER_LINE.exec(line);
     if (api) counts[api[1] === "OPTIONS" ? "preflight" : "api"] += 1;
-    if (server) counts[server[2] === "OPTIONS" ? "preflight" : PORTS[server[1]]] += 1;
-    if (server?.[2] === "GET") counts.bytes += Number(server[3] ?? 0);
+    // A cache asked whether what it has is still valid. Of a file that was just uploaded it does, and later not.
+    if (server?.[3] === "304") counts.unchanged += 1;
+    else if (server) counts[server[2] === "OPTIONS" ? "preflight" : PORTS[server[1]]] += 1;
+    if (server?.[2] === "GET") counts.bytes += Number(server[4] ?? 0);
   }
   return counts;
+}
+
+/** Whether a count is the number, or between two numbers. */
+function isExpected(count, expected) {
+  return Array.isArray(expected) ? expected[0] <= count && count <= expected[1] : count === expected;
 }
 
 export function assert(holds, what) {
   if (!holds) throw new Error(what);
 }
 
-/** Runs a check and prints its result, with the requests that it took. `expected` are the only numbers allowed. */
+/** Runs a check and prints its result, with the requests that it took. `expected` are the only numbers, or ranges, allowed. */
 export async function check(name, expected, run) {
   try {
     const finishCounting = startCounting();
     await run();
     const counts = finishCounting();
     const text = Object.entries(counts).filter(([, count]) => count).map(([server, count]) => `${server}=${count}`).join(" ");
-    const holds = Object.entries(expected).every(([server, count]) => counts[server] === count);
+    const holds = Object.entries(expected).every(([server, expected]) => isExpected(counts[server], expected));
     assert(holds, `requests: ${text}, expected ${JSON.stringify(expected)}`);
     console.log(`PASS ${name}: ${text}`);
   } catch (error) {

@@ -1,4 +1,5 @@
 """zarr-python over one link for a directory, and over the API itself."""
+# needs: zarr-python/1_upload.py
 
 import urllib.parse
 
@@ -7,6 +8,7 @@ import zarr
 from _arrays import SHARDED, SPARSE, SPELLED, plane, sparse_plane
 from zarr.storage import FsspecStore
 
+from pages import run_python
 from stack import HEADERS, api_url, check, finish, package, sign_directory
 
 
@@ -40,6 +42,11 @@ def read_pyramid(store):
     return levels
 
 
+with check("zarr-python: the examples", s3=4):
+    link = sign_directory("pyramid", "image.ome.zarr/")
+    for name, options in (("directory", {"link": link}), ("presign", {"PACKAGE": package("pyramid")})):
+        assert "multiscales" in run_python("zarr-python", name, **options).group.attrs
+
 # Four for the group, of which one is missing: zarr.json, .zgroup, .zattrs, .zmetadata. Then 42 chunks.
 with check("zarr-python: pyramid, one link", api=1, edge=46, s3=0):
     by_link = read_pyramid(open_store(sign_directory("pyramid", "image.ome.zarr/")))
@@ -50,7 +57,6 @@ with check("zarr-python: pyramid, presign with path last", api=46, s3=46, edge=0
 with check("zarr-python: the same pixels", api=0, edge=0, s3=0):
     for other in (by_cookies, by_presign):
         assert all(numpy.array_equal(one, two) for one, two in zip(by_link, other, strict=True))
-
 
 
 def read_arrays(way, open_way, expect):

@@ -1,4 +1,5 @@
 """xarray over one link for a directory, and over the API itself."""
+# needs: zarr-python/1_upload.py
 
 import urllib.parse
 

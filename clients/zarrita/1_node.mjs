@@ -1,4 +1,5 @@
 // zarrita in Node: one link for a directory, a link per object, and the API itself.
+// needs: zarr-python/1_upload.py
 
 import { TOKEN, apiUrl, assert, check, finish, packageId, signDirectory } from "../lib/stack.mjs";
 import * as read from "./_read.mjs";

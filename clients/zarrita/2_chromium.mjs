@@ -1,57 +1,22 @@
 // zarrita in a page in Chromium, whose origin is neither the API's nor the CDN's: with preflights, and with the browser's cache.
+// needs: zarr-python/1_upload.py
 
-import { createServer } from "node:http";
-import { accessSync, constants } from "node:fs";
-import { delimiter } from "node:path";
-
-import { build } from "esbuild";
+import * as esbuild from "esbuild";
 import { chromium } from "playwright-core";
 
-import { HEADERS, TOKEN, apiUrl, assert, check, finish, packageId, signDirectory, skip } from "../lib/stack.mjs";
+import { bundle, loadExample, startChromium } from "../lib/chromium.mjs";
+import { HEADERS, TOKEN, apiUrl, assert, check, finish, packageId, signDirectory } from "../lib/stack.mjs";
 
-function findChromium() {
-  const names = ["chromium", "chromium-browser", "google-chrome", "chrome"];
-  const folders = process.env.PATH.split(delimiter);
-  const candidates = [process.env.CHROMIUM, ...folders.flatMap((folder) => names.map((name) => `${folder}/${name}`))];
-  const isProgram = (file) => {
-    try {
-      accessSync(file, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  };
-  return candidates.find((file) => file && isProgram(file));
-}
+const browser = await startChromium(chromium);
+const script = await bundle(esbuild, import.meta.dirname, "read", 'export * from "./_read.mjs";');
+const inPage = (run, argument) => browser.evaluate(run, argument, [script]);
 
-const executablePath = findChromium();
-if (!executablePath) skip("there is no Chromium in PATH, and CHROMIUM names none");
-
-const bundle = await build({
-  entryPoints: [new URL("./_read.mjs", import.meta.url).pathname],
-  bundle: true,
-  format: "iife",
-  globalName: "read",
-  write: false,
-  logLevel: "error",
+await check("zarrita in Chromium: the example", { api: 1, edge: 34, preflight: 1 }, async () => {
+  const tools = { esbuild, browser, folder: import.meta.dirname };
+  const { run } = await loadExample(tools, "zarrita", "directory", ["PACKAGE"], "shape");
+  const shape = await run({ PACKAGE: packageId("pyramid") });
+  assert(shape.join() === "2,512,512", `shape ${shape}`);
 });
-const page = `<!doctype html><meta charset="utf-8"><title>zarrita</title><script>${bundle.outputFiles[0].text}</script>`;
-const server = createServer((_, response) => response.setHeader("Content-Type", "text/html").end(page));
-await new Promise((resolve) => server.listen(0, resolve));
-// Root cannot use Chromium's sandbox.
-const browser = await chromium.launch({ executablePath, chromiumSandbox: process.getuid() !== 0 });
-
-/** Runs a function in a new page with an empty cache. */
-async function inPage(run, argument) {
-  const context = await browser.newContext();
-  const tab = await context.newPage();
-  await tab.goto(`http://localhost:${server.address().port}/`);
-  try {
-    return await tab.evaluate(run, argument);
-  } finally {
-    await context.close();
-  }
-}
 
 const query = { package_id: packageId("pyramid") };
 const perObject = { signUrl: `${apiUrl("/cloudfront/sign", query)}&path=`, token: TOKEN };
@@ -97,7 +62,7 @@ await check("<img> in Chromium: cookies=set", { api: 1, edge: 1, s3: 0 }, async 
   const url = apiUrl("/cloudfront/sign", { package_id: packageId("image"), path: "preview/", cookies: "set" });
   const answer = await (await context.request.get(url, { headers: HEADERS })).json();
   const tab = await context.newPage();
-  await tab.goto(`http://127.0.0.1:${server.address().port}/`);
+  await tab.goto(`http://127.0.0.1:${browser.port}/`);
   const width = await tab.evaluate(async (source) => {
     const image = new Image();
     image.src = source;
@@ -109,5 +74,4 @@ await check("<img> in Chromium: cookies=set", { api: 1, edge: 1, s3: 0 }, async 
 });
 
 await browser.close();
-server.close();
 finish();
