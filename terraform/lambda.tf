@@ -20,6 +20,7 @@ locals {
     service = {
       PENNSIEVE_DOMAIN                 = var.platform_domain
       VIEWER_ASSETS_BUCKET             = aws_s3_bucket.viewer_assets.bucket
+      STORAGE_BUCKETS                  = join(",", distinct(var.storage_buckets))
       PROXY_ALLOWED_BUCKETS            = join(",", coalesce(var.proxy_allowed_buckets, distinct(concat([var.viewer_assets_bucket], var.storage_buckets))))
       LINK_WINDOW_SECONDS              = tostring(var.link_window_seconds)
       CLOUDFRONT_DISTRIBUTION_DOMAIN   = local.cdn_domain

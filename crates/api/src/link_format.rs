@@ -17,14 +17,14 @@ pub(crate) enum LinkFormat {
 
 impl LinkFormat {
     /// The parameter `redirect` decides between a redirect and a document, and `Accept` between JSON and text. Without the
-    /// parameter, only a client that accepts nothing but these documents gets one: `*/*`, which most clients send, accepts
-    /// the file itself.
+    /// parameter, only a client that accepts nothing but these documents gets one: any other media range, and `*/*`, which
+    /// most clients send, accepts the file itself.
     pub(crate) fn from_request(query: &Query, headers: &HeaderMap) -> Result<Self, Problem> {
         let document = accepted_document(headers);
         Ok(match query.parse_optional_flag("redirect")? {
             Some(true) => Self::Redirect,
             Some(false) => document.unwrap_or(Self::Json),
-            None => document.filter(|_| !accepts_anything(headers)).unwrap_or(Self::Redirect),
+            None => document.filter(|_| accepts_only_documents(headers)).unwrap_or(Self::Redirect),
         })
     }
 }
@@ -40,16 +40,22 @@ fn accepted_document(headers: &HeaderMap) -> Option<LinkFormat> {
     }
 }
 
-fn accepts_anything(headers: &HeaderMap) -> bool {
-    accepted_quality(headers, "*/*").is_some()
+/// Whether a client names no media range that could be the file's own.
+fn accepts_only_documents(headers: &HeaderMap) -> bool {
+    const DOCUMENTS: [&str; 3] = ["application/json", "application/problem+json", "text/plain"];
+    let mut names = accepted_ranges(headers).map(|range| range.split(';').next().unwrap_or_default().trim());
+    names.all(|name| name.is_empty() || DOCUMENTS.iter().any(|document| name.eq_ignore_ascii_case(document)))
+}
+
+fn accepted_ranges(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(','))
 }
 
 /// The quality of a media range that the client names, in thousandths (RFC 9110, section 12.4.2). `None` if it does not name
 /// it, or refuses it with 0.
 pub(crate) fn accepted_quality(headers: &HeaderMap, media_range: &str) -> Option<u16> {
-    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let ranges = values.flat_map(|value| value.split(','));
-    let qualities = ranges.filter_map(|range| {
+    let qualities = accepted_ranges(headers).filter_map(|range| {
         let mut parts = range.split(';').map(str::trim);
         let matches = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(media_range));
         let quality = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
@@ -104,6 +110,9 @@ mod tests {
             ("application/json, text/plain, */*", LinkFormat::Redirect),
             ("application/octet-stream", LinkFormat::Redirect),
             ("text/csv", LinkFormat::Redirect),
+            ("text/csv, text/plain", LinkFormat::Redirect),
+            ("application/octet-stream, application/json", LinkFormat::Redirect),
+            ("application/json, application/problem+json", LinkFormat::Json),
             ("application/json", LinkFormat::Json),
             ("Application/JSON; charset=utf-8", LinkFormat::Json),
             ("text/plain", LinkFormat::Text),

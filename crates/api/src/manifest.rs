@@ -4,8 +4,9 @@ mod format;
 mod pages;
 mod request;
 mod response;
+mod turns;
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use authorize::db::{find_claims, list_claims_by_packages};
 use axum::{
@@ -20,22 +21,19 @@ use packages::{
     id::PackageNodeId,
     manifest::{ReadableDatasets, select_files},
 };
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use tokio::{sync::mpsc, time::Instant};
 use tracing::Instrument;
 
 use crate::{App, Problem, audit, body::read_body, caller::MemberCaller, openapi, query::Query};
 use format::ManifestFormat;
+pub(crate) use pages::json_string_length;
 use pages::{ManifestPages, PageRange};
 use request::parse_manifest_request;
 use response::ManifestResponse;
+use turns::ManifestTurn;
 
-/// How many manifests a process makes at once. Each holds a few megabytes.
-const MAX_MANIFESTS: usize = 8;
-
-static MANIFESTS: Semaphore = Semaphore::const_new(MAX_MANIFESTS);
-
-/// How long a request waits for its turn.
-const TURN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a whole stream may take. The links of its beginning end a little later.
+const STREAM_TIMEOUT: Duration = Duration::from_mins(50);
 
 /// How long a client may take to receive one part of the response.
 const RECEIVE_TIMEOUT: Duration = Duration::from_mins(1);
@@ -79,14 +77,15 @@ pub(crate) async fn post_manifest(
     let format = ManifestFormat::from_request(&query, &headers)?;
     let range = PageRange::from_query(&query)?;
     let request = parse_manifest_request(&read_body(body).await?)?;
+    let user = member.user.node_id.clone();
     let access = find_readable_datasets(&app, member, &query, &request.node_ids).await?;
-    let turn = tokio::time::timeout(TURN_TIMEOUT, MANIFESTS.acquire()).await;
-    let Ok(Ok(turn)) = turn else { return Err(Problem::unavailable("too many manifests at once")) };
+    let turn = ManifestTurn::begin(&user).await?;
     let selection = select_files(&app.db, &access, &request).await?;
-    audit::log_manifest_issued(&access, &request, selection.files.len());
-    let mut pages = ManifestPages::new(app, access, selection, range, format);
+    let mut pages = ManifestPages::new(app, access.clone(), selection, range, format);
+    let links = pages.count_links();
     // Before the head of the response: a failure still has its status.
     let first = pages.next_chunk().await?.unwrap_or_default();
+    audit::log_manifest_issued(&access, &request, links);
     let body = if pages.is_limited() {
         Box::pin(collect_pages(pages, first)).await?
     } else {
@@ -131,27 +130,55 @@ async fn collect_pages(mut pages: ManifestPages, first: Bytes) -> Result<Body, P
     Ok(Body::from(body))
 }
 
-/// A body that is made while the client receives it. If a page fails, the connection breaks: the client sees that the body is
-/// not complete.
-fn stream_pages(mut pages: ManifestPages, first: Bytes, turn: SemaphorePermit<'static>) -> Body {
-    let (sender, receiver) = mpsc::channel::<Result<Bytes, Problem>>(1);
+/// A part of a streamed manifest.
+enum StreamPart {
+    Data(Bytes),
+    /// The manifest is complete. A stream that ends without it was cut off.
+    End,
+}
+
+/// A body that is made while the client receives it. If a page fails, or the client takes too long, the connection breaks:
+/// so the client sees that the body is not complete.
+fn stream_pages(pages: ManifestPages, first: Bytes, turn: ManifestTurn) -> Body {
+    let (sender, receiver) = mpsc::channel(1);
     let work = async move {
         let _turn = turn;
-        let mut chunk = Ok(Some(first));
-        while let Some(part) = chunk.transpose() {
-            let is_failed = part.is_err();
-            // A client that receives nothing must not hold the selection for ever.
-            let sent = tokio::time::timeout(RECEIVE_TIMEOUT, sender.send(part)).await;
-            if is_failed || !matches!(sent, Ok(Ok(()))) {
-                break;
-            }
-            chunk = pages.next_chunk().await;
+        if let Err(reason) = Box::pin(send_pages(pages, first, &sender)).await {
+            tracing::warn!(reason, "a manifest was cut off");
         }
     };
     tokio::spawn(work.in_current_span());
-    let parts = stream::unfold(receiver, async |mut receiver| {
-        let part = receiver.recv().await?;
-        Some((part.map_err(|_| std::io::Error::other("the manifest is not complete")), receiver))
+    let parts = stream::unfold(Some(receiver), async |receiver| {
+        let mut receiver = receiver?;
+        match receiver.recv().await {
+            Some(StreamPart::Data(data)) => Some((Ok(data), Some(receiver))),
+            Some(StreamPart::End) => None,
+            None => Some((Err(io::Error::other("the manifest is not complete")), None)),
+        }
     });
     Body::from_stream(Box::pin(parts))
+}
+
+/// Sends all pages. The error says why the stream was cut off.
+async fn send_pages(
+    mut pages: ManifestPages,
+    first: Bytes,
+    sender: &mpsc::Sender<StreamPart>,
+) -> Result<(), &'static str> {
+    let deadline = Instant::now() + STREAM_TIMEOUT;
+    let mut part = StreamPart::Data(first);
+    loop {
+        let is_end = matches!(part, StreamPart::End);
+        let latest = deadline.min(Instant::now() + RECEIVE_TIMEOUT);
+        let sent = tokio::time::timeout_at(latest, sender.send(part)).await;
+        sent.map_err(|_| "the client received nothing in time")?.map_err(|_| "the client disconnected")?;
+        if is_end {
+            return Ok(());
+        }
+        let chunk = pages.next_chunk().await;
+        part = match chunk.inspect_err(Problem::log_cause).map_err(|_| "a page failed")? {
+            Some(data) => StreamPart::Data(data),
+            None => StreamPart::End,
+        };
+    }
 }

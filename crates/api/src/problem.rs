@@ -60,6 +60,17 @@ impl Problem {
             .with_cause(cause)
     }
 
+    /// 503, with `Retry-After`: the process has enough to do. It is no failure, so nothing is logged.
+    pub(crate) fn busy(detail: &'static str) -> Self {
+        Self::new(Kind::Unavailable, detail)
+    }
+
+    /// Logs the cause of a problem that is in no response.
+    pub(crate) fn log_cause(&self) {
+        let (problem, cause) = (self.kind.name(), self.cause.as_deref());
+        tracing::error!(problem, cause, "a part of a request failed");
+    }
+
     /// 500, without details for the client. The cause is logged.
     #[must_use]
     pub fn internal(cause: impl Into<String>) -> Self {
@@ -155,8 +166,8 @@ impl Problem {
 
     /// The problem of one item of a batch. The cause is logged.
     pub(crate) fn into_item(self) -> ItemProblem {
-        if let Some(cause) = &self.cause {
-            tracing::error!(problem = self.kind.name(), cause, "an item of a request failed");
+        if self.cause.is_some() {
+            self.log_cause();
         }
         ItemProblem::new(self.kind, self.detail)
     }

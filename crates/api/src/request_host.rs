@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
-use http::{HeaderMap, HeaderName, Uri, header::HOST, request::Parts, uri::Authority};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header::HOST, request::Parts, uri::Authority};
 
 /// The scheme of the client's request, from the gateway or load balancer.
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -30,7 +30,7 @@ impl RequestHost {
         Self {
             // A user name has no place here.
             authority: authority.filter(|authority| !authority.as_str().contains('@')),
-            is_https: headers.get(FORWARDED_PROTO).is_some_and(|proto| proto == "https"),
+            is_https: headers.get(FORWARDED_PROTO).is_some_and(is_https),
         }
     }
 
@@ -49,10 +49,14 @@ impl RequestHost {
     }
 }
 
+/// Each proxy may have added its own scheme. The client's is the first.
+fn is_https(schemes: &HeaderValue) -> bool {
+    let first = schemes.to_str().unwrap_or_default().split(',').next().unwrap_or_default();
+    first.trim().eq_ignore_ascii_case("https")
+}
+
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn request_host(host: &'static str, proto: &'static str) -> RequestHost {
@@ -65,6 +69,7 @@ mod tests {
     fn the_request_tells_where_the_api_is() {
         for (host, proto, url) in [
             ("api2.example.org", "https", "https://api2.example.org/packages"),
+            ("api2.example.org", "HTTPS, http", "https://api2.example.org/packages"),
             ("127.0.0.1:8080", "", "http://127.0.0.1:8080/packages"),
             ("[::1]:8080", "http", "http://[::1]:8080/packages"),
             (

@@ -7,7 +7,10 @@
 mod page;
 mod selection;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use crate::{
     access::{DatasetAccess, ViewFiles},
@@ -21,6 +24,9 @@ pub use selection::select_files;
 
 /// The largest number of files in one selection, and of folders.
 pub const MAX_SELECTED_FILES: usize = 100_000;
+
+/// The largest number of folders above a file, counted from the outermost selected one.
+pub const MAX_FOLDER_DEPTH: usize = 1000;
 
 /// How many skipped packages are listed.
 pub const MAX_SKIPPED_PACKAGES: usize = 1000;
@@ -130,6 +136,11 @@ pub enum SelectError {
     /// More than [`MAX_SELECTED_FILES`] files or folders.
     #[error("the packages have more than {MAX_SELECTED_FILES} files or folders; request fewer at a time")]
     TooMany,
+    /// More than [`MAX_FOLDER_DEPTH`] folders above a file.
+    #[error(
+        "the packages have folders with more than {MAX_FOLDER_DEPTH} folders above them; request inner folders"
+    )]
+    TooDeep,
     /// A statement failed.
     #[error(transparent)]
     Database(#[from] database::Error),
@@ -162,21 +173,40 @@ impl Selection {
     /// The number of bytes of the files that are not blocked.
     #[must_use]
     pub fn total_size(&self) -> u64 {
-        self.files.iter().filter(|file| !file.is_blocked).map(|file| file.size).sum()
+        let sizes = self.files.iter().filter(|file| !file.is_blocked).map(|file| file.size);
+        sizes.fold(0, u64::saturating_add)
     }
 
     /// The names of the folders above a package, from the outermost selected folder down.
     fn folder_names(&self, folder: i32) -> Arc<[FileName]> {
-        let mut names = Vec::new();
-        let mut next = self.folders.get(&folder);
+        let (mut names, mut visited, mut next) = (Vec::new(), HashSet::new(), folder);
         // Folders that form a cycle are each visited once.
-        while let Some(Folder { parent, name }) = next.filter(|_| names.len() < self.folders.len()) {
+        while let Some(Folder { parent, name }) = self.folders.get(&next).filter(|_| visited.insert(next)) {
             names.push(name.clone());
-            next = self.folders.get(parent);
+            next = *parent;
         }
         names.reverse();
         names.into()
     }
+}
+
+/// The length of the longest path of folders. Each folder is visited once, also where folders form a cycle.
+fn longest_path(folders: &HashMap<i32, Folder>) -> usize {
+    let mut depths: HashMap<i32, usize> = HashMap::with_capacity(folders.len());
+    for folder in folders.keys() {
+        let (mut chain, mut next) = (Vec::new(), *folder);
+        while let Some(Folder { parent, .. }) = folders.get(&next).filter(|_| !depths.contains_key(&next)) {
+            // Counted as the top until its folder is known, which also ends a cycle.
+            depths.insert(next, 0);
+            chain.push(next);
+            next = *parent;
+        }
+        let above = depths.get(&next).copied().unwrap_or(0);
+        for (distance, folder) in chain.into_iter().rev().enumerate() {
+            depths.insert(folder, above + distance + 1);
+        }
+    }
+    depths.into_values().max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -207,5 +237,19 @@ mod tests {
     fn folders_that_form_a_cycle_have_an_end() {
         let selection = selection(&[(1, 3, "a"), (2, 1, "b"), (3, 2, "c")]);
         assert_eq!(names(&selection, 3), ["a", "b", "c"]);
+        let path_length = longest_path(&selection.folders);
+        assert!((3..=6).contains(&path_length), "{path_length}");
+        let with_branch = self::selection(&[(1, 2, "a"), (2, 1, "b"), (3, 2, "c"), (4, 3, "d")]);
+        assert_eq!(names(&with_branch, 4), ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn the_longest_path_counts_folders() {
+        let lengths = |folders: &[(i32, i32, &str)]| longest_path(&selection(folders).folders);
+        assert_eq!(lengths(&[]), 0);
+        assert_eq!(lengths(&[(2, 1, "a")]), 1);
+        assert_eq!(lengths(&[(2, 1, "a"), (3, 2, "b"), (4, 3, "c"), (5, 2, "d")]), 3);
+        let chain: Vec<_> = (2..=100_000).map(|id| (id, id - 1, "x")).collect();
+        assert_eq!(lengths(&chain), 99_999);
     }
 }

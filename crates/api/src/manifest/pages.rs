@@ -54,7 +54,7 @@ pub(super) struct ManifestPages {
     next: usize,
     /// The index after the last file of this response.
     end: usize,
-    /// The size of what this response has until now, and of what comes after the files.
+    /// The size of what this response has until now, as a string in JSON, and of what comes after the files.
     response_bytes: usize,
     /// The files without a link, as JSON.
     blocked: Vec<Vec<u8>>,
@@ -95,6 +95,12 @@ impl ManifestPages {
         self.app.max_response_bytes.is_some()
     }
 
+    /// How many links this response has, if it does not end early.
+    pub(super) fn count_links(&self) -> usize {
+        let files = self.selection.files.get(self.next..self.end).unwrap_or_default();
+        files.iter().filter(|file| !file.is_blocked).count()
+    }
+
     /// The next part of the response; `None` after the last one.
     pub(super) async fn next_chunk(&mut self) -> Result<Option<Bytes>, Problem> {
         if self.has_ended {
@@ -112,9 +118,12 @@ impl ManifestPages {
         }
         self.next = page_end;
         for (file, link) in files.iter().zip(&links) {
+            let before = out.len();
             self.write_file(&mut out, file, link.as_ref());
-            if self.is_full(&out) {
-                self.end_after(file.position)?;
+            self.response_bytes += json_string_length(out.get(before..).unwrap_or_default());
+            if self.is_full() {
+                out.truncate(before);
+                self.end_before(file.position)?;
                 break;
             }
         }
@@ -122,7 +131,6 @@ impl ManifestPages {
             self.has_ended = true;
             self.write_end(&mut out);
         }
-        self.response_bytes += out.len();
         Ok(Some(out.into()))
     }
 
@@ -164,15 +172,18 @@ impl ManifestPages {
             count: files.len() - blocked_count,
             size: self.selection.total_size(),
             blocked_count,
-            // Later links end later.
-            expires_at: links.iter().flatten().map(PresignedLink::expires_at).min(),
+            // Later links end later. The first files may have none.
+            expires_at: links.iter().flatten().map(PresignedLink::expires_at).min().or_else(|| {
+                let period = self.app.link_window.link_period(self.app.clock.now(), self.range.lifetime);
+                (files.len() > blocked_count).then_some(period.ends_at)
+            }),
         }
     }
 
     fn write_file(&mut self, out: &mut Vec<u8>, file: &ManifestFile, link: Option<&PresignedLink>) {
         let Some(link) = link else {
             let json = blocked_json(&BlockedEntry::new(file));
-            self.response_bytes += json.len();
+            self.response_bytes += json_string_length(&json);
             self.blocked.push(json);
             return;
         };
@@ -181,20 +192,20 @@ impl ManifestPages {
         self.has_entries = true;
     }
 
-    fn is_full(&self, out: &[u8]) -> bool {
-        let used = self.response_bytes + out.len() + END_RESERVE_BYTES;
+    fn is_full(&self) -> bool {
+        let used = self.response_bytes + END_RESERVE_BYTES;
         self.app.max_response_bytes.is_some_and(|most| used > most)
     }
 
     /// Ends this response early, which a client that did not ask for a page would not expect.
-    fn end_after(&mut self, position: FilePosition) -> Result<(), Problem> {
-        if self.range.limit.is_none() {
+    fn end_before(&mut self, position: FilePosition) -> Result<(), Problem> {
+        let next = self.selection.files.partition_point(|file| file.position < position);
+        if self.range.limit.is_none() || !self.has_entries {
             return Err(Problem::too_large(
                 "the manifest is too large for one response; request pages with 'limit', and continue with 'cursor'",
             ));
         }
-        self.next = self.selection.files.partition_point(|file| file.position <= position);
-        self.end = self.next;
+        (self.next, self.end) = (next, next);
         Ok(())
     }
 
@@ -204,11 +215,21 @@ impl ManifestPages {
         let next = last.map(|file| format_cursor(file.position));
         let end = ManifestEnd {
             blocked: &self.blocked,
-            skipped: self.selection.skipped.iter().map(SkippedEntry::new).collect(),
+            // On the first page only.
+            skipped: if self.range.after.is_none() {
+                self.selection.skipped.iter().map(SkippedEntry::new).collect()
+            } else {
+                Vec::new()
+            },
             next: next.as_deref(),
         };
         self.format.write_end(out, &end);
     }
+}
+
+/// The length of a text in a JSON string, without its quotes: a function's response has the body as such a string.
+pub(crate) fn json_string_length(text: &[u8]) -> usize {
+    text.len() + text.iter().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n')).count()
 }
 
 /// The position in base64, so that clients do not come to depend on its form.

@@ -83,7 +83,7 @@ parameters! {
         string_schema().enum_values(Some(["attachment", "inline"])));
     /// The life of a link.
     ExpiresInParam = query_param("expires_in",
-        "How long the link works at least, in seconds. The default is 3600. It works for up to a twelfth longer.",
+        "How long the link works at least, in seconds. The default is 3600. By default it works for up to a twelfth longer.",
         Object::builder().schema_type(Type::Integer).minimum(Some(60)).maximum(Some(3600)));
     /// Whether to preview the order.
     DryRunParam = query_param("dry_run", "`true` returns what an order would restore, and orders nothing.",

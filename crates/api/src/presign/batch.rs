@@ -1,6 +1,11 @@
 //! `POST /packages/presign/s3`: links to many files in one call.
 
-use axum::{Json, body::Body, extract::State};
+use axum::{
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, header};
 use packages::{
     access::ViewFiles,
     asset::AssetPath,
@@ -17,6 +22,7 @@ use crate::{
     body::read_body,
     caller::Caller,
     links::{DispositionOption, LinkOptions, PresignResponse, parse_lifetime, sign_link},
+    manifest::json_string_length,
     openapi,
     problem::ItemProblem,
     query::Query,
@@ -95,7 +101,7 @@ pub(crate) async fn post_batch(
     Caller(access): Caller<ViewFiles>,
     query: Query,
     body: Body,
-) -> Result<Json<BatchResponse>, Problem> {
+) -> Result<Response, Problem> {
     let lifetime = parse_lifetime(&query)?;
     let parsed = parse_batch(&read_body(body).await?)?;
     let requests: Vec<&LinkRequest> = parsed.iter().flatten().map(|item| &item.request).collect();
@@ -119,8 +125,13 @@ pub(crate) async fn post_batch(
         }
         items.push(result.into());
     }
+    let body = serde_json::to_vec(&BatchResponse { items })
+        .map_err(|_| Problem::internal("a batch is not serializable"))?;
+    if app.max_response_bytes.is_some_and(|most| json_string_length(&body) > most) {
+        return Err(Problem::too_large("the links are too large for one response; request fewer at a time"));
+    }
     audit::log_links_issued(&access, &linked);
-    Ok(Json(BatchResponse { items }))
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response())
 }
 
 async fn sign_item(

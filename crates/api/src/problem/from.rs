@@ -65,7 +65,7 @@ impl From<database::Error> for Problem {
 impl From<SelectError> for Problem {
     fn from(error: SelectError) -> Self {
         match error {
-            SelectError::TooMany => Self::too_large(error.to_string()),
+            SelectError::TooMany | SelectError::TooDeep => Self::too_large(error.to_string()),
             SelectError::Database(error) => error.into(),
         }
     }

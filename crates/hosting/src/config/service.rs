@@ -16,7 +16,7 @@ use crate::config::{
         CLOUDFRONT_DISTRIBUTION_DOMAIN, CLOUDFRONT_HASH_ALGORITHM, CLOUDFRONT_KEY_ID,
         CLOUDFRONT_PRIVATE_KEY_FILE, CLOUDFRONT_PRIVATE_KEY_SSM_PARAM, CLOUDFRONT_PUBLIC_KEY,
         LINK_WINDOW_SECONDS, PENNSIEVE_DOMAIN, PROXY_ALLOWED_BUCKETS, RESTORE_PACKAGE_QUEUE_URL,
-        VIEWER_ASSETS_BUCKET,
+        STORAGE_BUCKETS, VIEWER_ASSETS_BUCKET,
     },
 };
 
@@ -75,7 +75,9 @@ impl ServiceConfig {
     pub(super) fn read_part(env: &mut Reader<'_>, platform: Option<PlatformConfig>) -> Option<Self> {
         let domain = env.read(&PENNSIEVE_DOMAIN);
         let viewer_assets = env.read(&VIEWER_ASSETS_BUCKET);
-        let proxy_buckets = env.read_or(&PROXY_ALLOWED_BUCKETS, &VIEWER_ASSETS_BUCKET);
+        let source_buckets = env.read(&STORAGE_BUCKETS).unwrap_or_default();
+        let own_buckets = viewer_assets.iter().cloned().chain(source_buckets).collect();
+        let proxy_buckets = env.read(&PROXY_ALLOWED_BUCKETS).unwrap_or(own_buckets);
         let link_window = env.read(&LINK_WINDOW_SECONDS);
         let cdn = CdnConfig::read(env);
         let restore_queue_url = env.read(&RESTORE_PACKAGE_QUEUE_URL);
@@ -83,7 +85,7 @@ impl ServiceConfig {
             platform: platform?,
             domain: domain?,
             viewer_assets: viewer_assets?,
-            proxy_buckets: proxy_buckets?,
+            proxy_buckets,
             link_window: link_window?,
             cdn: cdn?,
             restore_queue_url,

@@ -169,6 +169,16 @@ fn the_common_endpoint_applies_to_services_without_their_own() {
 }
 
 #[test]
+fn the_proxy_allows_the_services_own_buckets_by_default() {
+    let own = service(Host::Lambda, &with_changes(&[("STORAGE_BUCKETS", "one, two")])).unwrap().proxy_buckets;
+    assert_eq!(own, ["viewer-assets", "one", "two"].map(|name| Bucket::new(name).unwrap()));
+    let both = [("STORAGE_BUCKETS", "one"), ("PROXY_ALLOWED_BUCKETS", "three")];
+    let listed = service(Host::Lambda, &with_changes(&both)).unwrap().proxy_buckets;
+    assert_eq!(listed, [Bucket::new("three").unwrap()]);
+    assert!(service(Host::Lambda, &with_changes(&[("STORAGE_BUCKETS", "UPPER")])).is_err());
+}
+
+#[test]
 fn a_list_of_only_commas_allows_no_proxy_bucket() {
     assert_eq!(
         service(Host::Lambda, &with_changes(&[("PROXY_ALLOWED_BUCKETS", ",")])).unwrap().proxy_buckets,

@@ -80,7 +80,9 @@ variables! {
 
     VIEWER_ASSETS_BUCKET: Bucket = (API, Required, parse::bucket,
         "the bucket of viewer assets");
-    PROXY_ALLOWED_BUCKETS: Vec<Bucket> = (API, Optional("`VIEWER_ASSETS_BUCKET`"), parse::buckets,
+    STORAGE_BUCKETS: Vec<Bucket> = (API, Optional("none"), parse::buckets,
+        "the buckets of source files, separated by commas");
+    PROXY_ALLOWED_BUCKETS: Vec<Bucket> = (API, Optional("`VIEWER_ASSETS_BUCKET` and `STORAGE_BUCKETS`"), parse::buckets,
         "the buckets that `/proxy/s3` serves, separated by commas");
     LINK_WINDOW_SECONDS: LinkWindow = (API, Default("300"), parse::link_window,
         "how long presigned links of one file stay the same text, so that caches recognize them: 0 to 900");

@@ -9,9 +9,9 @@ use tokio_postgres::{
 
 use super::{FilePosition, ManifestFile, ReadableDatasets, Selection};
 use crate::{
-    db::{SourceFile, read_source_file},
+    db::read_source_file,
     file_name::{FileName, extension},
-    links::{LinkedFile, check_readable, locate_source_file},
+    links::{check_readable, locate_source_file},
     package::PackageState,
 };
 use database::{Db, Error};
@@ -27,10 +27,12 @@ pub async fn load_files(
     let workspace = access.workspace;
     let sql = format!(
         r#"SELECT f.id AS file_id, p.node_id, p.name, p.state, f.s3_bucket, f.s3_key, f.name AS file_name, f.size, f.checksum,
-                  -- Files of the package, which decide whether its name is a part of the path.
-                  (SELECT count(*) FROM "{workspace}".files other
-                   WHERE other.package_id = p.id AND other.object_type = 'source'
-                     AND other.s3_bucket <> '' AND other.s3_key <> '') AS file_count,
+                  -- Two stands for several: then the package's name is a part of the path.
+                  CASE WHEN EXISTS (
+                      SELECT FROM "{workspace}".files other
+                      WHERE other.package_id = p.id AND other.id <> f.id AND other.object_type = 'source'
+                        AND other.s3_bucket <> '' AND other.s3_key <> ''
+                  ) THEN 2::bigint ELSE 1 END AS file_count,
                   f.version, f.scan_status
            -- These columns are newer than some schemas. Where `files` has no such column, the name means the one of `absent`.
            FROM (SELECT NULL::text AS published_s3_version_id, NULL::text AS scan_status) absent
@@ -81,6 +83,13 @@ fn read_file(
     };
     let scan_status: Option<String> = row.try_get("scan_status")?;
     let package_name: String = row.try_get("name")?;
+    let (file_name, extension) = (source.name.clone(), extension(source.name.as_str()).map(str::to_owned));
+    let file = match check_readable(state, scan_status.as_deref()).map(|()| locate_source_file(source)) {
+        Ok(Ok(file)) => Some(file),
+        // The row has no valid bucket.
+        Ok(Err(_)) => return Ok(None),
+        Err(_) => None,
+    };
     let path = if row.try_get::<_, i64>("file_count")? > 1 {
         folders.iter().cloned().chain([FileName::from_file(&package_name)]).collect()
     } else {
@@ -89,17 +98,12 @@ fn read_file(
     Ok(Some(ManifestFile {
         position,
         package_node_id: row.try_get::<_, Option<String>>("node_id")?.unwrap_or_default(),
-        file_name: source.name.clone(),
-        extension: extension(source.name.as_str()).map(str::to_owned),
+        file_name,
+        extension,
         checksum: row.try_get("checksum")?,
-        file: readable_file(source, state, scan_status.as_deref()),
+        file,
         package_name,
         path,
         scan_status,
     }))
-}
-
-fn readable_file(source: SourceFile, state: PackageState, scan_status: Option<&str>) -> Option<LinkedFile> {
-    check_readable(state, scan_status).ok()?;
-    locate_source_file(source).ok()
 }

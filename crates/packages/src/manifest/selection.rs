@@ -8,12 +8,13 @@ use tokio_postgres::{
 };
 
 use super::{
-    FilePosition, Folder, MAX_SELECTED_FILES, MAX_SKIPPED_PACKAGES, ManifestRequest, ReadableDatasets,
-    SelectError, SelectedFile, Selection, SkipReason, SkippedPackage,
+    FilePosition, Folder, MAX_FOLDER_DEPTH, MAX_SELECTED_FILES, MAX_SKIPPED_PACKAGES, ManifestRequest,
+    ReadableDatasets, SelectError, SelectedFile, Selection, SkipReason, SkippedPackage, longest_path,
 };
 use crate::{
     file_name::FileName,
     id::{PackageNodeId, WorkspaceId},
+    name::DELETED_PREFIX,
     package::{PackageKind, PackageState},
 };
 use database::{Db, Error};
@@ -40,15 +41,25 @@ pub async fn select_files(
         (&limit, Type::INT4),
         (&skipped_limit, Type::INT4),
     ];
-    let rows = db.query(&format!("{}{SELECT_ARRAYS}", selection_ctes(access.workspace)), &parameters).await?;
+    let rows = db
+        .query(
+            &format!("{}{}{SELECT_ARRAYS}", selection_ctes(access.workspace), summary_ctes(access.workspace)),
+            &parameters,
+        )
+        .await?;
     let mut selection = Selection::default();
     if let Some(row) = rows.first() {
         let folders = read_folders(row)?;
         selection.files = read_files(row)?;
-        if selection.files.len() > MAX_SELECTED_FILES || folders.len() > MAX_SELECTED_FILES {
+        let packages: i64 = row.try_get("package_count").map_err(Error::from)?;
+        let counts = [selection.files.len(), folders.len(), usize::try_from(packages).unwrap_or(usize::MAX)];
+        if counts.iter().any(|count| *count > MAX_SELECTED_FILES) {
             return Err(SelectError::TooMany);
         }
         selection.folders = folders.into_iter().collect();
+        if longest_path(&selection.folders) > MAX_FOLDER_DEPTH {
+            return Err(SelectError::TooDeep);
+        }
         selection.skipped = read_skipped(row, request)?;
     }
     Ok(selection)
@@ -56,7 +67,8 @@ pub async fn select_files(
 
 /// One row of arrays: a row for each file would take ten times the memory.
 const SELECT_ARRAYS: &str = "
-    SELECT (SELECT coalesce(array_agg(id), '{}') FROM some_folders) AS folder_ids,
+    SELECT (SELECT count(*) FROM packages) AS package_count,
+           (SELECT coalesce(array_agg(id), '{}') FROM some_folders) AS folder_ids,
            (SELECT coalesce(array_agg(parent_id), '{}') FROM some_folders) AS folder_parents,
            (SELECT coalesce(array_agg(name::text), '{}') FROM some_folders) AS folder_names,
            (SELECT coalesce(array_agg(parent_id), '{}') FROM found) AS file_folders,
@@ -73,12 +85,16 @@ const SELECT_ARRAYS: &str = "
 fn selection_ctes(workspace: WorkspaceId) -> String {
     let not_live = PackageState::NOT_LIVE_SQL;
     let infected = PackageState::INFECTED_SQL;
-    let (restoring, unavailable) = (PackageState::RESTORING_SQL, PackageState::UNAVAILABLE_SQL);
     let collection = PackageKind::COLLECTION_SQL;
+    // As before the deletion of a folder, whose live files are in the manifest.
+    let prefix = format!("'{DELETED_PREFIX}' || node_id || '_'");
+    let name = format!(
+        "CASE WHEN starts_with(name, {prefix}) THEN substr(name, length({prefix}) + 1) ELSE name END"
+    );
     format!(
         r#"WITH RECURSIVE
            requested AS MATERIALIZED (
-               SELECT id, node_id, coalesce(parent_id, 0) AS parent_id, name, type, state
+               SELECT id, node_id, coalesce(parent_id, 0) AS parent_id, {name} AS name, type, state
                FROM "{workspace}".packages WHERE node_id = ANY($2) AND dataset_id = ANY($1)
            ),
            -- All folders, whatever their state: a live file in a deleted folder is live. UNION ends also where folders
@@ -87,18 +103,22 @@ fn selection_ctes(workspace: WorkspaceId) -> String {
                SELECT id, parent_id, name FROM requested WHERE type = {collection}
                UNION
                SELECT c.id, c.parent_id, c.name FROM folders f CROSS JOIN LATERAL (
-                   SELECT id, parent_id, name FROM "{workspace}".packages
+                   SELECT id, parent_id, {name} AS name FROM "{workspace}".packages
                    WHERE parent_id = f.id AND type = {collection} AND dataset_id = ANY($1) OFFSET 0
                ) c
            ),
            -- The packages with files. OFFSET 0 keeps the lookups by index, which cost as much as there is to find.
-           packages AS (
-               SELECT p.id, p.node_id, p.parent_id, p.state FROM folders f CROSS JOIN LATERAL (
-                   SELECT id, node_id, parent_id, state FROM "{workspace}".packages
-                   WHERE parent_id = f.id AND type <> {collection} AND dataset_id = ANY($1) OFFSET 0
-               ) p
-               UNION
-               SELECT id, node_id, parent_id, state FROM requested WHERE type <> {collection}
+           -- The limit ends the walk of a tree that is too large.
+           packages AS MATERIALIZED (
+               SELECT * FROM (
+                   SELECT p.id, p.node_id, p.parent_id, p.state FROM folders f CROSS JOIN LATERAL (
+                       SELECT id, node_id, parent_id, state FROM "{workspace}".packages
+                       WHERE parent_id = f.id AND type <> {collection} AND dataset_id = ANY($1) OFFSET 0
+                   ) p
+                   UNION ALL
+                   SELECT id, node_id, parent_id, state FROM requested r
+                   WHERE type <> {collection} AND r.parent_id NOT IN (SELECT id FROM folders)
+               ) p LIMIT $4
            ),
            found AS MATERIALIZED (
                SELECT p.parent_id, p.id AS package_id, f.id AS file_id, f.size, f.is_unsafe OR p.state = {infected} AS is_blocked
@@ -113,7 +133,16 @@ fn selection_ctes(workspace: WorkspaceId) -> String {
                ) f
                WHERE p.state NOT IN {not_live}
                ORDER BY 1, 2, 3 LIMIT $4
-           ),
+           )"#
+    )
+}
+
+/// What is left out, and the folders.
+fn summary_ctes(workspace: WorkspaceId) -> String {
+    let (restoring, unavailable) = (PackageState::RESTORING_SQL, PackageState::UNAVAILABLE_SQL);
+    let collection = PackageKind::COLLECTION_SQL;
+    format!(
+        r#",
            skipped AS MATERIALIZED (
                SELECT node_id, state FROM packages WHERE state IN ({restoring}, {unavailable}) AND node_id IS NOT NULL ORDER BY id LIMIT $5
            ),

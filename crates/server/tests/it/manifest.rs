@@ -201,6 +201,15 @@ async fn a_cycle_and_a_deep_tree_have_an_end() {
     app.create_file(Some(&folder), "deep.txt", b"-").await;
     let deep = load_manifest(&app, &token, &[&root]).await;
     assert_eq!(deep["data"][0]["path"].as_array().unwrap().len(), 300);
+    let chain = format!(
+        r#"INSERT INTO "WORKSPACE".packages (id, name, type, state, dataset_id, parent_id, node_id)
+           SELECT 1000000 + n, 'f', 'Collection', 'READY', {0}, CASE WHEN n = 1 THEN {1} ELSE 999999 + n END, 'N:collection:deep-' || n
+           FROM generate_series(1, 1001) n ORDER BY n"#,
+        app.dataset.id, root.id
+    );
+    app.run_sql(&chain).await;
+    let too_deep = app.send(manifest_request(&app, &token, "", &nodes(&[&root]))).await;
+    assert!(too_deep.assert_problem(413).contains("inner folders"));
 }
 
 #[tokio::test]
@@ -316,6 +325,28 @@ async fn packages_may_be_in_several_datasets() {
 }
 
 #[tokio::test]
+async fn sizes_and_names_may_be_anything() {
+    let app = TestApp::start().await;
+    let token = app.create_token("viewer").await;
+    let folder = app.create_folder(None, "folder").await;
+    let inner = app.create_folder(Some(&folder), "inner").await;
+    for name in ["a", "b", "c"] {
+        app.create_file(Some(&inner), name, b"-").await;
+    }
+    let huge = r#"UPDATE "WORKSPACE".files SET size = 9223372036854775807"#;
+    let trashed = format!(
+        r#"UPDATE "WORKSPACE".packages SET state = 'DELETED', name = '__DELETED__' || node_id || '_inner' WHERE id = {}"#,
+        inner.id
+    );
+    app.run_sql(&format!("{huge}; {trashed}")).await;
+    let manifest = load_manifest(&app, &token, &[&folder]).await;
+    assert_eq!(manifest["header"]["size"].as_u64(), Some(u64::MAX), "the sum does not overflow");
+    assert_eq!(paths(&manifest), set(["folder/inner/a", "folder/inner/b", "folder/inner/c"]));
+    app.run_sql(r#"UPDATE "WORKSPACE".files SET s3_bucket = 'No_Bucket'"#).await;
+    assert_eq!(load_manifest(&app, &token, &[&folder]).await["blocked"], json!([]));
+}
+
+#[tokio::test]
 async fn other_bodies_are_refused() {
     let app = TestApp::start().await;
     let token = app.create_token("viewer").await;
@@ -342,8 +373,8 @@ async fn a_stream_uses_indexes_and_one_statement_a_page() {
     assert_eq!(app.app.db.statement_count() - before, 3 + pages, "user, role, selection, and the pages");
 }
 
-/// A client that goes away in the middle of a stream frees what the stream holds, and so does one that never reads: more
-/// clients than there are turns come and go.
+/// A client that goes away in the middle of a stream frees what the stream holds: more clients than there are turns come and
+/// go.
 #[tokio::test]
 async fn clients_that_go_away_free_their_turns() {
     let app = TestApp::start().await;
@@ -351,15 +382,30 @@ async fn clients_that_go_away_free_their_turns() {
     let folder = app.create_folder(None, "folder").await;
     app.create_files(&folder, 2500).await;
     for _ in 0..20 {
-        let request = manifest_request(&app, &token, "", &nodes(&[&folder]));
-        let response = tower::ServiceExt::oneshot(app.router.clone(), request).await.unwrap();
-        assert_eq!(response.status(), 200);
-        drop(response);
+        wait_until("a turn is free", async || {
+            let request = manifest_request(&app, &token, "", &nodes(&[&folder]));
+            tower::ServiceExt::oneshot(app.router.clone(), request).await.unwrap().status() == 200
+        })
+        .await;
     }
-    wait_until("a whole manifest is made", async || {
-        load_manifest(&app, &token, &[&folder]).await["header"]["count"] == 2500
-    })
-    .await;
+}
+
+#[tokio::test]
+async fn slow_clients_of_one_user_do_not_hold_up_others() {
+    let app = TestApp::start().await;
+    let (token, other) = (app.create_token("viewer").await, app.create_token("editor").await);
+    let folder = app.create_folder(None, "folder").await;
+    app.create_files(&folder, 2500).await;
+    let mut streams = Vec::new();
+    for _ in 0..4 {
+        let request = manifest_request(&app, &token, "", &nodes(&[&folder]));
+        streams.push(tower::ServiceExt::oneshot(app.router.clone(), request).await.unwrap());
+    }
+    let refused = app.send(manifest_request(&app, &token, "", &nodes(&[&folder]))).await;
+    assert!(refused.assert_problem(503).contains("too many manifests"));
+    assert_eq!(refused.header("retry-after"), "5");
+    assert_eq!(load_manifest(&app, &other, &[&folder]).await["header"]["count"], 2500);
+    drop(streams);
 }
 
 #[tokio::test]
