@@ -4,18 +4,10 @@ import json
 import urllib.parse
 import uuid
 
-import boto3
 import pg8000.native
+from buckets import asset_prefix, bucket
 
-from stack import DATASET, FILES, S3, STACK, package, sign_directory
-
-bucket = boto3.client(
-    "s3",
-    endpoint_url=S3["endpoint"],
-    region_name=S3["region"],
-    aws_access_key_id=S3["access_key_id"],
-    aws_secret_access_key=S3["secret_access_key"],
-)
+from stack import DATASET, FILES, S3, STACK, package
 
 
 def run_sql(sql, **values):
@@ -60,6 +52,4 @@ def add_file(name, title, data, parent=None, content_type="application/octet-str
 
 def add_asset(name, path, data, content_type="application/octet-stream"):
     """Adds a viewer asset of a package."""
-    resource = sign_directory(name, "")["resource"]
-    prefix = urllib.parse.unquote(urllib.parse.urlsplit(resource).path).strip("/*")
-    bucket.put_object(Bucket=S3["viewer_assets_bucket"], Key=f"{prefix}/{path}", Body=data, ContentType=content_type)
+    bucket.put_object(Bucket=S3["viewer_assets_bucket"], Key=f"{asset_prefix(name)}/{path}", Body=data, ContentType=content_type)

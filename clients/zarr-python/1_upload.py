@@ -2,28 +2,19 @@
 
 import pathlib
 import tempfile
-import urllib.parse
 
-import boto3
 from _arrays import SHARDED, SPARSE, write_arrays
+from buckets import asset_prefix, bucket
 
-from stack import S3, check, finish, sign_directory
+from stack import S3, check, finish
 
 
 def upload_directory(directory):
     """Uploads all files to the package's directory of viewer assets."""
-    client = boto3.client(
-        "s3",
-        endpoint_url=S3["endpoint"],
-        region_name=S3["region"],
-        aws_access_key_id=S3["access_key_id"],
-        aws_secret_access_key=S3["secret_access_key"],
-    )
-    resource = sign_directory("pyramid", "")["resource"]
-    prefix = urllib.parse.unquote(urllib.parse.urlsplit(resource).path).strip("/*")
+    prefix = asset_prefix("pyramid")
     for file in filter(pathlib.Path.is_file, directory.rglob("*")):
         key = f"{prefix}/{file.relative_to(directory).as_posix()}"
-        client.put_object(Bucket=S3["viewer_assets_bucket"], Key=key, Body=file.read_bytes())
+        bucket.put_object(Bucket=S3["viewer_assets_bucket"], Key=key, Body=file.read_bytes())
 
 
 with check("boto3: upload arrays"), tempfile.TemporaryDirectory() as folder:

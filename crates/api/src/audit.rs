@@ -4,8 +4,6 @@
 use packages::{
     access::{AccessError, Claims, DatasetAccess},
     id::{DatasetNodeId, PackageNodeId},
-};
-use packages::{
     links::LinkRequest,
     manifest::{ManifestRequest, ReadableDatasets},
 };
@@ -84,9 +82,7 @@ pub(crate) fn log_manifest_issued(access: &ReadableDatasets, request: &ManifestR
     let datasets = access.datasets();
     let Some(first) = datasets.first() else { return };
     let names: Vec<&str> = datasets.iter().map(|dataset| dataset.dataset_node_id().as_str()).collect();
-    // Only ids: other texts of the request could be anything.
-    let packages = request.node_ids.iter().filter_map(|node_id| PackageNodeId::parse(node_id).ok());
-    let packages: Vec<String> = packages.map(|package| package.to_string()).collect();
+    let packages: Vec<&str> = request.packages.iter().map(PackageNodeId::as_str).collect();
     tracing::info!(
         target: "audit",
         user = %first.user(), workspace = first.workspace().0, datasets = names.join(" "),

@@ -39,6 +39,7 @@ mod redirect;
 mod request_host;
 mod request_id;
 mod request_log;
+mod response_size;
 mod restore;
 mod trash;
 

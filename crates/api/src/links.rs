@@ -8,10 +8,14 @@ use packages::{
     media_type::inline_media_type,
 };
 use serde::{Deserialize, Serialize};
-use storage::{LinkSpec, Method, ResponseHeaders};
+use storage::{LinkSpec, Method, PresignedLink, ResponseHeaders};
+use tokio::task::yield_now;
 use utoipa::ToSchema;
 
 use crate::{App, Problem, audit::LinkKind, query::Query};
+
+/// Signatures of one request before other requests have their turn.
+const SIGNATURES_PER_TURN: usize = 50;
 
 /// A link and the file that it leads to. No `Debug`: it has the link.
 #[derive(Serialize, ToSchema)]
@@ -116,14 +120,11 @@ fn require_inline_type(file: &LinkedFile) -> Result<&'static str, Problem> {
 pub(crate) async fn sign_link(
     app: &App,
     request: &LinkRequest,
-    file: LinkedFile,
+    file: &LinkedFile,
     options: LinkOptions,
 ) -> Result<PresignResponse, Problem> {
-    let headers = response_headers(request, &file, options.disposition)?;
-    let now = app.clock.now();
-    let period = app.link_window.link_period(now, options.lifetime);
-    let spec = LinkSpec { location: &file.location, method: Method::Get, period, headers: &headers };
-    let link = app.objects.presign(&spec, now).await?;
+    let headers = response_headers(request, file, options.disposition)?;
+    let link = presign_file(app, file, &headers, options.lifetime).await?;
     Ok(PresignResponse {
         presigned_url: link.url().to_owned(),
         expires_at: link.expires_at(),
@@ -132,6 +133,27 @@ pub(crate) async fn sign_link(
         content_type: headers.content_type,
         proxy_url: None,
     })
+}
+
+/// Signs the URL of a file, which works for at least `lifetime` seconds.
+pub(crate) async fn presign_file(
+    app: &App,
+    file: &LinkedFile,
+    headers: &ResponseHeaders,
+    lifetime: u16,
+) -> Result<PresignedLink, Problem> {
+    let now = app.clock.now();
+    let period = app.link_window.link_period(now, lifetime);
+    let spec = LinkSpec { location: &file.location, method: Method::Get, period, headers };
+    Ok(app.objects.presign(&spec, now).await?)
+}
+
+/// Called before each of many signatures, by its number: after some, other requests have their turn. A signature takes some
+/// microseconds of the thread.
+pub(crate) async fn yield_between_signatures(number: usize) {
+    if number % SIGNATURES_PER_TURN == SIGNATURES_PER_TURN - 1 {
+        yield_now().await;
+    }
 }
 
 /// The kind of a link in the audit log.

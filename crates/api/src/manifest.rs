@@ -26,7 +26,6 @@ use tracing::Instrument;
 
 use crate::{App, Problem, audit, body::read_body, caller::MemberCaller, openapi, query::Query};
 use format::ManifestFormat;
-pub(crate) use pages::json_string_length;
 use pages::{ManifestPages, PageRange};
 use request::parse_manifest_request;
 use response::ManifestResponse;
@@ -78,7 +77,7 @@ pub(crate) async fn post_manifest(
     let range = PageRange::from_query(&query)?;
     let request = parse_manifest_request(&read_body(body).await?)?;
     let user = member.user.node_id.clone();
-    let access = find_readable_datasets(&app, member, &query, &request.node_ids).await?;
+    let access = find_readable_datasets(&app, member, &query, &request.packages).await?;
     let turn = ManifestTurn::begin(&user).await?;
     let selection = select_files(&app.db, &access, &request).await?;
     let mut pages = ManifestPages::new(app, access.clone(), selection, range, format);
@@ -99,7 +98,7 @@ async fn find_readable_datasets(
     app: &App,
     member: Member,
     query: &Query,
-    node_ids: &[String],
+    packages: &[PackageNodeId],
 ) -> Result<ReadableDatasets, Problem> {
     let datasets = if query.get("dataset_id").is_some() {
         let dataset = query.dataset_id()?;
@@ -107,9 +106,7 @@ async fn find_readable_datasets(
         let claims = find_claims(&app.db, member, &dataset).await?;
         vec![check_access(&claims.ok_or(AccessError::OtherDataset)?)?]
     } else {
-        let packages: Vec<PackageNodeId> =
-            node_ids.iter().filter_map(|node_id| PackageNodeId::parse(node_id).ok()).collect();
-        let claims = list_claims_by_packages(&app.db, &member, &packages).await?;
+        let claims = list_claims_by_packages(&app.db, &member, packages).await?;
         claims.iter().filter_map(|claims| check_access(claims).ok()).collect()
     };
     ReadableDatasets::new(datasets).ok_or_else(Problem::no_package)

@@ -55,7 +55,7 @@ pub(crate) async fn get_link(
     let format = LinkFormat::from_request(&query, &headers)?;
     let file = find_linked_file(&app.db, &access, &app.viewer_assets, &request).await?;
     let is_proxied = app.proxy.is_allowed(&file.location.bucket);
-    let mut link = sign_link(&app, &request, file, options).await?;
+    let mut link = sign_link(&app, &request, &file, options).await?;
     audit::log_link_issued(&access, &request.package, link_kind(&request), link.expires_at);
     match format {
         LinkFormat::Redirect => redirect_to(&link.presigned_url),

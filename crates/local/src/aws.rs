@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 use signing::s3::CustomEndpoint;
 use signing::s3::Region;
 use storage::{self, ObjectStore};
+use uuid::Uuid;
 
 pub use policies::FunctionResources;
 use server::AwsServer;
@@ -35,6 +36,12 @@ pub const REGION: &str = "us-east-1";
 
 /// The account number in ARNs. ministack has one account.
 const ACCOUNT_ID: &str = "000000000000";
+
+/// A name that no other test uses.
+#[must_use]
+pub fn unique_name(name: &str) -> String {
+    format!("{name}-{}", Uuid::new_v4().simple())
+}
 
 /// An AWS account as seen by one principal: its access keys decide what it may do. The value belongs to the runtime of the
 /// test that created it.

@@ -18,6 +18,9 @@ use crate::{
 };
 use database::{Db, Error};
 
+/// Which rows of `files` are stored source files. The names mean the columns of the innermost `files`.
+pub(crate) const IS_STORED_SOURCE: &str = "object_type = 'source' AND s3_bucket <> '' AND s3_key <> ''";
+
 /// A package with its newest source file, and what decides whether the file may be read.
 #[derive(Debug, Clone)]
 pub struct PackageSource {
@@ -68,7 +71,7 @@ pub async fn find_package_sources(
                SELECT f.s3_bucket, f.s3_key, f.name AS file_name, f.size, count(*) OVER () AS file_count,
                       published_s3_version_id::text AS version, scan_status::text AS scan_status
                FROM "{workspace}".files f
-               WHERE f.package_id = p.id AND f.object_type = 'source' AND f.s3_bucket <> '' AND f.s3_key <> ''
+               WHERE f.package_id = p.id AND {IS_STORED_SOURCE}
                ORDER BY f.created_at DESC, f.id DESC LIMIT 1
            ) f ON true
            WHERE EXISTS (SELECT FROM "{workspace}".datasets WHERE id = $1 AND node_id = $2)"#

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// The longest node id that the platform's columns hold (`varchar(255)`). A node id is ASCII.
-const MAX_NODE_ID_BYTES: usize = 255;
+pub const MAX_NODE_ID_BYTES: usize = 255;
 
 /// A text that is not a node id of the expected kind. The error does not repeat the text, which a client wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

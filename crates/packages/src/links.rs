@@ -71,9 +71,8 @@ pub async fn find_linked_file(
     viewer_assets: &Bucket,
     request: &LinkRequest,
 ) -> Result<LinkedFile, LinkError> {
-    let mut sources = find_package_sources(db, access, &[&request.package]).await?;
-    let source = sources.remove(request.package.as_str());
-    resolve_request(access, viewer_assets, request, source.as_ref())
+    let sources = find_package_sources(db, access, &[&request.package]).await?;
+    resolve_request(access, viewer_assets, request, sources.get(request.package.as_str()))
 }
 
 /// Finds the files of many requests, in their order. One statement. Packages may be repeated.
@@ -114,9 +113,8 @@ pub async fn find_asset_prefix(
     package: &PackageNodeId,
     directory: &AssetDirectory,
 ) -> Result<String, LinkError> {
-    let mut sources = find_package_sources(db, access, &[package]).await?;
-    let source = sources.remove(package.as_str()).ok_or(LinkError::PackageNotFound)?;
-    check_readable(source.state, source.scan_status.as_deref())?;
+    let sources = find_package_sources(db, access, &[package]).await?;
+    let source = require_readable(sources.get(package.as_str()))?;
     Ok(directory.key_prefix(access.workspace(), access.dataset(), source.package))
 }
 
@@ -126,8 +124,7 @@ fn resolve_request(
     request: &LinkRequest,
     source: Option<&PackageSource>,
 ) -> Result<LinkedFile, LinkError> {
-    let source = source.ok_or(LinkError::PackageNotFound)?;
-    check_readable(source.state, source.scan_status.as_deref())?;
+    let source = require_readable(source)?;
     match &request.path {
         Some(path) => {
             let key = path.object_key(access.workspace(), access.dataset(), source.package);
@@ -144,10 +141,19 @@ pub(crate) fn locate_source_file(file: SourceFile) -> Result<LinkedFile, LinkErr
     Ok(LinkedFile { location: Location { bucket, key, version }, name, size })
 }
 
+fn require_readable(source: Option<&PackageSource>) -> Result<&PackageSource, LinkError> {
+    let source = source.ok_or(LinkError::PackageNotFound)?;
+    check_readable(source.state, source.scan_status.as_deref())?;
+    Ok(source)
+}
+
+/// The states of a malware scan, in lower case, after which a file may not be read.
+pub(crate) const FAILED_SCANS: [&str; 2] = ["infected", "failed"];
+
 /// A package is readable if it is live and its newest source file passed the scan. The scan counts for viewer assets,
 /// too: they are derived from that file.
 pub(crate) fn check_readable(state: PackageState, scan_status: Option<&str>) -> Result<(), LinkError> {
-    let has_failed = |status: &str| ["infected", "failed"].iter().any(|bad| status.eq_ignore_ascii_case(bad));
+    let has_failed = |status: &str| FAILED_SCANS.iter().any(|bad| status.eq_ignore_ascii_case(bad));
     match state {
         PackageState::Infected => Err(LinkError::FailedScan),
         state if !state.is_live() => Err(LinkError::NotLive),

@@ -15,7 +15,7 @@ use std::{
 use crate::{
     access::{DatasetAccess, ViewFiles},
     file_name::FileName,
-    id::{DatasetId, WorkspaceId},
+    id::{DatasetId, PackageNodeId, WorkspaceId},
     links::LinkedFile,
 };
 
@@ -60,12 +60,23 @@ impl ReadableDatasets {
 }
 
 /// What to select.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ManifestRequest {
-    /// Node ids of packages, which may be unknown or not even node ids.
+    /// The texts of the request, some of which may be no node ids.
     pub node_ids: Vec<String>,
+    /// Those that are.
+    pub packages: Vec<PackageNodeId>,
     /// Only these files; `None` for all.
     pub file_ids: Option<Vec<i32>>,
+}
+
+impl ManifestRequest {
+    /// Parses the node ids.
+    #[must_use]
+    pub fn new(node_ids: Vec<String>, file_ids: Option<Vec<i32>>) -> Self {
+        let packages = node_ids.iter().filter_map(|node_id| PackageNodeId::parse(node_id).ok()).collect();
+        Self { node_ids, packages, file_ids }
+    }
 }
 
 /// Where a file stands in the order: by folder (0 for none), package and file id.

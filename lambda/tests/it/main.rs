@@ -15,6 +15,7 @@ mod function;
 mod pools;
 mod restore;
 mod restore_panics;
+mod roles;
 mod rotation;
 mod service;
 mod start;

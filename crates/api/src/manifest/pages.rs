@@ -6,20 +6,21 @@ use packages::{
     file_name::Disposition,
     manifest::{FilePosition, ManifestFile, ReadableDatasets, Selection, load_files},
 };
-use storage::{LinkSpec, Method, PresignedLink, ResponseHeaders};
-use tokio::task::yield_now;
+use storage::{PresignedLink, ResponseHeaders};
 
 use super::{
     format::{ManifestEnd, ManifestFormat, blocked_json},
     response::{BlockedEntry, ManifestEntry, ManifestHeader, SkippedEntry},
 };
-use crate::{App, Problem, links::parse_lifetime, query::Query};
+use crate::{
+    App, Problem,
+    links::{parse_lifetime, presign_file, yield_between_signatures},
+    query::Query,
+    response_size::json_string_length,
+};
 
 /// Files of one statement and one part of the response: half a megabyte to a megabyte.
 const PAGE_FILES: usize = 500;
-
-/// After this many signatures other requests have their turn.
-const SIGNATURES_PER_TURN: usize = 50;
 
 /// The largest `limit`.
 const MAX_LIMIT: u16 = 10_000;
@@ -50,7 +51,9 @@ pub(super) struct ManifestPages {
     selection: Selection,
     format: ManifestFormat,
     range: PageRange,
-    /// The index of the next file in the selection.
+    /// The index of this response's first file in the selection.
+    start: usize,
+    /// The index of the next file.
     next: usize,
     /// The index after the last file of this response.
     end: usize,
@@ -72,15 +75,16 @@ impl ManifestPages {
         format: ManifestFormat,
     ) -> Self {
         let files = &selection.files;
-        let next = range.after.map_or(0, |after| files.partition_point(|file| file.position <= after));
-        let end = range.limit.map_or(files.len(), |limit| files.len().min(next + limit));
+        let start = range.after.map_or(0, |after| files.partition_point(|file| file.position <= after));
+        let end = range.limit.map_or(files.len(), |limit| files.len().min(start + limit));
         Self {
             app,
             access,
             selection,
             format,
             range,
-            next,
+            start,
+            next: start,
             end,
             response_bytes: 0,
             blocked: Vec::new(),
@@ -118,11 +122,12 @@ impl ManifestPages {
         }
         self.next = page_end;
         for (file, link) in files.iter().zip(&links) {
-            let before = out.len();
+            let (before, blocked_before) = (out.len(), self.blocked.len());
             self.write_file(&mut out, file, link.as_ref());
             self.response_bytes += json_string_length(out.get(before..).unwrap_or_default());
             if self.is_full() {
                 out.truncate(before);
+                self.blocked.truncate(blocked_before);
                 self.end_before(file.position)?;
                 break;
             }
@@ -143,12 +148,9 @@ impl ManifestPages {
 
     /// The links to the files, in their order; `None` for a file that may not be read.
     async fn sign_files(&self, files: &[ManifestFile]) -> Result<Vec<Option<PresignedLink>>, Problem> {
-        let now = self.app.clock.now();
         let mut links = Vec::with_capacity(files.len());
         for (number, file) in files.iter().enumerate() {
-            if number % SIGNATURES_PER_TURN == SIGNATURES_PER_TURN - 1 {
-                yield_now().await;
-            }
+            yield_between_signatures(number).await;
             let Some(file) = &file.file else {
                 links.push(None);
                 continue;
@@ -157,10 +159,7 @@ impl ManifestPages {
                 content_disposition: Some(file.name.content_disposition(Disposition::Attachment)),
                 content_type: None,
             };
-            // A long stream outlives its first period.
-            let period = self.app.link_window.link_period(now, self.range.lifetime);
-            let spec = LinkSpec { location: &file.location, method: Method::Get, period, headers: &headers };
-            links.push(Some(self.app.objects.presign(&spec, now).await?));
+            links.push(Some(presign_file(&self.app, file, &headers, self.range.lifetime).await?));
         }
         Ok(links)
     }
@@ -200,7 +199,7 @@ impl ManifestPages {
     /// Ends this response early, which a client that did not ask for a page would not expect.
     fn end_before(&mut self, position: FilePosition) -> Result<(), Problem> {
         let next = self.selection.files.partition_point(|file| file.position < position);
-        if self.range.limit.is_none() || !self.has_entries {
+        if self.range.limit.is_none() || next == self.start {
             return Err(Problem::too_large(
                 "the manifest is too large for one response; request pages with 'limit', and continue with 'cursor'",
             ));
@@ -225,11 +224,6 @@ impl ManifestPages {
         };
         self.format.write_end(out, &end);
     }
-}
-
-/// The length of a text in a JSON string, without its quotes: a function's response has the body as such a string.
-pub(crate) fn json_string_length(text: &[u8]) -> usize {
-    text.len() + text.iter().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n')).count()
 }
 
 /// The position in base64, so that clients do not come to depend on its form.

@@ -43,7 +43,7 @@ pub(super) fn parse_manifest_request(body: &[u8]) -> Result<ManifestRequest, Pro
         .map(|ids| ids.iter().map(whole_number).collect::<Option<_>>().ok_or_else(malformed))
         .transpose()?;
     let file_ids = file_ids.map(|ids| ids.into_iter().filter_map(parse_file_id).collect());
-    Ok(ManifestRequest { node_ids, file_ids })
+    Ok(ManifestRequest::new(node_ids, file_ids))
 }
 
 /// A number without a fraction. JSON has one type of numbers: `3.0` is an integer, too.

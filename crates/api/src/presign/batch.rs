@@ -14,25 +14,23 @@ use packages::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::task::yield_now;
 use utoipa::ToSchema;
 
 use crate::{
     App, Problem, audit,
     body::read_body,
     caller::Caller,
-    links::{DispositionOption, LinkOptions, PresignResponse, parse_lifetime, sign_link},
-    manifest::json_string_length,
+    links::{
+        DispositionOption, LinkOptions, PresignResponse, parse_lifetime, sign_link, yield_between_signatures,
+    },
     openapi,
     problem::ItemProblem,
     query::Query,
+    response_size::json_string_length,
 };
 
 /// The largest number of items in one request.
 const MAX_ITEMS: usize = 1000;
-
-/// After this many signatures other requests have their turn: a signature takes some microseconds of the thread.
-const SIGNATURES_PER_TURN: usize = 50;
 
 /// The files that links are requested for.
 #[derive(Deserialize, ToSchema)]
@@ -109,9 +107,7 @@ pub(crate) async fn post_batch(
     let mut items = Vec::with_capacity(parsed.len());
     let mut linked = Vec::with_capacity(parsed.len());
     for (number, item) in parsed.iter().enumerate() {
-        if number % SIGNATURES_PER_TURN == SIGNATURES_PER_TURN - 1 {
-            yield_now().await;
-        }
+        yield_between_signatures(number).await;
         let result = match item {
             Ok(item) => match files.next() {
                 Some(Ok(file)) => sign_item(&app, item, file, lifetime).await,
@@ -141,7 +137,7 @@ async fn sign_item(
     lifetime: u16,
 ) -> Result<PresignResponse, Problem> {
     let options = LinkOptions { disposition: item.disposition, lifetime };
-    sign_link(app, &item.request, file, options).await
+    sign_link(app, &item.request, &file, options).await
 }
 
 /// Parses the body. Each item is parsed by itself, so that one of the wrong form is one failure.

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::HashSet, fmt};
 
-use packages::id::PackageNodeId;
+use packages::id::{MAX_NODE_ID_BYTES, PackageNodeId};
 use serde::{
     Deserialize,
     de::{Deserializer, IgnoredAny, MapAccess, Visitor},
@@ -19,7 +19,7 @@ use crate::Problem;
 const MAX_IDS: usize = 10_000;
 
 /// How much of an invalid id the response repeats: the length of the longest node id.
-const MAX_ECHO_CHARS: usize = 255;
+const MAX_ECHO_CHARS: usize = MAX_NODE_ID_BYTES;
 
 /// The texts in `{"nodeIds": [..]}`.
 ///

@@ -11,10 +11,3 @@
 mod calls;
 mod limits;
 mod queue;
-
-use uuid::Uuid;
-
-/// A name that no other test uses.
-fn unique_name(name: &str) -> String {
-    format!("{name}-{}", Uuid::new_v4().simple())
-}

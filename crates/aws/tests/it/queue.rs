@@ -6,10 +6,9 @@ use aws::{HttpClient, JsonClient, SqsQueue, trace};
 use local::aws::{
     Account, FunctionResources,
     scripted::{ScriptedReply, ScriptedServer},
+    unique_name,
 };
 use serde_json::{Value, json};
-
-use super::unique_name;
 
 #[tokio::test]
 async fn each_message_arrives_once() {

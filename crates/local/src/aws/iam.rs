@@ -6,15 +6,14 @@ use aws_credential_types::Credentials;
 use bytes::Bytes;
 use http::Request;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-use super::{Account, Service};
+use super::{Account, Service, unique_name};
 
 impl Account {
     /// Creates a user whose only permissions are those of this policy (JSON).
     pub async fn create_user(&self, policy: &str) -> io::Result<Self> {
         let policy = &adapt_policy(policy)?;
-        let name = format!("user-{}", Uuid::new_v4().simple());
+        let name = unique_name("user");
         self.call_iam(&[("Action", "CreateUser"), ("UserName", &name)]).await?;
         let put_policy = [
             ("Action", "PutUserPolicy"),

@@ -9,7 +9,7 @@ use tokio_postgres::{
 
 use super::{FilePosition, ManifestFile, ReadableDatasets, Selection};
 use crate::{
-    db::read_source_file,
+    db::{IS_STORED_SOURCE, read_source_file},
     file_name::{FileName, extension},
     links::{check_readable, locate_source_file},
     package::PackageState,
@@ -30,8 +30,7 @@ pub async fn load_files(
                   -- Two stands for several: then the package's name is a part of the path.
                   CASE WHEN EXISTS (
                       SELECT FROM "{workspace}".files other
-                      WHERE other.package_id = p.id AND other.id <> f.id AND other.object_type = 'source'
-                        AND other.s3_bucket <> '' AND other.s3_key <> ''
+                      WHERE other.package_id = p.id AND other.id <> f.id AND {IS_STORED_SOURCE}
                   ) THEN 2::bigint ELSE 1 END AS file_count,
                   f.version, f.scan_status
            -- These columns are newer than some schemas. Where `files` has no such column, the name means the one of `absent`.

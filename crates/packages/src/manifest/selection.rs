@@ -12,15 +12,14 @@ use super::{
     ReadableDatasets, SelectError, SelectedFile, Selection, SkipReason, SkippedPackage, longest_path,
 };
 use crate::{
+    db::IS_STORED_SOURCE,
     file_name::FileName,
-    id::{PackageNodeId, WorkspaceId},
+    id::{MAX_NODE_ID_BYTES, PackageNodeId, WorkspaceId},
+    links::FAILED_SCANS,
     name::DELETED_PREFIX,
     package::{PackageKind, PackageState},
 };
 use database::{Db, Error};
-
-/// How much of an unknown id the response repeats: the length of the longest node id.
-const MAX_ECHO_CHARS: usize = 255;
 
 /// Finds the files of the requested packages and of everything beneath them. A file that is requested more than once is in
 /// the selection once.
@@ -29,14 +28,12 @@ pub async fn select_files(
     access: &ReadableDatasets,
     request: &ManifestRequest,
 ) -> Result<Selection, SelectError> {
-    // Only ids: Postgres refuses some other texts.
-    let node_ids = request.node_ids.iter().filter(|node_id| PackageNodeId::parse(node_id).is_ok());
-    let node_ids: Vec<&str> = node_ids.map(String::as_str).collect();
+    let packages: Vec<&str> = request.packages.iter().map(PackageNodeId::as_str).collect();
     let limit = i32::try_from(MAX_SELECTED_FILES + 1).unwrap_or(i32::MAX);
     let skipped_limit = i32::try_from(MAX_SKIPPED_PACKAGES).unwrap_or(i32::MAX);
     let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
         (&access.dataset_ids(), Type::INT4_ARRAY),
-        (&node_ids, Type::TEXT_ARRAY),
+        (&packages, Type::TEXT_ARRAY),
         (&request.file_ids, Type::INT4_ARRAY),
         (&limit, Type::INT4),
         (&skipped_limit, Type::INT4),
@@ -86,6 +83,7 @@ fn selection_ctes(workspace: WorkspaceId) -> String {
     let not_live = PackageState::NOT_LIVE_SQL;
     let infected = PackageState::INFECTED_SQL;
     let collection = PackageKind::COLLECTION_SQL;
+    let failed_scans = FAILED_SCANS.map(|status| format!("'{status}'")).join(", ");
     // As before the deletion of a folder, whose live files are in the manifest.
     let prefix = format!("'{DELETED_PREFIX}' || node_id || '_'");
     let name = format!(
@@ -126,9 +124,9 @@ fn selection_ctes(workspace: WorkspaceId) -> String {
                -- `scan_status` is newer than some schemas. Where `files` has no such column, the name means this one.
                CROSS JOIN (SELECT NULL::text AS scan_status) absent
                CROSS JOIN LATERAL (
-                   SELECT f.id, coalesce(f.size, 0) AS size, coalesce(lower(scan_status) IN ('infected', 'failed'), false) AS is_unsafe
+                   SELECT f.id, coalesce(f.size, 0) AS size, coalesce(lower(scan_status) IN ({failed_scans}), false) AS is_unsafe
                    FROM "{workspace}".files f
-                   WHERE f.package_id = p.id AND f.object_type = 'source' AND f.s3_bucket <> '' AND f.s3_key <> ''
+                   WHERE f.package_id = p.id AND {IS_STORED_SOURCE}
                      AND ($3::int[] IS NULL OR f.id = ANY($3)) OFFSET 0
                ) f
                WHERE p.state NOT IN {not_live}
@@ -152,7 +150,7 @@ fn summary_ctes(workspace: WorkspaceId) -> String {
                SELECT node_id FROM requested r
                WHERE type <> {collection} AND NOT EXISTS (
                    SELECT FROM "{workspace}".files f
-                   WHERE f.package_id = r.id AND f.object_type = 'source' AND f.s3_bucket <> '' AND f.s3_key <> ''
+                   WHERE f.package_id = r.id AND {IS_STORED_SOURCE}
                )
            )"#
     )
@@ -198,7 +196,8 @@ fn read_skipped(row: &Row, request: &ManifestRequest) -> Result<Vec<SkippedPacka
                 .or_else(|| empty.contains(&node_id.as_str()).then_some(SkipReason::NoStoredFile)),
         };
         if let Some(reason) = reason {
-            skipped.push(SkippedPackage { node_id: node_id.chars().take(MAX_ECHO_CHARS).collect(), reason });
+            skipped
+                .push(SkippedPackage { node_id: node_id.chars().take(MAX_NODE_ID_BYTES).collect(), reason });
         }
     }
     let beneath: Vec<&str> = row.try_get("skipped_ids")?;

@@ -4,12 +4,11 @@ use aws::{Error, HttpClient, JsonClient};
 use local::aws::{
     Account, FunctionResources,
     scripted::{ScriptedReply, ScriptedServer},
+    unique_name,
 };
 use packages::id::PackageNodeId;
 use restore::delete_records::DeleteRecords;
 use serde_json::{Value, json};
-
-use super::unique_name;
 
 fn node_id(number: usize) -> PackageNodeId {
     PackageNodeId::parse(&format!("N:package:{number:04}")).unwrap()

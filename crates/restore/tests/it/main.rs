@@ -10,10 +10,3 @@
 
 mod delete_records;
 mod queue;
-
-use uuid::Uuid;
-
-/// A name that no other test uses.
-fn unique_name(name: &str) -> String {
-    format!("{name}-{}", Uuid::new_v4().simple())
-}

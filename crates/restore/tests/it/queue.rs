@@ -6,6 +6,7 @@ use aws::{HttpClient, JsonClient, SqsQueue};
 use local::aws::{
     Account, FunctionResources,
     scripted::{ScriptedReply, ScriptedServer},
+    unique_name,
 };
 use packages::id::{DatasetId, DatasetKey, PackageId, PackageNodeId, WorkspaceId};
 use restore::{
@@ -15,8 +16,6 @@ use restore::{
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-
-use super::unique_name;
 
 fn message(id: i32, name: &str) -> RestoreMessage {
     let package = MessagePackage {

@@ -4,10 +4,3 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test panics on unexpected results")]
 
 mod secrets;
-
-use uuid::Uuid;
-
-/// A name that no other test uses.
-fn unique_name(name: &str) -> String {
-    format!("{name}-{}", Uuid::new_v4().simple())
-}

@@ -7,11 +7,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use local::aws::{
     Account, FunctionResources,
     scripted::{ScriptedReply, ScriptedServer},
+    unique_name,
 };
 use signing::cloudfront::{HashAlgorithm, KeyPairId, PrivateKey};
 use signing_keys::{KeyMatch, KeyRotation, KeySource, SigningKeyError, TrustedKey};
-
-use super::unique_name;
 
 /// The name of a missing parameter, and a key source with the permissions of the service function.
 async fn key_source(root: &Account) -> (String, KeySource) {
