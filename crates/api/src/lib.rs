@@ -52,12 +52,12 @@ pub use app::{App, ProxyPolicy, Realm};
 pub use cdn::Cdn;
 use cors::preflight_route;
 pub use problem::{Problem, ProblemDetails};
-pub use query::parse_dataset_id;
+pub use query::{parse_dataset_id, parse_optional_dataset_id};
 
 /// What a route needs to know of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallerScope {
-    /// The caller's role in the dataset that the query names: [`Claims`](packages::access::Claims).
+    /// The caller's role in the dataset that the query names: [`Claims`](packages::access::Claims) in an [`Arc`](std::sync::Arc).
     Dataset,
     /// Who the caller is, and in which workspace: [`Member`](packages::access::Member). The query need not name a dataset.
     Workspace,

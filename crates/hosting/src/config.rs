@@ -15,6 +15,8 @@ mod service;
 mod variable;
 pub mod variables;
 
+use std::time::Duration;
+
 pub use self::{
     authorize::AuthorizeConfig,
     platform::{DatabaseConfig, EndpointsConfig, PlatformConfig},
@@ -46,6 +48,8 @@ pub struct ServerConfig {
     pub service: ServiceConfig,
     /// Verifying tokens.
     pub authorize: AuthorizeConfig,
+    /// How long decisions of who has access are remembered.
+    pub authorization_cache: Duration,
     /// Restoring, unless the restore function does it, which a queue leads to.
     pub restore: Option<RestoreConfig>,
 }
@@ -58,9 +62,15 @@ impl ServerConfig {
             let platform = PlatformConfig::read(env);
             let service = ServiceConfig::read_part(env, platform.clone());
             let authorize = AuthorizeConfig::read_part(env, platform.clone());
+            let authorization_cache = env.read(&variables::AUTHORIZATION_CACHE_SECONDS);
             let runs_restores = !env.is_set(&variables::RESTORE_PACKAGE_QUEUE_URL);
             let restore = runs_restores.then(|| RestoreConfig::read_part(env, platform));
-            Some(Self { service: service?, authorize: authorize?, restore: restore.flatten() })
+            Some(Self {
+                service: service?,
+                authorize: authorize?,
+                authorization_cache: authorization_cache?,
+                restore: restore.flatten(),
+            })
         })
     }
 }

@@ -11,7 +11,7 @@ mod error;
 use std::time::Duration;
 
 use api::{App, Cdn, ProxyPolicy, Realm};
-use authorize::{Authorizer, TokenVerifier};
+use authorize::{Authorizer, CallbackFunctions, CallbackValidators, TokenVerifier};
 use aws::{CallLimits, ClientConfig, Clock, HttpClient, JsonClient, SqsQueue};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use database::{Db, Password, PoolConfig, Tls};
@@ -25,7 +25,7 @@ use storage::{ObjectStore, StorageConfig};
 pub use catalog::telemetry_catalog;
 use config::{
     AuthorizeConfig, CdnConfig, DatabaseConfig, KeyLocation, PlatformConfig, RestoreConfig, ServiceConfig,
-    variables::{AWS_ACCESS_KEY_ID, PENNSIEVE_DOMAIN, RESTORE_PACKAGE_QUEUE_URL},
+    variables::{AWS_ACCESS_KEY_ID, CALLBACK_VALIDATORS, PENNSIEVE_DOMAIN, RESTORE_PACKAGE_QUEUE_URL},
 };
 pub use error::StartupError;
 
@@ -174,11 +174,25 @@ impl HostBuilder {
         own.build_restorer(config, Db::from_config(pool)?)
     }
 
-    /// Builds what verifies tokens and finds roles.
-    #[must_use]
-    pub fn build_authorizer(&self, config: &AuthorizeConfig, db: Db) -> Authorizer {
+    /// Builds what verifies credentials and finds roles.
+    pub fn build_authorizer(&self, config: &AuthorizeConfig, db: Db) -> Result<Authorizer, StartupError> {
         let verifier = TokenVerifier::from_cognito(&config.cognito_config(), &self.http);
-        Authorizer::new(verifier, db, Clock::System)
+        let callbacks = self.callback_validators(&config.callback_functions)?;
+        Ok(Authorizer::new(verifier, db, Clock::System).with_callbacks(callbacks))
+    }
+
+    /// The validators of callbacks. They are in the region of the service.
+    pub fn callback_validators(
+        &self,
+        functions: &CallbackFunctions,
+    ) -> Result<CallbackValidators, StartupError> {
+        let region = self.platform.region.as_str();
+        if functions.values().any(|function| function.region() != region) {
+            return Err(StartupError::InvalidVariable(CALLBACK_VALIDATORS.name()));
+        }
+        let config = self.client_config(self.platform.endpoints.lambda.as_ref());
+        let client = JsonClient::lambda(&config, self.http.clone())?;
+        Ok(CallbackValidators::new(client, functions.clone()))
     }
 
     /// The SQS queue of restore messages, for a host that cannot work without it.

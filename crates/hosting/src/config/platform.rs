@@ -11,10 +11,10 @@ use crate::config::{
     reader::Reader,
     variables::{
         AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER,
-        AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL_SQS, AWS_ENDPOINT_URL_SSM,
-        AWS_REGION, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_XRAY_DAEMON_ADDRESS, ENV, LOG_LEVEL,
-        PENNSIEVE_DB, POSTGRES_CA_FILE, POSTGRES_CONNECTIONS, POSTGRES_HOST, POSTGRES_PASSWORD,
-        POSTGRES_PORT, POSTGRES_SSL_MODE, POSTGRES_USER, RDS_PROXY_ENDPOINT, REGION,
+        AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL_SQS,
+        AWS_ENDPOINT_URL_SSM, AWS_REGION, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_XRAY_DAEMON_ADDRESS,
+        ENV, LOG_LEVEL, PENNSIEVE_DB, POSTGRES_CA_FILE, POSTGRES_CONNECTIONS, POSTGRES_HOST,
+        POSTGRES_PASSWORD, POSTGRES_PORT, POSTGRES_SSL_MODE, POSTGRES_USER, RDS_PROXY_ENDPOINT, REGION,
     },
 };
 
@@ -51,6 +51,8 @@ pub struct EndpointsConfig {
     pub dynamodb: Option<String>,
     /// SSM.
     pub ssm: Option<String>,
+    /// Lambda.
+    pub lambda: Option<String>,
     /// Cognito, from which only the published keys are read.
     pub cognito: Option<String>,
 }
@@ -114,6 +116,7 @@ impl EndpointsConfig {
             sqs: env.read_or(&AWS_ENDPOINT_URL_SQS, &AWS_ENDPOINT_URL),
             dynamodb: env.read_or(&AWS_ENDPOINT_URL_DYNAMODB, &AWS_ENDPOINT_URL),
             ssm: env.read_or(&AWS_ENDPOINT_URL_SSM, &AWS_ENDPOINT_URL),
+            lambda: env.read_or(&AWS_ENDPOINT_URL_LAMBDA, &AWS_ENDPOINT_URL),
             cognito: env.read_or(&AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER, &AWS_ENDPOINT_URL),
         }
     }

@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use authorize::{CallbackFunctions, FunctionArn};
 use packages::link_period::LinkWindow;
 use signing::{
     cloudfront::{HashAlgorithm, KeyPairId, PublicKey},
@@ -116,6 +117,12 @@ variables! {
         "the Cognito user pool of API keys");
     TOKEN_CLIENT: String = (TOKENS, Required, parse::client_id,
         "our client id in the user pool of API keys");
+    CALLBACK_VALIDATORS: CallbackFunctions = (TOKENS, Optional("none"), parse::callback_functions,
+        "the Lambda functions that validate callbacks, as `service=ARN`, separated by commas");
+    CALLBACK_VALIDATOR_WORKFLOW_SERVICE: FunctionArn = (TOKENS, Optional("none"), parse::function_arn,
+        "the same as `workflow-service=ARN` in `CALLBACK_VALIDATORS`");
+    AUTHORIZATION_CACHE_SECONDS: Duration = (SERVER, Default("60"), parse::cache_seconds,
+        "how long it is remembered that a caller has access to a dataset: 0 (not at all) to 300");
 
     LOG_LEVEL: String = (ALL, Default("info"), parse::text,
         "what to log, as in `info,storage=debug`");
@@ -141,6 +148,8 @@ variables! {
         "the endpoint of DynamoDB");
     AWS_ENDPOINT_URL_SSM: String = (ALL, Optional("`AWS_ENDPOINT_URL`"), parse::base_url,
         "the endpoint of SSM");
+    AWS_ENDPOINT_URL_LAMBDA: String = (ALL, Optional("`AWS_ENDPOINT_URL`"), parse::base_url,
+        "the endpoint of Lambda");
     AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: String = (ALL, Optional("`AWS_ENDPOINT_URL`"), parse::base_url,
         "the endpoint that publishes the keys of user pools");
 }

@@ -357,6 +357,11 @@ pub(crate) fn build_router_with_verifier(app: &App, verifier: authorize::TokenVe
     api::router(app.clone(), authenticate(authorizer))
 }
 
+/// The issuer of all tokens.
+pub(crate) fn issuer() -> &'static LocalIssuer {
+    &ISSUER
+}
+
 pub(crate) fn issue_token(user: &User) -> String {
     ISSUER.issue_user_token(user.cognito_id, Clock::System.now(), 3600).unwrap()
 }

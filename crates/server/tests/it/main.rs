@@ -10,8 +10,10 @@
 )]
 
 mod app;
+mod audit;
 mod authority;
 mod aws_restore;
+mod callbacks;
 mod cloudfront;
 mod cors;
 mod database;
@@ -47,3 +49,4 @@ mod restore_usage;
 mod routes;
 mod standalone;
 mod trash;
+mod workspaces;
