@@ -13,7 +13,14 @@ use tokio_postgres::{Client, Config, NoTls, config::SslMode};
 use tracing::Instrument as _;
 use zeroize::Zeroizing;
 
-use crate::{Error, cancel::Canceller, iam::IamLogin, session::statement_span, tls::TlsConnector};
+use crate::{
+    Error,
+    cancel::Canceller,
+    iam::IamLogin,
+    session::statement_span,
+    statement_cache::{PreparedStatements, StatementCache},
+    tls::TlsConnector,
+};
 use aws::Clock;
 
 /// How long one address of the host may take to accept a TCP connection.
@@ -101,6 +108,7 @@ pub(crate) struct Connector {
     config: Config,
     iam: Option<IamAuthentication>,
     tls: Option<TlsConnector>,
+    pub(crate) prepared_statements: PreparedStatements,
     clock: Clock,
 }
 
@@ -111,6 +119,7 @@ pub(crate) struct PooledClient {
     /// stop while the process is frozen.
     last_used_at: u64,
     pub(crate) canceller: Arc<Canceller>,
+    pub(crate) statements: StatementCache,
 }
 
 struct IamAuthentication {
@@ -121,7 +130,8 @@ struct IamAuthentication {
 impl Connector {
     /// Opens connections by this configuration, without TLS.
     pub(crate) fn plain(config: Config) -> Self {
-        Self { config, iam: None, tls: None, clock: Clock::default() }
+        let prepared_statements = PreparedStatements::default();
+        Self { config, iam: None, tls: None, prepared_statements, clock: Clock::default() }
     }
 
     pub(crate) fn new(database: PoolConfig) -> Result<Self, Error> {
@@ -145,7 +155,7 @@ impl Connector {
                 Some(IamAuthentication { login: IamLogin { host, port, user, region }, credentials })
             }
         };
-        Ok(Self { config, iam, tls, clock })
+        Ok(Self { config, iam, tls, prepared_statements: PreparedStatements::default(), clock })
     }
 
     async fn connect(&self) -> Result<(Client, Arc<Canceller>), Error> {
@@ -210,7 +220,8 @@ impl Manager for Connector {
 
     async fn create(&self) -> Result<PooledClient, Error> {
         let (client, canceller) = self.connect().instrument(statement_span("connect")).await?;
-        Ok(PooledClient { client, last_used_at: self.clock.now(), canceller })
+        let statements = StatementCache::new(self.prepared_statements.clone());
+        Ok(PooledClient { client, last_used_at: self.clock.now(), canceller, statements })
     }
 
     /// Checks the connection without a round trip. A connection that broke unnoticed fails on its next statement, which
@@ -280,7 +291,8 @@ mod tests {
         let (client, _connection) = Config::new().user("user").connect_raw(ours, NoTls).await.unwrap();
         let task = tokio::spawn(std::future::pending::<()>()).abort_handle();
         let canceller = Canceller::new(client.cancel_token(), None, task);
-        let mut pooled = PooledClient { client, last_used_at: 1000, canceller };
+        let statements = StatementCache::new(PreparedStatements::default());
+        let mut pooled = PooledClient { client, last_used_at: 1000, canceller, statements };
         for (now, is_used) in [(1239, true), (1478, true), (1718, false)] {
             let connector = Connector { clock: Clock::Fixed(now), ..Connector::plain(Config::new()) };
             let recycled = connector.recycle(&mut pooled, &Metrics::default()).await;

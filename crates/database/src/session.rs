@@ -4,15 +4,25 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time;
 use tokio_postgres::{
-    Row,
+    Row, Statement,
     types::{ToSql, Type},
 };
 use tracing::{Instrument as _, Span};
 
-use crate::{Error, cancel::Canceller, connector::Connection, statement_count::StatementCounter};
+use crate::{
+    Error, cancel::Canceller, connector::Connection, statement_cache::CachedStatement,
+    statement_count::StatementCounter,
+};
 
 /// A parameter of a statement and its type in Postgres.
 pub type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// Whether a statement may be prepared by name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Naming {
+    Unnamed,
+    Prepared,
+}
 
 /// One connection. It returns to the pool when dropped.
 pub struct Session {
@@ -29,6 +39,50 @@ impl Session {
     /// Runs one statement.
     pub async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
         self.runner.run(first_word(sql), self.connection.client.query_typed(sql, params)).await
+    }
+
+    /// Runs one statement outside a transaction.
+    pub(crate) async fn run(
+        &self,
+        naming: Naming,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, Error> {
+        match naming {
+            Naming::Unnamed => self.query(sql, params).await,
+            Naming::Prepared => self.query_prepared(sql, params).await,
+        }
+    }
+
+    /// Runs one statement, prepared by name if this connection ran it before.
+    async fn query_prepared(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
+        let result = self.try_prepared(sql, params).await;
+        let Err(Error::Refused(error)) = &result else { return result };
+        match error.code() {
+            // The statement was not started.
+            Some(code) if self.connection.statements.forget_if_stale(sql, code) => {
+                self.query(sql, params).await
+            }
+            _ => result,
+        }
+    }
+
+    async fn try_prepared(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
+        let statement = match self.connection.statements.find(sql) {
+            CachedStatement::Prepared(statement) => statement,
+            CachedStatement::Unprepared => self.prepare(sql, params).await?,
+            CachedStatement::Unnamed => return self.query(sql, params).await,
+        };
+        let values: Vec<&(dyn ToSql + Sync)> = params.iter().map(|(value, _)| *value).collect();
+        self.runner.run(first_word(sql), self.connection.client.query(&statement, &values)).await
+    }
+
+    async fn prepare(&self, sql: &str, params: &[Param<'_>]) -> Result<Statement, Error> {
+        let types: Vec<Type> = params.iter().map(|(_, parameter_type)| parameter_type.clone()).collect();
+        let prepare = self.connection.client.prepare_typed(sql, &types);
+        let statement = self.runner.run("PREPARE", prepare).await?;
+        self.connection.statements.insert(sql, &statement);
+        Ok(statement)
     }
 
     /// Begins a transaction. Dropped without [`Transaction::commit`] it is rolled back.

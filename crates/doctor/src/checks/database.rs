@@ -229,6 +229,7 @@ mod tests {
             tls: true,
             ca_file: None,
             connections: 1,
+            prepared_statements: false,
         }
     }
 

@@ -27,6 +27,7 @@ mod openapi;
 mod pinning;
 mod plans;
 mod postgres_proxy;
+mod prepared_statements;
 mod presign;
 mod presign_batch;
 mod privileges;
