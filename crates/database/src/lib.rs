@@ -7,6 +7,7 @@
 mod cancel;
 mod connector;
 mod error;
+mod generation;
 mod iam;
 mod session;
 mod statement_cache;
@@ -88,6 +89,12 @@ impl Db {
         Self { statement_timeout, ..self }
     }
 
+    /// The same pool, in which one statement may take this long at most.
+    #[must_use]
+    pub fn with_statement_limit(self, limit: Duration) -> Self {
+        Self { statement_timeout: self.statement_timeout.min(limit), ..self }
+    }
+
     /// The same pool, whose [`Db::query_prepared`] prepares statements by name, or does not, as at first. Not behind RDS Proxy,
     /// whose sessions it would pin, nor behind another pooler.
     #[must_use]
@@ -103,8 +110,9 @@ impl Db {
         self.counter.get()
     }
 
-    /// Runs one statement outside a transaction. It is sent once more if the pooled connection broke unnoticed, or if
-    /// Postgres cancelled it to break a deadlock. A statement that took too long is not: the second would, too.
+    /// Runs one statement outside a transaction. It is sent once more for each [`Error::Unreachable`]: if the pooled
+    /// connection broke unnoticed, if its server is read-only since a failover, or if Postgres cancelled the statement to
+    /// break a deadlock. A statement that took too long is not: the second would, too.
     pub async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
         self.try_twice(Naming::Unnamed, sql, params).await
     }
@@ -125,14 +133,14 @@ impl Db {
     async fn try_twice(&self, naming: Naming, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
         let session = self.session().await?;
         let result = session.run(naming, sql, params).await;
-        let Err(error @ Error::Unreachable(_)) = &result else { return result };
+        if !matches!(result, Err(Error::Unreachable(_))) {
+            return result;
+        }
         // The pool may be full: the second attempt may need this connection's place.
         drop(session);
-        if !error.is_deadlock() {
-            // The other idle connections are probably broken, too.
-            self.pool.retain(|_, _| false);
-        }
-        self.session().await?.run(naming, sql, params).await
+        // A new connection, unless this one is still good: the failure has ended the others, too. Boxed, because it is rare
+        // and the futures of statements are large.
+        Box::pin(async { self.session().await?.run(naming, sql, params).await }).await
     }
 
     /// Runs one statement in a read-only transaction of its own.

@@ -10,8 +10,8 @@ use tokio_postgres::{
 use tracing::{Instrument as _, Span};
 
 use crate::{
-    Error, cancel::Canceller, connector::Connection, statement_cache::CachedStatement,
-    statement_count::StatementCounter,
+    Error, cancel::Canceller, connector::Connection, error::ends_session, generation::ConnectionGeneration,
+    statement_cache::CachedStatement, statement_count::StatementCounter,
 };
 
 /// A parameter of a statement and its type in Postgres.
@@ -32,7 +32,8 @@ pub struct Session {
 
 impl Session {
     pub(crate) fn new(connection: Connection, counter: StatementCounter, timeout: Duration) -> Self {
-        let runner = StatementRunner { counter, timeout, canceller: Arc::clone(&connection.canceller) };
+        let (canceller, generation) = (Arc::clone(&connection.canceller), connection.generation.clone());
+        let runner = StatementRunner { counter, timeout, canceller, generation };
         Self { connection, runner }
     }
 
@@ -57,11 +58,11 @@ impl Session {
     /// Runs one statement, prepared by name if this connection ran it before.
     async fn query_prepared(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
         let result = self.try_prepared(sql, params).await;
-        let Err(Error::Refused(error)) = &result else { return result };
+        let Err(error) = &result else { return result };
         match error.code() {
-            // The statement was not started.
+            // The statement was not started. Boxed, because it is rare.
             Some(code) if self.connection.statements.forget_if_stale(sql, code) => {
-                self.query(sql, params).await
+                Box::pin(self.query(sql, params)).await
             }
             _ => result,
         }
@@ -70,8 +71,8 @@ impl Session {
     async fn try_prepared(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
         let statement = match self.connection.statements.find(sql) {
             CachedStatement::Prepared(statement) => statement,
-            CachedStatement::Unprepared => self.prepare(sql, params).await?,
-            CachedStatement::Unnamed => return self.query(sql, params).await,
+            CachedStatement::Unprepared => Box::pin(self.prepare(sql, params)).await?,
+            CachedStatement::Unnamed => return Box::pin(self.query(sql, params)).await,
         };
         let values: Vec<&(dyn ToSql + Sync)> = params.iter().map(|(value, _)| *value).collect();
         self.runner.run(first_word(sql), self.connection.client.query(&statement, &values)).await
@@ -129,6 +130,7 @@ struct StatementRunner {
     counter: StatementCounter,
     timeout: Duration,
     canceller: Arc<Canceller>,
+    generation: ConnectionGeneration,
 }
 
 impl StatementRunner {
@@ -143,7 +145,12 @@ impl StatementRunner {
         // On a timeout the guard is dropped, which cancels the statement.
         let result = result.map_err(|_| Error::no_answer_within(self.timeout))?;
         guard.complete();
-        Ok(result?)
+        result.map_err(|error| {
+            if ends_session(&error) {
+                self.generation.end();
+            }
+            error.into()
+        })
     }
 }
 

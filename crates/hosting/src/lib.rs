@@ -16,8 +16,8 @@ use aws::{CallLimits, ClientConfig, Clock, HttpClient, JsonClient, SqsQueue};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use database::{Db, Password, PoolConfig, Tls};
 use restore::{
-    RestoreLimits, Restorer, changelog::Changelog, db::check_tables, delete_records::DeleteRecords,
-    queue::WorkerQueue,
+    BrokenWorkspaces, RestoreLimits, Restorer, changelog::Changelog, db::check_tables,
+    delete_records::DeleteRecords, queue::WorkerQueue,
 };
 use signing_keys::{KeyRotation, KeySource};
 use storage::{ObjectStore, StorageConfig};
@@ -163,6 +163,7 @@ impl HostBuilder {
             },
             clock: Clock::System,
             limits: RestoreLimits::default(),
+            broken_workspaces: BrokenWorkspaces::default(),
         })
     }
 
