@@ -16,8 +16,8 @@ use aws::{CallLimits, ClientConfig, Clock, HttpClient, JsonClient, SqsQueue};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use database::{Db, Password, PoolConfig, Tls};
 use restore::{
-    RestoreLimits, Restorer, changelog::Changelog, db::check_tables, delete_records::DeleteRecords,
-    queue::WorkerQueue,
+    BrokenWorkspaces, RestoreLimits, Restorer, changelog::Changelog, db::check_tables,
+    delete_records::DeleteRecords, queue::WorkerQueue,
 };
 use signing_keys::{KeyRotation, KeySource};
 use storage::{ObjectStore, StorageConfig};
@@ -87,13 +87,13 @@ impl HostBuilder {
 
     /// Builds a pool of one connection to Postgres, and does not connect.
     pub fn build_single_connection_db(&self) -> Result<Db, StartupError> {
-        Ok(Db::from_config(PoolConfig { max_connections: 1, ..self.pool_config() })?)
+        self.open_db(PoolConfig { max_connections: 1, ..self.pool_config() })
     }
 
     /// Builds a pool of connections to Postgres, and makes the first: a function has more CPU at its start than later. If
     /// the database does not answer, that is only logged, since it may answer when it is needed.
     pub async fn connect_db(&self) -> Result<Db, StartupError> {
-        let db = Db::from_config(self.pool_config())?;
+        let db = self.open_db(self.pool_config())?;
         let error = match tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, check_tables(&db)).await {
             Ok(Ok(())) => return Ok(db),
             Ok(Err(error)) => error.to_string(),
@@ -163,6 +163,7 @@ impl HostBuilder {
             },
             clock: Clock::System,
             limits: RestoreLimits::default(),
+            broken_workspaces: BrokenWorkspaces::default(),
         })
     }
 
@@ -241,8 +242,13 @@ impl HostBuilder {
         }
     }
 
+    fn open_db(&self, config: PoolConfig) -> Result<Db, StartupError> {
+        let are_prepared = self.platform.database.prepared_statements;
+        Ok(Db::from_config(config)?.with_prepared_statements(are_prepared))
+    }
+
     fn pool_config(&self) -> PoolConfig {
-        let DatabaseConfig { host, port, user, name, password, tls, ca_file, connections } =
+        let DatabaseConfig { host, port, user, name, password, tls, ca_file, connections, .. } =
             self.platform.database.clone();
         let password = match password {
             Some(password) => Password::Fixed(password),

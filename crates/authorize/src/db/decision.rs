@@ -76,7 +76,7 @@ async fn query_access(
     if let Some((id, sql_type)) = &caller.workspace_node_id {
         params.push((&**id, sql_type.clone()));
     }
-    let rows = db.query(&decision_sql(&caller, place), &params).await?;
+    let rows = db.query_prepared(&decision_sql(&caller, place), &params).await?;
     // An id that is not unique identifies nobody.
     let [row] = rows.as_slice() else { return Ok(Decision::deny_unknown_caller()) };
     let record = AccessRecord::read(row)?;

@@ -83,6 +83,14 @@ pub(super) fn ssl_mode(mode: &str) -> Option<bool> {
     }
 }
 
+pub(super) fn on_or_off(text: &str) -> Option<bool> {
+    match text {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    }
+}
+
 /// A number of hours, from one to a year.
 pub(super) fn hours(number: &str) -> Option<Duration> {
     let hours: u64 = number.parse().ok()?;

@@ -142,6 +142,31 @@ fn a_server_needs_no_queue_no_credentials_and_no_proxy() {
 }
 
 #[test]
+fn statements_are_prepared_only_where_no_pooler_shares_sessions() {
+    let prepared = |changes: &[(&'static str, &'static str)]| {
+        let database = service(Host::Server, &with_changes(changes))?.platform.database;
+        Ok::<_, String>(database.prepared_statements)
+    };
+    assert_eq!(prepared(&[]), Ok(false), "RDS_PROXY_ENDPOINT");
+    assert_eq!(prepared(&[("POSTGRES_PREPARED_STATEMENTS", "on")]), Ok(false), "RDS_PROXY_ENDPOINT");
+    let direct = |more: &[(&'static str, &'static str)]| {
+        let direct =
+            [("RDS_PROXY_ENDPOINT", ""), ("POSTGRES_HOST", "db.example.org"), ("POSTGRES_PASSWORD", "a")];
+        prepared(&[&direct, more].concat())
+    };
+    assert_eq!(direct(&[]), Ok(true));
+    assert_eq!(direct(&[("POSTGRES_PREPARED_STATEMENTS", "off")]), Ok(false));
+    assert!(direct(&[("POSTGRES_PREPARED_STATEMENTS", "true")]).is_err());
+    for host in [
+        "our.proxy-abcdefghijkl.us-east-1.rds.amazonaws.com",
+        "read.endpoint.proxy-abc.cn-north-1.rds.amazonaws.com.cn",
+    ] {
+        assert_eq!(direct(&[("POSTGRES_HOST", host)]), Ok(false), "{host}");
+    }
+    assert_eq!(direct(&[("POSTGRES_HOST", "our.abcdefghijkl.us-east-1.rds.amazonaws.com")]), Ok(true));
+}
+
+#[test]
 fn a_server_that_runs_restores_needs_their_variables() {
     let read = |variables: &HashMap<&'static str, &'static str>| {
         ServerConfig::read(&|name: &str| variables.get(name).map(|value| (*value).to_owned()))

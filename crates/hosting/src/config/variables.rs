@@ -76,6 +76,8 @@ variables! {
         "`require` verifies the server's certificate, `disable` turns TLS off; only with `POSTGRES_HOST`");
     POSTGRES_CA_FILE: PathBuf = (ALL, Optional("none"), parse::path,
         "certificate authorities (PEM) to trust in addition to the system's and those of RDS");
+    POSTGRES_PREPARED_STATEMENTS: bool = (ALL, Default("on"), parse::on_or_off,
+        "`on` prepares the statements of frequent requests by name, `off` is for a pooler before Postgres; only with `POSTGRES_HOST`, and never for an RDS proxy");
     POSTGRES_CONNECTIONS: usize = (ALL, DefaultByHost { lambda: "2", server: "16" }, parse::positive_number,
         "the most connections of one process; `serve` opens up to six more for restores");
 

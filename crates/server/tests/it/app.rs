@@ -29,7 +29,8 @@ use local::{
 };
 use packages::{asset::AssetPath, id::PackageId, link_period::LinkWindow};
 use restore::{
-    RestoreLimits, Restorer, changelog::Changelog, delete_records::DeleteRecords, queue::WorkerQueue,
+    BrokenWorkspaces, RestoreLimits, Restorer, changelog::Changelog, delete_records::DeleteRecords,
+    queue::WorkerQueue,
 };
 use serde_json::Value;
 use server::authentication::authenticate;
@@ -155,6 +156,7 @@ impl TestApp {
                 retry_delays: [Duration::from_millis(250); 2],
                 ..RestoreLimits::default()
             },
+            broken_workspaces: BrokenWorkspaces::default(),
         };
         Self {
             router: build_router(&app),
