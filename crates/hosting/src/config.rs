@@ -7,6 +7,7 @@
 //! updates docs/configuration.md.
 
 mod authorize;
+mod connections;
 mod parse;
 mod platform;
 mod reader;
@@ -17,6 +18,7 @@ pub mod variables;
 
 pub use self::{
     authorize::AuthorizeConfig,
+    connections::ConnectionsConfig,
     platform::{DatabaseConfig, EndpointsConfig, PlatformConfig},
     reader::ConfigError,
     restore::RestoreConfig,
@@ -25,6 +27,9 @@ pub use self::{
     variables::VARIABLES,
 };
 
+use std::net::SocketAddr;
+
+use api::PathPrefix;
 use reader::Reader;
 
 /// Where a variable's value comes from.
@@ -48,6 +53,12 @@ pub struct ServerConfig {
     pub authorize: AuthorizeConfig,
     /// Restoring, unless the restore function does it, which a queue leads to.
     pub restore: Option<RestoreConfig>,
+    /// What its clients may take.
+    pub connections: ConnectionsConfig,
+    /// The address and port to listen on.
+    pub listen: SocketAddr,
+    /// The path that all routes of the API begin with.
+    pub path_prefix: PathPrefix,
 }
 
 impl ServerConfig {
@@ -60,7 +71,17 @@ impl ServerConfig {
             let authorize = AuthorizeConfig::read_part(env, platform.clone());
             let runs_restores = !env.is_set(&variables::RESTORE_PACKAGE_QUEUE_URL);
             let restore = runs_restores.then(|| RestoreConfig::read_part(env, platform));
-            Some(Self { service: service?, authorize: authorize?, restore: restore.flatten() })
+            let connections = ConnectionsConfig::read_part(env);
+            let (listen, path_prefix) =
+                (env.read(&variables::LISTEN_ADDRESS), env.read(&variables::API_PATH_PREFIX));
+            Some(Self {
+                service: service?,
+                authorize: authorize?,
+                restore: restore.flatten(),
+                connections: connections?,
+                listen: listen?,
+                path_prefix: path_prefix?,
+            })
         })
     }
 }

@@ -13,6 +13,7 @@ mod app;
 mod authority;
 mod aws_restore;
 mod cloudfront;
+mod connections;
 mod cors;
 mod database;
 mod dev;
