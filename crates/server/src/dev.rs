@@ -11,7 +11,7 @@ use authorize::Authorizer;
 use aws::Clock;
 use axum::{Json, Router, routing::get};
 use hosting::{
-    HostBuilder, StartupError,
+    HostBuilder,
     config::{self, variables::PROXY_ALLOWED_BUCKETS},
 };
 use local::{
@@ -161,8 +161,8 @@ fn build_restorer(
     config: config::RestoreConfig,
     builder: &HostBuilder,
     state: &StateDir,
-) -> Result<Restorer, StartupError> {
-    let changelog = Changelog::file(state.path().join("changelog.jsonl"));
+) -> Result<Restorer, CommandError> {
+    let changelog = Changelog::file(state.create_private_file("changelog.jsonl")?);
     Ok(Restorer { changelog, ..builder.build_server_restorer(config)? })
 }
 
@@ -178,7 +178,7 @@ fn describe_stack(demo: &Demo, stack: &Stack, api: SocketAddr) -> Result<StackFi
             token: stack.issuer.issue_user_token(person.cognito_id, now, TOKEN_LIFETIME_SECONDS)?,
         })
     };
-    let keys = local::s3::Credentials::local();
+    let keys = stack.s3_credentials.clone();
     Ok(StackFile {
         api: format!("http://{api}/packages"),
         edge: stack.edge.endpoint(),

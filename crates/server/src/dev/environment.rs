@@ -26,7 +26,7 @@ pub(crate) fn format_env_file(variables: &Variables) -> String {
 pub(crate) fn stack_variables(stack: &Stack, state: &Path, api: SocketAddr) -> io::Result<Variables> {
     let database = postgres::environment_variables(&stack.postgres.url()).map_err(io::Error::other)?;
     let (people, api_keys) = (pool(TokenSubject::People), pool(TokenSubject::ApiKeys));
-    let keys = local::s3::Credentials::local();
+    let keys = stack.s3_credentials.clone();
     // `none` turns a feature off; an unset variable would be an error.
     let none = || "none".to_owned();
     let mut variables = BTreeMap::from([
