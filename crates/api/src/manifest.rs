@@ -75,7 +75,7 @@ pub(crate) async fn post_manifest(
 ) -> Result<Response, Problem> {
     let format = ManifestFormat::from_request(&query, &headers)?;
     let range = PageRange::from_query(&query)?;
-    let request = parse_manifest_request(&read_body(body).await?)?;
+    let request = parse_manifest_request(&read_body(&app, body).await?)?;
     let user = member.user.node_id.clone();
     // Boxed: the handler's future would hold those of its statements.
     let access = Box::pin(find_readable_datasets(&app, member, &query, &request.packages)).await?;

@@ -70,6 +70,8 @@ pub(crate) fn app() -> App {
         queue: WorkerQueue::Local(std::sync::Arc::default()),
         clock: Clock::Fixed(NOW),
         realm: Realm::new("example.org").unwrap(),
+        limits: RequestLimits::default(),
+        path_prefix: PathPrefix::default(),
     }
 }
 

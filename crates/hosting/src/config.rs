@@ -7,6 +7,7 @@
 //! updates docs/configuration.md.
 
 mod authorize;
+mod connections;
 mod parse;
 mod platform;
 mod reader;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 pub use self::{
     authorize::AuthorizeConfig,
+    connections::ConnectionsConfig,
     platform::{DatabaseConfig, EndpointsConfig, PlatformConfig},
     reader::ConfigError,
     restore::RestoreConfig,
@@ -27,6 +29,9 @@ pub use self::{
     variables::VARIABLES,
 };
 
+use std::net::SocketAddr;
+
+use api::PathPrefix;
 use reader::Reader;
 
 /// Where a variable's value comes from.
@@ -52,6 +57,12 @@ pub struct ServerConfig {
     pub authorization_cache: Duration,
     /// Restoring, unless the restore function does it, which a queue leads to.
     pub restore: Option<RestoreConfig>,
+    /// What its clients may take.
+    pub connections: ConnectionsConfig,
+    /// The address and port to listen on.
+    pub listen: SocketAddr,
+    /// The path that all routes of the API begin with.
+    pub path_prefix: PathPrefix,
 }
 
 impl ServerConfig {
@@ -65,11 +76,17 @@ impl ServerConfig {
             let authorization_cache = env.read(&variables::AUTHORIZATION_CACHE_SECONDS);
             let runs_restores = !env.is_set(&variables::RESTORE_PACKAGE_QUEUE_URL);
             let restore = runs_restores.then(|| RestoreConfig::read_part(env, platform));
+            let connections = ConnectionsConfig::read_part(env);
+            let (listen, path_prefix) =
+                (env.read(&variables::LISTEN_ADDRESS), env.read(&variables::API_PATH_PREFIX));
             Some(Self {
                 service: service?,
                 authorize: authorize?,
                 authorization_cache: authorization_cache?,
                 restore: restore.flatten(),
+                connections: connections?,
+                listen: listen?,
+                path_prefix: path_prefix?,
             })
         })
     }

@@ -10,7 +10,7 @@ mod error;
 
 use std::time::Duration;
 
-use api::{App, Cdn, ProxyPolicy, Realm};
+use api::{App, Cdn, PathPrefix, ProxyPolicy, Realm, RequestLimits};
 use authorize::{Authorizer, CallbackFunctions, CallbackValidators, TokenVerifier};
 use aws::{CallLimits, ClientConfig, Clock, HttpClient, JsonClient, SqsQueue};
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -24,7 +24,8 @@ use storage::{ObjectStore, StorageConfig};
 
 pub use catalog::telemetry_catalog;
 use config::{
-    AuthorizeConfig, CdnConfig, DatabaseConfig, KeyLocation, PlatformConfig, RestoreConfig, ServiceConfig,
+    AuthorizeConfig, CdnConfig, DatabaseConfig, KeyLocation, PlatformConfig, RestoreConfig, ServerConfig,
+    ServiceConfig,
     variables::{AWS_ACCESS_KEY_ID, CALLBACK_VALIDATORS, PENNSIEVE_DOMAIN, RESTORE_PACKAGE_QUEUE_URL},
 };
 pub use error::StartupError;
@@ -102,7 +103,7 @@ impl HostBuilder {
         let DatabaseConfig { host, port, .. } = &self.platform.database;
         tracing::warn!(
             service = "postgres",
-            endpoint = format!("{host}:{port}"),
+            endpoint = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") },
             error,
             "the database does not answer yet"
         );
@@ -145,7 +146,22 @@ impl HostBuilder {
             queue,
             clock: Clock::System,
             realm: Realm::new(&config.domain).ok_or(invalid_domain)?,
+            limits: RequestLimits::default(),
+            path_prefix: PathPrefix::default(),
         })
+    }
+
+    /// Builds what the API works with on a server, which may limit requests in another way and have other paths.
+    pub fn build_server_app(
+        &self,
+        config: &ServerConfig,
+        db: Db,
+        cdn: Cdn,
+        queue: WorkerQueue,
+    ) -> Result<App, StartupError> {
+        let app = self.build_app(config.service.clone(), db, cdn, queue)?;
+        let (limits, path_prefix) = (config.connections.request, config.path_prefix.clone());
+        Ok(App { limits, path_prefix, ..app })
     }
 
     /// Builds what restores work with.

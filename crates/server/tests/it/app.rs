@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use api::{App, Cdn, ProxyPolicy, Realm};
+use api::{App, Cdn, PathPrefix, ProxyPolicy, Realm, RequestLimits};
 use authorize::Authorizer;
 use aws::{Clock, HttpClient};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
@@ -329,6 +329,8 @@ fn build_app((s3, edge): (&S3Server, &EdgeServer), signer: Signer, db: Db) -> Ap
         queue: WorkerQueue::Local(Arc::default()),
         clock: Clock::System,
         realm: Realm::new("example.org").unwrap(),
+        limits: RequestLimits::default(),
+        path_prefix: PathPrefix::default(),
     }
 }
 

@@ -15,6 +15,7 @@ mod authority;
 mod aws_restore;
 mod callbacks;
 mod cloudfront;
+mod connections;
 mod cors;
 mod database;
 mod dev;
