@@ -109,7 +109,8 @@ async fn check_region(objects: &ObjectStore, bucket: &str, bucket_use: BucketUse
         BucketUse::StoredFiles | BucketUse::Restores => "stored files",
         BucketUse::ViewerAssets => "viewer assets",
     };
-    let expected = objects.configured_region(bucket).as_str();
+    let expected = objects.find_region(bucket).await;
+    let expected = expected.as_str();
     let check = match with_timeout(objects.find_bucket_region(bucket)).await {
         Ok(Some(region)) if region != expected => {
             return (report_wrong_region(bucket, &region, expected), false);
@@ -136,8 +137,7 @@ async fn check_region(objects: &ObjectStore, bucket: &str, bucket_use: BucketUse
 
 fn report_wrong_region(bucket: &str, region: &str, expected: &str) -> Check {
     let found = format!("it is in {region}, but links are signed for {expected}");
-    let advice = "set REGION to the bucket's region. Only a bucket whose name ends in -use1 or -afs1 may be in another: the \
-                  one that its name says";
+    let advice = "correct the bucket's region in BUCKETS; with an endpoint of your own, set REGION to the region of its buckets";
     Check::failure(bucket, found, advice)
 }
 
@@ -257,6 +257,7 @@ fn describe_probe_error(error: HeadError) -> String {
     match error {
         HeadError::NotFound => "404".to_owned(),
         HeadError::Forbidden => "403".to_owned(),
+        HeadError::Busy(cause) => format!("S3 asks to try again: {cause}"),
         HeadError::Unavailable(error) => error,
         HeadError::TimedOut => describe_timeout(),
     }

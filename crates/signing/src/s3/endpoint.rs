@@ -35,6 +35,13 @@ impl Endpoint {
             Self::Custom(_) => AddressingStyle::Path,
         }
     }
+
+    /// The URL of a bucket in this region.
+    #[must_use]
+    pub fn bucket_url(&self, region: &Region, bucket: &Bucket) -> String {
+        let ObjectUrl { scheme, host, path } = ObjectUrl::new(self, self.default_style(), region, bucket, "");
+        format!("{scheme}://{host}{path}")
+    }
 }
 
 /// The base URL of an S3-compatible server, such as `http://127.0.0.1:9000`.
@@ -172,6 +179,17 @@ mod tests {
             (&custom, "us-east-1", "good", "http://127.0.0.1:9000/good/a%20b/c"),
         ] {
             assert_eq!(object_url(endpoint, region, bucket), url);
+        }
+    }
+
+    #[test]
+    fn builds_bucket_urls() {
+        let region = Region::new("eu-west-1").unwrap();
+        for (bucket, url) in [
+            ("good", "https://good.s3.eu-west-1.amazonaws.com/"),
+            ("my.good", "https://s3.eu-west-1.amazonaws.com/my.good/"),
+        ] {
+            assert_eq!(Endpoint::Aws.bucket_url(&region, &bucket.parse().unwrap()), url);
         }
     }
 
