@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use api::{App, Cdn, ProxyPolicy, Realm};
 use authorize::{Authorizer, TokenVerifier};
-use aws::{CallLimits, ClientConfig, Clock, HttpClient, JsonClient, SqsQueue};
+use aws::{CallLimits, ClientConfig, Clock, HttpClient, JsonClient, SqsQueue, sts::StsClient};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use database::{Db, Password, PoolConfig, Tls};
 use restore::{
@@ -54,6 +54,7 @@ pub struct HostBuilder {
     platform: PlatformConfig,
     credentials: SharedCredentialsProvider,
     http: HttpClient,
+    sts: StsClient,
 }
 
 impl HostBuilder {
@@ -63,7 +64,9 @@ impl HostBuilder {
         credentials: SharedCredentialsProvider,
     ) -> Result<Self, StartupError> {
         let http = HttpClient::new()?;
-        Ok(Self { platform, credentials, http })
+        let config = client_config(&platform, &credentials, platform.endpoints.sts.as_ref());
+        let sts = StsClient::new(&config, http.clone())?;
+        Ok(Self { platform, credentials, http, sts })
     }
 
     /// Uses the credentials in the environment, as in Lambda.
@@ -139,7 +142,8 @@ impl HostBuilder {
             objects: self.object_store(),
             viewer_assets: config.viewer_assets,
             cdn,
-            proxy: ProxyPolicy::new(config.proxy_buckets, self.platform.endpoints.s3.clone()),
+            proxy: ProxyPolicy::new(config.proxy_buckets, self.platform.endpoints.s3.clone())
+                .with_table(self.platform.buckets.clone()),
             link_window: config.link_window,
             max_response_bytes: None,
             queue,
@@ -202,7 +206,7 @@ impl HostBuilder {
             region: self.platform.region.clone(),
             credentials: self.credentials.clone(),
         };
-        ObjectStore::new(config, self.http.clone())
+        ObjectStore::new(config, self.http.clone()).with_buckets(&self.platform.buckets, self.sts.clone())
     }
 
     /// DynamoDB.
@@ -219,12 +223,7 @@ impl HostBuilder {
     }
 
     fn client_config(&self, endpoint: Option<&String>) -> ClientConfig {
-        ClientConfig {
-            region: self.platform.region.clone(),
-            credentials: self.credentials.clone(),
-            endpoint: endpoint.cloned(),
-            clock: Clock::System,
-        }
+        client_config(&self.platform, &self.credentials, endpoint)
     }
 
     fn pool_config(&self) -> PoolConfig {
@@ -247,5 +246,18 @@ impl HostBuilder {
             max_connections: connections,
             clock: Clock::System,
         }
+    }
+}
+
+fn client_config(
+    platform: &PlatformConfig,
+    credentials: &SharedCredentialsProvider,
+    endpoint: Option<&String>,
+) -> ClientConfig {
+    ClientConfig {
+        region: platform.region.clone(),
+        credentials: credentials.clone(),
+        endpoint: endpoint.cloned(),
+        clock: Clock::System,
     }
 }

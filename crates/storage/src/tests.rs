@@ -1,8 +1,15 @@
-//! Where buckets are, against a server that answers as AWS documents: the region is in the scope of signatures.
+//! Where buckets are, against a server that answers as AWS documents: the region is in the scope of signatures. Sessions of
+//! roles, against an AWS that checks signatures and policies.
 
-use aws::ClientConfig;
-use local::aws::scripted::{ScriptedReply, ScriptedServer};
+use aws::{ClientConfig, Clock, sts::RoleArn};
+use local::aws::{
+    Account,
+    scripted::{ScriptedReply, ScriptedServer},
+    unique_name,
+};
 use packages::{link_period::LinkPeriod, links::Location};
+
+use signing::s3::{PresignRequest, Presigner};
 
 use super::*;
 use crate::bucket_region::Lifetimes;
@@ -289,4 +296,87 @@ async fn a_link_ends_when_it_says_if_the_credentials_do_not_tell_their_end() {
     let link = objects.presign(&spec, NOW).await.unwrap();
     assert_eq!(link.expires_at(), NOW + 600);
     assert!(link.url().contains("&X-Amz-Expires=600&X-Amz-Security-Token=token"));
+}
+
+/// Sends a request that is signed with a session. Returns its status.
+async fn send_signed(
+    account: &Account,
+    session: &Credentials,
+    target: (&str, &str),
+    version: Option<&str>,
+) -> u16 {
+    let (bucket, key) = target;
+    let endpoint = CustomEndpoint::parse(account.s3_endpoint()).unwrap();
+    let version: Vec<(&str, &str)> = version.into_iter().map(|version| ("versionId", version)).collect();
+    let request = PresignRequest {
+        method: Method::Get,
+        region: &Region::new("us-east-1").unwrap(),
+        bucket: &Bucket::new(bucket).unwrap(),
+        key,
+        query: &version,
+        expires_in: 60,
+    };
+    let url =
+        Presigner::new(Endpoint::Custom(endpoint)).presign(&request, session, Clock::System.now()).unwrap();
+    let request = http::Request::get(url).body(http_body_util::Full::default()).unwrap();
+    HttpClient::new().unwrap().send(request).await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_session_reads_nothing_beyond_its_prefix() {
+    let root = Account::root().unwrap();
+    let (bucket, other) = (unique_name("published"), unique_name("published"));
+    for name in [&bucket, &other] {
+        root.create_bucket(name).await.unwrap();
+        for key in ["12/files/a", "123/files/a", "1", "other"] {
+            root.put_object(name, key, b"content").await.unwrap();
+        }
+    }
+    // The role may do everything.
+    let all =
+        r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}"#;
+    let role = RoleArn::new(&root.create_role(all).await.unwrap()).unwrap();
+    let assume = format!(
+        r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "{role}"}}]}}"#
+    );
+    let user = root.create_user(&assume).await.unwrap();
+    let sessions = SessionCache::new(user.sts().unwrap());
+    let (bucket_name, now) = (Bucket::new(bucket.as_str()).unwrap(), Clock::System.now());
+    let session = sessions.get(&role, &bucket_name, "12/files/a", now).await.unwrap();
+    let lasts = session.expires_at().unwrap() - now;
+    assert!((3500..=3700).contains(&lasts), "{lasts}");
+    for (target, status) in [
+        ((bucket.as_str(), "12/files/a"), 200),
+        ((bucket.as_str(), "123/files/a"), 403),
+        ((bucket.as_str(), "1"), 403),
+        ((bucket.as_str(), "other"), 403),
+        ((other.as_str(), "12/files/a"), 403),
+    ] {
+        assert_eq!(send_signed(&root, &session, target, None).await, status, "{target:?}");
+    }
+    assert_eq!(send_signed(&root, &session, (&bucket, "123/files/a"), Some("any")).await, 403);
+
+    // Another file of the dataset needs no other session, and one of another dataset does.
+    let again = sessions.get(&role, &bucket_name, "12/files/b/c", now).await.unwrap();
+    assert_eq!(again.access_key_id(), session.access_key_id());
+    let elsewhere = sessions.get(&role, &bucket_name, "123/files/a", now).await.unwrap();
+    assert_ne!(elsewhere.access_key_id(), session.access_key_id());
+    // It is renewed half an hour before its end, and used until then.
+    let kept = sessions.get(&role, &bucket_name, "12/files/a", now + 1700).await.unwrap();
+    assert_eq!(kept.access_key_id(), session.access_key_id());
+    let renewed = sessions.get(&role, &bucket_name, "12/files/a", now + 1900).await.unwrap();
+    assert_ne!(renewed.access_key_id(), session.access_key_id());
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_be_assumed_is_an_error_with_its_code() {
+    let root = Account::root().unwrap();
+    let nothing =
+        r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}"#;
+    let role = RoleArn::new(&root.create_role(nothing).await.unwrap()).unwrap();
+    let user = root.create_user(nothing).await.unwrap();
+    let sessions = SessionCache::new(user.sts().unwrap());
+    let bucket = Bucket::new("published").unwrap();
+    let error = sessions.get(&role, &bucket, "12/files/a", Clock::System.now()).await.unwrap_err();
+    assert!(error.to_string().contains("AccessDenied"), "{error}");
 }
