@@ -17,6 +17,7 @@ mod cors;
 mod database;
 mod dev;
 mod doctor;
+mod external_buckets;
 mod hostile;
 mod interrupt;
 mod limits;
