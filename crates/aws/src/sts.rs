@@ -138,6 +138,12 @@ impl StsClient {
         })))
     }
 
+    /// The endpoint's URL.
+    #[must_use]
+    pub fn endpoint_url(&self) -> String {
+        self.0.endpoint.to_string()
+    }
+
     /// Assumes a role for an hour. The session may do what the role may do and this policy (JSON) allows, and nothing else.
     pub async fn assume_role(&self, role: &RoleArn, policy: &str) -> Result<Credentials, Error> {
         if policy.chars().count() > MAX_POLICY_CHARS {

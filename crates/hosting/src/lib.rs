@@ -209,6 +209,12 @@ impl HostBuilder {
         ObjectStore::new(config, self.http.clone()).with_buckets(&self.platform.buckets, self.sts.clone())
     }
 
+    /// STS, which assumes the roles of buckets.
+    #[must_use]
+    pub fn sts_client(&self) -> &StsClient {
+        &self.sts
+    }
+
     /// DynamoDB.
     pub fn dynamodb_client(&self) -> Result<JsonClient, StartupError> {
         let config = self.client_config(self.platform.endpoints.dynamodb.as_ref());

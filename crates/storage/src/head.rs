@@ -127,8 +127,7 @@ impl ObjectStore {
         let read = async {
             let response = self.http.send_with_retry(request).await.ok()?;
             let body = Limited::new(response.into_body(), MAX_ERROR_BYTES).collect().await.ok()?.to_bytes();
-            let (_, rest) = std::str::from_utf8(&body).ok()?.split_once("<Code>")?;
-            Some(rest.split_once('<')?.0.to_owned())
+            find_code(std::str::from_utf8(&body).ok()?)
         };
         let code = tokio::time::timeout(REQUEST_TIMEOUT, read.instrument(span)).await;
         code.ok().flatten().map_or(HeadError::Forbidden, code_error)
@@ -171,6 +170,13 @@ impl ObjectStore {
         let (parts, _) = response.into_parts();
         Ok((parts.status, parts.headers))
     }
+}
+
+/// The code in an error of S3. It is a word, or it does not get into the log.
+fn find_code(xml: &str) -> Option<String> {
+    let (code, _) = xml.split_once("<Code>")?.1.split_once('<')?;
+    let is_code = |byte: u8| byte.is_ascii_alphanumeric() || b"._".contains(&byte);
+    (code.len() <= 64 && code.bytes().all(is_code)).then(|| code.to_owned())
 }
 
 /// Reads S3's error code (Amazon S3 API Reference, "Error responses").

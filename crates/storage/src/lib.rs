@@ -143,6 +143,12 @@ impl ObjectStore {
         Some(self.fixed_region(route).clone())
     }
 
+    /// Whether objects of a bucket are read with a role's session, and not with the service's own credentials.
+    #[must_use]
+    pub fn has_role(&self, bucket: &Bucket) -> bool {
+        self.shared.routes.find(bucket.as_str()).role.is_some()
+    }
+
     /// The region that requests for a bucket go to and that links to it are signed for: that of the table, else the one that
     /// S3 says, else the service's own.
     pub async fn find_region(&self, bucket: &str) -> Region {

@@ -4,7 +4,7 @@ use std::{future::Future, time::Duration};
 
 use packages::links::Location;
 use signing::s3::Bucket;
-use storage::{BucketError, HeadError, ObjectStore, ResponseHeaders};
+use storage::{BucketError, HeadError, LinkSpec, Method, ObjectStore, ResponseHeaders};
 use tokio::time::timeout;
 
 use crate::{queries::SampleFile, report::Check};
@@ -52,6 +52,9 @@ pub(crate) async fn check_bucket(
     now: u64,
 ) -> Vec<Check> {
     let SampleBucket { bucket, key } = sample;
+    if objects.has_role(&bucket) && bucket_use != BucketUse::Restores {
+        return check_external_bucket(objects, &bucket, key, now).await;
+    }
     let name = bucket.as_str();
     let (region, is_usable) = check_region(objects, name, bucket_use).await;
     let mut checks = vec![region];
@@ -80,6 +83,39 @@ pub(crate) async fn check_bucket(
         }
     }
     checks
+}
+
+/// Checks a bucket whose objects a role reads. Our own role may do nothing there.
+async fn check_external_bucket(
+    objects: &ObjectStore,
+    bucket: &Bucket,
+    key: Option<String>,
+    now: u64,
+) -> Vec<Check> {
+    let (role, is_usable) = check_role(objects, bucket, now).await;
+    let mut checks = vec![role];
+    if is_usable {
+        checks.push(check_cors(objects, bucket, now).await);
+        if let Some(key) = key {
+            checks.push(check_stored_file(objects, bucket, key, now).await);
+        }
+    }
+    checks
+}
+
+/// Returns whether the role has a session.
+async fn check_role(objects: &ObjectStore, bucket: &Bucket, now: u64) -> (Check, bool) {
+    let location = Location { bucket: bucket.clone(), key: MISSING_KEY.to_owned(), version: None };
+    let region = objects.find_region(bucket.as_str()).await;
+    let link = objects.presign(&LinkSpec::own_request(&location, Method::Get, now), now).await;
+    match link {
+        Ok(_) => (Check::ok(bucket.as_str(), format!("read with a role, in {region}")), true),
+        Err(error) => {
+            let advice =
+                "allow sts:AssumeRole on the role of this bucket (BUCKETS), and our role in its trust policy";
+            (Check::failure(bucket.as_str(), error.to_string(), advice), false)
+        }
+    }
 }
 
 async fn with_timeout<T>(request: impl Future<Output = Result<T, BucketError>>) -> Result<T, BucketError> {
