@@ -33,7 +33,7 @@ use crate::{
 /// to assume a role": role chaining).
 const SESSION_SECONDS: u32 = 3600;
 
-/// The name of the sessions, which CloudTrail shows. It says who assumed the role, and nothing of the request.
+/// The name of the sessions, which AWS logs. It says who assumed the role, and nothing of the request.
 const SESSION_NAME: &str = "packages-service-presign-session";
 
 /// The longest session policy (`AssumeRole`, `Policy`).

@@ -70,11 +70,16 @@ impl BucketRegions {
     /// The region of a bucket. If S3 does not say it in time, the service's own.
     pub(crate) async fn find(&self, bucket: &Bucket) -> Region {
         let slot = self.buckets.get_or_insert(bucket, BucketSlot::default);
-        let known = slot.known();
-        if let Some(fresh) = known.as_ref().filter(|known| known.is_fresh()) {
-            return fresh.region.clone();
+        match slot.known() {
+            Some(fresh) if fresh.is_fresh() => fresh.region,
+            // Boxed: it is rare, and every link's future would hold it.
+            old => Box::pin(self.look_up(bucket, &slot, old)).await,
         }
-        let _lookup = match (slot.lookup.try_lock(), known) {
+    }
+
+    /// Asks S3 where a bucket is, unless another caller does.
+    async fn look_up(&self, bucket: &Bucket, slot: &BucketSlot, old: Option<KnownRegion>) -> Region {
+        let _lookup = match (slot.lookup.try_lock(), old) {
             (Ok(lookup), _) => lookup,
             // Another caller asks. An old answer is most probably still right.
             (Err(_), Some(old)) => return old.region,
@@ -85,7 +90,7 @@ impl BucketRegions {
             return fresh.region;
         }
         let answer = self.ask(bucket).await;
-        self.set(&slot, answer)
+        self.set(slot, answer)
     }
 
     /// The region that S3 said a bucket is in, if it was asked. No request.
@@ -147,9 +152,10 @@ impl BucketRegions {
         };
         let said = headers.get(BUCKET_REGION_HEADER).and_then(|value| value.to_str().ok());
         let region = said.and_then(|text| self.accept(text));
-        match &region {
-            Some(region) => tracing::info!(bucket = bucket.as_str(), %region, "S3 said where a bucket is"),
-            None => tracing::warn!(bucket = bucket.as_str(), "S3 did not say where a bucket is"),
+        if let Some(region) = &region {
+            tracing::info!(bucket = bucket.as_str(), %region, "S3 said where a bucket is");
+        } else {
+            tracing::warn!(bucket = bucket.as_str(), "S3 did not say where a bucket is");
         }
         region
     }

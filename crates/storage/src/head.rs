@@ -97,7 +97,8 @@ impl ObjectStore {
                 Err(HeadError::NotFound)
             }
             StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST => {
-                Err(self.explain_refusal(&region, location, now).await)
+                // Boxed: it is rare.
+                Err(Box::pin(self.explain_refusal(&region, location, now)).await)
             }
             StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE => {
                 Err(HeadError::Busy(answer.0.to_string()))

@@ -41,7 +41,7 @@ use aws::{HttpClient, credentials::CachedCredentials, sts::StsClient};
 
 use crate::{
     bucket_region::BucketRegions,
-    role_sessions::SessionCache,
+    role_sessions::{RENEWAL_SECONDS, SessionCache},
     routes::{BucketRoute, BucketRoutes},
 };
 
@@ -147,6 +147,13 @@ impl ObjectStore {
     #[must_use]
     pub fn has_role(&self, bucket: &Bucket) -> bool {
         self.shared.routes.find(bucket.as_str()).role.is_some()
+    }
+
+    /// The seconds for which any link works that is signed from now on, if roles sign some. Their sessions are renewed when
+    /// less is left.
+    #[must_use]
+    pub fn shortest_session_seconds(&self) -> Option<u64> {
+        self.shared.routes.has_roles().then_some(RENEWAL_SECONDS)
     }
 
     /// The region that requests for a bucket go to and that links to it are signed for: that of the table, else the one that

@@ -19,7 +19,7 @@ use crate::{bounded_cache::BoundedCache, presign::signing_credentials};
 const MAX_SESSIONS: usize = 1000;
 
 /// A session is renewed when it ends within this time. It lasts an hour, so a link works for half an hour at least.
-const RENEWAL_SECONDS: u64 = 1800;
+pub(crate) const RENEWAL_SECONDS: u64 = 1800;
 
 /// Who may read what.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

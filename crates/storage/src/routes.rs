@@ -43,6 +43,10 @@ impl BucketRoutes {
         self
     }
 
+    pub(crate) fn has_roles(&self) -> bool {
+        self.table.has_roles()
+    }
+
     pub(crate) fn find(&self, bucket: &str) -> &BucketRoute {
         self.table.find_index(bucket).and_then(|index| self.routes.get(index)).unwrap_or(&self.other)
     }

@@ -11,7 +11,7 @@ use serde_json::json;
 use signing::s3::{Bucket, CustomEndpoint, Region};
 use storage::BucketTable;
 
-use crate::app::{TestApp, TestResponse, build_router, fetch_url};
+use crate::app::{TestApp, TestResponse, build_request, build_router, fetch_url};
 
 /// A service whose own role may not read the bucket with the published files.
 struct Published {
@@ -136,5 +136,28 @@ async fn the_proxy_leads_where_the_table_says() {
         ("test-assets", false),
     ] {
         assert_eq!(app.app.proxy.is_allowed(&Bucket::new(bucket).unwrap()), is_allowed, "{bucket}");
+    }
+}
+
+/// The end that a manifest states holds for all its links, also for those of later pages, which sessions may sign.
+#[tokio::test]
+async fn a_manifest_of_several_pages_states_the_end_of_the_shortest_session() {
+    let mut app = TestApp::start().await;
+    let role = r#"{"published": "arn:aws:iam::123456789012:role/reader"}"#;
+    let table = BucketTable::default().with_external_roles(role, &Region::new("us-east-1").unwrap()).unwrap();
+    app.app.objects = app.app.objects.with_buckets(&table, Account::root().unwrap().sts().unwrap());
+    app.router = build_router(&app.app);
+    let folder = app.create_folder(None, "many").await;
+    app.create_files(&folder, 501).await;
+    let small = app.create_file(None, "one.txt", b"x").await;
+    let token = app.create_token("viewer").await;
+    for (package, least, most) in [(&folder, 1790, 1800), (&small, 3590, 3900)] {
+        let body = json!({"nodeIds": [package.node_id]}).to_string();
+        let mut request = build_request("POST", "/packages/download-manifest", &token, body.into());
+        request.headers_mut().insert("content-type", "application/json".parse().unwrap());
+        let now = Clock::System.now();
+        let manifest = app.send(request).await.json();
+        let seconds = manifest["header"]["expires_at"].as_u64().unwrap() - now;
+        assert!((least..=most + 5).contains(&seconds), "{seconds}");
     }
 }
