@@ -8,7 +8,7 @@ use http::HeaderValue;
 use packages::link_period::LinkWindow;
 use restore::queue::WorkerQueue;
 use signing::s3::{Bucket, CustomEndpoint};
-use storage::ObjectStore;
+use storage::{BucketTable, ObjectStore};
 
 use crate::Cdn;
 
@@ -119,6 +119,7 @@ impl Realm {
 #[derive(Debug, Clone)]
 pub struct ProxyPolicy {
     buckets: Arc<[Bucket]>,
+    table: Arc<BucketTable>,
     endpoint: Option<Arc<CustomEndpoint>>,
 }
 
@@ -127,13 +128,19 @@ impl ProxyPolicy {
     /// server at that address are accepted too.
     #[must_use]
     pub fn new(buckets: Vec<Bucket>, endpoint: Option<CustomEndpoint>) -> Self {
-        Self { buckets: buckets.into(), endpoint: endpoint.map(Arc::new) }
+        Self { buckets: buckets.into(), table: Arc::default(), endpoint: endpoint.map(Arc::new) }
     }
 
-    /// Whether a bucket is on the list.
+    /// Accepts also URLs of the buckets that a table says so of.
+    #[must_use]
+    pub fn with_table(self, table: BucketTable) -> Self {
+        Self { table: Arc::new(table), ..self }
+    }
+
+    /// Whether a bucket is on the list, or the table allows it.
     #[must_use]
     pub fn is_allowed(&self, bucket: &Bucket) -> bool {
-        self.buckets.contains(bucket)
+        self.buckets.contains(bucket) || self.table.is_proxied(bucket)
     }
 
     pub(crate) fn endpoint(&self) -> Option<&CustomEndpoint> {

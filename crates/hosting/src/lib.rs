@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use api::{App, Cdn, PathPrefix, ProxyPolicy, Realm, RequestLimits};
 use authorize::{Authorizer, CallbackFunctions, CallbackValidators, TokenVerifier};
-use aws::{CallLimits, ClientConfig, Clock, HttpClient, JsonClient, SqsQueue};
+use aws::{CallLimits, ClientConfig, Clock, HttpClient, JsonClient, SqsQueue, sts::StsClient};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use database::{Db, Password, PoolConfig, Tls};
 use restore::{
@@ -55,6 +55,7 @@ pub struct HostBuilder {
     platform: PlatformConfig,
     credentials: SharedCredentialsProvider,
     http: HttpClient,
+    sts: StsClient,
 }
 
 impl HostBuilder {
@@ -64,7 +65,9 @@ impl HostBuilder {
         credentials: SharedCredentialsProvider,
     ) -> Result<Self, StartupError> {
         let http = HttpClient::new()?;
-        Ok(Self { platform, credentials, http })
+        let config = client_config(&platform, &credentials, platform.endpoints.sts.as_ref());
+        let sts = StsClient::new(&config, http.clone())?;
+        Ok(Self { platform, credentials, http, sts })
     }
 
     /// Uses the credentials in the environment, as in Lambda.
@@ -140,7 +143,8 @@ impl HostBuilder {
             objects: self.object_store(),
             viewer_assets: config.viewer_assets,
             cdn,
-            proxy: ProxyPolicy::new(config.proxy_buckets, self.platform.endpoints.s3.clone()),
+            proxy: ProxyPolicy::new(config.proxy_buckets, self.platform.endpoints.s3.clone())
+                .with_table(self.platform.buckets.clone()),
             link_window: config.link_window,
             max_response_bytes: None,
             queue,
@@ -233,7 +237,13 @@ impl HostBuilder {
             region: self.platform.region.clone(),
             credentials: self.credentials.clone(),
         };
-        ObjectStore::new(config, self.http.clone())
+        ObjectStore::new(config, self.http.clone()).with_buckets(&self.platform.buckets, self.sts.clone())
+    }
+
+    /// STS, which assumes the roles of buckets.
+    #[must_use]
+    pub fn sts_client(&self) -> &StsClient {
+        &self.sts
     }
 
     /// DynamoDB.
@@ -250,12 +260,7 @@ impl HostBuilder {
     }
 
     fn client_config(&self, endpoint: Option<&String>) -> ClientConfig {
-        ClientConfig {
-            region: self.platform.region.clone(),
-            credentials: self.credentials.clone(),
-            endpoint: endpoint.cloned(),
-            clock: Clock::System,
-        }
+        client_config(&self.platform, &self.credentials, endpoint)
     }
 
     fn open_db(&self, config: PoolConfig) -> Result<Db, StartupError> {
@@ -283,5 +288,18 @@ impl HostBuilder {
             max_connections: connections,
             clock: Clock::System,
         }
+    }
+}
+
+fn client_config(
+    platform: &PlatformConfig,
+    credentials: &SharedCredentialsProvider,
+    endpoint: Option<&String>,
+) -> ClientConfig {
+    ClientConfig {
+        region: platform.region.clone(),
+        credentials: credentials.clone(),
+        endpoint: endpoint.cloned(),
+        clock: Clock::System,
     }
 }
