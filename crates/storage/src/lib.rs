@@ -4,6 +4,7 @@ mod bucket;
 mod delete_markers;
 mod head;
 mod presign;
+mod probe;
 mod recoverability;
 mod s3_error;
 mod undelete;
