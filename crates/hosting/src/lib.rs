@@ -20,7 +20,7 @@ use restore::{
     queue::WorkerQueue,
 };
 use signing_keys::{KeyRotation, KeySource};
-use storage::{ObjectStore, StorageConfig};
+use storage::{Bucket, ObjectStore, StorageConfig};
 
 pub use catalog::telemetry_catalog;
 use config::{
@@ -139,13 +139,19 @@ impl HostBuilder {
             objects: self.object_store(),
             viewer_assets: config.viewer_assets,
             cdn,
-            proxy: ProxyPolicy::new(config.proxy_buckets, self.platform.endpoints.s3.clone()),
+            proxy: self.proxy_policy(config.proxy_buckets),
             link_window: config.link_window,
             max_response_bytes: None,
             queue,
             clock: Clock::System,
             realm: Realm::new(&config.domain).ok_or(invalid_domain)?,
         })
+    }
+
+    /// Which presigned URLs the proxy accepts, if it accepts those of these buckets.
+    #[must_use]
+    pub fn proxy_policy(&self, buckets: Vec<Bucket>) -> ProxyPolicy {
+        ProxyPolicy::new(buckets, self.platform.region.clone(), self.platform.endpoints.s3.clone())
     }
 
     /// Builds what restores work with.

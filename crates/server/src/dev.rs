@@ -7,7 +7,7 @@ mod welcome;
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
-use api::{App, ProxyPolicy};
+use api::App;
 use authorize::Authorizer;
 use aws::Clock;
 use axum::{Json, Router, routing::get};
@@ -161,8 +161,7 @@ async fn build_app(
     // An empty option allows no bucket.
     let names = proxy.iter().filter(|name| !name.trim().is_empty());
     let buckets = names.map(bucket).collect::<Result<_, _>>()?;
-    let endpoint = config.service.platform.endpoints.s3.clone();
-    Ok(App { proxy: ProxyPolicy::new(buckets, endpoint), ..app })
+    Ok(App { proxy: builder.proxy_policy(buckets), ..app })
 }
 
 /// Builds the workers' state. The changelog goes to a file in place of a queue.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use tracing::{Instrument, info_span};
 
 use crate::{LinkSpec, Method, ObjectStore, ResponseHeaders};
@@ -24,15 +25,18 @@ pub struct ObjectHead {
 }
 
 impl ObjectHead {
-    /// The headers that describe the content. A `HEAD` at S3 has them, too.
-    pub const HEADERS: [HeaderName; 7] = [
-        header::CACHE_CONTROL,
+    /// The headers that describe the content. A `HEAD` at S3 has them, too. `Cache-Control` is not among them: it is about
+    /// the object, and an answer for one caller must not be stored (RFC 9111, section 3.5).
+    pub const HEADERS: [HeaderName; 8] = [
         header::CONTENT_DISPOSITION,
         header::CONTENT_ENCODING,
         header::CONTENT_LANGUAGE,
         header::CONTENT_TYPE,
         header::ETAG,
         header::LAST_MODIFIED,
+        // Whether the object is archived, and whether it is being restored (Amazon S3 API Reference, `HeadObject`).
+        HeaderName::from_static("x-amz-storage-class"),
+        HeaderName::from_static("x-amz-restore"),
     ];
 
     pub(crate) fn new(length: u64, all: &HeaderMap) -> Self {
@@ -69,10 +73,11 @@ impl ObjectStore {
         let spec = LinkSpec { headers, ..LinkSpec::own_request(location, Method::Head, now) };
         let link =
             self.presign(&spec, now).await.map_err(|error| HeadError::Unavailable(error.to_string()))?;
-        let (status, headers) = self.send_request(http::Method::HEAD, link.url(), None).await?;
-        match status {
+        let response = self.send_request(http::Method::HEAD, link.url(), None).await?;
+        let headers = response.headers();
+        match response.status() {
             StatusCode::OK => parse_length(headers.get(header::CONTENT_LENGTH))
-                .map(|length| ObjectHead::new(length, &headers)),
+                .map(|length| ObjectHead::new(length, headers)),
             status => Err(status_error(status)),
         }
     }
@@ -82,7 +87,7 @@ impl ObjectStore {
         method: http::Method,
         url: &str,
         range: Option<HeaderValue>,
-    ) -> Result<(StatusCode, HeaderMap), HeadError> {
+    ) -> Result<Response<Incoming>, HeadError> {
         let mut request = Request::builder().method(method).uri(url);
         if let Some(range) = range {
             request = request.header(header::RANGE, range);
@@ -93,13 +98,11 @@ impl ObjectStore {
         let span = info_span!(target: "trace", "s3", operation = "HeadObject");
         let response =
             tokio::time::timeout(REQUEST_TIMEOUT, self.http.send_with_retry(request).instrument(span));
-        let response = response.await.map_err(|_| HeadError::TimedOut)?.map_err(|error| failed(&error))?;
-        let (parts, _) = response.into_parts();
-        Ok((parts.status, parts.headers))
+        response.await.map_err(|_| HeadError::TimedOut)?.map_err(|error| failed(&error))
     }
 }
 
-pub(crate) fn status_error(status: StatusCode) -> HeadError {
+fn status_error(status: StatusCode) -> HeadError {
     match status {
         StatusCode::NOT_FOUND => HeadError::NotFound,
         StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST => HeadError::Forbidden,
@@ -109,8 +112,13 @@ pub(crate) fn status_error(status: StatusCode) -> HeadError {
 
 pub(crate) fn parse_length(value: Option<&HeaderValue>) -> Result<u64, HeadError> {
     value
-        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .and_then(|value| parse_digits(value.to_str().ok()?))
         .ok_or_else(|| HeadError::Unavailable("S3 sent no Content-Length".to_owned()))
+}
+
+/// Parses decimal digits. `str::parse` would accept a leading plus sign.
+pub(crate) fn parse_digits(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -122,10 +130,13 @@ mod tests {
         let all = HeaderMap::from_iter([
             (header::ETAG, HeaderValue::from_static("\"e\"")),
             (header::SERVER, HeaderValue::from_static("AmazonS3")),
+            (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=600")),
+            (HeaderName::from_static("x-amz-storage-class"), HeaderValue::from_static("GLACIER")),
             (header::CONTENT_RANGE, HeaderValue::from_static("bytes 0-0/3")),
         ]);
         let head = ObjectHead::new(3, &all);
-        assert_eq!(head.headers.len(), 1);
+        assert_eq!(head.headers.len(), 2);
         assert_eq!(head.headers[header::ETAG], "\"e\"");
+        assert_eq!(head.headers["x-amz-storage-class"], "GLACIER");
     }
 }

@@ -28,6 +28,7 @@ use signing::s3::{Credentials, CustomEndpoint, Endpoint, Presigner};
 pub use bucket::{BucketError, CorsHeaders};
 pub use head::{HeadError, ObjectHead};
 pub use presign::{LinkSpec, Method, PresignError, PresignedLink, ResponseHeaders};
+pub use probe::{LinkHead, ProbeError};
 pub use recoverability::Recoverability;
 pub use undelete::{StoredFile, UndeleteError, UndeleteErrors};
 
