@@ -23,6 +23,7 @@ mod body;
 mod caller;
 mod cdn;
 mod cloudfront;
+mod conditions;
 mod cors;
 mod head;
 mod health;

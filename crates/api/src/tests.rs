@@ -64,7 +64,7 @@ pub(crate) fn app() -> App {
         objects: ObjectStore::new(settings, HttpClient::new().unwrap()),
         viewer_assets: bucket("viewer-assets"),
         cdn: Cdn::new("https://d111111abcdef8.cloudfront.net/", signer),
-        proxy: ProxyPolicy::new(vec![bucket("open-data")], None),
+        proxy: ProxyPolicy::new(vec![bucket("open-data")], Region::new("us-east-1").unwrap(), None),
         link_window: LinkWindow::default(),
         max_response_bytes: None,
         queue: WorkerQueue::Local(std::sync::Arc::default()),

@@ -20,7 +20,7 @@ use restore::{
     delete_records::DeleteRecords, queue::WorkerQueue,
 };
 use signing_keys::{KeyRotation, KeySource};
-use storage::{ObjectStore, StorageConfig};
+use storage::{Bucket, ObjectStore, StorageConfig};
 
 pub use catalog::telemetry_catalog;
 use config::{
@@ -143,8 +143,7 @@ impl HostBuilder {
             objects: self.object_store(),
             viewer_assets: config.viewer_assets,
             cdn,
-            proxy: ProxyPolicy::new(config.proxy_buckets, self.platform.endpoints.s3.clone())
-                .with_table(self.platform.buckets.clone()),
+            proxy: self.proxy_policy(config.proxy_buckets),
             link_window: config.link_window,
             max_response_bytes: None,
             queue,
@@ -166,6 +165,12 @@ impl HostBuilder {
         let app = self.build_app(config.service.clone(), db, cdn, queue)?;
         let (limits, path_prefix) = (config.connections.request, config.path_prefix.clone());
         Ok(App { limits, path_prefix, ..app })
+    }
+
+    /// Which presigned URLs the proxy accepts: those of these buckets, and of those that the table says so of.
+    fn proxy_policy(&self, buckets: Vec<Bucket>) -> ProxyPolicy {
+        let PlatformConfig { region, endpoints, buckets: table, .. } = &self.platform;
+        ProxyPolicy::new(buckets, region.clone(), endpoints.s3.clone()).with_table(table.clone())
     }
 
     /// Builds what restores work with.

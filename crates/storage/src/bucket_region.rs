@@ -14,7 +14,7 @@ use signing::s3::{Bucket, Endpoint, Region};
 use tokio::time::Instant;
 use tracing::{Instrument, info_span};
 
-use crate::{bounded_cache::BoundedCache, lock, partition::partition};
+use crate::{bounded_cache::BoundedCache, lock};
 
 /// The header with a bucket's region.
 pub(crate) const BUCKET_REGION_HEADER: &str = "x-amz-bucket-region";
@@ -133,7 +133,7 @@ impl BucketRegions {
 
     /// A region's name, and of our partition: nothing else may become part of a host name.
     fn accept(&self, text: &str) -> Option<Region> {
-        Region::new(text).ok().filter(|region| partition(region) == partition(&self.home))
+        Region::new(text).ok().filter(|region| region.partition() == self.home.partition())
     }
 
     async fn ask(&self, bucket: &Bucket) -> Option<Region> {

@@ -1,21 +1,21 @@
-//! An object's metadata, requested with a presigned link. Only S3 checks the link's signature.
+//! An object's metadata, requested with the service's own credentials.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
-use http_body_util::{BodyExt, Full, Limited};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
 use tracing::{Instrument, info_span};
 
 use crate::{
-    LinkSpec, Method, ObjectStore, Region, ResponseHeaders, bucket_region::BUCKET_REGION_HEADER,
+    LinkSpec, Method, ObjectStore, Region, ResponseHeaders,
+    bucket_region::BUCKET_REGION_HEADER,
+    error_body::{find_code, read_error_body},
     s3_error::S3Error,
 };
 use aws::error_chain;
 use packages::links::Location;
-
-/// The longest error of S3 that is read.
-const MAX_ERROR_BYTES: usize = 16 * 1024;
 
 /// How long S3 may take to answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,10 +30,10 @@ pub struct ObjectHead {
 }
 
 impl ObjectHead {
-    /// The headers that describe the content. A `HEAD` at S3 has them, too. The last two say whether an object is archived and
-    /// whether it is being brought back (Amazon S3 API Reference, `HeadObject`).
-    pub const HEADERS: [HeaderName; 9] = [
-        header::CACHE_CONTROL,
+    /// The headers that describe the content. A `HEAD` at S3 has them, too. `Cache-Control` is not among them: it is about
+    /// the object, and an answer for one caller must not be stored (RFC 9111, section 3.5). The last two say whether an object
+    /// is archived, and whether it is being restored (Amazon S3 API Reference, `HeadObject`).
+    pub const HEADERS: [HeaderName; 8] = [
         header::CONTENT_DISPOSITION,
         header::CONTENT_ENCODING,
         header::CONTENT_LANGUAGE,
@@ -44,7 +44,7 @@ impl ObjectHead {
         HeaderName::from_static("x-amz-restore"),
     ];
 
-    fn new(length: u64, all: &HeaderMap) -> Self {
+    pub(crate) fn new(length: u64, all: &HeaderMap) -> Self {
         let find = |name: HeaderName| all.get(&name).map(|value| (name, value.clone()));
         Self { length, headers: Self::HEADERS.into_iter().filter_map(find).collect() }
     }
@@ -82,26 +82,28 @@ impl ObjectStore {
         now: u64,
     ) -> Result<ObjectHead, HeadError> {
         let spec = LinkSpec { headers, ..LinkSpec::own_request(location, Method::Head, now) };
-        let mut region = self.find_region(location.bucket.as_str()).await;
-        let mut answer = self.send_own_request(&region, &spec, now).await?;
-        let said = answer.1.get(BUCKET_REGION_HEADER).and_then(|value| value.to_str().ok());
-        if self.learn_region(location.bucket.as_str(), &region, said) {
-            region = self.find_region(location.bucket.as_str()).await;
-            answer = self.send_own_request(&region, &spec, now).await?;
+        let bucket = location.bucket.as_str();
+        let mut region = self.find_region(bucket).await;
+        let mut response = self.send_own_request(&region, &spec, now).await?;
+        let said = response.headers().get(BUCKET_REGION_HEADER).and_then(|value| value.to_str().ok());
+        if self.learn_region(bucket, &region, said) {
+            region = self.find_region(bucket).await;
+            response = self.send_own_request(&region, &spec, now).await?;
         }
-        match answer.0 {
-            StatusCode::OK => parse_length(answer.1.get(header::CONTENT_LENGTH))
-                .map(|length| ObjectHead::new(length, &answer.1)),
+        let headers = response.headers();
+        match response.status() {
+            StatusCode::OK => parse_length(headers.get(header::CONTENT_LENGTH))
+                .map(|length| ObjectHead::new(length, headers)),
             // A version that is a delete marker (`HeadObject`, "Versioning").
-            StatusCode::METHOD_NOT_ALLOWED if answer.1.contains_key("x-amz-delete-marker") => {
+            StatusCode::METHOD_NOT_ALLOWED if headers.contains_key("x-amz-delete-marker") => {
                 Err(HeadError::NotFound)
             }
             StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST => {
                 // Boxed: it is rare.
                 Err(Box::pin(self.explain_refusal(&region, location, now)).await)
             }
-            StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE => {
-                Err(HeadError::Busy(answer.0.to_string()))
+            status @ (StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE) => {
+                Err(HeadError::Busy(status.to_string()))
             }
             status => Err(status_error(status)),
         }
@@ -112,7 +114,7 @@ impl ObjectStore {
         region: &Region,
         spec: &LinkSpec<'_>,
         now: u64,
-    ) -> Result<(StatusCode, HeaderMap), HeadError> {
+    ) -> Result<Response<Incoming>, HeadError> {
         let link = self.presign_in(region, spec, now).await;
         let link = link.map_err(|error| HeadError::Unavailable(error.to_string()))?;
         self.send_request(http::Method::HEAD, link.url(), None).await
@@ -122,41 +124,19 @@ impl ObjectStore {
     async fn explain_refusal(&self, region: &Region, location: &Location, now: u64) -> HeadError {
         let spec = LinkSpec::own_request(location, Method::Get, now);
         let Ok(link) = self.presign_in(region, &spec, now).await else { return HeadError::Forbidden };
-        let request = Request::get(link.url()).header(header::RANGE, "bytes=0-0");
-        let Ok(request) = request.body(Full::<Bytes>::default()) else { return HeadError::Forbidden };
-        let span = info_span!(target: "trace", "s3", operation = "GetObject");
-        let read = async {
-            let response = self.http.send_with_retry(request).await.ok()?;
-            let body = Limited::new(response.into_body(), MAX_ERROR_BYTES).collect().await.ok()?.to_bytes();
-            find_code(std::str::from_utf8(&body).ok()?)
-        };
-        let code = tokio::time::timeout(REQUEST_TIMEOUT, read.instrument(span)).await;
-        code.ok().flatten().map_or(HeadError::Forbidden, code_error)
-    }
-
-    /// Loads the metadata of an object with a client's presigned link. The link is signed for `GET`, so this gets one byte
-    /// and reads the object's size from `Content-Range` (RFC 9110, section 14.4).
-    pub async fn head_presigned(&self, url: &str) -> Result<ObjectHead, HeadError> {
         let range = HeaderValue::from_static("bytes=0-0");
-        let (status, headers) = self.send_request(http::Method::GET, url, Some(range)).await?;
-        match status {
-            StatusCode::PARTIAL_CONTENT => {
-                parse_total(&headers).map(|length| ObjectHead::new(length, &headers))
-            }
-            StatusCode::OK => parse_length(headers.get(header::CONTENT_LENGTH))
-                .map(|length| ObjectHead::new(length, &headers)),
-            // An empty object has no first byte. S3 sends none of its headers then.
-            StatusCode::RANGE_NOT_SATISFIABLE => Ok(ObjectHead { length: 0, headers: HeaderMap::new() }),
-            status => Err(status_error(status)),
-        }
+        let Ok(response) = self.send_request(http::Method::GET, link.url(), Some(range)).await else {
+            return HeadError::Forbidden;
+        };
+        find_code(&read_error_body(response.into_body()).await).map_or(HeadError::Forbidden, code_error)
     }
 
-    async fn send_request(
+    pub(crate) async fn send_request(
         &self,
         method: http::Method,
         url: &str,
         range: Option<HeaderValue>,
-    ) -> Result<(StatusCode, HeaderMap), HeadError> {
+    ) -> Result<Response<Incoming>, HeadError> {
         let mut request = Request::builder().method(method).uri(url);
         if let Some(range) = range {
             request = request.header(header::RANGE, range);
@@ -167,17 +147,8 @@ impl ObjectStore {
         let span = info_span!(target: "trace", "s3", operation = "HeadObject");
         let response =
             tokio::time::timeout(REQUEST_TIMEOUT, self.http.send_with_retry(request).instrument(span));
-        let response = response.await.map_err(|_| HeadError::TimedOut)?.map_err(|error| failed(&error))?;
-        let (parts, _) = response.into_parts();
-        Ok((parts.status, parts.headers))
+        response.await.map_err(|_| HeadError::TimedOut)?.map_err(|error| failed(&error))
     }
-}
-
-/// The code in an error of S3. It is a word, or it does not get into the log.
-fn find_code(xml: &str) -> Option<String> {
-    let (code, _) = xml.split_once("<Code>")?.1.split_once('<')?;
-    let is_code = |byte: u8| byte.is_ascii_alphanumeric() || b"._".contains(&byte);
-    (code.len() <= 64 && code.bytes().all(is_code)).then(|| code.to_owned())
 }
 
 /// Reads S3's error code (Amazon S3 API Reference, "Error responses").
@@ -198,35 +169,20 @@ fn status_error(status: StatusCode) -> HeadError {
     }
 }
 
-fn parse_length(value: Option<&HeaderValue>) -> Result<u64, HeadError> {
+pub(crate) fn parse_length(value: Option<&HeaderValue>) -> Result<u64, HeadError> {
     value
-        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .and_then(|value| parse_digits(value.to_str().ok()?))
         .ok_or_else(|| HeadError::Unavailable("S3 sent no Content-Length".to_owned()))
 }
 
-/// The number after the slash of `Content-Range: bytes 0-0/1234`.
-fn parse_total(headers: &HeaderMap) -> Result<u64, HeadError> {
-    headers
-        .get(header::CONTENT_RANGE)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("bytes ")?.rsplit_once('/')?.1.parse().ok())
-        .ok_or_else(|| HeadError::Unavailable("S3 sent no total length in Content-Range".to_owned()))
+/// Parses decimal digits. `str::parse` would accept a leading plus sign.
+pub(crate) fn parse_digits(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_total_is_the_number_after_the_slash() {
-        let with = |value: &'static str| {
-            HeaderMap::from_iter([(header::CONTENT_RANGE, HeaderValue::from_static(value))])
-        };
-        assert_eq!(parse_total(&with("bytes 0-0/1234")), Ok(1234));
-        for odd in ["bytes 0-0/*", "bytes 0-0", "items 0-0/3", "bytes 0-0/-1"] {
-            assert!(parse_total(&with(odd)).is_err(), "{odd}");
-        }
-        assert!(parse_total(&HeaderMap::new()).is_err());
-    }
 
     #[test]
     fn a_refusal_is_judged_by_its_code() {
@@ -247,10 +203,13 @@ mod tests {
         let all = HeaderMap::from_iter([
             (header::ETAG, HeaderValue::from_static("\"e\"")),
             (header::SERVER, HeaderValue::from_static("AmazonS3")),
+            (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=600")),
+            (HeaderName::from_static("x-amz-storage-class"), HeaderValue::from_static("GLACIER")),
             (header::CONTENT_RANGE, HeaderValue::from_static("bytes 0-0/3")),
         ]);
         let head = ObjectHead::new(3, &all);
-        assert_eq!(head.headers.len(), 1);
+        assert_eq!(head.headers.len(), 2);
         assert_eq!(head.headers[header::ETAG], "\"e\"");
+        assert_eq!(head.headers["x-amz-storage-class"], "GLACIER");
     }
 }

@@ -245,7 +245,9 @@ fn parse_cursor(text: &str) -> Result<FilePosition, Problem> {
         let mut parts = decoded.split('.');
         // The version of the cursor's form.
         parts.next().filter(|version| *version == "1")?;
-        let mut number = || parts.next()?.parse::<i32>().ok();
+        // `str::parse` would accept a plus sign. A folder's id is 0 at the top, and none is negative.
+        let is_number = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let mut number = || parts.next().filter(is_number)?.parse::<i32>().ok();
         let position = FilePosition { folder: number()?, package: number()?, file: number()? };
         parts.next().is_none().then_some(position)
     };
@@ -260,7 +262,7 @@ mod tests {
     fn a_cursor_is_read_as_it_was_written() {
         let position = FilePosition { folder: 0, package: i32::MAX, file: 7 };
         assert_eq!(parse_cursor(&format_cursor(position)).ok(), Some(position));
-        for text in ["", "x", "MQ", "MS4xLjI", "MS4xLjIuMy40", "Mi4xLjIuMw"] {
+        for text in ["", "x", "MQ", "MS4xLjI", "MS4xLjIuMy40", "Mi4xLjIuMw", "MS4wLisxLjI", "MS4wLi0xLjI"] {
             assert!(parse_cursor(text).is_err(), "{text}");
         }
     }

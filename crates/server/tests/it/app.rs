@@ -323,7 +323,11 @@ fn build_app((s3, edge): (&S3Server, &EdgeServer), signer: Signer, db: Db) -> Ap
         objects: ObjectStore::new(settings, HttpClient::new().unwrap()),
         viewer_assets: Bucket::new(ASSETS).unwrap(),
         cdn: Cdn::new(&edge.endpoint(), signer),
-        proxy: ProxyPolicy::new(vec![Bucket::new(ASSETS).unwrap()], Some(endpoint)),
+        proxy: ProxyPolicy::new(
+            vec![Bucket::new(ASSETS).unwrap()],
+            Region::new("us-east-1").unwrap(),
+            Some(endpoint),
+        ),
         link_window: LinkWindow::default(),
         max_response_bytes: None,
         queue: WorkerQueue::Local(Arc::default()),

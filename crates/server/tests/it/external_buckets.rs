@@ -127,7 +127,8 @@ async fn the_proxy_leads_where_the_table_says() {
     let endpoint = CustomEndpoint::parse("http://127.0.0.1:9").unwrap();
     let table = r#"[{"bucket": "open-*", "proxy": true}, {"bucket": "open-not"}, {"bucket": "other-*"}]"#;
     let table = BucketTable::parse(table, &Region::new("us-east-1").unwrap()).unwrap();
-    app.app.proxy = api::ProxyPolicy::new(vec![], Some(endpoint)).with_table(table);
+    app.app.proxy =
+        api::ProxyPolicy::new(vec![], Region::new("us-east-1").unwrap(), Some(endpoint)).with_table(table);
     for (bucket, is_allowed) in [
         ("open-1", true),
         ("open-not", false),

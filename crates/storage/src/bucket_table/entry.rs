@@ -6,7 +6,6 @@ use serde::Deserialize;
 use signing::s3::{CustomEndpoint, Region};
 
 use super::{BucketEntry, pattern::BucketPattern};
-use crate::partition::partition;
 use aws::sts::RoleArn;
 
 /// The members of an entry, as they are written.
@@ -71,7 +70,7 @@ impl EntryFields {
 /// Credentials work in one partition only, and so do links.
 fn parse_region(name: &str, home: &Region) -> Result<Region, String> {
     let region = Region::new(name).map_err(|_| "region: expected a region such as us-east-1")?;
-    if partition(&region) != partition(home) {
+    if region.partition() != home.partition() {
         return Err("region: it is in another partition of AWS than the service".to_owned());
     }
     Ok(region)
@@ -79,7 +78,7 @@ fn parse_region(name: &str, home: &Region) -> Result<Region, String> {
 
 fn parse_role(arn: &str, home: &Region) -> Result<RoleArn, String> {
     let role = RoleArn::new(arn).map_err(|error| format!("role_arn: {error}"))?;
-    if role.partition() != partition(home) {
+    if role.partition() != home.partition() {
         return Err("role_arn: it is in another partition of AWS than the service".to_owned());
     }
     Ok(role)
