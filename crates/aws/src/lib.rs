@@ -1,6 +1,6 @@
 //! AWS's services over signed HTTP, and what calls to them need: credentials, a client, a clock.
 //!
-//! [`JsonClient`] calls SQS, DynamoDB and SSM. [`SqsQueue`] sends messages in batches. [`sts`] assumes roles. Nothing here
+//! [`JsonClient`] calls SQS, DynamoDB, SSM and Lambda. [`SqsQueue`] sends messages in batches. [`sts`] assumes roles. Nothing here
 //! knows packages.
 
 mod attempts;

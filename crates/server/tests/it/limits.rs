@@ -147,6 +147,7 @@ async fn platform_config(connections: usize) -> PlatformConfig {
             tls: false,
             ca_file: None,
             connections,
+            prepared_statements: true,
         },
     }
 }
