@@ -61,7 +61,8 @@ locals {
       changelog_kms_key_arns     = jsonencode(compact([try(var.changelog_queue.kms_key_arn, null)]))
     })
     authorizer = templatefile("${path.module}/policies/authorizer.json.tftpl", {
-      database_user_arn = local.database_user_arn
+      database_user_arn       = local.database_user_arn
+      callback_validator_arns = jsonencode(sort(distinct(values(var.callback_validators))))
     })
   }
 

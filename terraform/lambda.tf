@@ -37,12 +37,14 @@ locals {
       CLOUDFRONT_HASH_ALGORITHM        = var.cloudfront_hash_algorithm
       RESTORE_PACKAGE_QUEUE_URL        = aws_sqs_queue.restore.url
     }
-    authorizer = {
+    authorizer = merge({
       USER_POOL    = try(var.user_pool.id, null)
       USER_CLIENT  = try(var.user_pool.client_id, null)
       TOKEN_POOL   = try(var.token_pool.id, null)
       TOKEN_CLIENT = try(var.token_pool.client_id, null)
-    }
+      }, length(var.callback_validators) == 0 ? {} : {
+      CALLBACK_VALIDATORS = join(",", [for service, arn in var.callback_validators : "${service}=${arn}"])
+    })
     restore = {
       BUCKETS                           = local.bucket_table
       DELETE_RECORD_DYNAMODB_TABLE_NAME = coalesce(var.delete_record_table, "none")

@@ -162,6 +162,17 @@ variable "shared_authorizer_arn" {
   }
 }
 
+variable "callback_validators" {
+  description = "Lambda functions that validate callbacks (Authorization: Callback), by the name of the service that sends them. They are in the region of this module, and their owner must allow the authorizer's role to call them. Not used with a shared authorizer."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for service, arn in var.callback_validators : can(regex("^[a-z0-9-]+$", service)) && can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_$-]+)?$", arn))])
+    error_message = "callback_validators must have names of services (lower case, digits, hyphens) as keys, and ARNs of Lambda functions as values."
+  }
+}
+
 variable "authorizer_cache_seconds" {
   description = "How long API Gateway caches the authorizer's response for a token and a dataset. A role that was taken away works that long. 0 calls the authorizer at every request. It applies to a shared authorizer too."
   type        = number

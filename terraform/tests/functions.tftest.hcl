@@ -210,6 +210,27 @@ run "environments" {
   }
 }
 
+run "callbacks" {
+  variables {
+    callback_validators = { workflow-service = "arn:aws:lambda:us-east-1:123456789012:function:validate", other = "arn:aws:lambda:us-east-1:123456789012:function:check:live" }
+  }
+
+  assert {
+    condition     = aws_lambda_function.function["authorizer"].environment[0].variables["CALLBACK_VALIDATORS"] == "other=arn:aws:lambda:us-east-1:123456789012:function:check:live,workflow-service=arn:aws:lambda:us-east-1:123456789012:function:validate"
+    error_message = "The authorizer must know the validators."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_iam_role_policy.own["authorizer"].policy).Statement : statement.Resource if statement.Action == "lambda:InvokeFunction"] == [["arn:aws:lambda:us-east-1:123456789012:function:check:live", "arn:aws:lambda:us-east-1:123456789012:function:validate"]]
+    error_message = "The authorizer must be allowed to call exactly the validators."
+  }
+
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.own["service"].policy, "InvokeFunction") && !strcontains(aws_iam_role_policy.own["restore"].policy, "InvokeFunction")
+    error_message = "Only the authorizer may call functions."
+  }
+}
+
 run "buckets" {
   variables {
     buckets = [

@@ -42,6 +42,17 @@ impl io::Write for Log {
     }
 }
 
+/// What the only refusal in a log says.
+fn find_refusal(log: &str) -> Value {
+    let lines = log.lines().map(|line| -> Value { serde_json::from_str(line).unwrap() });
+    let refusals: Vec<Value> = lines.filter(|line| line["message"] == "access refused").collect();
+    let [refusal] = refusals.as_slice() else { panic!("{log}") };
+    assert_eq!(refusal["target"], "audit");
+    let fields =
+        ["user", "workspace", "dataset", "reason"].map(|name| (name.to_owned(), refusal[name].clone()));
+    fields.into_iter().collect()
+}
+
 #[tokio::test]
 async fn each_refusal_names_who_what_and_why() {
     let (app, other) = (TestApp::start().await, TestApp::start().await);
@@ -60,52 +71,34 @@ async fn each_refusal_names_who_what_and_why() {
 
     let log = Log::default();
     let guard = log.capture();
-    let workspace = json!(app.workspace.id);
+    let (here, workspace) = (&path, json!(app.workspace.id));
+    let (not_member, no_role) =
+        ("the user is not a member of the workspace", "the user has no role in the dataset");
+    let no_permission = "your role in this dataset lacks the permission ViewFiles";
     for (token, path, user, workspace, reason) in [
-        (
-            issue_token(&stranger),
-            &path,
-            json!(stranger.node_id),
-            &workspace,
-            "the user is not a member of the workspace",
-        ),
-        (
-            issue_token(&without_role),
-            &path,
-            json!(without_role.node_id),
-            &workspace,
-            "the user has no role in the dataset",
-        ),
+        (issue_token(&stranger), here, json!(stranger.node_id), &workspace, not_member),
+        (issue_token(&without_role), here, json!(without_role.node_id), &workspace, no_role),
         (
             foreign_key,
-            &path,
+            here,
             json!(without_role.node_id),
             &workspace,
             "the credential is for another workspace",
         ),
         (issue_token(&guest), &unknown, json!(guest.node_id), &Value::Null, "the dataset is unknown"),
-        (issue_api_key_token("unknown"), &path, Value::Null, &Value::Null, "the caller is unknown"),
-        ("a.b.c".to_owned(), &path, Value::Null, &Value::Null, "the bearer token is malformed"),
-        (
-            issue_token(&guest),
-            &path,
-            json!(guest.node_id),
-            &workspace,
-            "your role in this dataset lacks the permission ViewFiles",
-        ),
+        (issue_api_key_token("unknown"), here, Value::Null, &Value::Null, "the caller is unknown"),
+        ("a.b.c".to_owned(), here, Value::Null, &Value::Null, "the bearer token is malformed"),
+        (issue_token(&guest), here, json!(guest.node_id), &workspace, no_permission),
     ] {
         let status = app.get(path, &token).await.status;
         assert!(matches!(status.as_u16(), 401 | 403), "{reason}");
         let text = log.take();
-        let lines = text.lines().map(|line| -> Value { serde_json::from_str(line).unwrap() });
-        let refusals: Vec<Value> = lines.filter(|line| line["message"] == "access refused").collect();
-        let [refusal] = refusals.as_slice() else { panic!("{reason}: {text}") };
-        assert_eq!(refusal["target"], "audit");
-        assert_eq!((&refusal["reason"], &refusal["user"]), (&json!(reason), &user));
-        assert_eq!(&refusal["workspace"], workspace, "{reason}");
-        let dataset = path.split(['=', '&']).nth(1).unwrap();
-        assert_eq!(refusal["dataset"], dataset, "{reason}");
         assert!(!text.contains(&token), "{reason}");
+        let dataset = path.split(['=', '&']).nth(1).unwrap();
+        assert_eq!(
+            find_refusal(&text),
+            json!({"user": user, "workspace": workspace, "dataset": dataset, "reason": reason})
+        );
     }
     let token = issue_token(&app.create_user("viewer").await);
     assert_eq!(app.get(&path, &token).await.status, 307);
