@@ -7,10 +7,10 @@ use database::Db;
 use http::HeaderValue;
 use packages::link_period::LinkWindow;
 use restore::queue::WorkerQueue;
-use signing::s3::{Bucket, CustomEndpoint};
-use storage::ObjectStore;
+use signing::s3::{Bucket, CustomEndpoint, PresignedUrl, Region, S3Home};
+use storage::{BucketTable, ObjectStore};
 
-use crate::Cdn;
+use crate::{Cdn, Problem};
 
 /// The state that the endpoints share. A clone copies a few reference counts; each request has its own.
 #[derive(Debug, Clone)]
@@ -119,24 +119,46 @@ impl Realm {
 #[derive(Debug, Clone)]
 pub struct ProxyPolicy {
     buckets: Arc<[Bucket]>,
-    endpoint: Option<Arc<CustomEndpoint>>,
+    table: Arc<BucketTable>,
+    home: Arc<S3Home>,
 }
 
 impl ProxyPolicy {
-    /// Accepts URLs of exactly these buckets; an empty list accepts none. With an endpoint, URLs of an S3-compatible
-    /// server at that address are accepted too.
+    /// Accepts URLs of exactly these buckets, in the partition of `region`; an empty list accepts none. With an endpoint, it
+    /// accepts URLs of the S3-compatible server at that address instead.
     #[must_use]
-    pub fn new(buckets: Vec<Bucket>, endpoint: Option<CustomEndpoint>) -> Self {
-        Self { buckets: buckets.into(), endpoint: endpoint.map(Arc::new) }
+    pub fn new(buckets: Vec<Bucket>, region: Region, endpoint: Option<CustomEndpoint>) -> Self {
+        let home = Arc::new(S3Home::new(region, endpoint));
+        Self { buckets: buckets.into(), table: Arc::default(), home }
     }
 
-    /// Whether a bucket is on the list.
+    /// Accepts also URLs of the buckets that a table says so of.
+    #[must_use]
+    pub fn with_table(self, table: BucketTable) -> Self {
+        Self { table: Arc::new(table), ..self }
+    }
+
+    /// Whether a bucket is on the list, or the table allows it.
     #[must_use]
     pub fn is_allowed(&self, bucket: &Bucket) -> bool {
-        self.buckets.contains(bucket)
+        self.buckets.contains(bucket) || self.table.is_proxied(bucket)
     }
 
-    pub(crate) fn endpoint(&self) -> Option<&CustomEndpoint> {
-        self.endpoint.as_deref()
+    /// Parses a URL and checks where it leads. `known_region` says where a bucket is, if that is known.
+    pub(crate) fn parse_url(
+        &self,
+        url: &str,
+        now: u64,
+        known_region: impl FnOnce(&Bucket) -> Option<Region>,
+    ) -> Result<PresignedUrl, Problem> {
+        let url = PresignedUrl::parse(url, now, &self.home)?;
+        if !self.is_allowed(url.bucket()) {
+            return Err(Problem::invalid(format!(
+                "bucket {} is not in the allowed list (PROXY_ALLOWED_BUCKETS)",
+                url.bucket()
+            )));
+        }
+        known_region(url.bucket()).map_or(Ok(()), |region| url.check_region(&region))?;
+        Ok(url)
     }
 }

@@ -23,6 +23,7 @@ mod body;
 mod caller;
 mod cdn;
 mod cloudfront;
+mod conditions;
 mod cors;
 mod head;
 mod health;
@@ -54,13 +55,13 @@ pub use app::{App, PathPrefix, ProxyPolicy, Realm, RequestLimits};
 pub use cdn::Cdn;
 use cors::preflight_route;
 pub use problem::{Problem, ProblemDetails};
-pub use query::parse_dataset_id;
+pub use query::{parse_dataset_id, parse_optional_dataset_id};
 pub use request_host::is_host_and_port;
 
 /// What a route needs to know of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallerScope {
-    /// The caller's role in the dataset that the query names: [`Claims`](packages::access::Claims).
+    /// The caller's role in the dataset that the query names: [`Claims`](packages::access::Claims) in an [`Arc`](std::sync::Arc).
     Dataset,
     /// Who the caller is, and in which workspace: [`Member`](packages::access::Member). The query need not name a dataset.
     Workspace,

@@ -78,7 +78,7 @@ pub(crate) async fn get_link(
     head, path = "/presign/s3", tag = "links", operation_id = "probeS3", security(("bearer" = [])),
     params(
         openapi::DatasetIdParam, openapi::PackageIdParam, openapi::OptionalAssetPathParam, openapi::DispositionParam,
-        openapi::RangeHeaderParam,
+        openapi::RangeHeaderParam, openapi::ConditionParams,
     ),
     responses(openapi::ObjectHeadResponses, openapi::PrivateRouteProblems),
 )]

@@ -7,6 +7,7 @@
 //! updates docs/configuration.md.
 
 mod authorize;
+mod buckets;
 mod connections;
 mod parse;
 mod platform;
@@ -15,6 +16,8 @@ mod restore;
 mod service;
 mod variable;
 pub mod variables;
+
+use std::time::Duration;
 
 pub use self::{
     authorize::AuthorizeConfig,
@@ -51,6 +54,8 @@ pub struct ServerConfig {
     pub service: ServiceConfig,
     /// Verifying tokens.
     pub authorize: AuthorizeConfig,
+    /// How long decisions of who has access are remembered.
+    pub authorization_cache: Duration,
     /// Restoring, unless the restore function does it, which a queue leads to.
     pub restore: Option<RestoreConfig>,
     /// What its clients may take.
@@ -69,6 +74,7 @@ impl ServerConfig {
             let platform = PlatformConfig::read(env);
             let service = ServiceConfig::read_part(env, platform.clone());
             let authorize = AuthorizeConfig::read_part(env, platform.clone());
+            let authorization_cache = env.read(&variables::AUTHORIZATION_CACHE_SECONDS);
             let runs_restores = !env.is_set(&variables::RESTORE_PACKAGE_QUEUE_URL);
             let restore = runs_restores.then(|| RestoreConfig::read_part(env, platform));
             let connections = ConnectionsConfig::read_part(env);
@@ -77,6 +83,7 @@ impl ServerConfig {
             Some(Self {
                 service: service?,
                 authorize: authorize?,
+                authorization_cache: authorization_cache?,
                 restore: restore.flatten(),
                 connections: connections?,
                 listen: listen?,

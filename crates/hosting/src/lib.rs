@@ -11,22 +11,22 @@ mod error;
 use std::time::Duration;
 
 use api::{App, Cdn, PathPrefix, ProxyPolicy, Realm, RequestLimits};
-use authorize::{Authorizer, TokenVerifier};
-use aws::{CallLimits, ClientConfig, Clock, HttpClient, JsonClient, SqsQueue};
+use authorize::{Authorizer, CallbackFunctions, CallbackValidators, TokenVerifier};
+use aws::{CallLimits, ClientConfig, Clock, HttpClient, JsonClient, SqsQueue, sts::StsClient};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use database::{Db, Password, PoolConfig, Tls};
 use restore::{
-    RestoreLimits, Restorer, changelog::Changelog, db::check_tables, delete_records::DeleteRecords,
-    queue::WorkerQueue,
+    BrokenWorkspaces, RestoreLimits, Restorer, changelog::Changelog, db::check_tables,
+    delete_records::DeleteRecords, queue::WorkerQueue,
 };
 use signing_keys::{KeyRotation, KeySource};
-use storage::{ObjectStore, StorageConfig};
+use storage::{Bucket, ObjectStore, StorageConfig};
 
 pub use catalog::telemetry_catalog;
 use config::{
     AuthorizeConfig, CdnConfig, DatabaseConfig, KeyLocation, PlatformConfig, RestoreConfig, ServerConfig,
     ServiceConfig,
-    variables::{AWS_ACCESS_KEY_ID, PENNSIEVE_DOMAIN, RESTORE_PACKAGE_QUEUE_URL},
+    variables::{AWS_ACCESS_KEY_ID, CALLBACK_VALIDATORS, PENNSIEVE_DOMAIN, RESTORE_PACKAGE_QUEUE_URL},
 };
 pub use error::StartupError;
 
@@ -55,6 +55,7 @@ pub struct HostBuilder {
     platform: PlatformConfig,
     credentials: SharedCredentialsProvider,
     http: HttpClient,
+    sts: StsClient,
 }
 
 impl HostBuilder {
@@ -64,7 +65,9 @@ impl HostBuilder {
         credentials: SharedCredentialsProvider,
     ) -> Result<Self, StartupError> {
         let http = HttpClient::new()?;
-        Ok(Self { platform, credentials, http })
+        let config = client_config(&platform, &credentials, platform.endpoints.sts.as_ref());
+        let sts = StsClient::new(&config, http.clone())?;
+        Ok(Self { platform, credentials, http, sts })
     }
 
     /// Uses the credentials in the environment, as in Lambda.
@@ -88,13 +91,13 @@ impl HostBuilder {
 
     /// Builds a pool of one connection to Postgres, and does not connect.
     pub fn build_single_connection_db(&self) -> Result<Db, StartupError> {
-        Ok(Db::from_config(PoolConfig { max_connections: 1, ..self.pool_config() })?)
+        self.open_db(PoolConfig { max_connections: 1, ..self.pool_config() })
     }
 
     /// Builds a pool of connections to Postgres, and makes the first: a function has more CPU at its start than later. If
     /// the database does not answer, that is only logged, since it may answer when it is needed.
     pub async fn connect_db(&self) -> Result<Db, StartupError> {
-        let db = Db::from_config(self.pool_config())?;
+        let db = self.open_db(self.pool_config())?;
         let error = match tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, check_tables(&db)).await {
             Ok(Ok(())) => return Ok(db),
             Ok(Err(error)) => error.to_string(),
@@ -140,7 +143,7 @@ impl HostBuilder {
             objects: self.object_store(),
             viewer_assets: config.viewer_assets,
             cdn,
-            proxy: ProxyPolicy::new(config.proxy_buckets, self.platform.endpoints.s3.clone()),
+            proxy: self.proxy_policy(config.proxy_buckets),
             link_window: config.link_window,
             max_response_bytes: None,
             queue,
@@ -164,6 +167,12 @@ impl HostBuilder {
         Ok(App { limits, path_prefix, ..app })
     }
 
+    /// Which presigned URLs the proxy accepts: those of these buckets, and of those that the table says so of.
+    fn proxy_policy(&self, buckets: Vec<Bucket>) -> ProxyPolicy {
+        let PlatformConfig { region, endpoints, buckets: table, .. } = &self.platform;
+        ProxyPolicy::new(buckets, region.clone(), endpoints.s3.clone()).with_table(table.clone())
+    }
+
     /// Builds what restores work with.
     pub fn build_restorer(&self, config: RestoreConfig, db: Db) -> Result<Restorer, StartupError> {
         Ok(Restorer {
@@ -179,6 +188,7 @@ impl HostBuilder {
             },
             clock: Clock::System,
             limits: RestoreLimits::default(),
+            broken_workspaces: BrokenWorkspaces::default(),
         })
     }
 
@@ -190,11 +200,25 @@ impl HostBuilder {
         own.build_restorer(config, Db::from_config(pool)?)
     }
 
-    /// Builds what verifies tokens and finds roles.
-    #[must_use]
-    pub fn build_authorizer(&self, config: &AuthorizeConfig, db: Db) -> Authorizer {
+    /// Builds what verifies credentials and finds roles.
+    pub fn build_authorizer(&self, config: &AuthorizeConfig, db: Db) -> Result<Authorizer, StartupError> {
         let verifier = TokenVerifier::from_cognito(&config.cognito_config(), &self.http);
-        Authorizer::new(verifier, db, Clock::System)
+        let callbacks = self.callback_validators(&config.callback_functions)?;
+        Ok(Authorizer::new(verifier, db, Clock::System).with_callbacks(callbacks))
+    }
+
+    /// The validators of callbacks. They are in the region of the service.
+    pub fn callback_validators(
+        &self,
+        functions: &CallbackFunctions,
+    ) -> Result<CallbackValidators, StartupError> {
+        let region = self.platform.region.as_str();
+        if functions.values().any(|function| function.region() != region) {
+            return Err(StartupError::InvalidVariable(CALLBACK_VALIDATORS.name()));
+        }
+        let config = self.client_config(self.platform.endpoints.lambda.as_ref());
+        let client = JsonClient::lambda(&config, self.http.clone())?;
+        Ok(CallbackValidators::new(client, functions.clone()))
     }
 
     /// The SQS queue of restore messages, for a host that cannot work without it.
@@ -218,7 +242,13 @@ impl HostBuilder {
             region: self.platform.region.clone(),
             credentials: self.credentials.clone(),
         };
-        ObjectStore::new(config, self.http.clone())
+        ObjectStore::new(config, self.http.clone()).with_buckets(&self.platform.buckets, self.sts.clone())
+    }
+
+    /// STS, which assumes the roles of buckets.
+    #[must_use]
+    pub fn sts_client(&self) -> &StsClient {
+        &self.sts
     }
 
     /// DynamoDB.
@@ -235,16 +265,16 @@ impl HostBuilder {
     }
 
     fn client_config(&self, endpoint: Option<&String>) -> ClientConfig {
-        ClientConfig {
-            region: self.platform.region.clone(),
-            credentials: self.credentials.clone(),
-            endpoint: endpoint.cloned(),
-            clock: Clock::System,
-        }
+        client_config(&self.platform, &self.credentials, endpoint)
+    }
+
+    fn open_db(&self, config: PoolConfig) -> Result<Db, StartupError> {
+        let are_prepared = self.platform.database.prepared_statements;
+        Ok(Db::from_config(config)?.with_prepared_statements(are_prepared))
     }
 
     fn pool_config(&self) -> PoolConfig {
-        let DatabaseConfig { host, port, user, name, password, tls, ca_file, connections } =
+        let DatabaseConfig { host, port, user, name, password, tls, ca_file, connections, .. } =
             self.platform.database.clone();
         let password = match password {
             Some(password) => Password::Fixed(password),
@@ -263,5 +293,18 @@ impl HostBuilder {
             max_connections: connections,
             clock: Clock::System,
         }
+    }
+}
+
+fn client_config(
+    platform: &PlatformConfig,
+    credentials: &SharedCredentialsProvider,
+    endpoint: Option<&String>,
+) -> ClientConfig {
+    ClientConfig {
+        region: platform.region.clone(),
+        credentials: credentials.clone(),
+        endpoint: endpoint.cloned(),
+        clock: Clock::System,
     }
 }

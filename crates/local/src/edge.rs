@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use aws::Clock;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use s3s::Body;
 use signing::cloudfront::{Verifier, VerifyError};
@@ -83,6 +83,9 @@ async fn handle_request(config: Arc<EdgeConfig>, request: Request<Incoming>) -> 
         *response.body_mut() = Body::empty();
     }
     cors::add_headers(response.headers_mut());
+    // As the distribution's response headers policy sets it. S3 itself has no such setting.
+    let policy = HeaderValue::from_static("cross-origin");
+    response.headers_mut().insert("cross-origin-resource-policy", policy);
     Reply::Response(response)
 }
 

@@ -131,7 +131,10 @@ impl LocalStack<'_> {
         let restore = config.restore.ok_or("restore is not configured")?;
         let stray_max_age = restore.stray_max_age;
         let worker = WorkerThread::start(build_restorer(restore, &builder, state)?, wake, stray_max_age)?;
-        let authorizer = Authorizer::new(stack.issuer.verifier(), app.db.clone(), app.clock);
+        let callbacks = builder.callback_validators(&config.authorize.callback_functions)?;
+        let authorizer = Authorizer::new(stack.issuer.verifier(), app.db.clone(), app.clock)
+            .with_callbacks(callbacks)
+            .with_decision_cache(config.authorization_cache);
         let router = api::router(app, authenticate(authorizer))
             .merge(self.jwks_router())
             .merge(metrics_router(telemetry));

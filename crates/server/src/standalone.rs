@@ -66,7 +66,9 @@ async fn run_service(
     // Dropping the set at the end cancels its tasks.
     let mut background = JoinSet::new();
     let (queue, workers) = build_queue(&builder, &config)?;
-    let authorizer = builder.build_authorizer(&config.authorize, db.clone());
+    let authorizer = builder
+        .build_authorizer(&config.authorize, db.clone())?
+        .with_decision_cache(config.authorization_cache);
     let (cdn, rotation) = builder.load_cdn(&config.service.cdn).await?;
     let app = builder.build_server_app(&config, db, cdn, queue)?;
     background.spawn(reload_signer_periodically(app.cdn.clone(), app.clock, rotation));

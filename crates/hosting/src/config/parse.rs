@@ -10,7 +10,7 @@ use std::{
 };
 
 use api::{PathPrefix, is_host_and_port};
-use authorize::{is_client_id, is_pool_id};
+use authorize::{CallbackFunctions, FunctionArn, is_client_id, is_pool_id};
 use http::Uri;
 use packages::link_period::LinkWindow;
 use signing::{
@@ -94,6 +94,14 @@ pub(super) fn ssl_mode(mode: &str) -> Option<bool> {
     }
 }
 
+pub(super) fn on_or_off(text: &str) -> Option<bool> {
+    match text {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    }
+}
+
 /// A number of hours, from one to a year.
 pub(super) fn hours(number: &str) -> Option<Duration> {
     let hours: u64 = number.parse().ok()?;
@@ -164,6 +172,32 @@ pub(super) fn pool_id(id: &str) -> Option<String> {
 
 pub(super) fn client_id(id: &str) -> Option<String> {
     is_client_id(id).then(|| id.to_owned())
+}
+
+pub(super) fn function_arn(arn: &str) -> Option<FunctionArn> {
+    FunctionArn::parse(arn)
+}
+
+/// `service=ARN`, separated by commas. Each service has one function.
+pub(super) fn callback_functions(list: &str) -> Option<CallbackFunctions> {
+    let mut functions = CallbackFunctions::new();
+    for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+        let (service, arn) = entry.split_once('=')?;
+        let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if service.is_empty() || !service.bytes().all(is_name) {
+            return None;
+        }
+        if functions.insert(service.to_owned(), FunctionArn::parse(arn)?).is_some() {
+            return None;
+        }
+    }
+    Some(functions)
+}
+
+/// The longest time is the gateway's default for its own cache.
+pub(super) fn cache_seconds(seconds: &str) -> Option<Duration> {
+    let seconds: u64 = seconds.parse().ok()?;
+    (seconds <= 300).then(|| Duration::from_secs(seconds))
 }
 
 /// The formats of the X-Ray SDKs: `127.0.0.1:2000`, or `tcp:127.0.0.1:2000 udp:127.0.0.1:2000`.

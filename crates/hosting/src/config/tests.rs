@@ -142,6 +142,31 @@ fn a_server_needs_no_queue_no_credentials_and_no_proxy() {
 }
 
 #[test]
+fn statements_are_prepared_only_where_no_pooler_shares_sessions() {
+    let prepared = |changes: &[(&'static str, &'static str)]| {
+        let database = service(Host::Server, &with_changes(changes))?.platform.database;
+        Ok::<_, String>(database.prepared_statements)
+    };
+    assert_eq!(prepared(&[]), Ok(false), "RDS_PROXY_ENDPOINT");
+    assert_eq!(prepared(&[("POSTGRES_PREPARED_STATEMENTS", "on")]), Ok(false), "RDS_PROXY_ENDPOINT");
+    let direct = |more: &[(&'static str, &'static str)]| {
+        let direct =
+            [("RDS_PROXY_ENDPOINT", ""), ("POSTGRES_HOST", "db.example.org"), ("POSTGRES_PASSWORD", "a")];
+        prepared(&[&direct, more].concat())
+    };
+    assert_eq!(direct(&[]), Ok(true));
+    assert_eq!(direct(&[("POSTGRES_PREPARED_STATEMENTS", "off")]), Ok(false));
+    assert!(direct(&[("POSTGRES_PREPARED_STATEMENTS", "true")]).is_err());
+    for host in [
+        "our.proxy-abcdefghijkl.us-east-1.rds.amazonaws.com",
+        "read.endpoint.proxy-abc.cn-north-1.rds.amazonaws.com.cn",
+    ] {
+        assert_eq!(direct(&[("POSTGRES_HOST", host)]), Ok(false), "{host}");
+    }
+    assert_eq!(direct(&[("POSTGRES_HOST", "our.abcdefghijkl.us-east-1.rds.amazonaws.com")]), Ok(true));
+}
+
+#[test]
 fn a_server_that_runs_restores_needs_their_variables() {
     let read = |variables: &HashMap<&'static str, &'static str>| {
         ServerConfig::read(&|name: &str| variables.get(name).map(|value| (*value).to_owned()))
@@ -188,6 +213,56 @@ fn a_list_of_only_commas_allows_no_proxy_bucket() {
         service(Host::Lambda, &with_changes(&[("PROXY_ALLOWED_BUCKETS", "")])).unwrap().proxy_buckets.len(),
         1
     );
+}
+
+#[test]
+fn the_table_of_buckets_is_read_from_a_variable_or_a_file() {
+    let inline = r#"[{"bucket": "published-*", "region": "us-west-2", "proxy": true}]"#;
+    let buckets = service(Host::Lambda, &with_changes(&[("BUCKETS", inline)])).unwrap().platform.buckets;
+    assert!(buckets.is_proxied(&Bucket::new("published-1").unwrap()));
+    assert!(service(Host::Lambda, &complete_variables()).unwrap().platform.buckets.is_empty());
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("buckets.json");
+    std::fs::write(&path, inline).unwrap();
+    let path: &'static str = Box::leak(path.display().to_string().into_boxed_str());
+    let from_file = service(Host::Lambda, &with_changes(&[("BUCKETS", path)])).unwrap().platform.buckets;
+    assert_eq!(from_file, buckets);
+    let missing = service(Host::Lambda, &with_changes(&[("BUCKETS", "/no/such/file")])).unwrap_err();
+    assert!(missing.contains("BUCKETS (the file cannot be read: entity not found)"), "{missing}");
+}
+
+#[test]
+fn the_map_of_external_buckets_is_understood() {
+    let map = r#"{"publish-one": "arn:aws:iam::123456789012:role/reader"}"#;
+    let platform =
+        service(Host::Lambda, &with_changes(&[("EXTERNAL_BUCKETS_ROLE_MAP", map)])).unwrap().platform;
+    assert!(platform.buckets.has_roles() && platform.buckets.len() == 1);
+    let conflict =
+        [("EXTERNAL_BUCKETS_ROLE_MAP", map), ("BUCKETS", r#"[{"bucket": "publish-one", "proxy": true}]"#)];
+    let error = service(Host::Lambda, &with_changes(&conflict)).unwrap_err();
+    let reason = "EXTERNAL_BUCKETS_ROLE_MAP (entry 1: there is another entry for the same bucket)";
+    assert!(error.contains(reason), "{error}");
+}
+
+#[test]
+fn a_wrong_entry_of_the_table_is_named() {
+    for (value, reason) in [
+        (
+            r#"[{"bucket": "abc"}, {"bucket": "abd", "region": "hunter2"}]"#,
+            "entry 2: region: expected a region",
+        ),
+        (
+            r#"[{"bucket": "abc", "endpoint": "http://hunter2/"}]"#,
+            "entry 1: endpoint: http:// is only for this",
+        ),
+        ("[hunter2", "expected a JSON array of objects"),
+        // Our region is in another partition.
+        (r#"[{"bucket": "abc", "region": "cn-north-1"}]"#, "entry 1: region: it is in another partition"),
+    ] {
+        let error = service(Host::Lambda, &with_changes(&[("BUCKETS", value)])).unwrap_err();
+        assert!(error.contains(&format!("BUCKETS ({reason}")) && !error.contains("hunter2"), "{error}");
+    }
 }
 
 #[test]

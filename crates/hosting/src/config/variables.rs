@@ -4,6 +4,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use api::PathPrefix;
+use authorize::{CallbackFunctions, FunctionArn};
 use packages::link_period::LinkWindow;
 use signing::{
     cloudfront::{HashAlgorithm, KeyPairId, PublicKey},
@@ -76,6 +77,8 @@ variables! {
         "`require` verifies the server's certificate, `disable` turns TLS off; only with `POSTGRES_HOST`");
     POSTGRES_CA_FILE: PathBuf = (ALL, Optional("none"), parse::path,
         "certificate authorities (PEM) to trust in addition to the system's and those of RDS");
+    POSTGRES_PREPARED_STATEMENTS: bool = (ALL, Default("on"), parse::on_or_off,
+        "`on` prepares the statements of frequent requests by name, `off` is for a pooler before Postgres; only with `POSTGRES_HOST`, and never for an RDS proxy");
     POSTGRES_CONNECTIONS: usize = (ALL, DefaultByHost { lambda: "2", server: "16" }, parse::postgres_connections,
         "the most connections of one process; `serve` opens up to six more for restores");
 
@@ -85,6 +88,10 @@ variables! {
         "the buckets of source files, separated by commas");
     PROXY_ALLOWED_BUCKETS: Vec<Bucket> = (API, Optional("`VIEWER_ASSETS_BUCKET` and `STORAGE_BUCKETS`"), parse::buckets,
         "the buckets that `/proxy/s3` serves, separated by commas");
+    BUCKETS: String = (ALL, Optional("none"), parse::text,
+        "what is known about buckets: a JSON array, or the path of a file with one; see below");
+    EXTERNAL_BUCKETS_ROLE_MAP: String = (ALL, Optional("none"), parse::text,
+        "buckets of other accounts, a JSON object of names and ARNs of the roles that read them; each is an entry of `BUCKETS` with `role_arn` and `requester_pays`");
     LINK_WINDOW_SECONDS: LinkWindow = (API, Default("300"), parse::link_window,
         "how long presigned links of one file stay the same text, so that caches recognize them: 0 to 900");
     CLOUDFRONT_DISTRIBUTION_DOMAIN: String = (API, Required, parse::origin,
@@ -117,6 +124,12 @@ variables! {
         "the Cognito user pool of API keys");
     TOKEN_CLIENT: String = (TOKENS, Required, parse::client_id,
         "our client id in the user pool of API keys");
+    CALLBACK_VALIDATORS: CallbackFunctions = (TOKENS, Optional("none"), parse::callback_functions,
+        "the Lambda functions that validate callbacks, as `service=ARN`, separated by commas");
+    CALLBACK_VALIDATOR_WORKFLOW_SERVICE: FunctionArn = (TOKENS, Optional("none"), parse::function_arn,
+        "the same as `workflow-service=ARN` in `CALLBACK_VALIDATORS`");
+    AUTHORIZATION_CACHE_SECONDS: Duration = (SERVER, Default("60"), parse::cache_seconds,
+        "how long it is remembered that a caller has access to a dataset: 0 (not at all) to 300");
 
     LOG_LEVEL: String = (ALL, Default("info"), parse::text,
         "what to log, as in `info,storage=debug`");
@@ -160,6 +173,10 @@ variables! {
         "the endpoint of DynamoDB");
     AWS_ENDPOINT_URL_SSM: String = (ALL, Optional("`AWS_ENDPOINT_URL`"), parse::base_url,
         "the endpoint of SSM");
+    AWS_ENDPOINT_URL_LAMBDA: String = (ALL, Optional("`AWS_ENDPOINT_URL`"), parse::base_url,
+        "the endpoint of Lambda");
+    AWS_ENDPOINT_URL_STS: String = (ALL, Optional("`AWS_ENDPOINT_URL`"), parse::base_url,
+        "the endpoint of STS, which assumes the roles of `BUCKETS`");
     AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: String = (ALL, Optional("`AWS_ENDPOINT_URL`"), parse::base_url,
         "the endpoint that publishes the keys of user pools");
 }

@@ -42,6 +42,8 @@ pub(crate) struct NewObject {
     pub(crate) etag: String,
     pub(crate) attributes: Attributes,
     pub(crate) checksum: Option<Checksum>,
+    /// The sizes of the parts of a multipart upload, else empty.
+    pub(crate) part_sizes: Vec<u64>,
     pub(crate) body: StagedBody,
 }
 
@@ -225,15 +227,16 @@ impl S3Store {
     /// Stages bytes as a new object.
     pub(super) fn stage_object(&self, bytes: Bytes, attributes: Attributes) -> io::Result<NewObject> {
         let (size, etag) = (bytes.len() as u64, hex::encode(Md5::digest(&bytes)));
-        Ok(NewObject { size, etag, attributes, checksum: None, body: self.bodies().stage(bytes)? })
+        let (part_sizes, body) = (Vec::new(), self.bodies().stage(bytes)?);
+        Ok(NewObject { size, etag, attributes, checksum: None, part_sizes, body })
     }
 
     /// Creates a version with this content. It is not visible until the journal has it.
     pub(super) fn create_version(&self, state: &mut StoreState, object: NewObject) -> io::Result<Version> {
-        let NewObject { size, etag, attributes, checksum, body } = object;
+        let NewObject { size, etag, attributes, checksum, part_sizes, body } = object;
         let id = state.next_version_id()?;
         let body = self.bodies().persist(body, &id)?;
-        let content = Content { size, etag, attributes, checksum, body };
+        let content = Content { size, etag, attributes, checksum, part_sizes, body };
         Ok(Version { id, modified: self.now_ms(), content: Some(Box::new(content)) })
     }
 

@@ -80,6 +80,7 @@ async fn a_canned_policy_allows_one_object() {
     assert_eq!(response.header("content-type"), "text/plain");
     assert_eq!(response.header("access-control-allow-origin"), "*");
     assert!(response.header("access-control-expose-headers").contains("Content-Range"));
+    assert_eq!(response.header("cross-origin-resource-policy"), "cross-origin");
     // The edge has no TLS, so a browser must not remember one for this host.
     assert_eq!(response.header("strict-transport-security"), "");
     assert_refused(&get(&url.replace("/O1/a%20b/%C3%BC.txt", "/O1/other.txt"), &[]).await, "AccessDenied");
@@ -99,6 +100,7 @@ async fn a_custom_policy_allows_a_folder() {
     let missing = get(&edge.url(&format!("/zarr/0/1?{query}")), &[]).await;
     assert_eq!((missing.status.as_u16(), missing.header("x-cache")), (404, "Error from cloudfront"));
     assert_eq!(missing.header("access-control-allow-origin"), "*");
+    assert_eq!(missing.header("cross-origin-resource-policy"), "cross-origin");
     assert_refused(&get(&edge.url(&format!("/other?{query}")), &[]).await, "AccessDenied");
 }
 

@@ -29,7 +29,8 @@ use local::{
 };
 use packages::{asset::AssetPath, id::PackageId, link_period::LinkWindow};
 use restore::{
-    RestoreLimits, Restorer, changelog::Changelog, delete_records::DeleteRecords, queue::WorkerQueue,
+    BrokenWorkspaces, RestoreLimits, Restorer, changelog::Changelog, delete_records::DeleteRecords,
+    queue::WorkerQueue,
 };
 use serde_json::Value;
 use server::authentication::authenticate;
@@ -155,6 +156,7 @@ impl TestApp {
                 retry_delays: [Duration::from_millis(250); 2],
                 ..RestoreLimits::default()
             },
+            broken_workspaces: BrokenWorkspaces::default(),
         };
         Self {
             router: build_router(&app),
@@ -321,7 +323,11 @@ fn build_app((s3, edge): (&S3Server, &EdgeServer), signer: Signer, db: Db) -> Ap
         objects: ObjectStore::new(settings, HttpClient::new().unwrap()),
         viewer_assets: Bucket::new(ASSETS).unwrap(),
         cdn: Cdn::new(&edge.endpoint(), signer),
-        proxy: ProxyPolicy::new(vec![Bucket::new(ASSETS).unwrap()], Some(endpoint)),
+        proxy: ProxyPolicy::new(
+            vec![Bucket::new(ASSETS).unwrap()],
+            Region::new("us-east-1").unwrap(),
+            Some(endpoint),
+        ),
         link_window: LinkWindow::default(),
         max_response_bytes: None,
         queue: WorkerQueue::Local(Arc::default()),
@@ -357,6 +363,11 @@ pub(crate) fn build_router(app: &App) -> Router {
 pub(crate) fn build_router_with_verifier(app: &App, verifier: authorize::TokenVerifier) -> Router {
     let authorizer = Authorizer::new(verifier, app.db.clone(), Clock::System);
     api::router(app.clone(), authenticate(authorizer))
+}
+
+/// The issuer of all tokens.
+pub(crate) fn issuer() -> &'static LocalIssuer {
+    &ISSUER
 }
 
 pub(crate) fn issue_token(user: &User) -> String {

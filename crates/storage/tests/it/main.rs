@@ -4,3 +4,4 @@
 
 mod connections;
 mod ipv6;
+mod probe;
