@@ -1,6 +1,11 @@
 //! The answer to a connection beyond the limit: 503, at once, whatever the client sends.
 
-use std::{io::Write as _, net::Shutdown, sync::Arc, time::Duration};
+use std::{
+    io::{Read as _, Write as _},
+    net::Shutdown,
+    sync::Arc,
+    time::Duration,
+};
 
 use api::ProblemDetails;
 use tokio::{io::AsyncReadExt as _, net::TcpStream, sync::Semaphore};
@@ -40,7 +45,11 @@ impl Refusals {
         if socket.write(&overload_response()).is_err() || socket.shutdown(Shutdown::Write).is_err() {
             return;
         }
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return };
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            // What has arrived already, if not what follows: see `discard_request`.
+            let _ = socket.read(&mut [0; 4096]);
+            return;
+        };
         tokio::spawn(async move {
             let Ok(stream) = TcpStream::from_std(socket) else { return };
             let _ = tokio::time::timeout(RECEIVE_TIMEOUT, discard_request(stream)).await;
