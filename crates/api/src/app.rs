@@ -1,6 +1,6 @@
 //! The state that the endpoints share.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use aws::Clock;
 use database::Db;
@@ -35,6 +35,58 @@ pub struct App {
     pub clock: Clock,
     /// The realm that a 401 response names: the platform's domain.
     pub realm: Realm,
+    /// How long requests may take.
+    pub limits: RequestLimits,
+    /// The path that all routes begin with.
+    pub path_prefix: PathPrefix,
+}
+
+/// How long a request may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// From the end of the request's head to the head of the response.
+    pub answer: Duration,
+    /// The arrival of the body, which is a part of it.
+    pub body: Duration,
+}
+
+impl Default for RequestLimits {
+    /// Below the 30 seconds after which API Gateway itself responds, without the CORS headers of this service (Amazon API
+    /// Gateway Developer Guide, "Quotas for HTTP APIs").
+    fn default() -> Self {
+        Self { answer: Duration::from_secs(29), body: Duration::from_secs(10) }
+    }
+}
+
+/// The path that all routes begin with, such as `/packages`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathPrefix(Arc<str>);
+
+impl PathPrefix {
+    /// A path of plain segments without a final slash, or `/` for no prefix. `None` for anything else.
+    #[must_use]
+    pub fn new(path: &str) -> Option<Self> {
+        // Not percent-encoded: routes are compared with the request's path byte for byte.
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~.".contains(&byte);
+        let is_segment = |segment: &str| {
+            !segment.is_empty() && segment.bytes().all(is_plain) && !matches!(segment, "." | "..")
+        };
+        let segments = path.strip_prefix('/')?;
+        let is_valid = segments.is_empty() || segments.split('/').all(is_segment);
+        is_valid.then(|| Self(if segments.is_empty() { "" } else { path }.into()))
+    }
+
+    /// The prefix, which is empty or begins with a slash and does not end with one.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for PathPrefix {
+    fn default() -> Self {
+        Self("/packages".into())
+    }
 }
 
 /// The platform's domain: the realm of the `WWW-Authenticate` header (RFC 6750, section 3), and the domain of cookies.

@@ -32,7 +32,7 @@ pub(crate) async fn get_health() -> Json<HealthResponse> {
 
 /// Checks that the service can handle requests
 ///
-/// The database must respond and have the service's tables.
+/// The database must respond, take writes, and have the service's tables.
 #[utoipa::path(
     get, path = "/ready", tag = "health", operation_id = "getReady",
     responses(

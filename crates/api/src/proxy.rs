@@ -29,8 +29,8 @@ const STORAGE_CLASS_HEADER: HeaderName = HeaderName::from_static("x-amz-storage-
 
 /// The URL of this endpoint for a link, with the file's name at the end of its path. `None` if the request does not say at
 /// which host the client reaches the service.
-pub(crate) fn proxy_url(host: &RequestHost, link: &PresignResponse) -> Option<String> {
-    let api = host.api_url()?;
+pub(crate) fn proxy_url(app: &App, host: &RequestHost, link: &PresignResponse) -> Option<String> {
+    let api = host.api_url(&app.path_prefix)?;
     let (name, url) = (percent::encode(&link.filename), percent::encode(&link.presigned_url));
     Some(format!("{api}/proxy/s3/{name}?presigned_url={url}"))
 }

@@ -70,13 +70,15 @@ pub(crate) fn app() -> App {
         queue: WorkerQueue::Local(std::sync::Arc::default()),
         clock: Clock::Fixed(NOW),
         realm: Realm::new("example.org").unwrap(),
+        limits: RequestLimits::default(),
+        path_prefix: PathPrefix::default(),
     }
 }
 
 /// The user of [`claims`] without a dataset.
 fn member() -> Member {
     let Claims { user, workspace, .. } = claims(1);
-    Member { user, workspace }
+    Member { user, workspace, any_workspace: true }
 }
 
 fn bucket(name: &str) -> Bucket {
@@ -105,7 +107,8 @@ pub(crate) async fn send_anonymous(method: Method, uri: &str) -> (Response, Valu
 }
 
 pub(crate) async fn send_as_member(role: u8, method: Method, uri: &str, body: &str) -> (Response, Value) {
-    let router = router(app(), |routes, _| routes.layer(Extension(member())).layer(Extension(claims(role))));
+    let router =
+        router(app(), |routes, _| routes.layer(Extension(member())).layer(Extension(Arc::new(claims(role)))));
     send(router, method, uri, body.to_owned()).await
 }
 

@@ -1,7 +1,7 @@
-//! A client for AWS's services that speak JSON: SQS, DynamoDB and SSM. Each call is one signed `POST`.
+//! A client for AWS's services that speak JSON: SQS, DynamoDB, SSM and Lambda. Each call is one signed `POST`.
 //!
 //! The protocol is AWS JSON 1.0 and 1.1 (Smithy, "AWS JSON protocols"): the operation's name in a header, JSON in and
-//! out. AWS's own crate signs. Why not the SDK's clients: `docs/decisions/0004-signed-json-calls.md`.
+//! out. Lambda's `Invoke` has the function's name in the path instead. AWS's own crate signs. Why not the SDK's clients: `docs/decisions/0004-signed-json-calls.md`.
 
 mod response;
 
@@ -18,7 +18,7 @@ use tracing::{Instrument, Span, info_span};
 use crate::{
     Clock, HttpClient, SigningScope, backoff_delay, credentials::CachedCredentials, error_chain, sign_request,
 };
-use signing::s3::Region;
+use signing::{percent, s3::Region};
 
 /// The limits of one call.
 #[derive(Debug, Clone, Copy)]
@@ -135,6 +135,11 @@ impl JsonClient {
         Self::new(Service::Ssm, config, http)
     }
 
+    /// A client for AWS Lambda.
+    pub fn lambda(config: &ClientConfig, http: HttpClient) -> Result<Self, InvalidEndpoint> {
+        Self::new(Service::Lambda, config, http)
+    }
+
     fn new(service: Service, config: &ClientConfig, http: HttpClient) -> Result<Self, InvalidEndpoint> {
         let endpoint = config.endpoint.clone().unwrap_or_else(|| service.default_endpoint(&config.region));
         let parsed: Option<Uri> = endpoint.parse().ok();
@@ -171,12 +176,22 @@ impl JsonClient {
     /// Calls an operation by its name in the service's API reference. A transient failure is retried after a delay, so
     /// the service may carry out the operation more than once.
     pub async fn call(&self, operation: &str, input: &Value) -> Result<Value, Error> {
+        self.send(Operation::Named(operation), input).await
+    }
+
+    /// Calls a function by its ARN, waits for its result and returns it (AWS Lambda API Reference, `Invoke`). A function
+    /// that fails is [`Error::Unavailable`]. It may run more than once.
+    pub async fn invoke(&self, function_arn: &str, input: &Value) -> Result<Value, Error> {
+        self.send(Operation::Invoke { function_arn }, input).await
+    }
+
+    async fn send(&self, operation: Operation<'_>, input: &Value) -> Result<Value, Error> {
         let body = Bytes::from(input.to_string());
         let deadline = Instant::now() + self.limits.total_timeout;
         let mut tried = 0;
         loop {
             let attempt_deadline = deadline.min(Instant::now() + self.limits.attempt_timeout);
-            let span = self.inner.service.attempt_span(operation);
+            let span = self.inner.service.attempt_span(operation.name());
             // Boxed: the future of one attempt is large, and every caller's future would hold it.
             let attempt = Box::pin(self.send_attempt(operation, body.clone()).instrument(span));
             let late = |_| Err(AttemptError::Transient("no answer in time".to_owned()));
@@ -186,7 +201,8 @@ impl JsonClient {
                 Err(AttemptError::Permanent(error)) => return Err(error),
                 Err(AttemptError::Transient(text)) => text,
             };
-            let (service, endpoint) = (self.inner.service.name(), self.authority());
+            let (service, endpoint, operation) =
+                (self.inner.service.name(), self.authority(), operation.name());
             tracing::warn!(service, endpoint, operation, tried, error, "a call to AWS failed");
             let delay = backoff_delay(tried);
             if tried >= self.limits.attempts || Instant::now() + delay >= deadline {
@@ -196,25 +212,54 @@ impl JsonClient {
         }
     }
 
-    async fn send_attempt(&self, operation: &str, body: Bytes) -> Result<Value, AttemptError> {
+    async fn send_attempt(&self, operation: Operation<'_>, body: Bytes) -> Result<Value, AttemptError> {
         let request = self.build_request(operation, body).await.map_err(AttemptError::Transient)?;
         let response = self.inner.http.send(request).await;
         let response = response.map_err(|error| AttemptError::Transient(error_chain(&error)))?;
         response::read_output(response).await
     }
 
-    async fn build_request(&self, operation: &str, body: Bytes) -> Result<Request<Full<Bytes>>, String> {
+    async fn build_request(
+        &self,
+        operation: Operation<'_>,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, String> {
         let Inner { service, region, endpoint, credentials, clock, .. } = &*self.inner;
         let now = clock.now();
         let credentials =
             credentials.get(now).await.map_err(|error| format!("no credentials to sign with: {error}"))?;
-        let request = Request::post(endpoint)
-            .header(header::CONTENT_TYPE, service.content_type())
-            .header("x-amz-target", format!("{}.{operation}", service.target_prefix()))
-            .body(body)
-            .map_err(|error| error.to_string())?;
+        let request = match operation {
+            Operation::Named(name) => {
+                Request::post(endpoint).header("x-amz-target", format!("{}.{name}", service.target_prefix()))
+            }
+            Operation::Invoke { function_arn } => {
+                let base = endpoint.to_string();
+                let (base, function) = (base.trim_end_matches('/'), percent::encode(function_arn));
+                Request::post(format!("{base}/2015-03-31/functions/{function}/invocations"))
+            }
+        };
+        let request = request.header(header::CONTENT_TYPE, service.content_type()).body(body);
+        let request = request.map_err(|error| error.to_string())?;
         let scope = SigningScope { service: service.name(), region };
         sign_request(request, scope, &credentials, now).map_err(|error| error.to_string())
+    }
+}
+
+/// What a service is asked for.
+#[derive(Debug, Clone, Copy)]
+enum Operation<'a> {
+    /// An operation of AWS JSON, by its name.
+    Named(&'a str),
+    /// Lambda's `Invoke`.
+    Invoke { function_arn: &'a str },
+}
+
+impl<'a> Operation<'a> {
+    fn name(self) -> &'a str {
+        match self {
+            Self::Named(name) => name,
+            Self::Invoke { .. } => "Invoke",
+        }
     }
 }
 
@@ -223,6 +268,7 @@ enum Service {
     Sqs,
     DynamoDb,
     Ssm,
+    Lambda,
 }
 
 impl Service {
@@ -232,6 +278,7 @@ impl Service {
             Self::Sqs => "sqs",
             Self::DynamoDb => "dynamodb",
             Self::Ssm => "ssm",
+            Self::Lambda => "lambda",
         }
     }
 
@@ -246,14 +293,16 @@ impl Service {
             Self::Sqs => "AmazonSQS",
             Self::DynamoDb => "DynamoDB_20120810",
             Self::Ssm => "AmazonSSM",
+            Self::Lambda => "AWSLambda",
         }
     }
 
-    /// SSM speaks AWS JSON 1.1, the others 1.0.
+    /// SSM speaks AWS JSON 1.1, SQS and DynamoDB 1.0.
     fn content_type(self) -> &'static str {
         match self {
             Self::Sqs | Self::DynamoDb => "application/x-amz-json-1.0",
             Self::Ssm => "application/x-amz-json-1.1",
+            Self::Lambda => "application/json",
         }
     }
 
@@ -263,6 +312,7 @@ impl Service {
             Self::Sqs => info_span!(target: "trace", "sqs", operation),
             Self::DynamoDb => info_span!(target: "trace", "dynamodb", operation),
             Self::Ssm => info_span!(target: "trace", "ssm", operation),
+            Self::Lambda => info_span!(target: "trace", "lambda", operation),
         }
     }
 }
@@ -315,12 +365,26 @@ mod tests {
     #[tokio::test]
     async fn a_request_names_and_signs_its_service() {
         let client = JsonClient::ssm(&config("cn-north-1", None), HttpClient::new().unwrap()).unwrap();
-        let request = client.build_request("GetParameter", Bytes::from_static(b"{}")).await.unwrap();
+        let request =
+            client.build_request(Operation::Named("GetParameter"), Bytes::from_static(b"{}")).await.unwrap();
         assert_eq!(request.uri(), "https://ssm.cn-north-1.amazonaws.com.cn/");
         assert_eq!(request.headers()["x-amz-target"], "AmazonSSM.GetParameter");
         assert_eq!(request.headers()["content-type"], "application/x-amz-json-1.1");
         let signature = request.headers()["authorization"].to_str().unwrap();
         assert!(signature.contains("Credential=AKID/20150830/cn-north-1/ssm/aws4_request"), "{signature}");
+    }
+
+    #[tokio::test]
+    async fn a_functions_arn_is_one_segment_of_the_path() {
+        let config = config("us-east-1", Some("http://127.0.0.1:4566/"));
+        let client = JsonClient::lambda(&config, HttpClient::new().unwrap()).unwrap();
+        let operation = Operation::Invoke { function_arn: "arn:aws:lambda:us-east-1:1:function:a/b" };
+        let request = client.build_request(operation, Bytes::from_static(b"{}")).await.unwrap();
+        let function = "arn%3Aaws%3Alambda%3Aus-east-1%3A1%3Afunction%3Aa%2Fb";
+        let url = format!("http://127.0.0.1:4566/2015-03-31/functions/{function}/invocations");
+        assert_eq!(request.uri().to_string(), url);
+        assert!(!request.headers().contains_key("x-amz-target"));
+        assert!(request.headers()["authorization"].to_str().unwrap().contains("/us-east-1/lambda/"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! AWS's services over signed HTTP, and what calls to them need: credentials, a client, a clock.
 //!
-//! [`JsonClient`] calls SQS, DynamoDB and SSM. [`SqsQueue`] sends messages in batches. Nothing here knows packages.
+//! [`JsonClient`] calls SQS, DynamoDB, SSM and Lambda. [`SqsQueue`] sends messages in batches. Nothing here knows packages.
 
 mod backoff;
 mod clock;

@@ -13,7 +13,15 @@ use tokio_postgres::{Client, Config, NoTls, config::SslMode};
 use tracing::Instrument as _;
 use zeroize::Zeroizing;
 
-use crate::{Error, cancel::Canceller, iam::IamLogin, session::statement_span, tls::TlsConnector};
+use crate::{
+    Error,
+    cancel::Canceller,
+    generation::{ConnectionGeneration, PoolGeneration},
+    iam::IamLogin,
+    session::statement_span,
+    statement_cache::{PreparedStatements, StatementCache},
+    tls::TlsConnector,
+};
 use aws::Clock;
 
 /// How long one address of the host may take to accept a TCP connection.
@@ -101,6 +109,8 @@ pub(crate) struct Connector {
     config: Config,
     iam: Option<IamAuthentication>,
     tls: Option<TlsConnector>,
+    pub(crate) prepared_statements: PreparedStatements,
+    generation: PoolGeneration,
     clock: Clock,
 }
 
@@ -111,6 +121,8 @@ pub(crate) struct PooledClient {
     /// stop while the process is frozen.
     last_used_at: u64,
     pub(crate) canceller: Arc<Canceller>,
+    pub(crate) statements: StatementCache,
+    pub(crate) generation: ConnectionGeneration,
 }
 
 struct IamAuthentication {
@@ -121,7 +133,7 @@ struct IamAuthentication {
 impl Connector {
     /// Opens connections by this configuration, without TLS.
     pub(crate) fn plain(config: Config) -> Self {
-        Self { config, iam: None, tls: None, clock: Clock::default() }
+        Self::build(config, None, None, Clock::default())
     }
 
     pub(crate) fn new(database: PoolConfig) -> Result<Self, Error> {
@@ -145,7 +157,17 @@ impl Connector {
                 Some(IamAuthentication { login: IamLogin { host, port, user, region }, credentials })
             }
         };
-        Ok(Self { config, iam, tls, clock })
+        Ok(Self::build(config, iam, tls, clock))
+    }
+
+    fn build(
+        config: Config,
+        iam: Option<IamAuthentication>,
+        tls: Option<TlsConnector>,
+        clock: Clock,
+    ) -> Self {
+        let (prepared_statements, generation) = (PreparedStatements::default(), PoolGeneration::default());
+        Self { config, iam, tls, prepared_statements, generation, clock }
     }
 
     async fn connect(&self) -> Result<(Client, Arc<Canceller>), Error> {
@@ -209,8 +231,11 @@ impl Manager for Connector {
     type Error = Error;
 
     async fn create(&self) -> Result<PooledClient, Error> {
+        // Before: one that is opened during a failover may be to the server of before.
+        let generation = self.generation.current();
         let (client, canceller) = self.connect().instrument(statement_span("connect")).await?;
-        Ok(PooledClient { client, last_used_at: self.clock.now(), canceller })
+        let statements = StatementCache::new(self.prepared_statements.clone());
+        Ok(PooledClient { client, last_used_at: self.clock.now(), canceller, statements, generation })
     }
 
     /// Checks the connection without a round trip. A connection that broke unnoticed fails on its next statement, which
@@ -219,10 +244,11 @@ impl Manager for Connector {
         let now = self.clock.now();
         // Not a subtraction: the wall clock may go back.
         let idle_seconds = now.abs_diff(mem::replace(&mut pooled.last_used_at, now));
-        if pooled.client.is_closed() || idle_seconds >= MAX_IDLE_SECONDS || pooled.canceller.is_abandoned() {
-            return Err(RecycleError::message("closed, idle for too long, or with an abandoned statement"));
-        }
-        Ok(())
+        let is_usable = !pooled.client.is_closed()
+            && idle_seconds < MAX_IDLE_SECONDS
+            && !pooled.canceller.is_abandoned()
+            && pooled.generation.is_current();
+        if is_usable { Ok(()) } else { Err(RecycleError::message("the connection must not be used again")) }
     }
 }
 
@@ -280,7 +306,9 @@ mod tests {
         let (client, _connection) = Config::new().user("user").connect_raw(ours, NoTls).await.unwrap();
         let task = tokio::spawn(std::future::pending::<()>()).abort_handle();
         let canceller = Canceller::new(client.cancel_token(), None, task);
-        let mut pooled = PooledClient { client, last_used_at: 1000, canceller };
+        let statements = StatementCache::new(PreparedStatements::default());
+        let generation = PoolGeneration::default().current();
+        let mut pooled = PooledClient { client, last_used_at: 1000, canceller, statements, generation };
         for (now, is_used) in [(1239, true), (1478, true), (1718, false)] {
             let connector = Connector { clock: Clock::Fixed(now), ..Connector::plain(Config::new()) };
             let recycled = connector.recycle(&mut pooled, &Metrics::default()).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::{DbError, Severity, SqlState};
 
 use aws::error_chain;
 
@@ -10,7 +10,7 @@ use aws::error_chain;
 /// is no `source`.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no connection, or it was lost. Another attempt may succeed.
+    /// There is no connection, it was lost, or its server does not take the statement now. Another attempt may succeed.
     #[error("the database cannot be reached: {}", error_chain(&**.0))]
     Unreachable(Box<dyn std::error::Error + Send + Sync>),
     /// A statement exceeded its time limit, or waited too long for a lock. Another attempt may succeed, but not at once.
@@ -39,23 +39,20 @@ impl Error {
     /// Postgres's error code, as in `28P01`, if Postgres answered.
     #[must_use]
     pub fn sql_state(&self) -> Option<&str> {
+        self.code().map(SqlState::code)
+    }
+
+    pub(crate) fn code(&self) -> Option<&SqlState> {
         let error = match self {
             Self::Unreachable(error) => error.downcast_ref::<tokio_postgres::Error>()?,
             Self::Refused(error) => &**error,
             Self::TimedOut(_) | Self::Misconfigured(_) => return None,
         };
-        error.code().map(SqlState::code)
+        error.code()
     }
 
     pub(crate) fn no_answer_within(limit: Duration) -> Self {
         Self::TimedOut(format!("no answer within {limit:?}"))
-    }
-
-    /// Whether Postgres cancelled the statement to break a deadlock. The connection stays usable.
-    pub(crate) fn is_deadlock(&self) -> bool {
-        let Self::Unreachable(error) = self else { return false };
-        let error = error.downcast_ref::<tokio_postgres::Error>();
-        error.and_then(tokio_postgres::Error::code) == Some(&SqlState::T_R_DEADLOCK_DETECTED)
     }
 
     /// The name of the unique index or constraint that refused the statement.
@@ -71,10 +68,18 @@ impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.as_db_error() {
             Some(refusal) if is_time_limit(refusal.code()) => Self::TimedOut(code_and_message(refusal)),
-            Some(refusal) if is_transient(refusal.code()) => Self::unreachable(error),
+            Some(refusal) if is_transient(refusal.code()) || is_fatal(refusal) => Self::unreachable(error),
             None if error.is_closed() => Self::unreachable(error),
             _ => Self::Refused(Box::new(error)),
         }
+    }
+}
+
+/// Whether the connection must not be used again, nor those that were opened before it: probably they are to the same server.
+pub(crate) fn ends_session(error: &tokio_postgres::Error) -> bool {
+    match error.as_db_error() {
+        Some(refusal) => is_session_error(refusal.code()) || is_fatal(refusal),
+        None => error.is_closed(),
     }
 }
 
@@ -95,13 +100,37 @@ fn is_time_limit(code: &SqlState) -> bool {
     matches!(*code, SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED)
 }
 
-/// Conditions of the server that pass: connection failures (class 08), too few resources (53), shutdown and start (57), a
-/// deadlock, and a session that was idle in a transaction (PostgreSQL documentation, "PostgreSQL Error Codes").
+/// Errors after which the server closes the connection (PostgreSQL documentation, "Message Severity Levels").
+fn is_fatal(refusal: &DbError) -> bool {
+    matches!(refusal.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
+}
+
+/// Conditions that pass: those of the session, too few resources (class 53), and statements that Postgres rolled back because
+/// of others: a deadlock, or on a standby a conflict with recovery (40001). See "PostgreSQL Error Codes" in PostgreSQL's
+/// documentation.
 fn is_transient(code: &SqlState) -> bool {
-    let class = code.code().get(..2).unwrap_or_default();
-    matches!(class, "08" | "53" | "57")
-        || *code == SqlState::T_R_DEADLOCK_DETECTED
-        || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+    let is_rolled_back =
+        matches!(*code, SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE);
+    let is_internal = class(code) == "XX";
+    class(code) == "53" || is_rolled_back || (is_session_error(code) && !is_internal)
+}
+
+/// What an error says about the session, rather than about the statement, which did nothing:
+///
+/// - 08, a connection failure, also of a pooler;
+/// - 25006, a read-only server: it was demoted by a failover, or is a standby;
+/// - 25P02, 25P03 and 25P04: a transaction failed or took too long that is not ours, or its end did not arrive;
+/// - 26000: a statement is not there, because a pooler gave us another session;
+/// - 57, shutdown, start, and sessions that were idle for too long. The statement's own time limit (57014) is not one of them;
+/// - XX, an internal error. It may come from the statement, so the statement is not repeated.
+fn is_session_error(code: &SqlState) -> bool {
+    matches!(class(code), "08" | "57" | "XX") && !is_time_limit(code)
+        || matches!(code.code(), "25006" | "25P02" | "25P03" | "25P04" | "26000")
+}
+
+/// The first two characters of a code.
+fn class(code: &SqlState) -> &str {
+    code.code().get(..2).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -109,21 +138,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn error_codes_are_sorted_by_what_a_retry_does() {
-        for (code, time_limit, transient) in [
-            ("55P03", true, false),
-            ("57014", true, true),
-            ("08006", false, true),
-            ("53300", false, true),
-            ("57P01", false, true),
-            ("40P01", false, true),
-            ("25P03", false, true),
-            ("23505", false, false),
-            ("40001", false, false),
-            ("28P01", false, false),
+    fn error_codes_are_sorted_by_what_helps() {
+        // Time limit, another attempt, another connection.
+        for (code, expected) in [
+            ("55P03", (true, false, false)),
+            ("57014", (true, false, false)),
+            ("08006", (false, true, true)),
+            ("08P01", (false, true, true)),
+            ("25006", (false, true, true)),
+            ("25P02", (false, true, true)),
+            ("25P03", (false, true, true)),
+            ("25P04", (false, true, true)),
+            ("26000", (false, true, true)),
+            ("57P01", (false, true, true)),
+            ("57P02", (false, true, true)),
+            ("57P03", (false, true, true)),
+            ("57P05", (false, true, true)),
+            ("53300", (false, true, false)),
+            ("40P01", (false, true, false)),
+            ("40001", (false, true, false)),
+            ("XX000", (false, false, true)),
+            ("0A000", (false, false, false)),
+            ("23505", (false, false, false)),
+            ("25001", (false, false, false)),
+            ("28P01", (false, false, false)),
+            ("42501", (false, false, false)),
         ] {
             let state = SqlState::from_code(code);
-            assert_eq!((is_time_limit(&state), is_transient(&state)), (time_limit, transient), "{code}");
+            assert_eq!(
+                (is_time_limit(&state), is_transient(&state), is_session_error(&state)),
+                expected,
+                "{code}"
+            );
         }
     }
 
@@ -136,6 +182,6 @@ mod tests {
         let late = Error::no_answer_within(Duration::from_secs(20));
         assert!(late.is_permanent());
         assert_eq!(late.to_string(), "a statement took too long: no answer within 20s");
-        assert_eq!((late.sql_state(), late.unique_violation(), late.is_deadlock()), (None, None, false));
+        assert_eq!((late.sql_state(), late.unique_violation()), (None, None));
     }
 }

@@ -1,13 +1,16 @@
 //! A pool of connections to Postgres. It knows no tables.
 //!
 //! Statements are unnamed and carry their parameter types. So each takes one round trip, and leaves no state on a pooled
-//! connection: a named statement would pin the session of an RDS Proxy.
+//! connection: a named statement would pin the session of an RDS Proxy. Where Postgres is reached directly, the statements of
+//! [`Db::query_prepared`] are prepared by name.
 
 mod cancel;
 mod connector;
 mod error;
+mod generation;
 mod iam;
 mod session;
+mod statement_cache;
 mod statement_count;
 mod tls;
 
@@ -15,12 +18,12 @@ use std::{fmt, time::Duration};
 
 use deadpool::{
     Runtime,
-    managed::{Pool, PoolError, Timeouts},
+    managed::{Pool, PoolError, QueueMode, Timeouts},
 };
 use tokio_postgres::Row;
 
 pub use crate::session::{Param, Session, Transaction};
-use crate::{connector::Connector, statement_count::StatementCounter};
+use crate::{connector::Connector, session::Naming, statement_count::StatementCounter};
 pub use crate::{
     connector::{Password, PoolConfig, Tls},
     error::Error,
@@ -65,6 +68,8 @@ impl Db {
         let pool = Pool::builder(connector)
             .max_size(max_connections)
             .runtime(Runtime::Tokio1)
+            // The connection that was used last has what it needs in its caches, and its prepared statements.
+            .queue_mode(QueueMode::Lifo)
             .timeouts(Timeouts {
                 wait: Some(POOL_TIMEOUT),
                 create: Some(POOL_TIMEOUT),
@@ -84,6 +89,20 @@ impl Db {
         Self { statement_timeout, ..self }
     }
 
+    /// The same pool, in which one statement may take this long at most.
+    #[must_use]
+    pub fn with_statement_limit(self, limit: Duration) -> Self {
+        Self { statement_timeout: self.statement_timeout.min(limit), ..self }
+    }
+
+    /// The same pool, whose [`Db::query_prepared`] prepares statements by name, or does not, as at first. Not behind RDS Proxy,
+    /// whose sessions it would pin, nor behind another pooler.
+    #[must_use]
+    pub fn with_prepared_statements(self, are_enabled: bool) -> Self {
+        self.pool.manager().prepared_statements.enable(are_enabled);
+        self
+    }
+
     /// The number of statements that this pool has sent, transaction control included. Each is one round trip. The
     /// rollback of a dropped transaction does not count.
     #[must_use]
@@ -91,19 +110,37 @@ impl Db {
         self.counter.get()
     }
 
-    /// Runs one statement outside a transaction. It is sent once more if the pooled connection broke unnoticed, or if
-    /// Postgres cancelled it to break a deadlock. A statement that took too long is not: the second would, too.
+    /// Runs one statement outside a transaction. It is sent once more for each [`Error::Unreachable`]: if the pooled
+    /// connection broke unnoticed, if its server is read-only since a failover, or if Postgres cancelled the statement to
+    /// break a deadlock. A statement that took too long is not: the second would, too.
     pub async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
+        self.try_twice(Naming::Unnamed, sql, params).await
+    }
+
+    /// The same as [`Db::query`], for a statement of which each request sends the same text. From its second use on a
+    /// connection it is prepared by name, if [`Db::with_prepared_statements`] says so. That spares Postgres parsing and planning.
+    /// Preparing is one more round trip. After five uses the plan may not depend on the parameters any more: one plan must be
+    /// good for all of them.
+    pub async fn query_prepared(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
+        self.try_twice(Naming::Prepared, sql, params).await
+    }
+
+    /// Runs one statement with [`Db::query_prepared`] and returns its first row.
+    pub async fn query_opt_prepared(&self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>, Error> {
+        Ok(self.query_prepared(sql, params).await?.into_iter().next())
+    }
+
+    async fn try_twice(&self, naming: Naming, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
         let session = self.session().await?;
-        let result = session.query(sql, params).await;
-        let Err(error @ Error::Unreachable(_)) = &result else { return result };
+        let result = session.run(naming, sql, params).await;
+        if !matches!(result, Err(Error::Unreachable(_))) {
+            return result;
+        }
         // The pool may be full: the second attempt may need this connection's place.
         drop(session);
-        if !error.is_deadlock() {
-            // The other idle connections are probably broken, too.
-            self.pool.retain(|_, _| false);
-        }
-        self.session().await?.query(sql, params).await
+        // A new connection, unless this one is still good: the failure has ended the others, too. Boxed, because it is rare
+        // and the futures of statements are large.
+        Box::pin(async { self.session().await?.run(naming, sql, params).await }).await
     }
 
     /// Runs one statement in a read-only transaction of its own.

@@ -4,15 +4,25 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time;
 use tokio_postgres::{
-    Row,
+    Row, Statement,
     types::{ToSql, Type},
 };
 use tracing::{Instrument as _, Span};
 
-use crate::{Error, cancel::Canceller, connector::Connection, statement_count::StatementCounter};
+use crate::{
+    Error, cancel::Canceller, connector::Connection, error::ends_session, generation::ConnectionGeneration,
+    statement_cache::CachedStatement, statement_count::StatementCounter,
+};
 
 /// A parameter of a statement and its type in Postgres.
 pub type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// Whether a statement may be prepared by name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Naming {
+    Unnamed,
+    Prepared,
+}
 
 /// One connection. It returns to the pool when dropped.
 pub struct Session {
@@ -22,13 +32,58 @@ pub struct Session {
 
 impl Session {
     pub(crate) fn new(connection: Connection, counter: StatementCounter, timeout: Duration) -> Self {
-        let runner = StatementRunner { counter, timeout, canceller: Arc::clone(&connection.canceller) };
+        let (canceller, generation) = (Arc::clone(&connection.canceller), connection.generation.clone());
+        let runner = StatementRunner { counter, timeout, canceller, generation };
         Self { connection, runner }
     }
 
     /// Runs one statement.
     pub async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
         self.runner.run(first_word(sql), self.connection.client.query_typed(sql, params)).await
+    }
+
+    /// Runs one statement outside a transaction.
+    pub(crate) async fn run(
+        &self,
+        naming: Naming,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, Error> {
+        match naming {
+            Naming::Unnamed => self.query(sql, params).await,
+            Naming::Prepared => self.query_prepared(sql, params).await,
+        }
+    }
+
+    /// Runs one statement, prepared by name if this connection ran it before.
+    async fn query_prepared(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
+        let result = self.try_prepared(sql, params).await;
+        let Err(error) = &result else { return result };
+        match error.code() {
+            // The statement was not started. Boxed, because it is rare.
+            Some(code) if self.connection.statements.forget_if_stale(sql, code) => {
+                Box::pin(self.query(sql, params)).await
+            }
+            _ => result,
+        }
+    }
+
+    async fn try_prepared(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
+        let statement = match self.connection.statements.find(sql) {
+            CachedStatement::Prepared(statement) => statement,
+            CachedStatement::Unprepared => Box::pin(self.prepare(sql, params)).await?,
+            CachedStatement::Unnamed => return Box::pin(self.query(sql, params)).await,
+        };
+        let values: Vec<&(dyn ToSql + Sync)> = params.iter().map(|(value, _)| *value).collect();
+        self.runner.run(first_word(sql), self.connection.client.query(&statement, &values)).await
+    }
+
+    async fn prepare(&self, sql: &str, params: &[Param<'_>]) -> Result<Statement, Error> {
+        let types: Vec<Type> = params.iter().map(|(_, parameter_type)| parameter_type.clone()).collect();
+        let prepare = self.connection.client.prepare_typed(sql, &types);
+        let statement = self.runner.run("PREPARE", prepare).await?;
+        self.connection.statements.insert(sql, &statement);
+        Ok(statement)
     }
 
     /// Begins a transaction. Dropped without [`Transaction::commit`] it is rolled back.
@@ -75,6 +130,7 @@ struct StatementRunner {
     counter: StatementCounter,
     timeout: Duration,
     canceller: Arc<Canceller>,
+    generation: ConnectionGeneration,
 }
 
 impl StatementRunner {
@@ -89,7 +145,12 @@ impl StatementRunner {
         // On a timeout the guard is dropped, which cancels the statement.
         let result = result.map_err(|_| Error::no_answer_within(self.timeout))?;
         guard.complete();
-        Ok(result?)
+        result.map_err(|error| {
+            if ends_session(&error) {
+                self.generation.end();
+            }
+            error.into()
+        })
     }
 }
 

@@ -43,6 +43,8 @@ pub struct ServerInfo {
     pub role: String,
     /// The database of the session.
     pub database: String,
+    /// Whether it takes no writes of this role, as a standby.
+    pub is_read_only: bool,
     /// The settings that the role should have and has not.
     pub missing_settings: Vec<RoleSetting>,
 }
@@ -79,6 +81,7 @@ pub async fn load_server_info(db: &Db) -> Result<ServerInfo, Error> {
     // A timeout of 0 is none; `jit` is on by default.
     let sql = "SELECT current_setting('server_version') AS version, current_user::text AS role,
                       current_database()::text AS database,
+                      pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on' AS is_read_only,
                       ARRAY(SELECT name FROM unnest($1::text[]) AS name
                             WHERE current_setting(name) IN ('0', 'on')) AS missing";
     let names = ROLE_SETTINGS.map(|setting| setting.name.to_owned()).to_vec();
@@ -89,6 +92,7 @@ pub async fn load_server_info(db: &Db) -> Result<ServerInfo, Error> {
         version: row.try_get("version")?,
         role: row.try_get("role")?,
         database: row.try_get("database")?,
+        is_read_only: row.try_get("is_read_only")?,
         missing_settings: ROLE_SETTINGS
             .into_iter()
             .filter(|setting| missing.iter().any(|name| name == setting.name))

@@ -10,22 +10,23 @@ mod error;
 
 use std::time::Duration;
 
-use api::{App, Cdn, ProxyPolicy, Realm};
-use authorize::{Authorizer, TokenVerifier};
+use api::{App, Cdn, PathPrefix, ProxyPolicy, Realm, RequestLimits};
+use authorize::{Authorizer, CallbackFunctions, CallbackValidators, TokenVerifier};
 use aws::{CallLimits, ClientConfig, Clock, HttpClient, JsonClient, SqsQueue};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use database::{Db, Password, PoolConfig, Tls};
 use restore::{
-    RestoreLimits, Restorer, changelog::Changelog, db::check_tables, delete_records::DeleteRecords,
-    queue::WorkerQueue,
+    BrokenWorkspaces, RestoreLimits, Restorer, changelog::Changelog, db::check_tables,
+    delete_records::DeleteRecords, queue::WorkerQueue,
 };
 use signing_keys::{KeyRotation, KeySource};
-use storage::{Bucket, ObjectStore, StorageConfig};
+use storage::{ObjectStore, StorageConfig};
 
 pub use catalog::telemetry_catalog;
 use config::{
-    AuthorizeConfig, CdnConfig, DatabaseConfig, KeyLocation, PlatformConfig, RestoreConfig, ServiceConfig,
-    variables::{AWS_ACCESS_KEY_ID, PENNSIEVE_DOMAIN, RESTORE_PACKAGE_QUEUE_URL},
+    AuthorizeConfig, CdnConfig, DatabaseConfig, KeyLocation, PlatformConfig, RestoreConfig, ServerConfig,
+    ServiceConfig,
+    variables::{AWS_ACCESS_KEY_ID, CALLBACK_VALIDATORS, PENNSIEVE_DOMAIN, RESTORE_PACKAGE_QUEUE_URL},
 };
 pub use error::StartupError;
 
@@ -87,13 +88,13 @@ impl HostBuilder {
 
     /// Builds a pool of one connection to Postgres, and does not connect.
     pub fn build_single_connection_db(&self) -> Result<Db, StartupError> {
-        Ok(Db::from_config(PoolConfig { max_connections: 1, ..self.pool_config() })?)
+        self.open_db(PoolConfig { max_connections: 1, ..self.pool_config() })
     }
 
     /// Builds a pool of connections to Postgres, and makes the first: a function has more CPU at its start than later. If
     /// the database does not answer, that is only logged, since it may answer when it is needed.
     pub async fn connect_db(&self) -> Result<Db, StartupError> {
-        let db = Db::from_config(self.pool_config())?;
+        let db = self.open_db(self.pool_config())?;
         let error = match tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, check_tables(&db)).await {
             Ok(Ok(())) => return Ok(db),
             Ok(Err(error)) => error.to_string(),
@@ -102,7 +103,7 @@ impl HostBuilder {
         let DatabaseConfig { host, port, .. } = &self.platform.database;
         tracing::warn!(
             service = "postgres",
-            endpoint = format!("{host}:{port}"),
+            endpoint = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") },
             error,
             "the database does not answer yet"
         );
@@ -139,19 +140,32 @@ impl HostBuilder {
             objects: self.object_store(),
             viewer_assets: config.viewer_assets,
             cdn,
-            proxy: self.proxy_policy(config.proxy_buckets),
+            proxy: ProxyPolicy::new(
+                config.proxy_buckets,
+                self.platform.region.clone(),
+                self.platform.endpoints.s3.clone(),
+            ),
             link_window: config.link_window,
             max_response_bytes: None,
             queue,
             clock: Clock::System,
             realm: Realm::new(&config.domain).ok_or(invalid_domain)?,
+            limits: RequestLimits::default(),
+            path_prefix: PathPrefix::default(),
         })
     }
 
-    /// Which presigned URLs the proxy accepts, if it accepts those of these buckets.
-    #[must_use]
-    pub fn proxy_policy(&self, buckets: Vec<Bucket>) -> ProxyPolicy {
-        ProxyPolicy::new(buckets, self.platform.region.clone(), self.platform.endpoints.s3.clone())
+    /// Builds what the API works with on a server, which may limit requests in another way and have other paths.
+    pub fn build_server_app(
+        &self,
+        config: &ServerConfig,
+        db: Db,
+        cdn: Cdn,
+        queue: WorkerQueue,
+    ) -> Result<App, StartupError> {
+        let app = self.build_app(config.service.clone(), db, cdn, queue)?;
+        let (limits, path_prefix) = (config.connections.request, config.path_prefix.clone());
+        Ok(App { limits, path_prefix, ..app })
     }
 
     /// Builds what restores work with.
@@ -169,6 +183,7 @@ impl HostBuilder {
             },
             clock: Clock::System,
             limits: RestoreLimits::default(),
+            broken_workspaces: BrokenWorkspaces::default(),
         })
     }
 
@@ -180,11 +195,25 @@ impl HostBuilder {
         own.build_restorer(config, Db::from_config(pool)?)
     }
 
-    /// Builds what verifies tokens and finds roles.
-    #[must_use]
-    pub fn build_authorizer(&self, config: &AuthorizeConfig, db: Db) -> Authorizer {
+    /// Builds what verifies credentials and finds roles.
+    pub fn build_authorizer(&self, config: &AuthorizeConfig, db: Db) -> Result<Authorizer, StartupError> {
         let verifier = TokenVerifier::from_cognito(&config.cognito_config(), &self.http);
-        Authorizer::new(verifier, db, Clock::System)
+        let callbacks = self.callback_validators(&config.callback_functions)?;
+        Ok(Authorizer::new(verifier, db, Clock::System).with_callbacks(callbacks))
+    }
+
+    /// The validators of callbacks. They are in the region of the service.
+    pub fn callback_validators(
+        &self,
+        functions: &CallbackFunctions,
+    ) -> Result<CallbackValidators, StartupError> {
+        let region = self.platform.region.as_str();
+        if functions.values().any(|function| function.region() != region) {
+            return Err(StartupError::InvalidVariable(CALLBACK_VALIDATORS.name()));
+        }
+        let config = self.client_config(self.platform.endpoints.lambda.as_ref());
+        let client = JsonClient::lambda(&config, self.http.clone())?;
+        Ok(CallbackValidators::new(client, functions.clone()))
     }
 
     /// The SQS queue of restore messages, for a host that cannot work without it.
@@ -233,8 +262,13 @@ impl HostBuilder {
         }
     }
 
+    fn open_db(&self, config: PoolConfig) -> Result<Db, StartupError> {
+        let are_prepared = self.platform.database.prepared_statements;
+        Ok(Db::from_config(config)?.with_prepared_statements(are_prepared))
+    }
+
     fn pool_config(&self) -> PoolConfig {
-        let DatabaseConfig { host, port, user, name, password, tls, ca_file, connections } =
+        let DatabaseConfig { host, port, user, name, password, tls, ca_file, connections, .. } =
             self.platform.database.clone();
         let password = match password {
             Some(password) => Password::Fixed(password),

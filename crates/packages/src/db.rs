@@ -5,10 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use tokio_postgres::{
-    Row,
-    types::{ToSql, Type},
-};
+use tokio_postgres::{Row, types::Type};
 
 use crate::{
     access::{DatasetAccess, ViewFiles},
@@ -16,7 +13,7 @@ use crate::{
     id::{PackageId, PackageNodeId},
     package::PackageState,
 };
-use database::{Db, Error};
+use database::{Db, Error, Param};
 
 /// Which rows of `files` are stored source files. The names mean the columns of the innermost `files`.
 pub(crate) const IS_STORED_SOURCE: &str = "object_type = 'source' AND s3_bucket <> '' AND s3_key <> ''";
@@ -56,11 +53,32 @@ pub async fn find_package_sources(
     access: &DatasetAccess<ViewFiles>,
     packages: &[&PackageNodeId],
 ) -> Result<HashMap<String, PackageSource>, Error> {
+    let node_ids: BTreeSet<&str> = packages.iter().map(|package| package.as_str()).collect();
+    let node_ids: Vec<&str> = node_ids.into_iter().collect();
+    let (dataset, dataset_node_id) = (access.dataset().0, access.dataset_node_id().as_str());
+    let (id, node_id): (Param<'_>, Param<'_>) = ((&dataset, Type::INT4), (&dataset_node_id, Type::TEXT));
+    let rows = match &node_ids[..] {
+        // Prepared, one plan serves all: with one text Postgres knows that there is one package. With a list it would guess
+        // ten, and plan each time anew.
+        [package] => {
+            let sql = package_sources_sql(access, "(SELECT $3::text)");
+            db.query_prepared(&sql, &[id, node_id, (package, Type::TEXT)]).await?
+        }
+        packages => {
+            let sql = package_sources_sql(access, "unnest($3::text[])");
+            db.query(&sql, &[id, node_id, (&packages, Type::TEXT_ARRAY)]).await?
+        }
+    };
+    rows.iter().map(|row| Ok((row.try_get("node_id")?, read_package_source(row)?))).collect()
+}
+
+/// The packages of a dataset ($1, $2) with these node ids.
+fn package_sources_sql(access: &DatasetAccess<ViewFiles>, node_ids: &str) -> String {
     let workspace = access.workspace();
     // OFFSET 0 keeps the lookups by index: with many ids the planner would rather read the whole table.
-    let sql = format!(
+    format!(
         r#"SELECT p.id, p.node_id, p.state, p.name, f.s3_bucket, f.s3_key, f.file_name, f.size, f.file_count, f.version, f.scan_status
-           FROM unnest($3::text[]) AS wanted (node_id)
+           FROM {node_ids} AS wanted (node_id)
            CROSS JOIN LATERAL (
                SELECT id, node_id, state, name FROM "{workspace}".packages
                WHERE node_id = wanted.node_id AND dataset_id = $1 OFFSET 0
@@ -75,16 +93,7 @@ pub async fn find_package_sources(
                ORDER BY f.created_at DESC, f.id DESC LIMIT 1
            ) f ON true
            WHERE EXISTS (SELECT FROM "{workspace}".datasets WHERE id = $1 AND node_id = $2)"#
-    );
-    let node_ids: BTreeSet<&str> = packages.iter().map(|package| package.as_str()).collect();
-    let node_ids: Vec<&str> = node_ids.into_iter().collect();
-    let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
-        (&access.dataset().0, Type::INT4),
-        (&access.dataset_node_id().as_str(), Type::TEXT),
-        (&node_ids, Type::TEXT_ARRAY),
-    ];
-    let rows = db.query(&sql, &parameters).await?;
-    rows.iter().map(|row| Ok((row.try_get("node_id")?, read_package_source(row)?))).collect()
+    )
 }
 
 fn read_package_source(row: &Row) -> Result<PackageSource, Error> {

@@ -28,13 +28,15 @@ pub(crate) mod usage;
 
 use database::{Db, Error};
 
-/// Checks that Postgres answers and has this service's own tables.
+/// Checks that Postgres answers, takes writes, and has this service's own tables. A read-only server is
+/// [`Error::Unreachable`].
 pub async fn check_tables(db: &Db) -> Result<(), Error> {
     db.query(
-        // The newest table and column stand for all.
+        // The newest table and column stand for all. `FOR UPDATE` locks no row here, but is refused where an order would be: by
+        // a standby, and by a server that was demoted after this connection was opened.
         "SELECT o.within_id, f.order_id FROM packages_service.restore_orders o,
                 packages_service.restore_failures f, packages_service.restore_claims,
-                packages_service.restore_queue, packages_service.restore_outbox LIMIT 0",
+                packages_service.restore_queue, packages_service.restore_outbox LIMIT 0 FOR UPDATE OF o",
         &[],
     )
     .await

@@ -15,6 +15,7 @@
 
 mod attempts;
 mod batch;
+mod broken_workspaces;
 pub mod changelog;
 pub mod db;
 pub mod delete_records;
@@ -37,6 +38,7 @@ pub mod trash;
 mod usage;
 mod window;
 
+pub use broken_workspaces::BrokenWorkspaces;
 pub use error::RestoreError;
 pub use maintenance::{MaintenanceReport, maintain_workspace, run_maintenance};
 pub use message::{MessagePackage, RestoreMessage};

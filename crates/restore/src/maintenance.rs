@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::{
     db::{
+        check_tables,
         maintenance::{
             delete_finished_orders, delete_orphaned_failures, queue_unfinished_datasets, release_strays,
         },
@@ -14,6 +15,9 @@ use crate::{
     restorer::Restorer,
 };
 use packages::id::WorkspaceId;
+
+/// How long one statement of maintenance may take: a workspace that is locked must not hold up the others.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a finished order is kept.
 const FINISHED_MAX_AGE: Duration = Duration::from_hours(7 * 24);
@@ -27,20 +31,30 @@ pub struct MaintenanceReport {
     pub broken: u64,
 }
 
-/// Maintains all workspaces. One that cannot be read does not stop the others.
+/// Maintains all workspaces. One that cannot be read does not stop the others, and is logged once. Those that failed in the
+/// last round come last. Fails if the database does not answer.
 pub async fn run_maintenance(
     restorer: &Restorer,
     stray_max_age: Duration,
 ) -> Result<MaintenanceReport, database::Error> {
+    let db = restorer.db.clone().with_statement_limit(STATEMENT_TIMEOUT);
+    let restorer = Restorer { db, ..restorer.clone() };
     queue_unfinished_datasets(&restorer.db).await?;
     delete_finished_orders(&restorer.db, FINISHED_MAX_AGE.as_secs_f64()).await?;
+    let mut workspaces = list_workspaces(&restorer.db).await?;
+    restorer.broken_workspaces.move_to_end(&mut workspaces);
     let mut report = MaintenanceReport::default();
-    for workspace in list_workspaces(&restorer.db).await? {
-        match maintain_workspace(restorer, workspace, stray_max_age).await {
-            Ok(released) => report.released += released,
+    for workspace in workspaces {
+        match maintain_workspace(&restorer, workspace, stray_max_age).await {
+            Ok(released) => {
+                report.released += released;
+                restorer.broken_workspaces.record_success(workspace);
+            }
             Err(error) => {
+                // If nothing answers, the error is not the workspace's.
+                check_tables(&restorer.db).await?;
                 report.broken += 1;
-                tracing::warn!(workspace = workspace.0, %error, "maintenance of a workspace failed");
+                restorer.broken_workspaces.record_failure(workspace, &error);
             }
         }
     }

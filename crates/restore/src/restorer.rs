@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{changelog::Changelog, delete_records::DeleteRecords};
+use crate::{broken_workspaces::BrokenWorkspaces, changelog::Changelog, delete_records::DeleteRecords};
 use aws::Clock;
 use database::Db;
 use storage::ObjectStore;
@@ -25,6 +25,8 @@ pub struct Restorer {
     pub clock: Clock,
     /// Batch size, delays and limits.
     pub limits: RestoreLimits,
+    /// The workspaces that maintenance could not read.
+    pub broken_workspaces: BrokenWorkspaces,
 }
 
 /// How much is done at a time, and when something is tried again.

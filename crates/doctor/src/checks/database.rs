@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use database::Db;
 use hosting::{HostBuilder, config::DatabaseConfig};
+use packages::id::WorkspaceId;
 
 use crate::{
     queries::{
@@ -52,6 +53,11 @@ pub(crate) async fn check_database(
         check_encryption(config),
         check_role_settings(&info.role, &info.missing_settings),
     ];
+    let writes = purposes.iter().any(|purpose| matches!(purpose, Purpose::Orders | Purpose::Restores));
+    if writes && info.is_read_only {
+        let advice = "connect to the primary: this is a standby, or default_transaction_read_only is on";
+        checks.push(Check::failure("writes", "the server is read-only", advice));
+    }
     for purpose in purposes {
         checks.push(check_privileges(&db, *purpose, &info.role).await);
     }
@@ -195,24 +201,35 @@ async fn check_indexes(db: &Db, largest: LargestWorkspace, purposes: &[Purpose])
             return vec![Check::failure(name, error.to_string(), "grant the privileges named above first")];
         }
     };
-    let missing: Vec<_> = lookups.iter().filter(|lookup| !lookup.is_indexed).collect();
-    if missing.is_empty() {
+    let failures: Vec<Check> =
+        lookups.iter().filter_map(|lookup| describe_lookup_failure(lookup, workspace)).collect();
+    if failures.is_empty() {
         let count = lookups.len();
         let found =
             format!("all {count} lookups have one, in workspace {workspace} (about {packages} packages)");
         return vec![Check::ok(name, found)];
     }
-    let failures = missing.into_iter().map(|Lookup { table, columns, .. }| {
-        let is_shared = table.contains('.');
-        let table_name = if is_shared { (*table).to_owned() } else { format!(r#""{workspace}".{table}"#) };
-        let scope = if is_shared { "" } else { ", and in each workspace that lacks it" };
-        let found = format!("none on {table} ({columns}) in workspace {workspace}");
-        let advice = format!(
-            "lookups read the whole table: CREATE INDEX CONCURRENTLY ON {table_name} ({columns}){scope}"
-        );
-        Check::failure(name, found, advice)
-    });
-    failures.collect()
+    failures
+}
+
+fn describe_lookup_failure(lookup: &Lookup, workspace: WorkspaceId) -> Option<Check> {
+    let Lookup { table, columns, is_indexed } = lookup;
+    let name = "indexes";
+    if let Err(error) = is_indexed {
+        let found = format!("{table} ({columns}) in workspace {workspace}: {error}");
+        let advice = "complete the migration of this workspace; other workspaces are served meanwhile";
+        return Some(Check::failure(name, found, advice));
+    }
+    if matches!(is_indexed, Ok(true)) {
+        return None;
+    }
+    let is_shared = table.contains('.');
+    let table_name = if is_shared { (*table).to_owned() } else { format!(r#""{workspace}".{table}"#) };
+    let scope = if is_shared { "" } else { ", and in each workspace that lacks it" };
+    let found = format!("none on {table} ({columns}) in workspace {workspace}");
+    let advice =
+        format!("lookups read the whole table: CREATE INDEX CONCURRENTLY ON {table_name} ({columns}){scope}");
+    Some(Check::failure(name, found, advice))
 }
 
 #[cfg(test)]
@@ -229,6 +246,7 @@ mod tests {
             tls: true,
             ca_file: None,
             connections: 1,
+            prepared_statements: false,
         }
     }
 

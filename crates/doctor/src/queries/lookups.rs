@@ -11,14 +11,14 @@ use packages::id::WorkspaceId;
 use crate::queries::{Purpose, text_array};
 
 /// A lookup that the service makes often, and whether an index serves it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Lookup {
     /// The table; of `pennsieve.*` with its schema.
     pub table: &'static str,
     /// The columns of the condition.
     pub columns: &'static str,
-    /// Whether an index serves it.
-    pub is_indexed: bool,
+    /// Whether an index serves it; an error if it cannot be planned, as where the table lacks a column.
+    pub is_indexed: Result<bool, Error>,
 }
 
 /// A lookup that must not read the whole table.
@@ -95,25 +95,35 @@ pub async fn explain_lookups(
     purposes: &[Purpose],
 ) -> Result<Vec<Lookup>, Error> {
     let mut session = db.session().await?;
-    let tx = session.begin_read_only().await?;
+    let mut tx = session.begin_read_only().await?;
     // The planner reads small tables whole anyway. Without that choice it uses an index if there is one.
     tx.query("SELECT set_config('enable_seqscan', 'off', true)", &[]).await?;
     let mut lookups = Vec::new();
-    for LookupCheck { table, condition, columns, purposes: needed_by } in LOOKUP_CHECKS {
-        if !needed_by.iter().any(|purpose| purposes.contains(purpose)) {
+    for check in LOOKUP_CHECKS {
+        if !check.purposes.iter().any(|purpose| purposes.contains(purpose)) {
             continue;
         }
-        let table_name =
-            if table.contains('.') { table.to_owned() } else { format!(r#""{workspace}".{table}"#) };
-        let sql = format!("EXPLAIN (FORMAT JSON) SELECT 1 AS found FROM {table_name} WHERE {condition}");
-        let rows = tx.query(&sql, &[]).await?;
-        let plan: Value = rows.first().map(|row| row.try_get("QUERY PLAN")).transpose()?.unwrap_or_default();
-        // All plans for a small table cost about the same, so the planner may ignore a suitable index.
-        let is_indexed = uses_index(&tx, &plan, &table_name, columns).await?
-            || has_index(&tx, &table_name, columns).await?;
-        lookups.push(Lookup { table, columns, is_indexed });
+        // Rolled back at the end of each check: one that fails does not stop the others.
+        let savepoint = tx.savepoint().await?;
+        let is_indexed = explain_lookup(&savepoint, &check, workspace).await;
+        lookups.push(Lookup { table: check.table, columns: check.columns, is_indexed });
     }
     Ok(lookups)
+}
+
+async fn explain_lookup(
+    tx: &Transaction<'_>,
+    check: &LookupCheck,
+    workspace: WorkspaceId,
+) -> Result<bool, Error> {
+    let LookupCheck { table, condition, columns, .. } = check;
+    let table_name =
+        if table.contains('.') { (*table).to_owned() } else { format!(r#""{workspace}".{table}"#) };
+    let sql = format!("EXPLAIN (FORMAT JSON) SELECT 1 AS found FROM {table_name} WHERE {condition}");
+    let rows = tx.query(&sql, &[]).await?;
+    let plan: Value = rows.first().map(|row| row.try_get("QUERY PLAN")).transpose()?.unwrap_or_default();
+    // All plans for a small table cost about the same, so the planner may ignore a suitable index.
+    Ok(uses_index(tx, &plan, &table_name, columns).await? || has_index(tx, &table_name, columns).await?)
 }
 
 /// Whether a plan scans an index by all these columns. One of them must be the index's first column: otherwise the scan

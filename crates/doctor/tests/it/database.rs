@@ -131,6 +131,29 @@ async fn reports_missing_indexes() {
 }
 
 #[tokio::test]
+async fn a_workspace_that_is_half_migrated_does_not_hide_other_lookups() {
+    let environment = TestEnvironment::start().await;
+    environment.run_sql("ALTER TABLE WORKSPACE.packages DROP COLUMN parent_id CASCADE").await;
+    environment.run_sql("DROP INDEX pennsieve.users_cognito_id_idx").await;
+    let report = environment.run_checks().await;
+    for found in ["packages (parent_id) in workspace", "none on pennsieve.users (cognito_id)"] {
+        let is_found = report.checks().any(|check| check.name == "indexes" && check.found.starts_with(found));
+        assert!(is_found, "{found}: {report:?}");
+    }
+}
+
+#[tokio::test]
+async fn reports_a_read_only_server() {
+    let environment = TestEnvironment::start().await;
+    assert!(environment.run_checks().await.checks().all(|check| check.name != "writes"));
+    let database = environment.database.rsplit('/').next().unwrap();
+    environment
+        .run_sql(&format!("ALTER DATABASE \"{database}\" SET default_transaction_read_only = on"))
+        .await;
+    assert_check(&environment.run_checks().await, "writes", Failure, ["read-only", "primary"]);
+}
+
+#[tokio::test]
 async fn checks_the_largest_workspace() {
     let environment = TestEnvironment::start().await;
     let large = local::testing::create_workspace_in(&environment.database).await;

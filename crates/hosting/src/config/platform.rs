@@ -11,10 +11,11 @@ use crate::config::{
     reader::Reader,
     variables::{
         AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER,
-        AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL_SQS, AWS_ENDPOINT_URL_SSM,
-        AWS_REGION, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_XRAY_DAEMON_ADDRESS, ENV, LOG_LEVEL,
-        PENNSIEVE_DB, POSTGRES_CA_FILE, POSTGRES_CONNECTIONS, POSTGRES_HOST, POSTGRES_PASSWORD,
-        POSTGRES_PORT, POSTGRES_SSL_MODE, POSTGRES_USER, RDS_PROXY_ENDPOINT, REGION,
+        AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL_SQS,
+        AWS_ENDPOINT_URL_SSM, AWS_REGION, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_XRAY_DAEMON_ADDRESS,
+        ENV, LOG_LEVEL, PENNSIEVE_DB, POSTGRES_CA_FILE, POSTGRES_CONNECTIONS, POSTGRES_HOST,
+        POSTGRES_PASSWORD, POSTGRES_PORT, POSTGRES_PREPARED_STATEMENTS, POSTGRES_SSL_MODE, POSTGRES_USER,
+        RDS_PROXY_ENDPOINT, REGION,
     },
 };
 
@@ -51,6 +52,8 @@ pub struct EndpointsConfig {
     pub dynamodb: Option<String>,
     /// SSM.
     pub ssm: Option<String>,
+    /// Lambda.
+    pub lambda: Option<String>,
     /// Cognito, from which only the published keys are read.
     pub cognito: Option<String>,
 }
@@ -74,6 +77,8 @@ pub struct DatabaseConfig {
     pub ca_file: Option<PathBuf>,
     /// The most connections.
     pub connections: usize,
+    /// Whether the statements of frequent requests are prepared by name.
+    pub prepared_statements: bool,
 }
 
 impl PlatformConfig {
@@ -114,6 +119,7 @@ impl EndpointsConfig {
             sqs: env.read_or(&AWS_ENDPOINT_URL_SQS, &AWS_ENDPOINT_URL),
             dynamodb: env.read_or(&AWS_ENDPOINT_URL_DYNAMODB, &AWS_ENDPOINT_URL),
             ssm: env.read_or(&AWS_ENDPOINT_URL_SSM, &AWS_ENDPOINT_URL),
+            lambda: env.read_or(&AWS_ENDPOINT_URL_LAMBDA, &AWS_ENDPOINT_URL),
             cognito: env.read_or(&AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER, &AWS_ENDPOINT_URL),
         }
     }
@@ -126,8 +132,18 @@ impl DatabaseConfig {
         let ca_file = env.read(&POSTGRES_CA_FILE);
         let connections = env.read(&POSTGRES_CONNECTIONS);
         let server = if env.is_behind_proxy() { read_proxy(env) } else { read_server(env) };
-        let DatabaseServer { host, port, password, tls } = server?;
-        Some(Self { host, port, user: user?, name: name?, password, tls, ca_file, connections: connections? })
+        let DatabaseServer { host, port, password, tls, prepared_statements } = server?;
+        Some(Self {
+            host,
+            port,
+            user: user?,
+            name: name?,
+            password,
+            tls,
+            ca_file,
+            connections: connections?,
+            prepared_statements,
+        })
     }
 }
 
@@ -137,11 +153,13 @@ struct DatabaseServer {
     port: u16,
     password: Option<Zeroizing<String>>,
     tls: bool,
+    prepared_statements: bool,
 }
 
 fn read_proxy(env: &mut Reader<'_>) -> Option<DatabaseServer> {
     let (host, port) = env.read(&RDS_PROXY_ENDPOINT)?;
-    Some(DatabaseServer { host, port: port.unwrap_or(RDS_PROXY_PORT), password: None, tls: true })
+    let port = port.unwrap_or(RDS_PROXY_PORT);
+    Some(DatabaseServer { host, port, password: None, tls: true, prepared_statements: false })
 }
 
 fn read_server(env: &mut Reader<'_>) -> Option<DatabaseServer> {
@@ -149,5 +167,14 @@ fn read_server(env: &mut Reader<'_>) -> Option<DatabaseServer> {
     let port = env.read(&POSTGRES_PORT);
     let tls = env.read(&POSTGRES_SSL_MODE);
     let password = env.read_untrimmed(&POSTGRES_PASSWORD);
-    Some(DatabaseServer { host: host?, port: port?, password: Some(password?), tls: tls? })
+    let prepared_statements = env.read(&POSTGRES_PREPARED_STATEMENTS);
+    let host = host?;
+    let prepared_statements = prepared_statements? && !is_rds_proxy(&host);
+    Some(DatabaseServer { host, port: port?, password: Some(password?), tls: tls?, prepared_statements })
+}
+
+/// Whether this is the endpoint of an RDS proxy, as in `name.proxy-abcdefghijkl.us-east-1.rds.amazonaws.com`, or
+/// `name.endpoint.proxy-….rds.amazonaws.com` (Amazon RDS User Guide, "Working with RDS Proxy endpoints").
+fn is_rds_proxy(host: &str) -> bool {
+    host.contains(".proxy-") && host.contains(".rds.amazonaws.com")
 }

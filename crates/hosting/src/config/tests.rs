@@ -142,6 +142,31 @@ fn a_server_needs_no_queue_no_credentials_and_no_proxy() {
 }
 
 #[test]
+fn statements_are_prepared_only_where_no_pooler_shares_sessions() {
+    let prepared = |changes: &[(&'static str, &'static str)]| {
+        let database = service(Host::Server, &with_changes(changes))?.platform.database;
+        Ok::<_, String>(database.prepared_statements)
+    };
+    assert_eq!(prepared(&[]), Ok(false), "RDS_PROXY_ENDPOINT");
+    assert_eq!(prepared(&[("POSTGRES_PREPARED_STATEMENTS", "on")]), Ok(false), "RDS_PROXY_ENDPOINT");
+    let direct = |more: &[(&'static str, &'static str)]| {
+        let direct =
+            [("RDS_PROXY_ENDPOINT", ""), ("POSTGRES_HOST", "db.example.org"), ("POSTGRES_PASSWORD", "a")];
+        prepared(&[&direct, more].concat())
+    };
+    assert_eq!(direct(&[]), Ok(true));
+    assert_eq!(direct(&[("POSTGRES_PREPARED_STATEMENTS", "off")]), Ok(false));
+    assert!(direct(&[("POSTGRES_PREPARED_STATEMENTS", "true")]).is_err());
+    for host in [
+        "our.proxy-abcdefghijkl.us-east-1.rds.amazonaws.com",
+        "read.endpoint.proxy-abc.cn-north-1.rds.amazonaws.com.cn",
+    ] {
+        assert_eq!(direct(&[("POSTGRES_HOST", host)]), Ok(false), "{host}");
+    }
+    assert_eq!(direct(&[("POSTGRES_HOST", "our.abcdefghijkl.us-east-1.rds.amazonaws.com")]), Ok(true));
+}
+
+#[test]
 fn a_server_that_runs_restores_needs_their_variables() {
     let read = |variables: &HashMap<&'static str, &'static str>| {
         ServerConfig::read(&|name: &str| variables.get(name).map(|value| (*value).to_owned()))
@@ -231,10 +256,88 @@ fn each_variable_is_read_by_the_hosts_that_the_table_names() {
             let is_reader =
                 variable.readers == "all" || variable.readers.split(", ").any(|reader| reader == host);
             assert!(is_reader || !names.contains(variable.name), "{host} reads {}", variable.name);
-            // The program's options read the address. A server with a password reads all others.
-            let is_read = names.contains(variable.name) || variable.name == "LISTEN_ADDRESS";
-            assert!(is_read || host != "serve", "nothing reads {}", variable.name);
+            // A server with a password reads all.
+            assert!(names.contains(variable.name) || host != "serve", "nothing reads {}", variable.name);
         }
+    }
+}
+
+fn server(changes: &[(&'static str, &'static str)]) -> Result<ServerConfig, String> {
+    let variables = with_changes(changes);
+    let lookup = |name: &str| variables.get(name).map(|value| (*value).to_owned());
+    ServerConfig::read(&lookup).map_err(|error| error.to_string())
+}
+
+#[test]
+fn endpoints_may_be_ipv6_addresses() {
+    let config = server(&[
+        ("AWS_ENDPOINT_URL", "http://[::1]:4566/"),
+        ("AWS_ENDPOINT_URL_S3", "http://[::1]:9000"),
+        ("CLOUDFRONT_DISTRIBUTION_DOMAIN", "http://[::1]:9001"),
+        ("RDS_PROXY_ENDPOINT", "[fd00::1]:6432"),
+        ("LISTEN_ADDRESS", "[::1]:8080"),
+        ("AWS_XRAY_DAEMON_ADDRESS", "[::1]:2000"),
+    ])
+    .unwrap();
+    let platform = &config.service.platform;
+    assert_eq!(platform.endpoints.s3.as_ref().unwrap().to_string(), "http://[::1]:9000");
+    assert_eq!(platform.endpoints.sqs.as_deref(), Some("http://[::1]:4566"));
+    assert_eq!(config.service.cdn.origin, "http://[::1]:9001");
+    assert_eq!((platform.database.host.as_str(), platform.database.port), ("fd00::1", 6432));
+    assert_eq!(platform.xray_address.as_deref(), Some("[::1]:2000"));
+    assert!(config.listen.is_ipv6());
+    for (host, database) in
+        [("::1", "::1"), ("[::1]", "::1"), ("db", "db"), ("/run/postgresql", "/run/postgresql")]
+    {
+        let password = [("RDS_PROXY_ENDPOINT", ""), ("POSTGRES_HOST", host), ("POSTGRES_PASSWORD", "x")];
+        assert_eq!(server(&password).unwrap().service.platform.database.host, database);
+    }
+    let proxy = [("RDS_PROXY_ENDPOINT", "[fd00::1]")];
+    assert_eq!(server(&proxy).unwrap().service.platform.database.port, 5432);
+}
+
+#[test]
+fn connections_of_a_server_have_defaults_and_bounds() {
+    let blank = [("LISTEN_ADDRESS", " "), ("MAX_CONNECTIONS", ""), ("IDLE_TIMEOUT_SECONDS", " ")];
+    let config = server(&blank).unwrap();
+    let connections = config.connections;
+    assert_eq!(connections.request, api::RequestLimits::default(), "as in a function");
+    // Longer than the idle timeouts of a load balancer and of nginx, which are 60 seconds.
+    assert_eq!((connections.idle.as_secs(), connections.connections), (75, None));
+    assert_eq!((config.listen.port(), config.path_prefix.as_str()), (8080, "/packages"));
+
+    let config =
+        server(&[("API_PATH_PREFIX", "/"), ("MAX_CONNECTIONS", "7"), ("WRITE_TIMEOUT_SECONDS", "1")]);
+    let config = config.unwrap();
+    assert_eq!((config.path_prefix.as_str(), config.connections.write.as_secs()), ("", 1));
+    assert_eq!(config.connections.connections.map(usize::from), Some(7));
+
+    let long = "99999999999999999999999";
+    for name in [
+        "MAX_CONNECTIONS",
+        "IDLE_TIMEOUT_SECONDS",
+        "REQUEST_TIMEOUT_SECONDS",
+        "SHUTDOWN_TIMEOUT_SECONDS",
+        "POSTGRES_CONNECTIONS",
+        "RESTORE_STRAY_HOURS",
+        "LINK_WINDOW_SECONDS",
+    ] {
+        // Also one that is a number of 64 bits, which would fail later.
+        for value in [long, "18446744073709551615", "-1", "0x10", "1.5"] {
+            let changes = [(name, value), ("RESTORE_PACKAGE_QUEUE_URL", "")];
+            assert!(
+                server(&changes).unwrap_err().contains(&format!("invalid value: {name};")),
+                "{name} {value}"
+            );
+        }
+    }
+    for address in ["127.0.0.1:99999999999", "127.0.0.1", "::1:80", "localhost:80"] {
+        assert!(server(&[("LISTEN_ADDRESS", address)]).is_err(), "{address}");
+    }
+    for prefix in
+        ["packages", "/packages/", "//", "/a//b", "/..", "/a/./b", "/{name}", "/a b", "/%61", "/a?b", "/*a"]
+    {
+        assert!(server(&[("API_PATH_PREFIX", prefix)]).is_err(), "{prefix}");
     }
 }
 
@@ -249,7 +352,6 @@ fn requirements_name_variables_that_exist() {
 
 #[test]
 fn defaults_are_valid() {
-    assert!(variables::LISTEN_ADDRESS.default_value().unwrap().parse::<std::net::SocketAddr>().is_ok());
     let service = service(Host::Server, &complete_variables()).unwrap();
     assert_eq!(service.platform.database.connections, 16);
     let restore = RestoreConfig::read(Host::Lambda, &|name| {

@@ -1,6 +1,6 @@
 //! The store: buckets, keys and their versions, in memory and in the journal.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use aws::Clock;
 use bytes::Bytes;
 use md5::{Digest, Md5};
+
+use crate::state::create_private_dir;
 
 use super::body_store::{BodyStore, StagedBody};
 use super::errors::StoreError;
@@ -59,7 +61,7 @@ impl S3Store {
     /// `WouldBlock` if another process has the store open, `InvalidData` if the journal is corrupt before its last line,
     /// or an error of the file system.
     pub fn open(dir: &Path, clock: Clock) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
+        create_private_dir(dir)?;
         let lock = File::create(dir.join("lock"))?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => {

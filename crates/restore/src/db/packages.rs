@@ -45,8 +45,11 @@ pub(super) fn read_package_row(row: &Row) -> Result<Option<PackageRow>, Error> {
 
 /// All workspaces, for maintenance. A workspace that is still being created has no tables yet and is left out.
 pub(crate) async fn list_workspaces(db: &Db) -> Result<Vec<WorkspaceId>, Error> {
-    let sql = "SELECT id FROM pennsieve.organizations
-               WHERE to_regclass(format('%I.packages', id)) IS NOT NULL ORDER BY id";
+    // The catalogue is readable for every role. `to_regclass` fails for all where the role may not use one schema.
+    let sql = "SELECT o.id FROM pennsieve.organizations o
+               WHERE EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                             WHERE n.nspname = o.id::text AND c.relname = 'packages')
+               ORDER BY o.id";
     let rows = db.query(sql, &[]).await?;
     rows.iter().map(|row| Ok(WorkspaceId(row.try_get("id")?))).collect()
 }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use api::{App, Cdn, ProxyPolicy, Realm};
+use api::{App, Cdn, PathPrefix, ProxyPolicy, Realm, RequestLimits};
 use authorize::Authorizer;
 use aws::{Clock, HttpClient};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
@@ -29,7 +29,8 @@ use local::{
 };
 use packages::{asset::AssetPath, id::PackageId, link_period::LinkWindow};
 use restore::{
-    RestoreLimits, Restorer, changelog::Changelog, delete_records::DeleteRecords, queue::WorkerQueue,
+    BrokenWorkspaces, RestoreLimits, Restorer, changelog::Changelog, delete_records::DeleteRecords,
+    queue::WorkerQueue,
 };
 use serde_json::Value;
 use server::authentication::authenticate;
@@ -155,6 +156,7 @@ impl TestApp {
                 retry_delays: [Duration::from_millis(250); 2],
                 ..RestoreLimits::default()
             },
+            broken_workspaces: BrokenWorkspaces::default(),
         };
         Self {
             router: build_router(&app),
@@ -331,6 +333,8 @@ fn build_app((s3, edge): (&S3Server, &EdgeServer), signer: Signer, db: Db) -> Ap
         queue: WorkerQueue::Local(Arc::default()),
         clock: Clock::System,
         realm: Realm::new("example.org").unwrap(),
+        limits: RequestLimits::default(),
+        path_prefix: PathPrefix::default(),
     }
 }
 
@@ -359,6 +363,11 @@ pub(crate) fn build_router(app: &App) -> Router {
 pub(crate) fn build_router_with_verifier(app: &App, verifier: authorize::TokenVerifier) -> Router {
     let authorizer = Authorizer::new(verifier, app.db.clone(), Clock::System);
     api::router(app.clone(), authenticate(authorizer))
+}
+
+/// The issuer of all tokens.
+pub(crate) fn issuer() -> &'static LocalIssuer {
+    &ISSUER
 }
 
 pub(crate) fn issue_token(user: &User) -> String {

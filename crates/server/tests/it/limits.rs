@@ -146,6 +146,7 @@ async fn platform_config(connections: usize) -> PlatformConfig {
             tls: false,
             ca_file: None,
             connections,
+            prepared_statements: true,
         },
     }
 }

@@ -10,23 +10,30 @@
 )]
 
 mod app;
+mod audit;
 mod authority;
 mod aws_restore;
+mod callbacks;
 mod cloudfront;
+mod connections;
 mod cors;
 mod database;
 mod dev;
 mod doctor;
+mod failover;
 mod hostile;
 mod interrupt;
 mod limits;
 mod link_forms;
 mod listener;
+mod log_capture;
+mod maintenance;
 mod manifest;
 mod openapi;
 mod pinning;
 mod plans;
 mod postgres_proxy;
+mod prepared_statements;
 mod presign;
 mod presign_batch;
 mod privileges;
@@ -47,3 +54,4 @@ mod restore_usage;
 mod routes;
 mod standalone;
 mod trash;
+mod workspaces;

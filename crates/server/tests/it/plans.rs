@@ -97,7 +97,8 @@ async fn links_use_indexes() {
     if !has_auto_explain().await {
         return;
     }
-    let (plans, app) = start_recorded_app().await;
+    let (plans, mut app) = start_recorded_app().await;
+    app.set_db(plans.open_preparing_db());
     let tree = fill_live_tree(&app, TreeShape::FewHuge).await;
     app.workspace.analyze_tables().await.unwrap();
     let package = app.workspace.list_files(&tree, 1).await.unwrap().remove(0);
@@ -107,8 +108,11 @@ async fn links_use_indexes() {
         app.presign_path(&package, "&path=a.png"),
         app.sign_path(&package, "a.png"),
     ] {
-        let response = app.get(&path, &token).await;
-        assert!(response.status.as_u16() < 400, "{path}: {:?}", response.body);
+        // From the sixth use of a prepared statement on, Postgres may use one plan for all parameters.
+        for _ in 0..10 {
+            let response = app.get(&path, &token).await;
+            assert!(response.status.as_u16() < 400, "{path}: {:?}", response.body);
+        }
     }
     assert_no_full_scan(&plans, &app, "links");
     assert!(

@@ -1,6 +1,7 @@
 //! S3 endpoints: AWS's own, or a custom one.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use super::names::{Bucket, Region};
@@ -25,8 +26,9 @@ pub struct CustomEndpoint {
 }
 
 impl CustomEndpoint {
-    /// Accepts `http://` or `https://`, a lower-case host name or IPv4 address, an optional port and an optional final
-    /// slash. The scheme's default port is removed, because clients leave it out of the `Host` header, which is signed.
+    /// Accepts `http://` or `https://`, a lower-case host name, an IPv4 address or an IPv6 address in brackets, an optional
+    /// port and an optional final slash. The scheme's default port is removed, because clients leave it out of the `Host`
+    /// header, which is signed.
     pub fn parse(base: &str) -> Result<Self, ParseEndpointError> {
         let (scheme, default_port, rest) = match base.split_once("://") {
             Some(("http", rest)) => ("http", "80", rest),
@@ -34,8 +36,11 @@ impl CustomEndpoint {
             _ => return Err(ParseEndpointError),
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
-        let (host, port) = authority.split_once(':').unwrap_or((authority, default_port));
-        if !is_host(host) || !is_port(port) {
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port),
+            _ => (authority, default_port),
+        };
+        if !(is_host(host) || is_ipv6_host(host)) || !is_port(port) {
             return Err(ParseEndpointError);
         }
         let authority = if port == default_port { host } else { authority };
@@ -56,6 +61,12 @@ fn is_host(host: &str) -> bool {
         !label.is_empty() && label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
     };
     host.len() <= 253 && host.split('.').all(is_label)
+}
+
+/// An address in brackets (RFC 3986, section 3.2.2), as its text has to be in URLs that are compared (RFC 5952).
+fn is_ipv6_host(host: &str) -> bool {
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    address.is_some_and(|text| text.parse::<Ipv6Addr>().is_ok_and(|address| address.to_string() == text))
 }
 
 fn is_port(port: &str) -> bool {
@@ -127,6 +138,7 @@ mod tests {
     #[test]
     fn builds_object_urls() {
         let custom = Endpoint::Custom("http://127.0.0.1:9000/".parse().unwrap());
+        let ipv6 = Endpoint::Custom("http://[::1]:9000".parse().unwrap());
         for (endpoint, region, bucket, url) in [
             (&Endpoint::Aws, "eu-west-1", "good", "https://good.s3.eu-west-1.amazonaws.com/a%20b/c"),
             (&Endpoint::Aws, "eu-west-1", "my.good", "https://s3.eu-west-1.amazonaws.com/my.good/a%20b/c"),
@@ -139,6 +151,7 @@ mod tests {
                 "https://s3.cn-north-1.amazonaws.com.cn/my.good/a%20b/c",
             ),
             (&custom, "us-east-1", "good", "http://127.0.0.1:9000/good/a%20b/c"),
+            (&ipv6, "us-east-1", "good", "http://[::1]:9000/good/a%20b/c"),
         ] {
             assert_eq!(object_url(endpoint, region, bucket), url);
         }
@@ -152,6 +165,8 @@ mod tests {
             ("http://minio:80", "http://minio"),
             ("https://minio:443", "https://minio"),
             ("https://minio:80", "https://minio:80"),
+            ("http://[::1]:9000/", "http://[::1]:9000"),
+            ("https://[fd00::7]:443", "https://[fd00::7]"),
         ] {
             assert_eq!(CustomEndpoint::parse(base).unwrap().to_string(), shown);
         }
@@ -172,7 +187,14 @@ mod tests {
             "http://H",
             "http://h..h",
             "http://h#f",
-            "http://[::1]:9000",
+            "http://::1",
+            "http://[::1",
+            "http://[::1]x:80",
+            "http://[::1]:",
+            "http://[::1%251]",
+            "http://[0:0::1]",
+            "http://[::FF]",
+            "http://[h]",
             "http://h h",
         ] {
             assert_eq!(CustomEndpoint::parse(base), Err(ParseEndpointError), "{base}");

@@ -70,6 +70,11 @@ impl PlanRecorder {
         Db::new(self.config.clone(), 4).unwrap().with_statement_timeout(Duration::from_mins(5))
     }
 
+    /// The same pool with one connection, whose frequent statements are prepared.
+    pub(super) fn open_preparing_db(&self) -> Db {
+        Db::new(self.config.clone(), 1).unwrap().with_prepared_statements(true)
+    }
+
     /// A connection through the proxy.
     pub(super) async fn connect(&self) -> tokio_postgres::Client {
         let (client, connection) = self.config.connect(tokio_postgres::NoTls).await.unwrap();
