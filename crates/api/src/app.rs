@@ -8,7 +8,7 @@ use http::HeaderValue;
 use packages::link_period::LinkWindow;
 use restore::queue::WorkerQueue;
 use signing::s3::{Bucket, CustomEndpoint, PresignedUrl, Region, S3Home};
-use storage::ObjectStore;
+use storage::{BucketTable, ObjectStore};
 
 use crate::{Cdn, Problem};
 
@@ -119,6 +119,7 @@ impl Realm {
 #[derive(Debug, Clone)]
 pub struct ProxyPolicy {
     buckets: Arc<[Bucket]>,
+    table: Arc<BucketTable>,
     home: Arc<S3Home>,
 }
 
@@ -127,18 +128,20 @@ impl ProxyPolicy {
     /// accepts URLs of the S3-compatible server at that address instead.
     #[must_use]
     pub fn new(buckets: Vec<Bucket>, region: Region, endpoint: Option<CustomEndpoint>) -> Self {
-        Self { buckets: buckets.into(), home: Arc::new(S3Home::new(region, endpoint)) }
+        let home = Arc::new(S3Home::new(region, endpoint));
+        Self { buckets: buckets.into(), table: Arc::default(), home }
     }
 
-    /// Whether a bucket is on the list.
+    /// Accepts also URLs of the buckets that a table says so of.
+    #[must_use]
+    pub fn with_table(self, table: BucketTable) -> Self {
+        Self { table: Arc::new(table), ..self }
+    }
+
+    /// Whether a bucket is on the list, or the table allows it.
     #[must_use]
     pub fn is_allowed(&self, bucket: &Bucket) -> bool {
-        self.buckets.contains(bucket)
-    }
-
-    /// The region whose partition has the buckets.
-    pub(crate) fn region(&self) -> &Region {
-        self.home.region()
+        self.buckets.contains(bucket) || self.table.is_proxied(bucket)
     }
 
     /// Parses a URL and checks where it leads. `known_region` says where a bucket is, if that is known.

@@ -9,10 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderName};
-use signing::{
-    percent,
-    s3::{Bucket, PresignedUrl, Region},
-};
+use signing::{percent, s3::PresignedUrl};
 use storage::{LinkHead, ProbeError};
 
 use crate::{
@@ -99,13 +96,9 @@ fn refusal_response(error: ProbeError, url: &PresignedUrl) -> Response {
 
 fn parse_presigned_url(app: &App, query: &Query) -> Result<PresignedUrl, Problem> {
     reject_other_parameters(query)?;
-    app.proxy.parse_url(query.require("presigned_url")?, app.clock.now(), |bucket| known_region(app, bucket))
-}
-
-/// The region where a bucket is, if its name tells that it is not the service's own.
-fn known_region(app: &App, bucket: &Bucket) -> Option<Region> {
-    let region = app.objects.configured_region(bucket.as_str());
-    (region != app.proxy.region()).then(|| region.clone())
+    app.proxy.parse_url(query.require("presigned_url")?, app.clock.now(), |bucket| {
+        app.objects.known_region(bucket)
+    })
 }
 
 /// Rejects every other parameter. If the client did not percent-encode the URL, the URL's own parameters end up in this

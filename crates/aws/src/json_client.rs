@@ -5,44 +5,22 @@
 
 mod response;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use bytes::Bytes;
 use http::{Request, Uri, header};
 use http_body_util::Full;
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, Span, info_span};
 
 use crate::{
-    Clock, HttpClient, SigningScope, backoff_delay, credentials::CachedCredentials, error_chain, sign_request,
+    Clock, HttpClient, SigningScope,
+    attempts::{AttemptError, CallLimits, CallName, Error, send_attempts},
+    credentials::CachedCredentials,
+    error_chain, sign_request,
 };
 use signing::{percent, s3::Region};
-
-/// The limits of one call.
-#[derive(Debug, Clone, Copy)]
-pub struct CallLimits {
-    /// The number of attempts.
-    pub attempts: u32,
-    /// The time of one attempt, to the last byte of the response.
-    pub attempt_timeout: Duration,
-    /// The time of all attempts and the delays between them.
-    pub total_timeout: Duration,
-}
-
-impl CallLimits {
-    /// For a call during a start. Lambda stops a start after ten seconds, and then there is no log line.
-    pub const STARTUP: Self =
-        Self { attempts: 3, attempt_timeout: Duration::from_secs(4), total_timeout: Duration::from_secs(8) };
-}
-
-impl Default for CallLimits {
-    fn default() -> Self {
-        let attempt_timeout = Duration::from_secs(10);
-        Self { attempts: 3, attempt_timeout, total_timeout: Duration::from_secs(35) }
-    }
-}
 
 /// How to reach a service.
 #[derive(Debug, Clone)]
@@ -57,45 +35,21 @@ pub struct ClientConfig {
     pub clock: Clock,
 }
 
+impl ClientConfig {
+    /// The configured endpoint, else AWS's own (AWS General Reference, "Service endpoints and quotas").
+    pub(crate) fn service_endpoint(&self, service: &str) -> Result<Uri, InvalidEndpoint> {
+        let regional = || format!("https://{}", self.region.service_host(service));
+        let endpoint = self.endpoint.clone().unwrap_or_else(regional);
+        let parsed: Option<Uri> = endpoint.parse().ok();
+        let valid = parsed.filter(|uri| uri.scheme().is_some() && uri.query().is_none());
+        valid.ok_or(InvalidEndpoint(endpoint))
+    }
+}
+
 /// An endpoint that is not an absolute URL without a query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid endpoint URL: {0}")]
 pub struct InvalidEndpoint(String);
-
-/// Why a call failed. The text is for the log and has nothing of the request.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// The service refuses the call. Another call does not help.
-    #[error("{code}: {message}")]
-    Refused {
-        /// The service's error code, such as `AccessDeniedException`.
-        code: String,
-        /// The service's message.
-        message: String,
-    },
-    /// All attempts failed: throttled, not reachable, or with a malformed response. A later call may succeed.
-    #[error("{0}")]
-    Unavailable(String),
-}
-
-impl Error {
-    /// Whether the service gave this error code.
-    #[must_use]
-    pub fn has_code(&self, expected: &str) -> bool {
-        matches!(self, Self::Refused { code, .. } if code == expected)
-    }
-}
-
-/// Why one attempt failed.
-#[derive(Debug, thiserror::Error)]
-enum AttemptError {
-    /// Another attempt does not help.
-    #[error(transparent)]
-    Permanent(Error),
-    /// Another attempt may succeed.
-    #[error("{0}")]
-    Transient(String),
-}
 
 /// A client for one service. Clones share credentials and connections.
 #[derive(Clone)]
@@ -141,13 +95,10 @@ impl JsonClient {
     }
 
     fn new(service: Service, config: &ClientConfig, http: HttpClient) -> Result<Self, InvalidEndpoint> {
-        let endpoint = config.endpoint.clone().unwrap_or_else(|| service.default_endpoint(&config.region));
-        let parsed: Option<Uri> = endpoint.parse().ok();
-        let valid = parsed.filter(|uri| uri.scheme().is_some() && uri.query().is_none());
         let inner = Inner {
             service,
             region: config.region.clone(),
-            endpoint: valid.ok_or(InvalidEndpoint(endpoint))?,
+            endpoint: config.service_endpoint(service.name())?,
             credentials: CachedCredentials::new(config.credentials.clone(), Credentials::clone),
             clock: config.clock,
             http,
@@ -187,29 +138,14 @@ impl JsonClient {
 
     async fn send(&self, operation: Operation<'_>, input: &Value) -> Result<Value, Error> {
         let body = Bytes::from(input.to_string());
-        let deadline = Instant::now() + self.limits.total_timeout;
-        let mut tried = 0;
-        loop {
-            let attempt_deadline = deadline.min(Instant::now() + self.limits.attempt_timeout);
-            let span = self.inner.service.attempt_span(operation.name());
+        let (service, name) = (self.inner.service, operation.name());
+        let call = CallName { service: service.name(), endpoint: self.authority(), operation: name };
+        send_attempts(call, self.limits, || {
+            let span = service.attempt_span(name);
             // Boxed: the future of one attempt is large, and every caller's future would hold it.
-            let attempt = Box::pin(self.send_attempt(operation, body.clone()).instrument(span));
-            let late = |_| Err(AttemptError::Transient("no answer in time".to_owned()));
-            tried += 1;
-            let error = match timeout_at(attempt_deadline, attempt).await.unwrap_or_else(late) {
-                Ok(output) => return Ok(output),
-                Err(AttemptError::Permanent(error)) => return Err(error),
-                Err(AttemptError::Transient(text)) => text,
-            };
-            let (service, endpoint, operation) =
-                (self.inner.service.name(), self.authority(), operation.name());
-            tracing::warn!(service, endpoint, operation, tried, error, "a call to AWS failed");
-            let delay = backoff_delay(tried);
-            if tried >= self.limits.attempts || Instant::now() + delay >= deadline {
-                return Err(Error::Unavailable(format!("{operation} at {endpoint}: {error}")));
-            }
-            tokio::time::sleep(delay).await;
-        }
+            Box::pin(self.send_attempt(operation, body.clone()).instrument(span))
+        })
+        .await
     }
 
     async fn send_attempt(&self, operation: Operation<'_>, body: Bytes) -> Result<Value, AttemptError> {
@@ -280,11 +216,6 @@ impl Service {
             Self::Ssm => "ssm",
             Self::Lambda => "lambda",
         }
-    }
-
-    /// AWS's own endpoint (AWS General Reference, "Service endpoints and quotas").
-    fn default_endpoint(self, region: &Region) -> String {
-        format!("https://{}", region.service_host(self.name()))
     }
 
     /// The prefix of an operation's name in `X-Amz-Target`: the name of the service in its Smithy model.
@@ -385,13 +316,5 @@ mod tests {
         assert_eq!(request.uri().to_string(), url);
         assert!(!request.headers().contains_key("x-amz-target"));
         assert!(request.headers()["authorization"].to_str().unwrap().contains("/us-east-1/lambda/"));
-    }
-
-    #[test]
-    fn an_error_has_the_code_that_the_service_gave() {
-        let refused = Error::Refused { code: "ParameterNotFound".to_owned(), message: "no".to_owned() };
-        assert!(refused.has_code("ParameterNotFound") && !refused.has_code("Parameter"));
-        assert_eq!(refused.to_string(), "ParameterNotFound: no");
-        assert!(!Error::Unavailable("ParameterNotFound".to_owned()).has_code("ParameterNotFound"));
     }
 }

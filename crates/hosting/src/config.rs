@@ -7,6 +7,7 @@
 //! updates docs/configuration.md.
 
 mod authorize;
+mod buckets;
 mod connections;
 mod parse;
 mod platform;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use api::{App, Cdn, PathPrefix, ProxyPolicy, Realm, RequestLimits};
 use authorize::{Authorizer, CallbackFunctions, CallbackValidators, TokenVerifier};
-use aws::{CallLimits, ClientConfig, Clock, HttpClient, JsonClient, SqsQueue};
+use aws::{CallLimits, ClientConfig, Clock, HttpClient, JsonClient, SqsQueue, sts::StsClient};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use database::{Db, Password, PoolConfig, Tls};
 use restore::{
@@ -20,7 +20,7 @@ use restore::{
     delete_records::DeleteRecords, queue::WorkerQueue,
 };
 use signing_keys::{KeyRotation, KeySource};
-use storage::{ObjectStore, StorageConfig};
+use storage::{Bucket, ObjectStore, StorageConfig};
 
 pub use catalog::telemetry_catalog;
 use config::{
@@ -55,6 +55,7 @@ pub struct HostBuilder {
     platform: PlatformConfig,
     credentials: SharedCredentialsProvider,
     http: HttpClient,
+    sts: StsClient,
 }
 
 impl HostBuilder {
@@ -64,7 +65,9 @@ impl HostBuilder {
         credentials: SharedCredentialsProvider,
     ) -> Result<Self, StartupError> {
         let http = HttpClient::new()?;
-        Ok(Self { platform, credentials, http })
+        let config = client_config(&platform, &credentials, platform.endpoints.sts.as_ref());
+        let sts = StsClient::new(&config, http.clone())?;
+        Ok(Self { platform, credentials, http, sts })
     }
 
     /// Uses the credentials in the environment, as in Lambda.
@@ -140,11 +143,7 @@ impl HostBuilder {
             objects: self.object_store(),
             viewer_assets: config.viewer_assets,
             cdn,
-            proxy: ProxyPolicy::new(
-                config.proxy_buckets,
-                self.platform.region.clone(),
-                self.platform.endpoints.s3.clone(),
-            ),
+            proxy: self.proxy_policy(config.proxy_buckets),
             link_window: config.link_window,
             max_response_bytes: None,
             queue,
@@ -166,6 +165,12 @@ impl HostBuilder {
         let app = self.build_app(config.service.clone(), db, cdn, queue)?;
         let (limits, path_prefix) = (config.connections.request, config.path_prefix.clone());
         Ok(App { limits, path_prefix, ..app })
+    }
+
+    /// Which presigned URLs the proxy accepts: those of these buckets, and of those that the table says so of.
+    fn proxy_policy(&self, buckets: Vec<Bucket>) -> ProxyPolicy {
+        let PlatformConfig { region, endpoints, buckets: table, .. } = &self.platform;
+        ProxyPolicy::new(buckets, region.clone(), endpoints.s3.clone()).with_table(table.clone())
     }
 
     /// Builds what restores work with.
@@ -237,7 +242,13 @@ impl HostBuilder {
             region: self.platform.region.clone(),
             credentials: self.credentials.clone(),
         };
-        ObjectStore::new(config, self.http.clone())
+        ObjectStore::new(config, self.http.clone()).with_buckets(&self.platform.buckets, self.sts.clone())
+    }
+
+    /// STS, which assumes the roles of buckets.
+    #[must_use]
+    pub fn sts_client(&self) -> &StsClient {
+        &self.sts
     }
 
     /// DynamoDB.
@@ -254,12 +265,7 @@ impl HostBuilder {
     }
 
     fn client_config(&self, endpoint: Option<&String>) -> ClientConfig {
-        ClientConfig {
-            region: self.platform.region.clone(),
-            credentials: self.credentials.clone(),
-            endpoint: endpoint.cloned(),
-            clock: Clock::System,
-        }
+        client_config(&self.platform, &self.credentials, endpoint)
     }
 
     fn open_db(&self, config: PoolConfig) -> Result<Db, StartupError> {
@@ -287,5 +293,18 @@ impl HostBuilder {
             max_connections: connections,
             clock: Clock::System,
         }
+    }
+}
+
+fn client_config(
+    platform: &PlatformConfig,
+    credentials: &SharedCredentialsProvider,
+    endpoint: Option<&String>,
+) -> ClientConfig {
+    ClientConfig {
+        region: platform.region.clone(),
+        credentials: credentials.clone(),
+        endpoint: endpoint.cloned(),
+        clock: Clock::System,
     }
 }

@@ -20,7 +20,7 @@ mod signature;
 pub mod sigv4;
 
 pub use credentials::Credentials;
-pub use endpoint::{CustomEndpoint, Endpoint, ParseEndpointError};
+pub use endpoint::{AddressingStyle, CustomEndpoint, Endpoint, ParseEndpointError};
 pub use names::{Bucket, ParseBucketError, ParseRegionError, Region};
 pub use presign::{PresignError, PresignRequest, Presigner};
 pub use presigned::{PresignedUrl, S3Home};

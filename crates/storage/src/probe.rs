@@ -2,24 +2,16 @@
 //!
 //! The link is signed for `GET`, and a signature covers the method, so the service sends a `GET` that costs no download.
 
-use std::time::Duration;
-
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use signing::s3::{PresignedUrl, Region};
 
 use crate::{
     HeadError, ObjectHead, ObjectStore,
+    error_body::{find_code, find_element, is_code, read_error_body},
     head::{parse_digits, parse_length},
     s3_error::S3Error,
 };
-
-/// The longest error body of S3 that is read. S3's own have less than a kilobyte.
-const MAX_ERROR_BYTES: usize = 16 * 1024;
-
-/// How long the body of an error may take, after its head.
-const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a link opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,22 +102,14 @@ fn parse_total(headers: &HeaderMap) -> Result<u64, HeadError> {
 
 async fn read_error(response: Response<Incoming>) -> ProbeError {
     let (head, body) = response.into_parts();
-    let body = tokio::time::timeout(ERROR_BODY_TIMEOUT, Limited::new(body, MAX_ERROR_BYTES).collect());
-    // Without a body that can be read, the status decides.
-    let bytes = match body.await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) | Err(_) => bytes::Bytes::new(),
-    };
-    judge(head.status, &head.headers, &String::from_utf8_lossy(&bytes))
+    judge(head.status, &head.headers, &read_error_body(body).await)
 }
 
 /// Judges a refusal by S3's code (*Amazon S3 API Reference*, "Error responses").
 fn judge(status: StatusCode, headers: &HeaderMap, xml: &str) -> ProbeError {
     let message = find_element(xml, "Message").unwrap_or_default();
-    let Some(code) = find_element(xml, "Code").filter(|code| is_code(code)) else {
-        return judge_status(status, headers);
-    };
-    match code {
+    let Some(code) = find_code(xml) else { return judge_status(status, headers) };
+    match code.as_str() {
         "NoSuchKey" | "NoSuchVersion" | "NoSuchBucket" => ProbeError::NotFound,
         // The version is a delete marker ("Working with delete markers").
         "MethodNotAllowed" if headers.contains_key("x-amz-delete-marker") => ProbeError::NotFound,
@@ -144,7 +128,7 @@ fn judge(status: StatusCode, headers: &HeaderMap, xml: &str) -> ProbeError {
             ProbeError::OtherRegion(find_region(headers, xml))
         }
         // Of a link: nobody signs it anew.
-        "RequestTimeTooSkewed" => ProbeError::Refused(Some(code.to_owned())),
+        "RequestTimeTooSkewed" => ProbeError::Refused(Some(code)),
         code if S3Error::from_code("probing a link", Some(code)).is_transient() => {
             ProbeError::Busy(format!("S3 answered {code}"))
         }
@@ -168,17 +152,6 @@ fn judge_status(status: StatusCode, headers: &HeaderMap) -> ProbeError {
         }
         status => HeadError::Unavailable(format!("S3 answered {status}")).into(),
     }
-}
-
-/// The text of an element of S3's error, which has no attributes and one level.
-fn find_element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    rest.split_once(&format!("</{name}>")).map(|(text, _)| text)
-}
-
-/// Whether a text may be repeated to the client and in the log.
-fn is_code(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn find_region(headers: &HeaderMap, xml: &str) -> Option<Region> {

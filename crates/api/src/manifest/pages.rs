@@ -171,12 +171,19 @@ impl ManifestPages {
             count: files.len() - blocked_count,
             size: self.selection.total_size(),
             blocked_count,
-            // Later links end later. The first files may have none.
-            expires_at: links.iter().flatten().map(PresignedLink::expires_at).min().or_else(|| {
-                let period = self.app.link_window.link_period(self.app.clock.now(), self.range.lifetime);
-                (files.len() > blocked_count).then_some(period.ends_at)
-            }),
+            expires_at: self.first_end(links).filter(|_| files.len() > blocked_count),
         }
+    }
+
+    /// When the first of all links ends. Later ones end later, but for those that sessions of roles sign.
+    fn first_end(&self, links: &[Option<PresignedLink>]) -> Option<u64> {
+        let now = self.app.clock.now();
+        // The first files may have no link.
+        let period = || self.app.link_window.link_period(now, self.range.lifetime).ends_at;
+        let end = links.iter().flatten().map(PresignedLink::expires_at).min().unwrap_or_else(period);
+        let more_follow = self.end > self.next + PAGE_FILES;
+        let session = self.app.objects.shortest_session_seconds().filter(|_| more_follow);
+        session.map(|seconds| now + seconds).into_iter().chain([end]).min()
     }
 
     fn write_file(&mut self, out: &mut Vec<u8>, file: &ManifestFile, link: Option<&PresignedLink>) {

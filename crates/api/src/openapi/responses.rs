@@ -96,7 +96,11 @@ impl IntoResponses for ObjectHeadResponses {
         let partial = object_head_response("The requested `Range` is in the object")
             .header("Content-Range", string_header("`bytes FIRST-LAST/LENGTH`"));
         let successes = [
-            ("200".to_owned(), object_head_response("The object exists").into()),
+            ("200".to_owned(), object_head_response(
+                    "The object exists. `x-amz-storage-class` and `x-amz-restore` are there if S3 sends them: they say whether \
+                     it is archived.",
+                )
+                .into()),
             ("206".to_owned(), partial.into()),
             ("304".to_owned(), not_modified_response().into()),
         ];

@@ -64,6 +64,7 @@ impl Problem {
         match error {
             HeadError::NotFound => Self::new(Kind::NoSuchObject, "the object does not exist in the storage"),
             HeadError::Forbidden => Self::storage("S3 refused a request"),
+            HeadError::Busy(cause) => Self::unavailable(format!("S3 asks to try again: {cause}")),
             HeadError::Unavailable(cause) => Self::storage(cause),
             HeadError::TimedOut => {
                 Self::new(Kind::TimedOut, "the storage did not respond in time; try again")
@@ -184,6 +185,7 @@ mod tests {
             (Problem::from_own_probe(HeadError::NotFound), 404),
             (Problem::from_own_probe(HeadError::Forbidden), 502),
             (Problem::from_own_probe(HeadError::TimedOut), 504),
+            (Problem::from_own_probe(HeadError::Busy("SlowDown".into())), 503),
             (PresignedUrlError::Expired(NOW).into(), 403),
             (PresignedUrlError::OtherPartition.into(), 400),
             (from_client_probe(ProbeError::NotFound), 404),

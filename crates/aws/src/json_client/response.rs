@@ -5,7 +5,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde_json::Value;
 
-use super::{AttemptError, Error};
+use crate::attempts::{AttemptError, Error};
 
 /// The largest response. A batch of DynamoDB's items has up to 16 MB, not counting the JSON around them.
 const MAX_RESPONSE_BYTES: usize = 32 * 1024 * 1024;

@@ -216,6 +216,56 @@ fn a_list_of_only_commas_allows_no_proxy_bucket() {
 }
 
 #[test]
+fn the_table_of_buckets_is_read_from_a_variable_or_a_file() {
+    let inline = r#"[{"bucket": "published-*", "region": "us-west-2", "proxy": true}]"#;
+    let buckets = service(Host::Lambda, &with_changes(&[("BUCKETS", inline)])).unwrap().platform.buckets;
+    assert!(buckets.is_proxied(&Bucket::new("published-1").unwrap()));
+    assert!(service(Host::Lambda, &complete_variables()).unwrap().platform.buckets.is_empty());
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("buckets.json");
+    std::fs::write(&path, inline).unwrap();
+    let path: &'static str = Box::leak(path.display().to_string().into_boxed_str());
+    let from_file = service(Host::Lambda, &with_changes(&[("BUCKETS", path)])).unwrap().platform.buckets;
+    assert_eq!(from_file, buckets);
+    let missing = service(Host::Lambda, &with_changes(&[("BUCKETS", "/no/such/file")])).unwrap_err();
+    assert!(missing.contains("BUCKETS (the file cannot be read: entity not found)"), "{missing}");
+}
+
+#[test]
+fn the_map_of_external_buckets_is_understood() {
+    let map = r#"{"publish-one": "arn:aws:iam::123456789012:role/reader"}"#;
+    let platform =
+        service(Host::Lambda, &with_changes(&[("EXTERNAL_BUCKETS_ROLE_MAP", map)])).unwrap().platform;
+    assert!(platform.buckets.has_roles() && platform.buckets.len() == 1);
+    let conflict =
+        [("EXTERNAL_BUCKETS_ROLE_MAP", map), ("BUCKETS", r#"[{"bucket": "publish-one", "proxy": true}]"#)];
+    let error = service(Host::Lambda, &with_changes(&conflict)).unwrap_err();
+    let reason = "EXTERNAL_BUCKETS_ROLE_MAP (entry 1: there is another entry for the same bucket)";
+    assert!(error.contains(reason), "{error}");
+}
+
+#[test]
+fn a_wrong_entry_of_the_table_is_named() {
+    for (value, reason) in [
+        (
+            r#"[{"bucket": "abc"}, {"bucket": "abd", "region": "hunter2"}]"#,
+            "entry 2: region: expected a region",
+        ),
+        (
+            r#"[{"bucket": "abc", "endpoint": "http://hunter2/"}]"#,
+            "entry 1: endpoint: http:// is only for this",
+        ),
+        ("[hunter2", "expected a JSON array of objects"),
+        // Our region is in another partition.
+        (r#"[{"bucket": "abc", "region": "cn-north-1"}]"#, "entry 1: region: it is in another partition"),
+    ] {
+        let error = service(Host::Lambda, &with_changes(&[("BUCKETS", value)])).unwrap_err();
+        assert!(error.contains(&format!("BUCKETS ({reason}")) && !error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
 fn the_page_has_the_table() {
     let page = include_str!("../../../../docs/configuration.md");
     let (_, rest) = page.split_once("<!-- variables:begin -->\n").unwrap();

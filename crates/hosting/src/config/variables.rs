@@ -88,6 +88,10 @@ variables! {
         "the buckets of source files, separated by commas");
     PROXY_ALLOWED_BUCKETS: Vec<Bucket> = (API, Optional("`VIEWER_ASSETS_BUCKET` and `STORAGE_BUCKETS`"), parse::buckets,
         "the buckets that `/proxy/s3` serves, separated by commas");
+    BUCKETS: String = (ALL, Optional("none"), parse::text,
+        "what is known about buckets: a JSON array, or the path of a file with one; see below");
+    EXTERNAL_BUCKETS_ROLE_MAP: String = (ALL, Optional("none"), parse::text,
+        "buckets of other accounts, a JSON object of names and ARNs of the roles that read them; each is an entry of `BUCKETS` with `role_arn` and `requester_pays`");
     LINK_WINDOW_SECONDS: LinkWindow = (API, Default("300"), parse::link_window,
         "how long presigned links of one file stay the same text, so that caches recognize them: 0 to 900");
     CLOUDFRONT_DISTRIBUTION_DOMAIN: String = (API, Required, parse::origin,
@@ -171,6 +175,8 @@ variables! {
         "the endpoint of SSM");
     AWS_ENDPOINT_URL_LAMBDA: String = (ALL, Optional("`AWS_ENDPOINT_URL`"), parse::base_url,
         "the endpoint of Lambda");
+    AWS_ENDPOINT_URL_STS: String = (ALL, Optional("`AWS_ENDPOINT_URL`"), parse::base_url,
+        "the endpoint of STS, which assumes the roles of `BUCKETS`");
     AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: String = (ALL, Optional("`AWS_ENDPOINT_URL`"), parse::base_url,
         "the endpoint that publishes the keys of user pools");
 }

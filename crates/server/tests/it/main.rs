@@ -20,6 +20,7 @@ mod cors;
 mod database;
 mod dev;
 mod doctor;
+mod external_buckets;
 mod failover;
 mod hostile;
 mod interrupt;

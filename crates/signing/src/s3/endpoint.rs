@@ -18,6 +18,33 @@ pub enum Endpoint {
     Custom(CustomEndpoint),
 }
 
+/// Where a URL has the bucket (Amazon S3 User Guide, "Virtual hosting of buckets").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressingStyle {
+    /// In the host: `{bucket}.s3.{region}.amazonaws.com`.
+    VirtualHosted,
+    /// In the path.
+    Path,
+}
+
+impl Endpoint {
+    /// The style that an endpoint has unless something else is said.
+    #[must_use]
+    pub fn default_style(&self) -> AddressingStyle {
+        match self {
+            Self::Aws => AddressingStyle::VirtualHosted,
+            Self::Custom(_) => AddressingStyle::Path,
+        }
+    }
+
+    /// The URL of a bucket in this region.
+    #[must_use]
+    pub fn bucket_url(&self, region: &Region, bucket: &Bucket) -> String {
+        let ObjectUrl { scheme, host, path } = ObjectUrl::new(self, self.default_style(), region, bucket, "");
+        format!("{scheme}://{host}{path}")
+    }
+}
+
 /// The base URL of an S3-compatible server, such as `http://127.0.0.1:9000`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomEndpoint {
@@ -101,22 +128,28 @@ pub(super) struct ObjectUrl {
 }
 
 impl ObjectUrl {
-    pub(super) fn new(endpoint: &Endpoint, region: &Region, bucket: &Bucket, key: &str) -> Self {
+    /// `style` does not matter for a bucket with dots in its name, which is in the path.
+    pub(super) fn new(
+        endpoint: &Endpoint,
+        style: AddressingStyle,
+        region: &Region,
+        bucket: &Bucket,
+        key: &str,
+    ) -> Self {
         let mut path = String::with_capacity(bucket.as_str().len() + key.len() + 16);
         let mut host = String::with_capacity(bucket.as_str().len() + 40);
         path.push('/');
+        if style == AddressingStyle::Path || bucket.has_dots() {
+            path.extend([bucket.as_str(), "/"]);
+        } else {
+            host.extend([bucket.as_str(), "."]);
+        }
         let scheme = match endpoint {
             Endpoint::Custom(custom) => {
-                path.extend([bucket.as_str(), "/"]);
                 host.push_str(&custom.authority);
                 custom.scheme
             }
             Endpoint::Aws => {
-                if bucket.has_dots() {
-                    path.extend([bucket.as_str(), "/"]);
-                } else {
-                    host.extend([bucket.as_str(), "."]);
-                }
                 region.push_service_host(&mut host, "s3");
                 "https"
             }
@@ -131,7 +164,12 @@ mod tests {
     use super::*;
 
     fn object_url(endpoint: &Endpoint, region: &str, bucket: &str) -> String {
-        let url = ObjectUrl::new(endpoint, &region.parse().unwrap(), &bucket.parse().unwrap(), "a b/c");
+        object_url_in(endpoint, endpoint.default_style(), region, bucket)
+    }
+
+    fn object_url_in(endpoint: &Endpoint, style: AddressingStyle, region: &str, bucket: &str) -> String {
+        let (region, bucket) = (region.parse().unwrap(), bucket.parse().unwrap());
+        let url = ObjectUrl::new(endpoint, style, &region, &bucket, "a b/c");
         format!("{}://{}{}", url.scheme, url.host, url.path)
     }
 
@@ -154,6 +192,30 @@ mod tests {
             (&ipv6, "us-east-1", "good", "http://[::1]:9000/good/a%20b/c"),
         ] {
             assert_eq!(object_url(endpoint, region, bucket), url);
+        }
+    }
+
+    #[test]
+    fn builds_bucket_urls() {
+        let region = Region::new("eu-west-1").unwrap();
+        for (bucket, url) in [
+            ("good", "https://good.s3.eu-west-1.amazonaws.com/"),
+            ("my.good", "https://s3.eu-west-1.amazonaws.com/my.good/"),
+        ] {
+            assert_eq!(Endpoint::Aws.bucket_url(&region, &bucket.parse().unwrap()), url);
+        }
+    }
+
+    #[test]
+    fn either_endpoint_can_have_either_style() {
+        let custom = Endpoint::Custom("http://127.0.0.1:9000/".parse().unwrap());
+        let (host, path) = (AddressingStyle::VirtualHosted, AddressingStyle::Path);
+        for (endpoint, style, bucket, url) in [
+            (&Endpoint::Aws, path, "good", "https://s3.eu-west-1.amazonaws.com/good/a%20b/c"),
+            (&custom, host, "good", "http://good.127.0.0.1:9000/a%20b/c"),
+            (&custom, host, "my.good", "http://127.0.0.1:9000/my.good/a%20b/c"),
+        ] {
+            assert_eq!(object_url_in(endpoint, style, "eu-west-1", bucket), url);
         }
     }
 

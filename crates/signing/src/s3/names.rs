@@ -23,6 +23,12 @@ impl Region {
         &self.0
     }
 
+    /// The name of the region's partition, as ARNs have it: `aws`, `aws-us-gov`.
+    #[must_use]
+    pub fn partition(&self) -> &'static str {
+        Partition::of(self).name
+    }
+
     /// The host name of an AWS service in this region: `sqs.us-east-1.amazonaws.com`. Its domain is that of the region's
     /// partition ("AWS service endpoints").
     #[must_use]

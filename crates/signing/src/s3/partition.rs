@@ -8,6 +8,8 @@ use super::names::Region;
 /// A partition of AWS.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Partition {
+    /// The name in ARNs.
+    pub(super) name: &'static str,
     /// The domain of its services.
     pub(super) domain: &'static str,
     /// How the names of its regions begin.
@@ -19,21 +21,26 @@ pub(super) struct Partition {
 /// The first one is also for regions that no entry has, as in AWS's SDKs.
 static PARTITIONS: [Partition; 8] = [
     Partition {
+        name: "aws",
         domain: "amazonaws.com",
         region_prefixes: &["us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx"],
         has_global_endpoints: true,
     },
-    regional("amazonaws.com", &["us-gov"]),
-    regional("amazonaws.com.cn", &["cn"]),
-    regional("amazonaws.eu", &["eusc-de"]),
-    regional("c2s.ic.gov", &["us-iso"]),
-    regional("sc2s.sgov.gov", &["us-isob"]),
-    regional("cloud.adc-e.uk", &["eu-isoe"]),
-    regional("csp.hci.ic.gov", &["us-isof"]),
+    regional("aws-us-gov", "amazonaws.com", &["us-gov"]),
+    regional("aws-cn", "amazonaws.com.cn", &["cn"]),
+    regional("aws-eusc", "amazonaws.eu", &["eusc-de"]),
+    regional("aws-iso", "c2s.ic.gov", &["us-iso"]),
+    regional("aws-iso-b", "sc2s.sgov.gov", &["us-isob"]),
+    regional("aws-iso-e", "cloud.adc-e.uk", &["eu-isoe"]),
+    regional("aws-iso-f", "csp.hci.ic.gov", &["us-isof"]),
 ];
 
-const fn regional(domain: &'static str, region_prefixes: &'static [&'static str]) -> Partition {
-    Partition { domain, region_prefixes, has_global_endpoints: false }
+const fn regional(
+    name: &'static str,
+    domain: &'static str,
+    region_prefixes: &'static [&'static str],
+) -> Partition {
+    Partition { name, domain, region_prefixes, has_global_endpoints: false }
 }
 
 impl Partition {
