@@ -125,11 +125,6 @@ fn object_head_response(description: &str) -> ResponseBuilder {
         .header("Accept-Ranges", string_header("`bytes`"))
         .header("ETag", string_header("The value in S3"))
         .header("Last-Modified", string_header("The value in S3"))
-        .header("x-amz-storage-class", string_header("The value in S3. Objects of class STANDARD have none"))
-        .header(
-            "x-amz-restore",
-            string_header("The value in S3, if an archived object is being or was restored"),
-        )
 }
 
 /// Adds the `X-Request-Id` header, which every response has.
