@@ -213,22 +213,26 @@ async fn s3s_refusals_have_their_own_problems() {
     assert_eq!(head_through_proxy(&app, &elsewhere, None).await.status, 400);
 }
 
-/// The store says where a bucket is by its name's ending. A link for another region leads to a stranger's bucket, or nowhere.
+/// `BUCKETS` says where a bucket is. A link for another region or partition leads to a stranger's bucket, or nowhere.
 #[tokio::test]
 async fn only_the_bucket_that_is_ours_is_allowed() {
     let mut app = TestApp::start().await;
-    let buckets = ["open-data", "open-data-afs1"].map(|name| Bucket::new(name).unwrap());
     let region = Region::new("us-east-1").unwrap();
+    let table = r#"[{"bucket": "open-data-afs1", "region": "af-south-1"}]"#;
+    let table = storage::BucketTable::parse(table, &region).unwrap();
+    let buckets = ["open-data", "open-data-afs1"].map(|name| Bucket::new(name).unwrap());
     app.app.proxy = api::ProxyPolicy::new(buckets.to_vec(), region.clone(), None);
-    let credentials = Credentials::new("AKIA", "key", None, None, "test");
-    app.app.objects = storage::ObjectStore::new(
-        storage::StorageConfig {
-            endpoint: None,
-            region,
-            credentials: SharedCredentialsProvider::new(credentials),
-        },
-        aws::HttpClient::new().unwrap(),
-    );
+    let credentials = SharedCredentialsProvider::new(Credentials::new("AKIA", "key", None, None, "test"));
+    let http = aws::HttpClient::new().unwrap();
+    let sts = aws::ClientConfig {
+        region: region.clone(),
+        credentials: credentials.clone(),
+        endpoint: None,
+        clock: Clock::System,
+    };
+    let sts = aws::sts::StsClient::new(&sts, http.clone()).unwrap();
+    let config = storage::StorageConfig { endpoint: None, region, credentials };
+    app.app.objects = storage::ObjectStore::new(config, http).with_buckets(&table, sts);
     app.router = crate::app::build_router(&app.app);
     let credentials = signing::s3::Credentials::new("AKIA", "key", None, None);
     for (bucket, region, status) in [

@@ -77,7 +77,12 @@ impl PresignedUrl {
     /// custom endpoint. It must have a complete Version 4 signature whose date, lifetime, region and host agree. No other
     /// parameter may ask for another operation than reading an object, and none may be given twice.
     pub fn parse(url: &str, now: u64, home: &S3Home) -> Result<Self, PresignedUrlError> {
-        check_characters(url)?;
+        if url.len() > MAX_URL_BYTES {
+            return Err(PresignedUrlError::TooLong);
+        }
+        // The endpoint's own text is trusted, and may have the brackets of an IPv6 address.
+        let path = home.endpoint.as_ref().and_then(|endpoint| endpoint.strip_prefix(url));
+        check_characters(path.unwrap_or(url))?;
         let parts = UrlParts::split_url(url, home)?;
         let ObjectLocation { bucket, key, origin } = ObjectLocation::from_parts(&parts)?;
         let query = PresignedQuery::parse(parts.query)?;
@@ -252,9 +257,6 @@ impl ObjectLocation {
 /// Rejects characters that URL parsers read in different ways.
 fn check_characters(url: &str) -> Result<(), PresignedUrlError> {
     const PUNCTUATION: &[u8] = b"-_.~%/?&=:@!$'()*,;";
-    if url.len() > MAX_URL_BYTES {
-        return Err(PresignedUrlError::TooLong);
-    }
     let unexpected = url.bytes().find(|byte| !byte.is_ascii_alphanumeric() && !PUNCTUATION.contains(byte));
     match unexpected {
         None => Ok(()),

@@ -382,6 +382,10 @@ fn matches_a_custom_endpoint_exactly() {
     let vpc = "https://bucket.vpce-1a2b.s3.us-east-1.vpce.amazonaws.com";
     assert_eq!(parse_at(vpc, "https://good.s3.amazonaws.com").as_deref(), Ok("good"));
     assert_eq!(parse_at(vpc, &format!("{vpc}/good")).as_deref(), Ok("good"));
+    let ipv6 = "http://[::1]:9000";
+    assert_eq!(parse_at(ipv6, "http://[::1]:9000/good").as_deref(), Ok("good"));
+    assert_eq!(parse_at(ipv6, "http://[::2]:9000/good"), Err(NotPercentEncoded));
+    assert_eq!(parse_at(ipv6, "http://[::1]:9000[/good"), Err(NotPercentEncoded));
     assert_eq!(at("https://127.0.0.1:9000/good"), Err(Port));
     assert_eq!(at("http://127.0.0.1:9001/good"), Err(NotHttps));
     assert_eq!(at("http://127.0.0.1:90000/good"), Err(NotHttps));
