@@ -125,6 +125,15 @@ resource "aws_cloudfront_response_headers_policy" "viewer_assets" {
       override        = true
     }
   }
+
+  custom_headers_config {
+    items {
+      # For images on pages with Cross-Origin-Embedder-Policy: require-corp, which WebAssembly with threads needs.
+      header   = "Cross-Origin-Resource-Policy"
+      value    = "cross-origin"
+      override = true
+    }
+  }
 }
 
 resource "aws_cloudfront_distribution" "viewer_assets" {

@@ -16,13 +16,12 @@ locals {
     "${var.shared_authorizer_arn}/invocations",
   ])
 
-  cors_request_headers = [
-    "authorization", "content-type", "content-length", "range", "origin", "accept", "cache-control", "pragma", "if-match",
-    "if-modified-since", "if-none-match", "if-range", "traceparent", "x-request-id",
-  ]
+  # All request headers: scripts for tracing add their own to each request of a page. For names of headers a * does not include
+  # Authorization (WHATWG Fetch, "CORS protocol"; Amazon API Gateway Developer Guide, "Configure CORS for HTTP APIs").
+  cors_request_headers = ["*", "authorization"]
   cors_response_headers = [
     "content-length", "content-type", "content-range", "etag", "last-modified", "accept-ranges", "cache-control",
-    "content-encoding", "location", "x-request-id", "retry-after", "www-authenticate",
+    "content-encoding", "location", "x-request-id", "retry-after", "www-authenticate", "x-amz-storage-class", "x-amz-restore",
   ]
 
   # Routes without a token. The gateway itself answers preflights, before any route.
@@ -54,8 +53,7 @@ resource "aws_apigatewayv2_api" "packages" {
   ))
 
   # CORS is configured only here: API Gateway answers preflights itself, before any route and its authorizer, and replaces a
-  # function's CORS headers with its own. For header names a * does not include Authorization (WHATWG Fetch, "CORS protocol"),
-  # so they are listed, as in crates/api/src/cors.rs.
+  # function's CORS headers with its own. The headers are those of crates/api/src/cors.rs.
   cors_configuration {
     allow_origins     = var.cors_origins
     allow_methods     = ["GET", "HEAD", "POST", "OPTIONS"]

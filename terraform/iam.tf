@@ -42,6 +42,7 @@ locals {
       readable_bucket_arns      = jsonencode(local.readable_bucket_arns)
       storage_bucket_arns       = jsonencode(local.storage_bucket_arns)
       bucket_kms_key_arns       = jsonencode(var.bucket_kms_key_arns)
+      bucket_role_arns          = jsonencode(sort(distinct(compact([for entry in var.buckets : entry.role_arn]))))
       restore_queue_arn         = aws_sqs_queue.restore.arn
       dead_letter_queue_arn     = aws_sqs_queue.dead_letters.arn
       private_key_parameter_arn = local.private_key_parameter_arn

@@ -15,6 +15,12 @@ locals {
     SSL_CERT_FILE = "/etc/pki/tls/certs/ca-bundle.crt"
   }
 
+  # What is known about buckets. The viewer-assets bucket is made here, so nobody needs to ask S3 where it is.
+  bucket_table = jsonencode(concat(
+    [{ bucket = var.viewer_assets_bucket, region = local.region }],
+    [for entry in var.buckets : { for name, value in entry : name => value if value != null }],
+  ))
+
   # The variables that each function reads, as in docs/configuration.md. `none` means that there is none; an empty value is an error.
   environments = {
     service = {
@@ -22,6 +28,7 @@ locals {
       VIEWER_ASSETS_BUCKET             = aws_s3_bucket.viewer_assets.bucket
       STORAGE_BUCKETS                  = join(",", distinct(var.storage_buckets))
       PROXY_ALLOWED_BUCKETS            = join(",", coalesce(var.proxy_allowed_buckets, distinct(concat([var.viewer_assets_bucket], var.storage_buckets))))
+      BUCKETS                          = local.bucket_table
       LINK_WINDOW_SECONDS              = tostring(var.link_window_seconds)
       CLOUDFRONT_DISTRIBUTION_DOMAIN   = local.cdn_domain
       CLOUDFRONT_KEY_ID                = aws_ssm_parameter.key_id.insecure_value
@@ -37,6 +44,7 @@ locals {
       TOKEN_CLIENT = try(var.token_pool.client_id, null)
     }
     restore = {
+      BUCKETS                           = local.bucket_table
       DELETE_RECORD_DYNAMODB_TABLE_NAME = coalesce(var.delete_record_table, "none")
       JOBS_QUEUE_ID                     = try(var.changelog_queue.url, "none")
       RESTORE_PACKAGE_QUEUE_URL         = aws_sqs_queue.restore.url

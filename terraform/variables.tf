@@ -196,6 +196,36 @@ variable "read_only_buckets" {
   }
 }
 
+variable "buckets" {
+  description = "What is known about buckets, in order: docs/configuration.md (BUCKETS). A bucket is a name or a pattern with one `*`. The viewer-assets bucket is known already; of all others S3 is asked for the region. The service may assume the roles that are named here, which read objects of other accounts."
+  type = list(object({
+    bucket         = string
+    region         = optional(string)
+    endpoint       = optional(string)
+    path_style     = optional(bool)
+    role_arn       = optional(string)
+    requester_pays = optional(bool)
+    proxy          = optional(bool)
+  }))
+  default = []
+
+  validation {
+    condition     = alltrue([for entry in var.buckets : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", entry.role_arn)) if entry.role_arn != null])
+    error_message = "role_arn of buckets must be the ARN of a role. A pattern would let the service assume roles that nobody named."
+  }
+
+  validation {
+    condition     = !contains([for entry in var.buckets : entry.bucket], var.viewer_assets_bucket)
+    error_message = "buckets must not name viewer_assets_bucket: it is in this region and needs no role."
+  }
+
+  # Lambda's limit for all variables together is 4 KB.
+  validation {
+    condition     = length(jsonencode(var.buckets)) < 3000
+    error_message = "buckets is too long for the function's environment: use patterns."
+  }
+}
+
 variable "bucket_kms_key_arns" {
   description = "Customer managed KMS keys of these buckets, if they have any."
   type        = list(string)
@@ -225,7 +255,7 @@ variable "link_window_seconds" {
 }
 
 variable "viewer_assets_bucket" {
-  description = "Name of the bucket to make for viewer assets. Bucket names are global. The endings -use1 and -afs1 mean that a bucket is in us-east-1 or af-south-1."
+  description = "Name of the bucket to make for viewer assets. Bucket names are global."
   type        = string
 
   validation {

@@ -22,6 +22,6 @@ fn main() -> ExitCode {
         };
         let check = async || check_service(&hosting::read_variable, &builder, &config).await;
         let handle = async |service: &Service, event| service.handle_event(event).await;
-        host::poll_events(telemetry, check, start, handle).await
+        Box::pin(host::poll_events(telemetry, check, start, handle)).await
     })
 }

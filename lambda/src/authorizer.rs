@@ -7,11 +7,12 @@
 
 use std::{fmt, time::Duration};
 
-use authorize::{AuthenticationError, AuthorizeError, Authorizer, parse_bearer_token};
+use authorize::{AuthenticationError, AuthorizeError, Authorizer, Credential};
 use lambda_runtime::{Error, LambdaEvent};
 use packages::id::DatasetNodeId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use signing::percent;
 use telemetry::TraceContext;
 use tracing::{Instrument, field::Empty};
 
@@ -21,6 +22,9 @@ use crate::event::or_default;
 /// APIs"). After the same time Lambda ends the process: nothing would be logged or counted, and the next event would
 /// wait for a start.
 const DECISION_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Why sources are refused that cannot be parsed.
+const MALFORMED_SOURCES: &str = "exactly one credential and at most one dataset are required";
 
 /// The members of an event that the authorizer reads.
 #[derive(Debug, Default, Deserialize)]
@@ -66,64 +70,66 @@ pub async fn handle_event(
         target: "trace.root", "authorize", request_id = event.request_context.request_id, dataset = Empty,
         trace_id = trace.trace_id(), parent_id = trace.parent_id(), segment_id = trace.segment_id(),
     );
-    let Some((token, dataset)) = parse_identity(&event.identity_source) else {
+    let Some((credential, dataset)) = parse_identity(&event.identity_source) else {
         return Ok(span.in_scope(|| {
-            deny_request("malformed", "exactly one token and at most one dataset are required")
+            tracing::info!(target: "audit", reason = MALFORMED_SOURCES, "access refused");
+            deny_request("malformed")
         }));
     };
     span.record("dataset", dataset.as_ref().map(DatasetNodeId::as_str));
-    let decision =
-        tokio::time::timeout(DECISION_TIMEOUT, Box::pin(decide_access(authorizer, token, dataset.as_ref())));
+    let decision = tokio::time::timeout(
+        DECISION_TIMEOUT,
+        Box::pin(decide_access(authorizer, &credential, dataset.as_ref())),
+    );
     async { decision.await.unwrap_or_else(|_| Err(unavailable_error("no decision in time"))) }
         .instrument(span)
         .await
 }
 
-/// Parses the token, and the dataset where the route has it among its identity sources.
-fn parse_identity(sources: &[Option<String>]) -> Option<(&str, Option<DatasetNodeId>)> {
+/// Parses the credential, and the dataset where the route has it among its identity sources.
+fn parse_identity(sources: &[Option<String>]) -> Option<(Credential, Option<DatasetNodeId>)> {
     // The gateway joins repeated headers and parameters with commas. Such a value is not one token or one id, and fails
     // to parse.
     match sources {
-        [Some(header)] => Some((parse_bearer_token(header)?, None)),
-        [Some(header), Some(dataset)] => {
-            Some((parse_bearer_token(header)?, Some(DatasetNodeId::parse(dataset).ok()?)))
-        }
+        [Some(header)] => Some((Credential::parse(header)?, None)),
+        [Some(header), Some(dataset)] => Some((Credential::parse(header)?, Some(parse_dataset(dataset)?))),
         _ => None,
     }
 }
 
+/// The gateway may pass a parameter on as it stands in the URL. It is decoded once: `N%3Adataset%3A…` is `N:dataset:…`, and
+/// `N%253Adataset…` is no id.
+fn parse_dataset(source: &str) -> Option<DatasetNodeId> {
+    let decoded = String::from_utf8(percent::decode(source)?).ok()?;
+    DatasetNodeId::parse(&decoded).ok()
+}
+
 async fn decide_access(
     authorizer: &Authorizer,
-    token: &str,
+    credential: &Credential,
     dataset: Option<&DatasetNodeId>,
 ) -> Result<AuthorizerResponse, Error> {
-    let identity = match authorizer.authenticate(token).await {
-        Ok(identity) => identity,
-        Err(AuthenticationError::Invalid(error)) => return Ok(deny_request("unauthorized", error)),
-        Err(AuthenticationError::Unavailable(error)) => return Err(unavailable_error(error)),
-    };
-    let decision = if let Some(dataset) = dataset {
-        let claims = authorizer.authorize(&identity, dataset).await;
-        claims.map(|claims| (claims.to_context(), claims.user.node_id))
+    let context = if let Some(dataset) = dataset {
+        authorizer.authorize(credential, dataset).await.map(|claims| claims.to_context())
     } else {
         // Without a dataset the caller gets no permission: the service looks up their roles itself.
-        let member = authorizer.find_member(&identity).await;
-        member.map(|member| (member.to_context(), member.user.node_id))
+        authorizer.find_member(credential).await.map(|member| member.to_context())
     };
-    match decision {
-        Ok((context, user)) => {
-            tracing::info!(user = user.as_str(), "allowed");
-            Ok(AuthorizerResponse { is_authorized: true, context })
+    match context {
+        Ok(context) => Ok(AuthorizerResponse { is_authorized: true, context }),
+        Err(AuthorizeError::NoAccess) => Ok(deny_request("forbidden")),
+        Err(AuthorizeError::Authentication(AuthenticationError::Invalid(_))) => {
+            Ok(deny_request("unauthorized"))
         }
-        Err(error @ AuthorizeError::NoAccess) => Ok(deny_request("forbidden", error)),
-        Err(AuthorizeError::Database(error)) => Err(unavailable_error(error)),
+        Err(error @ (AuthorizeError::Authentication(_) | AuthorizeError::Database(_))) => {
+            Err(unavailable_error(error))
+        }
     }
 }
 
-/// Counts and logs a denied request. The gateway does not get the reason.
-fn deny_request(label: &'static str, reason: impl fmt::Display) -> AuthorizerResponse {
+/// Counts a denied request. The audit event has the reason; the gateway does not get it.
+fn deny_request(label: &'static str) -> AuthorizerResponse {
     metrics::counter!(metric_names::REFUSALS_TOTAL.name, "reason" => label).increment(1);
-    tracing::info!(%reason, "denied");
     AuthorizerResponse::deny()
 }
 
@@ -142,13 +148,20 @@ mod tests {
     fn needs_one_token_and_at_most_one_dataset() {
         let parse = |sources: &[&str]| {
             let sources: Vec<_> = sources.iter().map(|&source| Some(source.to_owned())).collect();
-            parse_identity(&sources).map(|(token, dataset)| format!("{token} {dataset:?}"))
+            parse_identity(&sources).map(|(credential, dataset)| match credential {
+                Credential::Bearer(token) => format!("{token} {dataset:?}"),
+                Credential::Callback(callback) => format!("{} {dataset:?}", callback.run),
+            })
         };
         assert_eq!(
             parse(&["Bearer a.b.c", "N:dataset:1"]).unwrap(),
             r#"a.b.c Some(DatasetNodeId("N:dataset:1"))"#
         );
         assert_eq!(parse(&["Bearer a.b.c"]).unwrap(), "a.b.c None");
+        for encoded in ["N%3Adataset%3A1", "N%3adataset:1", "%4E:dataset:%31"] {
+            let parsed = parse(&["Callback workflow-service:7:secret", encoded]).unwrap();
+            assert_eq!(parsed, r#"7 Some(DatasetNodeId("N:dataset:1"))"#);
+        }
         for sources in [
             &[][..],
             &["a.b.c"],
@@ -160,6 +173,9 @@ mod tests {
             &["Basic a", "N:dataset:1"],
             &["Bearer a.b.c", "N:package:1"],
             &["Bearer a.b.c", "' OR 1=1"],
+            &["Bearer a.b.c", "N%253Adataset%253A1"],
+            &["Bearer a.b.c", "N%3Adataset%3A%"],
+            &["Bearer a.b.c", "N%3Adataset%3A1%2CN:dataset:2"],
         ] {
             assert_eq!(parse(sources), None, "{sources:?}");
         }

@@ -57,7 +57,7 @@ pub async fn poll_events<S, R: Serialize>(
     handle: impl AsyncFn(&S, LambdaEvent<Value>) -> Result<R, Error>,
 ) -> Result<(), Error> {
     let started = OnceCell::new();
-    if let Err(error) = started.get_or_try_init(|| start()).await {
+    if let Err(error) = Box::pin(started.get_or_try_init(|| start())).await {
         if !is_on_demand() {
             return Err(error);
         }

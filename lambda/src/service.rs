@@ -1,6 +1,6 @@
 //! The function behind an HTTP API of API Gateway.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use api::{App, CallerScope, Cdn, Problem};
 use aws::Clock;
@@ -72,7 +72,7 @@ async fn insert_claims(mut request: Request, next: Next) -> Response {
     let context = request.extensions_mut().remove::<AuthorizerContext>();
     match Claims::from_context(&context.map_or(Value::Null, |context| context.0)) {
         Ok(claims) => {
-            request.extensions_mut().insert(claims);
+            request.extensions_mut().insert(Arc::new(claims));
             next.run(request).await
         }
         Err(error) => Problem::forbidden(error.to_string()).into_response(),

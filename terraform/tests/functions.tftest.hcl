@@ -168,7 +168,7 @@ run "environments" {
       "ENV", "PENNSIEVE_DOMAIN", "REGION", "RDS_PROXY_ENDPOINT", "POSTGRES_USER", "PENNSIEVE_DB", "LOG_LEVEL", "SSL_CERT_FILE",
       "VIEWER_ASSETS_BUCKET", "PROXY_ALLOWED_BUCKETS", "CLOUDFRONT_DISTRIBUTION_DOMAIN", "CLOUDFRONT_KEY_ID",
       "CLOUDFRONT_PUBLIC_KEY", "CLOUDFRONT_PRIVATE_KEY_SSM_PARAM", "CLOUDFRONT_HASH_ALGORITHM", "RESTORE_PACKAGE_QUEUE_URL",
-      "LINK_WINDOW_SECONDS", "STORAGE_BUCKETS",
+      "LINK_WINDOW_SECONDS", "STORAGE_BUCKETS", "BUCKETS",
     ])
     error_message = "The service's variables are not the ones that docs/configuration.md lists."
   }
@@ -176,7 +176,7 @@ run "environments" {
   assert {
     condition = sort(keys(aws_lambda_function.function["restore"].environment[0].variables)) == sort([
       "ENV", "REGION", "RDS_PROXY_ENDPOINT", "POSTGRES_USER", "PENNSIEVE_DB", "LOG_LEVEL", "SSL_CERT_FILE",
-      "DELETE_RECORD_DYNAMODB_TABLE_NAME", "JOBS_QUEUE_ID", "RESTORE_PACKAGE_QUEUE_URL",
+      "DELETE_RECORD_DYNAMODB_TABLE_NAME", "JOBS_QUEUE_ID", "RESTORE_PACKAGE_QUEUE_URL", "BUCKETS",
     ])
     error_message = "The worker's variables are not the ones that docs/configuration.md lists."
   }
@@ -207,6 +207,36 @@ run "environments" {
   assert {
     condition     = aws_lambda_function.function["authorizer"].environment[0].variables["POSTGRES_USER"] == "dev_rds_proxy_user"
     error_message = "By default the database role must be the platform's."
+  }
+}
+
+run "buckets" {
+  variables {
+    buckets = [
+      { bucket = "example-published-*", role_arn = "arn:aws:iam::123456789012:role/reader", requester_pays = true },
+      { bucket = "example-other", region = "af-south-1", proxy = true },
+      { bucket = "example-again", role_arn = "arn:aws:iam::123456789012:role/reader" },
+    ]
+  }
+
+  assert {
+    condition = alltrue([for function in ["service", "restore"] : jsondecode(aws_lambda_function.function[function].environment[0].variables["BUCKETS"]) == [
+      { bucket = "example-dev-package-assets-use1", region = "us-east-1" },
+      { bucket = "example-published-*", role_arn = "arn:aws:iam::123456789012:role/reader", requester_pays = true },
+      { bucket = "example-other", region = "af-south-1", proxy = true },
+      { bucket = "example-again", role_arn = "arn:aws:iam::123456789012:role/reader" },
+    ]])
+    error_message = "Both functions must know the buckets, without members that are not set."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_iam_role_policy.own["service"].policy).Statement : statement.Resource if statement.Action == "sts:AssumeRole"] == [["arn:aws:iam::123456789012:role/reader"]]
+    error_message = "The service must be allowed to assume exactly the named roles."
+  }
+
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.own["restore"].policy, "sts:") && !strcontains(aws_iam_role_policy.own["authorizer"].policy, "sts:")
+    error_message = "Only the service may assume roles."
   }
 }
 

@@ -23,6 +23,16 @@ run "rejects_patterns_as_bucket_names" {
   expect_failures = [var.storage_buckets, var.read_only_buckets]
 }
 
+run "rejects_patterns_of_roles" {
+  command = plan
+
+  variables {
+    buckets = [{ bucket = "example-published", role_arn = "arn:aws:iam::123456789012:role/*" }]
+  }
+
+  expect_failures = [var.buckets]
+}
+
 run "rejects_invalid_origins" {
   command = plan
 

@@ -108,6 +108,13 @@ run "distribution" {
   }
 
   assert {
+    condition = [for item in one(aws_cloudfront_response_headers_policy.viewer_assets.custom_headers_config).items : "${item.header}: ${item.value}"] == [
+      "Cross-Origin-Resource-Policy: cross-origin"
+    ]
+    error_message = "Pages of other origins must be able to embed viewer assets."
+  }
+
+  assert {
     condition     = aws_cloudfront_response_headers_policy.viewer_assets.security_headers_config[0].strict_transport_security[0].access_control_max_age_sec >= 31536000
     error_message = "Browsers must use TLS for a year."
   }

@@ -1,16 +1,16 @@
 //! The state that the endpoints share.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use aws::Clock;
 use database::Db;
 use http::HeaderValue;
 use packages::link_period::LinkWindow;
 use restore::queue::WorkerQueue;
-use signing::s3::{Bucket, CustomEndpoint};
-use storage::ObjectStore;
+use signing::s3::{Bucket, CustomEndpoint, PresignedUrl, Region, S3Home};
+use storage::{BucketTable, ObjectStore};
 
-use crate::Cdn;
+use crate::{Cdn, Problem};
 
 /// The state that the endpoints share. A clone copies a few reference counts; each request has its own.
 #[derive(Debug, Clone)]
@@ -35,6 +35,58 @@ pub struct App {
     pub clock: Clock,
     /// The realm that a 401 response names: the platform's domain.
     pub realm: Realm,
+    /// How long requests may take.
+    pub limits: RequestLimits,
+    /// The path that all routes begin with.
+    pub path_prefix: PathPrefix,
+}
+
+/// How long a request may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// From the end of the request's head to the head of the response.
+    pub answer: Duration,
+    /// The arrival of the body, which is a part of it.
+    pub body: Duration,
+}
+
+impl Default for RequestLimits {
+    /// Below the 30 seconds after which API Gateway itself responds, without the CORS headers of this service (Amazon API
+    /// Gateway Developer Guide, "Quotas for HTTP APIs").
+    fn default() -> Self {
+        Self { answer: Duration::from_secs(29), body: Duration::from_secs(10) }
+    }
+}
+
+/// The path that all routes begin with, such as `/packages`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathPrefix(Arc<str>);
+
+impl PathPrefix {
+    /// A path of plain segments without a final slash, or `/` for no prefix. `None` for anything else.
+    #[must_use]
+    pub fn new(path: &str) -> Option<Self> {
+        // Not percent-encoded: routes are compared with the request's path byte for byte.
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~.".contains(&byte);
+        let is_segment = |segment: &str| {
+            !segment.is_empty() && segment.bytes().all(is_plain) && !matches!(segment, "." | "..")
+        };
+        let segments = path.strip_prefix('/')?;
+        let is_valid = segments.is_empty() || segments.split('/').all(is_segment);
+        is_valid.then(|| Self(if segments.is_empty() { "" } else { path }.into()))
+    }
+
+    /// The prefix, which is empty or begins with a slash and does not end with one.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for PathPrefix {
+    fn default() -> Self {
+        Self("/packages".into())
+    }
 }
 
 /// The platform's domain: the realm of the `WWW-Authenticate` header (RFC 6750, section 3), and the domain of cookies.
@@ -67,24 +119,46 @@ impl Realm {
 #[derive(Debug, Clone)]
 pub struct ProxyPolicy {
     buckets: Arc<[Bucket]>,
-    endpoint: Option<Arc<CustomEndpoint>>,
+    table: Arc<BucketTable>,
+    home: Arc<S3Home>,
 }
 
 impl ProxyPolicy {
-    /// Accepts URLs of exactly these buckets; an empty list accepts none. With an endpoint, URLs of an S3-compatible
-    /// server at that address are accepted too.
+    /// Accepts URLs of exactly these buckets, in the partition of `region`; an empty list accepts none. With an endpoint, it
+    /// accepts URLs of the S3-compatible server at that address instead.
     #[must_use]
-    pub fn new(buckets: Vec<Bucket>, endpoint: Option<CustomEndpoint>) -> Self {
-        Self { buckets: buckets.into(), endpoint: endpoint.map(Arc::new) }
+    pub fn new(buckets: Vec<Bucket>, region: Region, endpoint: Option<CustomEndpoint>) -> Self {
+        let home = Arc::new(S3Home::new(region, endpoint));
+        Self { buckets: buckets.into(), table: Arc::default(), home }
     }
 
-    /// Whether a bucket is on the list.
+    /// Accepts also URLs of the buckets that a table says so of.
+    #[must_use]
+    pub fn with_table(self, table: BucketTable) -> Self {
+        Self { table: Arc::new(table), ..self }
+    }
+
+    /// Whether a bucket is on the list, or the table allows it.
     #[must_use]
     pub fn is_allowed(&self, bucket: &Bucket) -> bool {
-        self.buckets.contains(bucket)
+        self.buckets.contains(bucket) || self.table.is_proxied(bucket)
     }
 
-    pub(crate) fn endpoint(&self) -> Option<&CustomEndpoint> {
-        self.endpoint.as_deref()
+    /// Parses a URL and checks where it leads. `known_region` says where a bucket is, if that is known.
+    pub(crate) fn parse_url(
+        &self,
+        url: &str,
+        now: u64,
+        known_region: impl FnOnce(&Bucket) -> Option<Region>,
+    ) -> Result<PresignedUrl, Problem> {
+        let url = PresignedUrl::parse(url, now, &self.home)?;
+        if !self.is_allowed(url.bucket()) {
+            return Err(Problem::invalid(format!(
+                "bucket {} is not in the allowed list (PROXY_ALLOWED_BUCKETS)",
+                url.bucket()
+            )));
+        }
+        known_region(url.bucket()).map_or(Ok(()), |region| url.check_region(&region))?;
+        Ok(url)
     }
 }

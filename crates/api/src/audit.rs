@@ -1,8 +1,9 @@
 //! Audit events: who got a link or ordered a restore, and who was refused. Each is one event with the target `audit`.
 //! It has ids and times, and never a link, a token or a path. Links and refusals are counted as well.
 
+use authorize::Denial;
 use packages::{
-    access::{AccessError, Claims, DatasetAccess},
+    access::{AccessError, Claims, DatasetAccess, Member},
     id::{DatasetNodeId, PackageNodeId},
     links::LinkRequest,
     manifest::{ManifestRequest, ReadableDatasets},
@@ -107,6 +108,15 @@ pub(crate) fn log_access_refused(claims: &Claims, dataset: &DatasetNodeId, error
         target: "audit",
         user = %claims.user.node_id, workspace = claims.workspace.id.0, dataset = %dataset,
         reason = %error, "access refused",
+    );
+}
+
+/// Logs that a member has no access to a dataset.
+pub(crate) fn log_dataset_denied(member: &Member, dataset: &DatasetNodeId, denial: &Denial) {
+    tracing::info!(
+        target: "audit",
+        user = %member.user.node_id, workspace = denial.workspace.map(|workspace| workspace.0), dataset = %dataset,
+        reason = %denial.reason, "access refused",
     );
 }
 

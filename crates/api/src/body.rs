@@ -6,7 +6,7 @@ use axum::body::{Body, HttpBody};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
-use crate::Problem;
+use crate::{App, Problem};
 
 /// The largest accepted body.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -14,12 +14,9 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// How much of a larger body is read and discarded before the connection is closed.
 const MAX_DISCARDED_BYTES: usize = 16 * MAX_BODY_BYTES;
 
-/// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Reads the whole body: 413 if it is too large, 408 if it is too slow.
-pub(crate) async fn read_body(body: Body) -> Result<Bytes, Problem> {
-    read_body_within(BODY_TIMEOUT, body).await
+pub(crate) async fn read_body(app: &App, body: Body) -> Result<Bytes, Problem> {
+    read_body_within(app.limits.body, body).await
 }
 
 async fn read_body_within(timeout: Duration, body: Body) -> Result<Bytes, Problem> {

@@ -1,5 +1,7 @@
 //! Checks a caller's claims against the requested dataset and the required permission.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use packages::access::{Claims, DatasetAccess, Member, Permission};
@@ -40,7 +42,7 @@ impl<S: Sync> FromRequestParts<S> for MemberCaller {
 /// without claims learns nothing about the parameters.
 fn check_access<P: Permission>(parts: &mut Parts) -> Result<DatasetAccess<P>, Problem> {
     // The host's authentication layer put them here, and only for a valid token.
-    let claims = parts.extensions.get::<Claims>().cloned();
+    let claims = parts.extensions.get::<Arc<Claims>>().cloned();
     let claims = claims.ok_or_else(|| Problem::unauthorized("a bearer token is required"))?;
     record_claims(&claims);
     let dataset = Query::from_parts(parts)?.dataset_id()?;
@@ -74,7 +76,7 @@ mod tests {
                 "org_claim": {"Role": 8, "IntId": 2, "NodeId": "N:organization:2"},
                 "dataset_claim": {"Role": role, "NodeId": "N:dataset:41", "IntId": 41},
             });
-            parts.extensions.insert(Claims::from_context(&context).unwrap());
+            parts.extensions.insert(Arc::new(Claims::from_context(&context).unwrap()));
         }
         match check_access::<P>(&mut parts) {
             Ok(access) => {

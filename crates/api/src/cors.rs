@@ -6,13 +6,14 @@
 use axum::routing::{MethodRouter, options};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-/// The request headers that a page may set.
-const REQUEST_HEADERS: &str = "Authorization, Content-Type, Content-Length, Range, Origin, Accept, Cache-Control, \
-                               Pragma, If-Match, If-Modified-Since, If-None-Match, If-Range, Traceparent, X-Request-Id";
+/// The request headers that a page may set: all of them. Scripts for tracing add their own to each request of a page. `*`
+/// does not include `Authorization` (WHATWG Fetch, "CORS-non-wildcard request-header name").
+const REQUEST_HEADERS: &str = "*, Authorization";
 
 /// The response headers that a script may read. Readers of large files need the lengths and ranges.
 const RESPONSE_HEADERS: &str = "Content-Length, Content-Type, Content-Range, ETag, Last-Modified, Accept-Ranges, \
-                                Cache-Control, Content-Encoding, Location, X-Request-Id, Retry-After, WWW-Authenticate";
+                                Cache-Control, Content-Encoding, Location, X-Request-Id, Retry-After, WWW-Authenticate, \
+                                x-amz-storage-class, x-amz-restore";
 
 /// A route that responds to `OPTIONS` with these methods, without authentication: browsers send preflights without a
 /// token.
@@ -32,9 +33,12 @@ where
     })
 }
 
-/// Lets a page read the response. Error responses need this too: without it a script sees only a network error.
+/// Lets a page of another origin read or embed the response. Error responses need this too: without it a script sees only a network error.
 pub(crate) fn add_cors_headers(headers: &mut HeaderMap) {
     // `*` and no `Access-Control-Allow-Credentials`: browsers then refuse to send cookies.
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(RESPONSE_HEADERS));
+    // For `<img>` and the like on a page with `Cross-Origin-Embedder-Policy: require-corp`, which shared memory needs
+    // (WHATWG Fetch, "Cross-Origin-Resource-Policy header").
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
 }

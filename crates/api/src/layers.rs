@@ -18,26 +18,38 @@ use telemetry::{TraceContext, trace};
 use tracing::Instrument;
 
 use crate::{
-    Problem, audit, cors,
+    App, Problem, audit, cors,
     request_id::{REQUEST_ID_HEADER, RequestId},
     request_log::{RequestLog, request_span},
 };
 
-/// How long a request may take. Below the 30 seconds after which API Gateway itself responds, without the CORS headers
-/// of this service (Amazon API Gateway Developer Guide, "Quotas for HTTP APIs").
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(29);
+/// What the layer needs to know.
+#[derive(Debug, Clone)]
+pub(crate) struct LayerConfig {
+    /// The `WWW-Authenticate` header of a 401.
+    challenge: HeaderValue,
+    /// How long a request may take.
+    timeout: Duration,
+}
 
-/// Adds the layer to all routes and fallbacks of a router. `challenge` is the `WWW-Authenticate` header of a 401.
-pub(crate) fn add_request_layer<S>(router: Router<S>, challenge: HeaderValue) -> Router<S>
+impl From<&App> for LayerConfig {
+    fn from(app: &App) -> Self {
+        Self { challenge: app.realm.challenge(), timeout: app.limits.answer }
+    }
+}
+
+/// Adds the layer to all routes and fallbacks of a router.
+pub(crate) fn add_request_layer<S>(router: Router<S>, config: impl Into<LayerConfig>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
+    let config = config.into();
     router.layer(middleware::from_fn(move |request: Request, next: Next| {
-        handle_request(challenge.clone(), request, next)
+        handle_request(config.clone(), request, next)
     }))
 }
 
-async fn handle_request(challenge: HeaderValue, request: Request, next: Next) -> Response {
+async fn handle_request(config: LayerConfig, request: Request, next: Next) -> Response {
     let id = RequestId::from_headers(request.headers());
     let trace = TraceContext::from_header(
         request.headers().get(trace::TRACE_HEADER).and_then(|header| header.to_str().ok()),
@@ -50,8 +62,8 @@ async fn handle_request(challenge: HeaderValue, request: Request, next: Next) ->
             log.set_statements(statements);
             response
         };
-        let mut response = respond_within(REQUEST_TIMEOUT, handler).await;
-        finish_response(&mut response, &id, challenge);
+        let mut response = respond_within(config.timeout, handler).await;
+        finish_response(&mut response, &id, config.challenge);
         log.set_status(response.status());
         response
     };

@@ -66,7 +66,9 @@ pub(crate) fn accepted_quality(headers: &HeaderMap, media_range: &str) -> Option
 
 /// A quality of 0 to 1 in thousandths. An invalid one counts as 0.
 fn parse_quality(text: &str) -> u16 {
-    let quality = text.parse::<f32>().ok().filter(|quality| (0.0..=1.0).contains(quality));
+    // `str::parse` would accept `+1`, `1e0` and `inf`.
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let quality = text.parse::<f32>().ok().filter(|quality| is_plain && (0.0..=1.0).contains(quality));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
     quality.map_or(0, |quality| (quality * 1000.0) as u16)
 }

@@ -8,7 +8,7 @@ mod turns;
 
 use std::{io, time::Duration};
 
-use authorize::db::{find_claims, list_claims_by_packages};
+use authorize::db::{Identity, decide_access, list_claims_by_packages};
 use axum::{
     body::{Body, Bytes},
     extract::State,
@@ -75,9 +75,10 @@ pub(crate) async fn post_manifest(
 ) -> Result<Response, Problem> {
     let format = ManifestFormat::from_request(&query, &headers)?;
     let range = PageRange::from_query(&query)?;
-    let request = parse_manifest_request(&read_body(body).await?)?;
+    let request = parse_manifest_request(&read_body(&app, body).await?)?;
     let user = member.user.node_id.clone();
-    let access = find_readable_datasets(&app, member, &query, &request.packages).await?;
+    // Boxed: the handler's future would hold those of its statements.
+    let access = Box::pin(find_readable_datasets(&app, member, &query, &request.packages)).await?;
     let turn = ManifestTurn::begin(&user).await?;
     let selection = select_files(&app.db, &access, &request).await?;
     let mut pages = ManifestPages::new(app, access.clone(), selection, range, format);
@@ -103,8 +104,12 @@ async fn find_readable_datasets(
     let datasets = if query.get("dataset_id").is_some() {
         let dataset = query.dataset_id()?;
         tracing::Span::current().record("dataset", dataset.as_str());
-        let claims = find_claims(&app.db, member, &dataset).await?;
-        vec![check_access(&claims.ok_or(AccessError::OtherDataset)?)?]
+        let decision = decide_access(&app.db, &Identity::from_member(&member), &dataset, None).await?;
+        let claims = decision.result.map_err(|denial| {
+            audit::log_dataset_denied(&member, &dataset, &denial);
+            AccessError::OtherDataset
+        })?;
+        vec![check_access(&claims)?]
     } else {
         let claims = list_claims_by_packages(&app.db, &member, packages).await?;
         claims.iter().filter_map(|claims| check_access(claims).ok()).collect()

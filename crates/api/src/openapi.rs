@@ -19,14 +19,14 @@ use utoipa::{
 
 pub(crate) use self::{
     parameters::{
-        AssetOrDirectoryParam, CookiesParam, CursorParam, DatasetIdParam, DispositionParam, DryRunParam,
-        ExpiresInParam, LimitParam, ManifestCursorParam, ManifestFormatParam, ManifestLimitParam,
-        OptionalAssetPathParam, OptionalDatasetIdParam, OutlookParam, PackageIdParam, ParentParam,
-        PresignedUrlParam, RangeHeaderParam, RedirectParam,
+        AssetOrDirectoryParam, ConditionParams, CookiesParam, CursorParam, DatasetIdParam, DispositionParam,
+        DryRunParam, ExpiresInParam, LimitParam, ManifestCursorParam, ManifestFormatParam,
+        ManifestLimitParam, OptionalAssetPathParam, OptionalDatasetIdParam, OutlookParam, PackageIdParam,
+        ParentParam, PresignedUrlParam, RangeHeaderParam, RedirectParam,
     },
     responses::{
-        ForbiddenProblem, InvalidRequestProblem, LinkResponse, NotFoundProblem, ObjectHeadResponses,
-        PrivateRouteProblems, RedirectResponse, RequestBodyProblems, UnavailableProblem,
+        ArchivedProblem, ForbiddenProblem, InvalidRequestProblem, LinkResponse, NotFoundProblem,
+        ObjectHeadResponses, PrivateRouteProblems, RedirectResponse, RequestBodyProblems, UnavailableProblem,
     },
 };
 

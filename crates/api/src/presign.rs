@@ -60,7 +60,7 @@ pub(crate) async fn get_link(
     match format {
         LinkFormat::Redirect => redirect_to(&link.presigned_url),
         LinkFormat::Json => {
-            link.proxy_url = if is_proxied { proxy_url(&host, &link) } else { None };
+            link.proxy_url = if is_proxied { proxy_url(&app, &host, &link) } else { None };
             Ok(Json(link).into_response())
         }
         LinkFormat::Text => {
@@ -78,7 +78,7 @@ pub(crate) async fn get_link(
     head, path = "/presign/s3", tag = "links", operation_id = "probeS3", security(("bearer" = [])),
     params(
         openapi::DatasetIdParam, openapi::PackageIdParam, openapi::OptionalAssetPathParam, openapi::DispositionParam,
-        openapi::RangeHeaderParam,
+        openapi::RangeHeaderParam, openapi::ConditionParams,
     ),
     responses(openapi::ObjectHeadResponses, openapi::PrivateRouteProblems),
 )]

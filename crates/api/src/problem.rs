@@ -15,6 +15,7 @@ use std::borrow::Cow;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use packages::{access::DatasetAccess, links::LinkError};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 pub use body::ProblemDetails;
 pub(crate) use body::{ItemProblem, ProblemBody, problem_statuses, problem_titles};
@@ -29,11 +30,13 @@ pub struct Problem {
     kind: Kind,
     detail: Cow<'static, str>,
     cause: Option<String>,
+    /// When the link expired that the request is about, in Unix seconds.
+    expired_at: Option<u64>,
 }
 
 impl Problem {
     fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, detail: detail.into(), cause: None }
+        Self { kind, detail: detail.into(), cause: None, expired_at: None }
     }
 
     fn with_cause(mut self, cause: impl Into<String>) -> Self {
@@ -97,6 +100,26 @@ impl Problem {
         )
     }
 
+    /// 412.
+    pub(crate) fn precondition_failed() -> Self {
+        Self::new(
+            Kind::PreconditionFailed,
+            "the object is not the one that If-Match or If-Unmodified-Since asks for",
+        )
+    }
+
+    /// 403: the link has expired, at this time in Unix seconds.
+    fn link_expired(expired_at: u64) -> Self {
+        let text = OffsetDateTime::from_unix_timestamp(i64::try_from(expired_at).unwrap_or(i64::MAX))
+            .ok()
+            .and_then(|time| time.format(&Rfc3339).ok());
+        let detail = match text {
+            Some(time) => format!("the presigned URL expired at {time}; get a new one"),
+            None => "the presigned URL has expired; get a new one".to_owned(),
+        };
+        Self { expired_at: Some(expired_at), ..Self::new(Kind::LinkExpired, detail) }
+    }
+
     pub(crate) fn no_route() -> Self {
         Self::new(Kind::NoSuchRoute, "no route matches this path")
     }
@@ -151,7 +174,7 @@ impl Problem {
             let (status, problem) = (details.status, details.name);
             tracing::error!(request_id, status, problem, cause, "a request failed");
         }
-        *response.body_mut() = details.to_json(request_id).into();
+        *response.body_mut() = details.to_json_with(request_id, self.expired_at).into();
         let headers = response.headers_mut();
         // Belonged to the empty body; hyper computes the new one.
         headers.remove(header::CONTENT_LENGTH);

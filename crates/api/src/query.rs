@@ -148,6 +148,12 @@ pub fn parse_dataset_id(parts: &mut Parts) -> Result<DatasetNodeId, Problem> {
     Query::from_parts(parts)?.dataset_id()
 }
 
+/// The same, where the parameter may be absent.
+pub fn parse_optional_dataset_id(parts: &mut Parts) -> Result<Option<DatasetNodeId>, Problem> {
+    let query = Query::from_parts(parts)?;
+    query.get("dataset_id").map(|_| query.dataset_id()).transpose()
+}
+
 fn invalid_node_id(name: &str, error: InvalidNodeId) -> Problem {
     Problem::invalid(format!("query parameter '{name}' is {error}"))
 }

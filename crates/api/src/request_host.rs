@@ -1,9 +1,11 @@
 //! The host that a client sent its request to. A client can write anything there, so only its own response may depend on it.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, net::Ipv6Addr};
 
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header::HOST, request::Parts, uri::Authority};
+
+use crate::PathPrefix;
 
 /// The scheme of the client's request, from the gateway or load balancer.
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -26,10 +28,10 @@ impl RequestHost {
     pub(crate) fn new(uri: &Uri, headers: &HeaderMap) -> Self {
         // HTTP/2 has the host in the URI (RFC 9113, section 8.3.1).
         let header = || headers.get(HOST)?.to_str().ok()?.parse::<Authority>().ok();
+        // A target in absolute form takes precedence, too (RFC 9112, section 3.2.2).
         let authority = uri.authority().cloned().or_else(header);
         Self {
-            // A user name has no place here.
-            authority: authority.filter(|authority| !authority.as_str().contains('@')),
+            authority: authority.filter(|authority| is_host_and_port(authority.as_str())),
             is_https: headers.get(FORWARDED_PROTO).is_some_and(is_https),
         }
     }
@@ -39,14 +41,31 @@ impl RequestHost {
         self.authority.as_ref().map(|authority| authority.host().to_ascii_lowercase())
     }
 
-    /// The URL of the API's routes.
-    pub(crate) fn api_url(&self) -> Option<String> {
+    /// The URL of the API's routes, which begin with this path at a server.
+    pub(crate) fn api_url(&self, prefix: &PathPrefix) -> Option<String> {
         let authority = self.authority.as_ref()?;
         let scheme = if self.is_https { "https" } else { "http" };
         // Behind a domain of its own the API has the base path `packages`; at the gateway's own address it has none.
-        let base_path = if authority.host().contains(".execute-api.") { "" } else { "/packages" };
+        let base_path = if authority.host().contains(".execute-api.") { "" } else { prefix.as_str() };
         Some(format!("{scheme}://{authority}{base_path}"))
     }
+}
+
+/// Whether a text is `host` or `host:port`, as in the `Host` header: a name, an IPv4 address, or an IPv6 address in brackets.
+/// Of the names that RFC 3986 allows, only those that DNS and container networks have.
+#[must_use]
+pub fn is_host_and_port(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let is_name = !host.is_empty() && host.bytes().all(is_name_byte);
+    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_address = bracketed.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
+    // `parse` alone would accept a plus sign.
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    (is_name || is_address) && port.is_none_or(is_port)
 }
 
 /// Each proxy may have added its own scheme. The client's is the first.
@@ -78,10 +97,17 @@ mod tests {
                 "https://a1.execute-api.us-east-1.amazonaws.com",
             ),
         ] {
-            assert_eq!(request_host(host, proto).api_url().as_deref(), Some(url));
+            assert_eq!(request_host(host, proto).api_url(&PathPrefix::default()).as_deref(), Some(url));
         }
-        for host in ["", "a/b", "user@a", "a?b", "a b", "a#b", "a%2f"] {
-            assert_eq!(request_host(host, "https").api_url(), None, "{host}");
+        for host in [
+            "", "a/b", "user@a", "a?b", "a b", "a#b", "a%2f", "a:", ":80", "a:+80", "a:65536", "[a]", "::1",
+            "a,b",
+        ] {
+            assert_eq!(request_host(host, "https").api_url(&PathPrefix::default()), None, "{host}");
+        }
+        for (prefix, url) in [("/", "http://h:81"), ("/data/v2", "http://h:81/data/v2")] {
+            let prefix = PathPrefix::new(prefix).unwrap();
+            assert_eq!(request_host("h:81", "").api_url(&prefix).as_deref(), Some(url));
         }
         assert_eq!(request_host("API.example.org:443", "").name().as_deref(), Some("api.example.org"));
         let http2 = RequestHost::new(&Uri::from_static("https://h2.example.org/a"), &HeaderMap::new());

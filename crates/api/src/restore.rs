@@ -43,7 +43,8 @@ pub(crate) async fn post_restore(
     body: Body,
 ) -> Result<Json<RestoreResponse>, Problem> {
     let is_dry_run = query.parse_flag("dry_run")?;
-    let PackageIds { valid, failures } = RestoreRequest::parse(&read_body(body).await?)?.into_package_ids();
+    let PackageIds { valid, failures } =
+        RestoreRequest::parse(&read_body(&app, body).await?)?.into_package_ids();
     if is_dry_run {
         let preview = restore::preview_restore(&app.db, &app.objects, &access, &valid).await?;
         return Ok(Json(RestoreResponse::Preview(PreviewResponse::new(preview, failures))));

@@ -64,19 +64,21 @@ pub(crate) fn app() -> App {
         objects: ObjectStore::new(settings, HttpClient::new().unwrap()),
         viewer_assets: bucket("viewer-assets"),
         cdn: Cdn::new("https://d111111abcdef8.cloudfront.net/", signer),
-        proxy: ProxyPolicy::new(vec![bucket("open-data")], None),
+        proxy: ProxyPolicy::new(vec![bucket("open-data")], Region::new("us-east-1").unwrap(), None),
         link_window: LinkWindow::default(),
         max_response_bytes: None,
         queue: WorkerQueue::Local(std::sync::Arc::default()),
         clock: Clock::Fixed(NOW),
         realm: Realm::new("example.org").unwrap(),
+        limits: RequestLimits::default(),
+        path_prefix: PathPrefix::default(),
     }
 }
 
 /// The user of [`claims`] without a dataset.
 fn member() -> Member {
     let Claims { user, workspace, .. } = claims(1);
-    Member { user, workspace }
+    Member { user, workspace, any_workspace: true }
 }
 
 fn bucket(name: &str) -> Bucket {
@@ -105,7 +107,8 @@ pub(crate) async fn send_anonymous(method: Method, uri: &str) -> (Response, Valu
 }
 
 pub(crate) async fn send_as_member(role: u8, method: Method, uri: &str, body: &str) -> (Response, Value) {
-    let router = router(app(), |routes, _| routes.layer(Extension(member())).layer(Extension(claims(role))));
+    let router =
+        router(app(), |routes, _| routes.layer(Extension(member())).layer(Extension(Arc::new(claims(role)))));
     send(router, method, uri, body.to_owned()).await
 }
 

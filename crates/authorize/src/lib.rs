@@ -1,12 +1,18 @@
-//! Authentication and authorization: from a bearer token to its claims on one dataset.
+//! Authentication and authorization: from the credential of a request to the claims that it gives on one dataset.
 //!
-//! [`Authorizer::authenticate`] verifies a token by the issuer's published keys. [`Authorizer::authorize`] reads the
-//! caller's role from Postgres at every call, so that a revoked role has no effect from then on.
+//! [`Authorizer::authorize`] verifies a credential and reads the caller's role from Postgres. Each decision is an audit event.
 
+mod audit;
+mod cache;
+mod callback;
+mod credential;
 pub mod db;
+mod denial;
 pub mod keys;
 mod pool;
 mod token;
+
+use std::{sync::Arc, time::Duration};
 
 use aws::Clock;
 use database::Db;
@@ -15,24 +21,37 @@ use packages::{
     id::DatasetNodeId,
 };
 
-use crate::db::{Identity, find_claims, find_member};
+use crate::{
+    cache::{DecisionCache, PlaceCache},
+    db::{Decision, Identity, decide_access, find_member},
+};
 pub use crate::{
+    callback::{CallbackFunctions, CallbackValidators, FunctionArn},
+    credential::{CallbackCredential, Credential},
+    denial::{Denial, DenialReason},
     pool::{CognitoConfig, TokenIssuer, TokenSubject, UserPool, is_client_id, is_pool_id},
-    token::{AuthenticationError, InvalidToken, TokenVerifier, TrustedIssuer},
+    token::{AuthenticationError, InvalidToken, TokenVerifier, TrustedIssuer, VerifiedToken},
 };
 
-/// Verifies tokens, and finds what their owners may do.
-#[derive(Debug, Clone)]
+/// Verifies credentials, and finds what their owners may do. Clones share what they remember.
+#[derive(Clone)]
 pub struct Authorizer {
     verifier: TokenVerifier,
+    callbacks: CallbackValidators,
     db: Db,
     clock: Clock,
+    decisions: Option<DecisionCache>,
+    places: PlaceCache,
 }
 
 /// Why there are no claims.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorizeError {
-    /// The caller is unknown, the dataset does not exist, or the caller has no role in it; the error does not say which.
+    /// The credential is not accepted, or could not be verified.
+    #[error(transparent)]
+    Authentication(#[from] AuthenticationError),
+    /// The caller is unknown, the dataset does not exist, or the caller has no role in it. The text does not say which: it is
+    /// for the client.
     #[error("you have no access to this dataset")]
     NoAccess,
     /// Postgres did not answer, so access is neither granted nor refused.
@@ -41,51 +60,102 @@ pub enum AuthorizeError {
 }
 
 impl Authorizer {
-    /// Accepts the tokens that the verifier accepts.
+    /// Accepts the tokens that the verifier accepts, and no callbacks. It remembers no decision.
     #[must_use]
     pub fn new(verifier: TokenVerifier, db: Db, clock: Clock) -> Self {
-        Self { verifier, db, clock }
+        let places = PlaceCache::default();
+        Self { verifier, callbacks: CallbackValidators::default(), db, clock, decisions: None, places }
     }
 
-    /// Verifies a token, and returns whom it identifies. If its key is not known yet, the issuer's keys are fetched, which
-    /// takes at most two seconds.
-    pub async fn authenticate(&self, token: &str) -> Result<Identity, AuthenticationError> {
-        self.verifier.verify(token, self.clock.now()).await
+    /// The same, which also accepts the callbacks that these validators accept.
+    #[must_use]
+    pub fn with_callbacks(self, callbacks: CallbackValidators) -> Self {
+        Self { callbacks, ..self }
+    }
+
+    /// The same, which remembers for this time that a caller has access to a dataset. A role that is taken away, and a user or
+    /// a token that is no longer valid, count after that time at the latest. Zero turns it off.
+    #[must_use]
+    pub fn with_decision_cache(self, window: Duration) -> Self {
+        Self { decisions: DecisionCache::new(window), ..self }
+    }
+
+    /// Verifies a credential, and returns whom it identifies. If the key of a token is not known yet, the issuer's keys are
+    /// fetched, which takes at most two seconds. A callback is a call of its validator.
+    pub async fn authenticate(&self, credential: &Credential) -> Result<Identity, AuthorizeError> {
+        Ok(self.verify(credential, None).await?.identity)
+    }
+
+    async fn verify(
+        &self,
+        credential: &Credential,
+        dataset: Option<&DatasetNodeId>,
+    ) -> Result<VerifiedToken, AuthenticationError> {
+        let now = self.clock.now();
+        let verified = match credential {
+            Credential::Bearer(token) => self.verifier.verify(token, now).await,
+            Credential::Callback(callback) => self.callbacks.validate(callback).await.map(|identity| {
+                // How long it stays valid is not known, so it is never remembered.
+                VerifiedToken { identity: Identity::Callback(identity), expires_at: now }
+            }),
+        };
+        verified.inspect_err(|error| audit::log_authentication_failed(credential, dataset, error))
     }
 
     /// Finds who the caller is, and the workspace that they are active in. One statement.
-    pub async fn find_member(&self, identity: &Identity) -> Result<Member, AuthorizeError> {
-        find_member(&self.db, identity).await?.ok_or(AuthorizeError::NoAccess)
+    pub async fn find_member(&self, credential: &Credential) -> Result<Member, AuthorizeError> {
+        let VerifiedToken { identity, .. } = self.verify(credential, None).await?;
+        let member = find_member(&self.db, &identity).await?.ok_or_else(|| {
+            let denial = Denial { reason: DenialReason::NotMember, user: None, workspace: None };
+            audit::log_access_refused(credential, None, &denial);
+            AuthorizeError::NoAccess
+        })?;
+        audit::log_member_accepted(credential, &member);
+        Ok(member)
     }
 
-    /// Finds the caller's claims on a dataset of the workspace that they are active in. Two statements.
+    /// Finds the caller's claims on a dataset. One statement; none if the decision is remembered.
     pub async fn authorize(
+        &self,
+        credential: &Credential,
+        dataset: &DatasetNodeId,
+    ) -> Result<Arc<Claims>, AuthorizeError> {
+        let now = self.clock.now();
+        let remembered = self.decisions.as_ref().and_then(|cache| cache.find(credential, dataset, now));
+        if let Some(claims) = remembered {
+            return Ok(claims);
+        }
+        let VerifiedToken { identity, expires_at } = self.verify(credential, Some(dataset)).await?;
+        let claims = self.decide(&identity, dataset).await?.map_err(|denial| {
+            audit::log_access_refused(credential, Some(dataset), &denial);
+            AuthorizeError::NoAccess
+        })?;
+        audit::log_access_granted(credential, &claims);
+        let claims = Arc::new(claims);
+        if let Some(cache) = &self.decisions {
+            cache.insert(credential, &claims, expires_at, now);
+        }
+        Ok(claims)
+    }
+
+    async fn decide(
         &self,
         identity: &Identity,
         dataset: &DatasetNodeId,
-    ) -> Result<Claims, AuthorizeError> {
-        let member = self.find_member(identity).await?;
-        find_claims(&self.db, member, dataset).await?.ok_or(AuthorizeError::NoAccess)
-    }
-}
-
-/// Parses the token of an `Authorization` header: `Bearer`, in any case, one blank, the token (RFC 6750, section 2.1).
-#[must_use]
-pub fn parse_bearer_token(header: &str) -> Option<&str> {
-    let (scheme, token) = header.split_once(' ')?;
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(' ')).then_some(token)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parses_only_bearer_headers() {
-        assert_eq!(parse_bearer_token("Bearer abc.def.ghi"), Some("abc.def.ghi"));
-        assert_eq!(parse_bearer_token("bearer abc"), Some("abc"));
-        for other in ["", "Bearer", "Bearer ", "Basic abc", "Bearer a b", "abc", "Bearerabc"] {
-            assert_eq!(parse_bearer_token(other), None, "{other:?}");
+    ) -> Result<Result<Claims, Denial>, database::Error> {
+        if let Identity::Callback(callback) = identity
+            && callback.dataset != *dataset
+        {
+            let user = Some(callback.user.clone());
+            return Ok(Err(Denial { reason: DenialReason::OtherDataset, user, workspace: None }));
         }
+        let now = self.clock.now();
+        let place = self.places.find(dataset, now);
+        let Decision { result, place } = decide_access(&self.db, identity, dataset, place).await?;
+        match place {
+            Some(place) => self.places.insert(dataset, place, now),
+            None => self.places.remove(dataset),
+        }
+        Ok(result)
     }
 }

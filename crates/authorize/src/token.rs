@@ -38,18 +38,30 @@ pub struct TrustedIssuer {
     pub keys: KeyCache,
 }
 
-/// Why a token is not accepted.
+/// A token that was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedToken {
+    /// Whom it identifies.
+    pub identity: Identity,
+    /// When it expires, in seconds since the Unix epoch.
+    pub expires_at: u64,
+}
+
+/// Why a credential is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthenticationError {
-    /// The token is invalid: refuse its sender.
+    /// The credential is invalid: refuse its sender.
     #[error(transparent)]
     Invalid(#[from] InvalidToken),
     /// The token could not be verified for now: its sender may try again.
     #[error(transparent)]
     Unavailable(#[from] KeysUnavailable),
+    /// The callback could not be validated for now. The cause is logged.
+    #[error("callbacks cannot be validated now")]
+    ValidatorUnavailable,
 }
 
-/// Why a token is refused. It repeats nothing of the token.
+/// Why a credential is refused. It repeats nothing of the credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidToken {
     /// It is not a signed token, or lacks a claim of an access token.
@@ -64,6 +76,9 @@ pub enum InvalidToken {
     /// It is for another application, or not an access token.
     #[error("the bearer token is not an access token of this platform")]
     Purpose,
+    /// The callback's service has no validator, or the validator refuses the callback.
+    #[error("the callback is not valid")]
+    Callback,
 }
 
 /// The claims that are used. A token that lacks one, has one twice, or in another type, is malformed.
@@ -119,11 +134,11 @@ impl TokenVerifier {
         ])
     }
 
-    /// Verifies a token at a time (seconds since the Unix epoch), and returns whom it identifies.
+    /// Verifies a token at a time (seconds since the Unix epoch), and returns whom it identifies and until when.
     ///
     /// Everything that needs no key is checked first: only a current token that claims to be from a trusted issuer can
     /// cause a fetch of keys.
-    pub async fn verify(&self, token: &str, now: u64) -> Result<Identity, AuthenticationError> {
+    pub async fn verify(&self, token: &str, now: u64) -> Result<VerifiedToken, AuthenticationError> {
         let key_id = read_key_id(token)?;
         let unverified: AccessToken = insecure_decode_claims(token).map_err(|_| InvalidToken::Malformed)?;
         let TrustedIssuer { issuer, keys } = self.find_issuer(&unverified).ok_or(InvalidToken::Purpose)?;
@@ -133,7 +148,8 @@ impl TokenVerifier {
         let key = keys.find_key(&key_id, now).await?.ok_or(InvalidToken::Signature)?;
         let verified = decode::<AccessToken>(token, &key, &rs256_validation());
         let verified = verified.map_err(|error| classify_error(&error))?.claims;
-        Ok(verified.into_identity(issuer.subject)?)
+        let expires_at = verified.exp;
+        Ok(VerifiedToken { identity: verified.into_identity(issuer.subject)?, expires_at })
     }
 
     /// The trusted issuer that an access token claims to be from.

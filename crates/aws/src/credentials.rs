@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -16,6 +16,9 @@ use crate::error_chain;
 /// Credentials that expire within this time are refreshed before they are used again.
 const REFRESH_MARGIN_SECONDS: u64 = 300;
 
+/// How long a failure of the provider counts. Callers that waited for it do not each ask again, one after the other.
+const FAILURE_SECONDS: u64 = 2;
+
 /// How long a provider may take. Some providers call a server and have no timeout of their own.
 const PROVIDER_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -23,7 +26,9 @@ const PROVIDER_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct CachedCredentials<T> {
     provider: SharedCredentialsProvider,
     convert: fn(&Credentials) -> T,
+    refresh_margin: u64,
     cached: Mutex<Option<Cached<T>>>,
+    failure: Mutex<Option<Failure>>,
     /// Held by the caller that refreshes the credentials.
     refresh: tokio::sync::Mutex<()>,
 }
@@ -32,6 +37,13 @@ struct Cached<T> {
     credentials: T,
     /// In seconds since the Unix epoch.
     expires_at: Option<u64>,
+}
+
+/// The provider's last failure.
+struct Failure {
+    error: CredentialsError,
+    /// In seconds since the Unix epoch.
+    failed_at: u64,
 }
 
 /// Why there are no credentials. The text is for the log.
@@ -49,13 +61,26 @@ impl<T: Clone> CachedCredentials<T> {
     /// Asks the provider when credentials are first needed. `convert` makes the form that their user needs.
     #[must_use]
     pub fn new(provider: SharedCredentialsProvider, convert: fn(&Credentials) -> T) -> Self {
-        Self { provider, convert, cached: Mutex::new(None), refresh: tokio::sync::Mutex::default() }
+        Self {
+            provider,
+            convert,
+            refresh_margin: REFRESH_MARGIN_SECONDS,
+            cached: Mutex::new(None),
+            failure: Mutex::new(None),
+            refresh: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Refreshes the credentials when they expire within this many seconds.
+    #[must_use]
+    pub fn with_refresh_margin(self, seconds: u64) -> Self {
+        Self { refresh_margin: seconds, ..self }
     }
 
     /// Credentials that are valid at `now`, in seconds since the Unix epoch. One caller refreshes them for all. Until
     /// the provider gives new ones, the cached ones are used to their end.
     pub async fn get(&self, now: u64) -> Result<T, CredentialsError> {
-        if let Some(fresh) = self.cached_beyond(now + REFRESH_MARGIN_SECONDS) {
+        if let Some(fresh) = self.cached_beyond(now + self.refresh_margin) {
             return Ok(fresh);
         }
         let expiring = self.cached_beyond(now);
@@ -66,18 +91,28 @@ impl<T: Clone> CachedCredentials<T> {
             (Err(_), None) => self.refresh.lock().await,
         };
         // Another caller may have refreshed them while this one waited for the lock.
-        if let Some(fresh) = self.cached_beyond(now + REFRESH_MARGIN_SECONDS) {
+        if let Some(fresh) = self.cached_beyond(now + self.refresh_margin) {
             return Ok(fresh);
+        }
+        if let Some(error) = self.recent_failure(now) {
+            return expiring.ok_or(error);
         }
         self.load_credentials().await.or_else(|error| {
             tracing::warn!(%error, "credentials could not be renewed");
+            *lock(&self.failure) = Some(Failure { error: error.clone(), failed_at: now });
             expiring.ok_or(error)
         })
     }
 
+    fn recent_failure(&self, now: u64) -> Option<CredentialsError> {
+        let failure = lock(&self.failure);
+        let recent = failure.as_ref().filter(|failure| now < failure.failed_at + FAILURE_SECONDS);
+        recent.map(|failure| failure.error.clone())
+    }
+
     /// The cached credentials, if they are valid after `time`.
     fn cached_beyond(&self, time: u64) -> Option<T> {
-        let cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        let cached = lock(&self.cached);
         let valid = cached.as_ref().filter(|cached| cached.expires_at.is_none_or(|end| end > time));
         valid.map(|cached| cached.credentials.clone())
     }
@@ -89,12 +124,17 @@ impl<T: Clone> CachedCredentials<T> {
             .map_err(|error| CredentialsError::Provider(error_chain(&error)))?;
         let credentials = (self.convert)(&provided);
         let cached = Cached { credentials: credentials.clone(), expires_at: expires_at(&provided) };
-        *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = Some(cached);
+        *lock(&self.cached) = Some(cached);
         Ok(credentials)
     }
 }
 
-/// When credentials expire, in seconds since the Unix epoch; `None` if they do not.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// When credentials expire, in seconds since the Unix epoch; `None` if they do not, or if their provider does not say.
+/// Temporary credentials in the environment, as Lambda sets them, have an end that no variable tells.
 #[must_use]
 pub fn expires_at(credentials: &Credentials) -> Option<u64> {
     Some(credentials.expiry()?.duration_since(UNIX_EPOCH).ok()?.as_secs())
@@ -161,6 +201,19 @@ mod tests {
             assert_eq!(cached.get(now).await.unwrap(), "AKIA1", "at {now}");
         }
         assert!(matches!(cached.get(3600).await, Err(CredentialsError::Provider(_))));
+    }
+
+    #[tokio::test]
+    async fn callers_that_waited_for_a_failure_do_not_ask_again() {
+        let provider = Arc::new(OnlyOnce::default());
+        let shared = SharedCredentialsProvider::new(Shared(Arc::clone(&provider)));
+        let cached = CachedCredentials::new(shared, |credentials| credentials.access_key_id().to_owned());
+        cached.get(0).await.unwrap();
+        let all = tokio::join!(cached.get(3600), cached.get(3600), cached.get(3601));
+        assert!(all.0.is_err() && all.0 == all.1 && all.1 == all.2);
+        assert_eq!(provider.0.0.load(Relaxed), 2, "one call for three callers");
+        assert!(cached.get(3602).await.is_err());
+        assert_eq!(provider.0.0.load(Relaxed), 3, "and another one later");
     }
 
     #[tokio::test]

@@ -1,48 +1,26 @@
-//! A client for AWS's services that speak JSON: SQS, DynamoDB and SSM. Each call is one signed `POST`.
+//! A client for AWS's services that speak JSON: SQS, DynamoDB, SSM and Lambda. Each call is one signed `POST`.
 //!
 //! The protocol is AWS JSON 1.0 and 1.1 (Smithy, "AWS JSON protocols"): the operation's name in a header, JSON in and
-//! out. AWS's own crate signs. Why not the SDK's clients: `docs/decisions/0004-signed-json-calls.md`.
+//! out. Lambda's `Invoke` has the function's name in the path instead. AWS's own crate signs. Why not the SDK's clients: `docs/decisions/0004-signed-json-calls.md`.
 
 mod response;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use bytes::Bytes;
 use http::{Request, Uri, header};
 use http_body_util::Full;
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, Span, info_span};
 
 use crate::{
-    Clock, HttpClient, SigningScope, backoff_delay, credentials::CachedCredentials, error_chain, sign_request,
+    Clock, HttpClient, SigningScope,
+    attempts::{AttemptError, CallLimits, CallName, Error, send_attempts},
+    credentials::CachedCredentials,
+    error_chain, sign_request,
 };
-use signing::s3::Region;
-
-/// The limits of one call.
-#[derive(Debug, Clone, Copy)]
-pub struct CallLimits {
-    /// The number of attempts.
-    pub attempts: u32,
-    /// The time of one attempt, to the last byte of the response.
-    pub attempt_timeout: Duration,
-    /// The time of all attempts and the delays between them.
-    pub total_timeout: Duration,
-}
-
-impl CallLimits {
-    /// For a call during a start. Lambda stops a start after ten seconds, and then there is no log line.
-    pub const STARTUP: Self =
-        Self { attempts: 3, attempt_timeout: Duration::from_secs(4), total_timeout: Duration::from_secs(8) };
-}
-
-impl Default for CallLimits {
-    fn default() -> Self {
-        let attempt_timeout = Duration::from_secs(10);
-        Self { attempts: 3, attempt_timeout, total_timeout: Duration::from_secs(35) }
-    }
-}
+use signing::{percent, s3::Region};
 
 /// How to reach a service.
 #[derive(Debug, Clone)]
@@ -57,45 +35,21 @@ pub struct ClientConfig {
     pub clock: Clock,
 }
 
+impl ClientConfig {
+    /// The configured endpoint, else AWS's own (AWS General Reference, "Service endpoints and quotas").
+    pub(crate) fn service_endpoint(&self, service: &str) -> Result<Uri, InvalidEndpoint> {
+        let regional = || format!("https://{}", self.region.service_host(service));
+        let endpoint = self.endpoint.clone().unwrap_or_else(regional);
+        let parsed: Option<Uri> = endpoint.parse().ok();
+        let valid = parsed.filter(|uri| uri.scheme().is_some() && uri.query().is_none());
+        valid.ok_or(InvalidEndpoint(endpoint))
+    }
+}
+
 /// An endpoint that is not an absolute URL without a query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid endpoint URL: {0}")]
 pub struct InvalidEndpoint(String);
-
-/// Why a call failed. The text is for the log and has nothing of the request.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// The service refuses the call. Another call does not help.
-    #[error("{code}: {message}")]
-    Refused {
-        /// The service's error code, such as `AccessDeniedException`.
-        code: String,
-        /// The service's message.
-        message: String,
-    },
-    /// All attempts failed: throttled, not reachable, or with a malformed response. A later call may succeed.
-    #[error("{0}")]
-    Unavailable(String),
-}
-
-impl Error {
-    /// Whether the service gave this error code.
-    #[must_use]
-    pub fn has_code(&self, expected: &str) -> bool {
-        matches!(self, Self::Refused { code, .. } if code == expected)
-    }
-}
-
-/// Why one attempt failed.
-#[derive(Debug, thiserror::Error)]
-enum AttemptError {
-    /// Another attempt does not help.
-    #[error(transparent)]
-    Permanent(Error),
-    /// Another attempt may succeed.
-    #[error("{0}")]
-    Transient(String),
-}
 
 /// A client for one service. Clones share credentials and connections.
 #[derive(Clone)]
@@ -135,14 +89,16 @@ impl JsonClient {
         Self::new(Service::Ssm, config, http)
     }
 
+    /// A client for AWS Lambda.
+    pub fn lambda(config: &ClientConfig, http: HttpClient) -> Result<Self, InvalidEndpoint> {
+        Self::new(Service::Lambda, config, http)
+    }
+
     fn new(service: Service, config: &ClientConfig, http: HttpClient) -> Result<Self, InvalidEndpoint> {
-        let endpoint = config.endpoint.clone().unwrap_or_else(|| service.default_endpoint(&config.region));
-        let parsed: Option<Uri> = endpoint.parse().ok();
-        let valid = parsed.filter(|uri| uri.scheme().is_some() && uri.query().is_none());
         let inner = Inner {
             service,
             region: config.region.clone(),
-            endpoint: valid.ok_or(InvalidEndpoint(endpoint))?,
+            endpoint: config.service_endpoint(service.name())?,
             credentials: CachedCredentials::new(config.credentials.clone(), Credentials::clone),
             clock: config.clock,
             http,
@@ -171,50 +127,75 @@ impl JsonClient {
     /// Calls an operation by its name in the service's API reference. A transient failure is retried after a delay, so
     /// the service may carry out the operation more than once.
     pub async fn call(&self, operation: &str, input: &Value) -> Result<Value, Error> {
-        let body = Bytes::from(input.to_string());
-        let deadline = Instant::now() + self.limits.total_timeout;
-        let mut tried = 0;
-        loop {
-            let attempt_deadline = deadline.min(Instant::now() + self.limits.attempt_timeout);
-            let span = self.inner.service.attempt_span(operation);
-            // Boxed: the future of one attempt is large, and every caller's future would hold it.
-            let attempt = Box::pin(self.send_attempt(operation, body.clone()).instrument(span));
-            let late = |_| Err(AttemptError::Transient("no answer in time".to_owned()));
-            tried += 1;
-            let error = match timeout_at(attempt_deadline, attempt).await.unwrap_or_else(late) {
-                Ok(output) => return Ok(output),
-                Err(AttemptError::Permanent(error)) => return Err(error),
-                Err(AttemptError::Transient(text)) => text,
-            };
-            let (service, endpoint) = (self.inner.service.name(), self.authority());
-            tracing::warn!(service, endpoint, operation, tried, error, "a call to AWS failed");
-            let delay = backoff_delay(tried);
-            if tried >= self.limits.attempts || Instant::now() + delay >= deadline {
-                return Err(Error::Unavailable(format!("{operation} at {endpoint}: {error}")));
-            }
-            tokio::time::sleep(delay).await;
-        }
+        self.send(Operation::Named(operation), input).await
     }
 
-    async fn send_attempt(&self, operation: &str, body: Bytes) -> Result<Value, AttemptError> {
+    /// Calls a function by its ARN, waits for its result and returns it (AWS Lambda API Reference, `Invoke`). A function
+    /// that fails is [`Error::Unavailable`]. It may run more than once.
+    pub async fn invoke(&self, function_arn: &str, input: &Value) -> Result<Value, Error> {
+        self.send(Operation::Invoke { function_arn }, input).await
+    }
+
+    async fn send(&self, operation: Operation<'_>, input: &Value) -> Result<Value, Error> {
+        let body = Bytes::from(input.to_string());
+        let (service, name) = (self.inner.service, operation.name());
+        let call = CallName { service: service.name(), endpoint: self.authority(), operation: name };
+        send_attempts(call, self.limits, || {
+            let span = service.attempt_span(name);
+            // Boxed: the future of one attempt is large, and every caller's future would hold it.
+            Box::pin(self.send_attempt(operation, body.clone()).instrument(span))
+        })
+        .await
+    }
+
+    async fn send_attempt(&self, operation: Operation<'_>, body: Bytes) -> Result<Value, AttemptError> {
         let request = self.build_request(operation, body).await.map_err(AttemptError::Transient)?;
         let response = self.inner.http.send(request).await;
         let response = response.map_err(|error| AttemptError::Transient(error_chain(&error)))?;
         response::read_output(response).await
     }
 
-    async fn build_request(&self, operation: &str, body: Bytes) -> Result<Request<Full<Bytes>>, String> {
+    async fn build_request(
+        &self,
+        operation: Operation<'_>,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, String> {
         let Inner { service, region, endpoint, credentials, clock, .. } = &*self.inner;
         let now = clock.now();
         let credentials =
             credentials.get(now).await.map_err(|error| format!("no credentials to sign with: {error}"))?;
-        let request = Request::post(endpoint)
-            .header(header::CONTENT_TYPE, service.content_type())
-            .header("x-amz-target", format!("{}.{operation}", service.target_prefix()))
-            .body(body)
-            .map_err(|error| error.to_string())?;
+        let request = match operation {
+            Operation::Named(name) => {
+                Request::post(endpoint).header("x-amz-target", format!("{}.{name}", service.target_prefix()))
+            }
+            Operation::Invoke { function_arn } => {
+                let base = endpoint.to_string();
+                let (base, function) = (base.trim_end_matches('/'), percent::encode(function_arn));
+                Request::post(format!("{base}/2015-03-31/functions/{function}/invocations"))
+            }
+        };
+        let request = request.header(header::CONTENT_TYPE, service.content_type()).body(body);
+        let request = request.map_err(|error| error.to_string())?;
         let scope = SigningScope { service: service.name(), region };
         sign_request(request, scope, &credentials, now).map_err(|error| error.to_string())
+    }
+}
+
+/// What a service is asked for.
+#[derive(Debug, Clone, Copy)]
+enum Operation<'a> {
+    /// An operation of AWS JSON, by its name.
+    Named(&'a str),
+    /// Lambda's `Invoke`.
+    Invoke { function_arn: &'a str },
+}
+
+impl<'a> Operation<'a> {
+    fn name(self) -> &'a str {
+        match self {
+            Self::Named(name) => name,
+            Self::Invoke { .. } => "Invoke",
+        }
     }
 }
 
@@ -223,6 +204,7 @@ enum Service {
     Sqs,
     DynamoDb,
     Ssm,
+    Lambda,
 }
 
 impl Service {
@@ -232,12 +214,8 @@ impl Service {
             Self::Sqs => "sqs",
             Self::DynamoDb => "dynamodb",
             Self::Ssm => "ssm",
+            Self::Lambda => "lambda",
         }
-    }
-
-    /// AWS's own endpoint (AWS General Reference, "Service endpoints and quotas").
-    fn default_endpoint(self, region: &Region) -> String {
-        format!("https://{}", region.service_host(self.name()))
     }
 
     /// The prefix of an operation's name in `X-Amz-Target`: the name of the service in its Smithy model.
@@ -246,14 +224,16 @@ impl Service {
             Self::Sqs => "AmazonSQS",
             Self::DynamoDb => "DynamoDB_20120810",
             Self::Ssm => "AmazonSSM",
+            Self::Lambda => "AWSLambda",
         }
     }
 
-    /// SSM speaks AWS JSON 1.1, the others 1.0.
+    /// SSM speaks AWS JSON 1.1, SQS and DynamoDB 1.0.
     fn content_type(self) -> &'static str {
         match self {
             Self::Sqs | Self::DynamoDb => "application/x-amz-json-1.0",
             Self::Ssm => "application/x-amz-json-1.1",
+            Self::Lambda => "application/json",
         }
     }
 
@@ -263,6 +243,7 @@ impl Service {
             Self::Sqs => info_span!(target: "trace", "sqs", operation),
             Self::DynamoDb => info_span!(target: "trace", "dynamodb", operation),
             Self::Ssm => info_span!(target: "trace", "ssm", operation),
+            Self::Lambda => info_span!(target: "trace", "lambda", operation),
         }
     }
 }
@@ -315,7 +296,8 @@ mod tests {
     #[tokio::test]
     async fn a_request_names_and_signs_its_service() {
         let client = JsonClient::ssm(&config("cn-north-1", None), HttpClient::new().unwrap()).unwrap();
-        let request = client.build_request("GetParameter", Bytes::from_static(b"{}")).await.unwrap();
+        let request =
+            client.build_request(Operation::Named("GetParameter"), Bytes::from_static(b"{}")).await.unwrap();
         assert_eq!(request.uri(), "https://ssm.cn-north-1.amazonaws.com.cn/");
         assert_eq!(request.headers()["x-amz-target"], "AmazonSSM.GetParameter");
         assert_eq!(request.headers()["content-type"], "application/x-amz-json-1.1");
@@ -323,11 +305,16 @@ mod tests {
         assert!(signature.contains("Credential=AKID/20150830/cn-north-1/ssm/aws4_request"), "{signature}");
     }
 
-    #[test]
-    fn an_error_has_the_code_that_the_service_gave() {
-        let refused = Error::Refused { code: "ParameterNotFound".to_owned(), message: "no".to_owned() };
-        assert!(refused.has_code("ParameterNotFound") && !refused.has_code("Parameter"));
-        assert_eq!(refused.to_string(), "ParameterNotFound: no");
-        assert!(!Error::Unavailable("ParameterNotFound".to_owned()).has_code("ParameterNotFound"));
+    #[tokio::test]
+    async fn a_functions_arn_is_one_segment_of_the_path() {
+        let config = config("us-east-1", Some("http://127.0.0.1:4566/"));
+        let client = JsonClient::lambda(&config, HttpClient::new().unwrap()).unwrap();
+        let operation = Operation::Invoke { function_arn: "arn:aws:lambda:us-east-1:1:function:a/b" };
+        let request = client.build_request(operation, Bytes::from_static(b"{}")).await.unwrap();
+        let function = "arn%3Aaws%3Alambda%3Aus-east-1%3A1%3Afunction%3Aa%2Fb";
+        let url = format!("http://127.0.0.1:4566/2015-03-31/functions/{function}/invocations");
+        assert_eq!(request.uri().to_string(), url);
+        assert!(!request.headers().contains_key("x-amz-target"));
+        assert!(request.headers()["authorization"].to_str().unwrap().contains("/us-east-1/lambda/"));
     }
 }

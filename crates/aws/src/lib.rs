@@ -1,7 +1,9 @@
 //! AWS's services over signed HTTP, and what calls to them need: credentials, a client, a clock.
 //!
-//! [`JsonClient`] calls SQS, DynamoDB and SSM. [`SqsQueue`] sends messages in batches. Nothing here knows packages.
+//! [`JsonClient`] calls SQS, DynamoDB, SSM and Lambda. [`SqsQueue`] sends messages in batches. [`sts`] assumes roles. Nothing here
+//! knows packages.
 
+mod attempts;
 mod backoff;
 mod clock;
 pub mod credentials;
@@ -11,13 +13,15 @@ mod http_client;
 mod json_client;
 mod sign;
 mod sqs;
+pub mod sts;
 pub mod tls;
 pub mod trace;
 
+pub use attempts::{CallLimits, Error};
 pub use backoff::backoff_delay;
 pub use clock::Clock;
 pub use error_chain::error_chain;
 pub use http_client::{HttpClient, TlsSetupError};
-pub use json_client::{CallLimits, ClientConfig, Error, InvalidEndpoint, JsonClient};
+pub use json_client::{ClientConfig, InvalidEndpoint, JsonClient};
 pub use sign::{SignError, SigningScope, sign_request};
 pub use sqs::SqsQueue;

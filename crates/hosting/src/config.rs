@@ -7,6 +7,8 @@
 //! updates docs/configuration.md.
 
 mod authorize;
+mod buckets;
+mod connections;
 mod parse;
 mod platform;
 mod reader;
@@ -15,8 +17,11 @@ mod service;
 mod variable;
 pub mod variables;
 
+use std::time::Duration;
+
 pub use self::{
     authorize::AuthorizeConfig,
+    connections::ConnectionsConfig,
     platform::{DatabaseConfig, EndpointsConfig, PlatformConfig},
     reader::ConfigError,
     restore::RestoreConfig,
@@ -25,6 +30,9 @@ pub use self::{
     variables::VARIABLES,
 };
 
+use std::net::SocketAddr;
+
+use api::PathPrefix;
 use reader::Reader;
 
 /// Where a variable's value comes from.
@@ -46,8 +54,16 @@ pub struct ServerConfig {
     pub service: ServiceConfig,
     /// Verifying tokens.
     pub authorize: AuthorizeConfig,
+    /// How long decisions of who has access are remembered.
+    pub authorization_cache: Duration,
     /// Restoring, unless the restore function does it, which a queue leads to.
     pub restore: Option<RestoreConfig>,
+    /// What its clients may take.
+    pub connections: ConnectionsConfig,
+    /// The address and port to listen on.
+    pub listen: SocketAddr,
+    /// The path that all routes of the API begin with.
+    pub path_prefix: PathPrefix,
 }
 
 impl ServerConfig {
@@ -58,9 +74,21 @@ impl ServerConfig {
             let platform = PlatformConfig::read(env);
             let service = ServiceConfig::read_part(env, platform.clone());
             let authorize = AuthorizeConfig::read_part(env, platform.clone());
+            let authorization_cache = env.read(&variables::AUTHORIZATION_CACHE_SECONDS);
             let runs_restores = !env.is_set(&variables::RESTORE_PACKAGE_QUEUE_URL);
             let restore = runs_restores.then(|| RestoreConfig::read_part(env, platform));
-            Some(Self { service: service?, authorize: authorize?, restore: restore.flatten() })
+            let connections = ConnectionsConfig::read_part(env);
+            let (listen, path_prefix) =
+                (env.read(&variables::LISTEN_ADDRESS), env.read(&variables::API_PATH_PREFIX));
+            Some(Self {
+                service: service?,
+                authorize: authorize?,
+                authorization_cache: authorization_cache?,
+                restore: restore.flatten(),
+                connections: connections?,
+                listen: listen?,
+                path_prefix: path_prefix?,
+            })
         })
     }
 }

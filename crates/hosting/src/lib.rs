@@ -10,9 +10,9 @@ mod error;
 
 use std::time::Duration;
 
-use api::{App, Cdn, ProxyPolicy, Realm};
-use authorize::{Authorizer, TokenVerifier};
-use aws::{CallLimits, ClientConfig, Clock, HttpClient, JsonClient, SqsQueue};
+use api::{App, Cdn, PathPrefix, ProxyPolicy, Realm, RequestLimits};
+use authorize::{Authorizer, CallbackFunctions, CallbackValidators, TokenVerifier};
+use aws::{CallLimits, ClientConfig, Clock, HttpClient, JsonClient, SqsQueue, sts::StsClient};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use database::{Db, Password, PoolConfig, Tls};
 use restore::{
@@ -20,12 +20,13 @@ use restore::{
     delete_records::DeleteRecords, queue::WorkerQueue,
 };
 use signing_keys::{KeyRotation, KeySource};
-use storage::{ObjectStore, StorageConfig};
+use storage::{Bucket, ObjectStore, StorageConfig};
 
 pub use catalog::telemetry_catalog;
 use config::{
-    AuthorizeConfig, CdnConfig, DatabaseConfig, KeyLocation, PlatformConfig, RestoreConfig, ServiceConfig,
-    variables::{AWS_ACCESS_KEY_ID, PENNSIEVE_DOMAIN, RESTORE_PACKAGE_QUEUE_URL},
+    AuthorizeConfig, CdnConfig, DatabaseConfig, KeyLocation, PlatformConfig, RestoreConfig, ServerConfig,
+    ServiceConfig,
+    variables::{AWS_ACCESS_KEY_ID, CALLBACK_VALIDATORS, PENNSIEVE_DOMAIN, RESTORE_PACKAGE_QUEUE_URL},
 };
 pub use error::StartupError;
 
@@ -54,6 +55,7 @@ pub struct HostBuilder {
     platform: PlatformConfig,
     credentials: SharedCredentialsProvider,
     http: HttpClient,
+    sts: StsClient,
 }
 
 impl HostBuilder {
@@ -63,7 +65,9 @@ impl HostBuilder {
         credentials: SharedCredentialsProvider,
     ) -> Result<Self, StartupError> {
         let http = HttpClient::new()?;
-        Ok(Self { platform, credentials, http })
+        let config = client_config(&platform, &credentials, platform.endpoints.sts.as_ref());
+        let sts = StsClient::new(&config, http.clone())?;
+        Ok(Self { platform, credentials, http, sts })
     }
 
     /// Uses the credentials in the environment, as in Lambda.
@@ -102,7 +106,7 @@ impl HostBuilder {
         let DatabaseConfig { host, port, .. } = &self.platform.database;
         tracing::warn!(
             service = "postgres",
-            endpoint = format!("{host}:{port}"),
+            endpoint = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") },
             error,
             "the database does not answer yet"
         );
@@ -139,13 +143,34 @@ impl HostBuilder {
             objects: self.object_store(),
             viewer_assets: config.viewer_assets,
             cdn,
-            proxy: ProxyPolicy::new(config.proxy_buckets, self.platform.endpoints.s3.clone()),
+            proxy: self.proxy_policy(config.proxy_buckets),
             link_window: config.link_window,
             max_response_bytes: None,
             queue,
             clock: Clock::System,
             realm: Realm::new(&config.domain).ok_or(invalid_domain)?,
+            limits: RequestLimits::default(),
+            path_prefix: PathPrefix::default(),
         })
+    }
+
+    /// Builds what the API works with on a server, which may limit requests in another way and have other paths.
+    pub fn build_server_app(
+        &self,
+        config: &ServerConfig,
+        db: Db,
+        cdn: Cdn,
+        queue: WorkerQueue,
+    ) -> Result<App, StartupError> {
+        let app = self.build_app(config.service.clone(), db, cdn, queue)?;
+        let (limits, path_prefix) = (config.connections.request, config.path_prefix.clone());
+        Ok(App { limits, path_prefix, ..app })
+    }
+
+    /// Which presigned URLs the proxy accepts: those of these buckets, and of those that the table says so of.
+    fn proxy_policy(&self, buckets: Vec<Bucket>) -> ProxyPolicy {
+        let PlatformConfig { region, endpoints, buckets: table, .. } = &self.platform;
+        ProxyPolicy::new(buckets, region.clone(), endpoints.s3.clone()).with_table(table.clone())
     }
 
     /// Builds what restores work with.
@@ -175,11 +200,25 @@ impl HostBuilder {
         own.build_restorer(config, Db::from_config(pool)?)
     }
 
-    /// Builds what verifies tokens and finds roles.
-    #[must_use]
-    pub fn build_authorizer(&self, config: &AuthorizeConfig, db: Db) -> Authorizer {
+    /// Builds what verifies credentials and finds roles.
+    pub fn build_authorizer(&self, config: &AuthorizeConfig, db: Db) -> Result<Authorizer, StartupError> {
         let verifier = TokenVerifier::from_cognito(&config.cognito_config(), &self.http);
-        Authorizer::new(verifier, db, Clock::System)
+        let callbacks = self.callback_validators(&config.callback_functions)?;
+        Ok(Authorizer::new(verifier, db, Clock::System).with_callbacks(callbacks))
+    }
+
+    /// The validators of callbacks. They are in the region of the service.
+    pub fn callback_validators(
+        &self,
+        functions: &CallbackFunctions,
+    ) -> Result<CallbackValidators, StartupError> {
+        let region = self.platform.region.as_str();
+        if functions.values().any(|function| function.region() != region) {
+            return Err(StartupError::InvalidVariable(CALLBACK_VALIDATORS.name()));
+        }
+        let config = self.client_config(self.platform.endpoints.lambda.as_ref());
+        let client = JsonClient::lambda(&config, self.http.clone())?;
+        Ok(CallbackValidators::new(client, functions.clone()))
     }
 
     /// The SQS queue of restore messages, for a host that cannot work without it.
@@ -203,7 +242,13 @@ impl HostBuilder {
             region: self.platform.region.clone(),
             credentials: self.credentials.clone(),
         };
-        ObjectStore::new(config, self.http.clone())
+        ObjectStore::new(config, self.http.clone()).with_buckets(&self.platform.buckets, self.sts.clone())
+    }
+
+    /// STS, which assumes the roles of buckets.
+    #[must_use]
+    pub fn sts_client(&self) -> &StsClient {
+        &self.sts
     }
 
     /// DynamoDB.
@@ -220,12 +265,7 @@ impl HostBuilder {
     }
 
     fn client_config(&self, endpoint: Option<&String>) -> ClientConfig {
-        ClientConfig {
-            region: self.platform.region.clone(),
-            credentials: self.credentials.clone(),
-            endpoint: endpoint.cloned(),
-            clock: Clock::System,
-        }
+        client_config(&self.platform, &self.credentials, endpoint)
     }
 
     fn open_db(&self, config: PoolConfig) -> Result<Db, StartupError> {
@@ -253,5 +293,18 @@ impl HostBuilder {
             max_connections: connections,
             clock: Clock::System,
         }
+    }
+}
+
+fn client_config(
+    platform: &PlatformConfig,
+    credentials: &SharedCredentialsProvider,
+    endpoint: Option<&String>,
+) -> ClientConfig {
+    ClientConfig {
+        region: platform.region.clone(),
+        credentials: credentials.clone(),
+        endpoint: endpoint.cloned(),
+        clock: Clock::System,
     }
 }

@@ -17,7 +17,7 @@ mod tables;
 
 use std::io;
 
-use aws::{ClientConfig, Clock, HttpClient, JsonClient, SigningScope, sign_request};
+use aws::{ClientConfig, Clock, HttpClient, JsonClient, SigningScope, sign_request, sts::StsClient};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -60,6 +60,7 @@ enum Service {
     S3,
     Sqs,
     Ssm,
+    Sts,
 }
 
 impl Service {
@@ -70,6 +71,7 @@ impl Service {
             Self::S3 => "s3",
             Self::Sqs => "sqs",
             Self::Ssm => "ssm",
+            Self::Sts => "sts",
         }
     }
 }
@@ -113,13 +115,24 @@ impl Account {
 
     /// A client for S3.
     pub fn objects(&self) -> io::Result<ObjectStore> {
-        let endpoint = CustomEndpoint::parse(self.server.endpoint(Service::S3)).map_err(io::Error::other)?;
+        let endpoint = CustomEndpoint::parse(self.s3_endpoint()).map_err(io::Error::other)?;
         let settings = storage::StorageConfig {
             endpoint: Some(endpoint),
             region: region()?,
             credentials: SharedCredentialsProvider::new(self.service_credentials(Service::S3)),
         };
         Ok(ObjectStore::new(settings, self.http.clone()))
+    }
+
+    /// A client for STS.
+    pub fn sts(&self) -> io::Result<StsClient> {
+        StsClient::new(&self.settings(Service::Sts)?, self.http.clone()).map_err(io::Error::other)
+    }
+
+    /// Where objects are, as in `http://127.0.0.1:4566`.
+    #[must_use]
+    pub fn s3_endpoint(&self) -> &str {
+        self.server.endpoint(Service::S3)
     }
 
     /// Creates or replaces a parameter of this type (`String`, `SecureString`).

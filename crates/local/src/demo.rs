@@ -65,6 +65,8 @@ pub async fn ensure_demo(state: &StateDir, client: Client, store: &S3Store) -> i
         client.query("SELECT 1 FROM pennsieve.organizations LIMIT 1", &[]).await.map_err(io::Error::other)?;
     // A workspace exists, so an earlier start committed.
     if !existing.is_empty() {
+        // An earlier version did not keep them.
+        schema::track_datasets(&client).await.map_err(io::Error::other)?;
         let text = std::fs::read_to_string(state.path().join(DEMO_FILE))?;
         return serde_json::from_str(&text).map_err(io::Error::other);
     }

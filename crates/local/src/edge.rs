@@ -16,12 +16,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use aws::Clock;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use s3s::Body;
 use signing::cloudfront::{Verifier, VerifyError};
 
 use crate::cors;
+use crate::http_host::request_authority;
 use crate::http_server::{HttpServer, Reply};
 use crate::s3::S3Store;
 
@@ -82,6 +83,9 @@ async fn handle_request(config: Arc<EdgeConfig>, request: Request<Incoming>) -> 
         *response.body_mut() = Body::empty();
     }
     cors::add_headers(response.headers_mut());
+    // As the distribution's response headers policy sets it. S3 itself has no such setting.
+    let policy = HeaderValue::from_static("cross-origin");
+    response.headers_mut().insert("cross-origin-resource-policy", policy);
     Reply::Response(response)
 }
 
@@ -102,10 +106,8 @@ async fn respond(config: &EdgeConfig, request: &Request<Incoming>) -> Response<B
 /// Checks the signature in the query. CloudFront reads cookies only if the query has no part of a signature.
 fn verify_signature(config: &EdgeConfig, request: &Request<Incoming>) -> Result<(), VerifyError> {
     let headers = request.headers();
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .ok_or(VerifyError::MalformedParameter("Host"))?;
+    // Nothing but a host and a port: the rest of the verified URL is what is served.
+    let host = request_authority(request).ok_or(VerifyError::MalformedParameter("Host"))?;
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
     let url = format!("http://{host}{target}");
     let now = config.clock.now();

@@ -49,6 +49,14 @@ pub enum InjectedError {
     InternalError,
     /// 403 `AccessDenied`, which a retry does not change.
     AccessDenied,
+    /// 403 `InvalidObjectState`: the object is archived.
+    InvalidObjectState,
+    /// 400 `ExpiredToken`: the credentials of the signature have expired.
+    ExpiredToken,
+    /// 403 `AccessDenied` for a link that has expired.
+    RequestExpired,
+    /// 301 `PermanentRedirect`: the bucket is in another region.
+    PermanentRedirect,
 }
 
 impl InjectedError {
@@ -58,7 +66,10 @@ impl InjectedError {
         match self {
             Self::SlowDown => "SlowDown",
             Self::InternalError => "InternalError",
-            Self::AccessDenied => "AccessDenied",
+            Self::AccessDenied | Self::RequestExpired => "AccessDenied",
+            Self::InvalidObjectState => "InvalidObjectState",
+            Self::ExpiredToken => "ExpiredToken",
+            Self::PermanentRedirect => "PermanentRedirect",
         }
     }
 
@@ -66,9 +77,13 @@ impl InjectedError {
         let code = match self {
             Self::SlowDown => S3ErrorCode::SlowDown,
             Self::InternalError => S3ErrorCode::InternalError,
-            Self::AccessDenied => S3ErrorCode::AccessDenied,
+            Self::AccessDenied | Self::RequestExpired => S3ErrorCode::AccessDenied,
+            Self::InvalidObjectState => S3ErrorCode::InvalidObjectState,
+            Self::ExpiredToken => S3ErrorCode::ExpiredToken,
+            Self::PermanentRedirect => S3ErrorCode::PermanentRedirect,
         };
-        S3Error::with_message(code, Self::MESSAGE)
+        let message = if self == Self::RequestExpired { "Request has expired" } else { Self::MESSAGE };
+        S3Error::with_message(code, message)
     }
 }
 

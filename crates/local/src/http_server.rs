@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use http::header::CONTENT_LENGTH;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,6 +16,8 @@ use s3s::Body;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+
+use crate::http_host::request_authority;
 
 /// Time for a client to send the head of a request. Also the time that an idle connection is kept.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -102,9 +104,13 @@ where
     let port = stream.local_addr().map(|address| address.port()).ok();
     let service = service_fn(move |request: Request<Incoming>| {
         let method = request.method().clone();
-        let reply = handler(request);
+        let reply = request_authority(&request).is_some().then(|| handler(request));
         async move {
-            match reply.await {
+            let reply = match reply {
+                Some(reply) => reply.await,
+                None => Reply::Response(invalid_host()),
+            };
+            match reply {
                 Reply::Response(response) => {
                     log_response(port, &method, &response);
                     Ok(response)
@@ -124,6 +130,13 @@ where
         _ = stopped.changed() => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
+}
+
+fn invalid_host() -> Response<Body> {
+    let mut response =
+        Response::new(Body::from("the request needs one Host, as host or host:port".to_owned()));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response
 }
 
 /// Tests of clients count these lines. They have no URL, which may be a working link.

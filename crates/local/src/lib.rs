@@ -7,6 +7,7 @@ pub mod demo;
 pub mod edge;
 pub mod faults;
 pub mod full_backlog;
+mod http_host;
 mod http_server;
 pub mod lambda;
 pub mod postgres;

@@ -13,7 +13,7 @@
 //! | `pagination` | pages of keys and versions |
 //! | `server`, `signature` | the port, and the checks before the protocol crate sees a request |
 //! | `operations` | the operations of the API: `buckets`, `lifecycle`, `objects`, `delete_objects`, `list_objects`, `multipart` |
-//! | `content`, `checksum`, `conditions`, `errors` | bodies in both directions, and S3's rules for them |
+//! | `content`, `checksum`, `conditions`, `ranges`, `errors` | bodies in both directions, and S3's rules for them |
 //!
 //! Every change is in the journal before its response is sent. The store does not sync files to disk: a killed process
 //! loses nothing that it acknowledged, a power cut may.
@@ -33,6 +33,7 @@ mod multipart;
 mod objects;
 mod operations;
 mod pagination;
+mod ranges;
 mod server;
 mod signature;
 mod state;

@@ -12,6 +12,11 @@ pub async fn create_shared_tables(client: &Client) -> Result<(), Error> {
     client.batch_execute(restore::SCHEMA).await
 }
 
+/// Lists the datasets of all workspaces in `pennsieve.dataset_organization`, where an earlier version did not.
+pub async fn track_datasets(client: &Client) -> Result<(), Error> {
+    client.batch_execute("SELECT pennsieve.track_datasets(id) FROM pennsieve.organizations").await
+}
+
 /// Creates the tables of one workspace, in the schema that is named by its number.
 pub async fn create_workspace_tables(client: &Client, workspace: WorkspaceId) -> Result<(), Error> {
     client.batch_execute(&WORKSPACE_SQL.replace("WORKSPACE", &workspace.to_string())).await

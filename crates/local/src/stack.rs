@@ -8,7 +8,7 @@ use signing::cloudfront::{KeyPairId, PrivateKey, Verifier};
 use crate::{
     edge::{EdgeConfig, EdgeServer},
     postgres::{Durability, PostgresConfig, PostgresServer},
-    s3::{S3Config, S3Server, S3Store},
+    s3::{Credentials, S3Config, S3Server, S3Store},
     state::StateDir,
     tokens::LocalIssuer,
 };
@@ -30,6 +30,9 @@ pub const SIGNING_KEY_FILE: &str = "keys/cloudfront.pem";
 /// The file with the private key for tokens, in the state directory.
 const TOKEN_KEY_FILE: &str = "keys/tokens.pem";
 
+/// The file with the access keys of S3, in the state directory.
+const S3_KEY_FILE: &str = "keys/s3";
+
 /// The ports of the stack on the loopback interface. 0 means any free port.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ports {
@@ -47,6 +50,8 @@ pub struct Stack {
     pub postgres: PostgresServer,
     /// The S3 server.
     pub s3: S3Server,
+    /// The access keys of S3, which are the state directory's own.
+    pub s3_credentials: Credentials,
     /// The content of S3, for the demo data.
     pub store: S3Store,
     /// The stand-in for the CDN.
@@ -76,7 +81,12 @@ impl Stack {
         let store = S3Store::open(&state.path().join("s3"), clock)?;
         store.create_bucket(STORAGE_BUCKET)?;
         store.create_bucket(VIEWER_ASSETS_BUCKET)?;
-        let s3 = S3Config { address: address(ports.s3), ..S3Config::new(store.clone()) };
+        let s3_credentials = load_s3_credentials(state)?;
+        let s3 = S3Config {
+            address: address(ports.s3),
+            credentials: vec![s3_credentials.clone()],
+            ..S3Config::new(store.clone())
+        };
         let s3 = S3Server::start(s3).await.map_err(|error| port_error("--s3-port", &error))?;
         // Keys survive a restart, so that links and tokens stay valid.
         let signing_key = state.read_or_create(SIGNING_KEY_FILE, generate_signing_key)?;
@@ -93,7 +103,7 @@ impl Stack {
         let token_key = state.read_or_create(TOKEN_KEY_FILE, generate_key)?;
         let issuer = LocalIssuer::new(&token_key).map_err(io::Error::other)?;
         let postgres = postgres.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
-        Ok(Self { postgres, s3, store, edge, issuer })
+        Ok(Self { postgres, s3, s3_credentials, store, edge, issuer })
     }
 
     /// Connects to the database as its owner.
@@ -116,6 +126,13 @@ impl Stack {
 
 fn port_error(option: &str, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot listen on the port of {option}: {error}"))
+}
+
+/// The access keys of earlier starts, so that links stay valid, or new ones.
+fn load_s3_credentials(state: &StateDir) -> io::Result<Credentials> {
+    let generate = || Ok::<_, io::Error>(Credentials::generate().to_text());
+    let text = state.read_or_create(S3_KEY_FILE, generate)?;
+    Credentials::parse(&text).ok_or_else(|| io::Error::other(format!("{S3_KEY_FILE} has no access keys")))
 }
 
 fn generate_signing_key() -> io::Result<String> {

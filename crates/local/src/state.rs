@@ -1,15 +1,24 @@
 //! The directory with the state of the local stack between two starts.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, Permissions},
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
 /// The files and directories of the stack. `--fresh` removes these and nothing else.
-const ENTRIES: [&str; 8] =
-    ["postgres", "postgres.log", "s3", "keys", "tokens", "changelog.jsonl", "demo.json", "stack.json"];
+const ENTRIES: [&str; 9] = [
+    "postgres",
+    "postgres.log",
+    "s3",
+    "keys",
+    "tokens",
+    "changelog.jsonl",
+    "demo.json",
+    "stack.json",
+    "serve.env",
+];
 
 /// The state directory, locked by one process at a time.
 #[derive(Debug)]
@@ -69,11 +78,19 @@ impl StateDir {
         }
     }
 
+    /// Creates a file that only its owner may read, or makes it one. Its content stays. Returns its path.
+    pub fn create_private_file(&self, name: &str) -> io::Result<PathBuf> {
+        let path = self.path.join(name);
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        Ok(path)
+    }
+
     /// Replaces a file atomically: a reader sees the old content or the new one. Only its owner may read it.
     pub fn write_file(&self, name: &str, text: &str) -> io::Result<()> {
         let path = self.path.join(name);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
+        if let Some(parent) = path.parent().filter(|parent| *parent != self.path) {
+            create_private_dir(parent)?;
         }
         let draft = path.with_extension("draft");
         let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&draft)?;
@@ -82,9 +99,47 @@ impl StateDir {
     }
 }
 
+/// Creates a directory that only its owner may enter, or makes it one.
+pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    fs::set_permissions(dir, Permissions::from_mode(0o700))
+}
+
 #[cfg(test)]
 mod tests {
+    use aws::Clock;
+
     use super::*;
+    use crate::s3::S3Store;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn only_the_owner_may_read_the_state() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::lock(dir.path()).unwrap();
+        // Directories and files of an earlier version, which others may read.
+        for (name, open) in [("keys", 0o755), ("s3", 0o755)] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+            fs::set_permissions(dir.path().join(name), Permissions::from_mode(open)).unwrap();
+        }
+        fs::write(dir.path().join("changelog.jsonl"), "{}\n").unwrap();
+        fs::set_permissions(dir.path().join("changelog.jsonl"), Permissions::from_mode(0o644)).unwrap();
+
+        state.write_file("keys/one", "secret").unwrap();
+        S3Store::open(&dir.path().join("s3"), Clock::Fixed(0)).unwrap();
+        assert_eq!(
+            fs::read_to_string(state.create_private_file("changelog.jsonl").unwrap()).unwrap(),
+            "{}\n"
+        );
+        for (name, expected) in
+            [("keys", 0o700), ("keys/one", 0o600), ("s3", 0o700), ("changelog.jsonl", 0o600)]
+        {
+            assert_eq!(mode(&dir.path().join(name)), expected, "{name}");
+        }
+    }
 
     #[test]
     fn locks_the_directory_and_clears_only_its_own_files() {

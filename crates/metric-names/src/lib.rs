@@ -126,6 +126,14 @@ pub const SIGNING_KEY_MISMATCH: Metric = gauge(
     "1 while CDN links are signed with a key that the CDN does not trust",
 );
 
+/// No labels. Servers only.
+pub const CONNECTIONS_REFUSED_TOTAL: Metric =
+    counter("connections_refused_total", "Connections beyond the limit, which were answered with 503");
+
+/// Label: `phase`. Servers only.
+pub const CONNECTIONS_TIMED_OUT_TOTAL: Metric =
+    counter("connections_timed_out_total", "Connections that were closed because a phase took too long");
+
 /// All metrics.
 pub const ALL: &[Metric] = &[
     REQUESTS_TOTAL,
@@ -145,6 +153,8 @@ pub const ALL: &[Metric] = &[
     RESTORE_OUTBOX_ENTRIES,
     SIGNING_KEY_AGE_SECONDS,
     SIGNING_KEY_MISMATCH,
+    CONNECTIONS_REFUSED_TOTAL,
+    CONNECTIONS_TIMED_OUT_TOTAL,
 ];
 
 const fn counter(name: &'static str, help: &'static str) -> Metric {

@@ -30,13 +30,13 @@ pub enum LinkError {
     /// The dataset has no package with this id.
     #[error("package not found in this dataset")]
     PackageNotFound,
-    /// The package is in the trash, or on its way in or out of it, or its upload is not complete.
+    /// The package is in the trash, or on its way in or out of it, or its upload is not complete, or its state is not known here.
     #[error("the package is not available: it is in the trash, or its files are not there yet")]
     NotLive,
     /// The package is a folder or has no stored file.
     #[error("the package has no stored file")]
     NoStoredFile,
-    /// The malware scan found something, or failed.
+    /// The malware scan found something or failed, or its result is not known here.
     #[error("the file did not pass the malware scan")]
     FailedScan,
     /// A statement failed.
@@ -147,17 +147,19 @@ fn require_readable(source: Option<&PackageSource>) -> Result<&PackageSource, Li
     Ok(source)
 }
 
-/// The states of a malware scan, in lower case, after which a file may not be read.
-pub(crate) const FAILED_SCANS: [&str; 2] = ["infected", "failed"];
+/// The states of a malware scan, in lower case, in which a file may be read. The platform has two more, `infected` and `failed`
+/// (contract §12.3). A state that it adds later is refused.
+pub(crate) const READABLE_SCANS: [&str; 6] =
+    ["pending", "scanning", "clean", "format_validated", "unscanned", "not_required"];
 
-/// A package is readable if it is live and its newest source file passed the scan. The scan counts for viewer assets,
-/// too: they are derived from that file.
+/// A package is readable if its state is, and its newest source file was not found to be unsafe. The scan counts for viewer
+/// assets, too: they are derived from that file.
 pub(crate) fn check_readable(state: PackageState, scan_status: Option<&str>) -> Result<(), LinkError> {
-    let has_failed = |status: &str| FAILED_SCANS.iter().any(|bad| status.eq_ignore_ascii_case(bad));
+    let is_unsafe = |status: &str| !READABLE_SCANS.iter().any(|good| status.eq_ignore_ascii_case(good));
     match state {
         PackageState::Infected => Err(LinkError::FailedScan),
-        state if !state.is_live() => Err(LinkError::NotLive),
-        _ if scan_status.is_some_and(has_failed) => Err(LinkError::FailedScan),
+        state if !state.is_readable() => Err(LinkError::NotLive),
+        _ if scan_status.is_some_and(is_unsafe) => Err(LinkError::FailedScan),
         _ => Ok(()),
     }
 }
@@ -179,10 +181,12 @@ mod tests {
 
     #[test]
     fn only_live_packages_are_readable() {
-        for state in ["READY", "UPLOADED", "PROCESSING", "PROCESSING_FAILED"] {
+        for state in ["READY", "UPLOADED", "PROCESSING", "RUNNING", "PROCESSING_FAILED"] {
             assert_eq!(checked(state, None), "Ok", "{state}");
         }
-        for state in ["DELETED", "DELETING", "RESTORING", "UNAVAILABLE"] {
+        for state in
+            ["DELETED", "DELETING", "RESTORING", "UNAVAILABLE", "UPLOAD_FAILED", "ERROR", "ARCHIVED", ""]
+        {
             assert_eq!(checked(state, None), "the package is not available", "{state}");
             assert_eq!(checked(state, Some("infected")), "the package is not available", "{state}");
         }
@@ -191,10 +195,12 @@ mod tests {
 
     #[test]
     fn files_that_did_not_pass_the_scan_are_not_readable() {
-        for status in ["infected", "failed", "INFECTED", "Failed"] {
+        for status in ["infected", "failed", "INFECTED", "Failed", "quarantined", ""] {
             assert_eq!(checked("READY", Some(status)), "the file did not pass the malware scan", "{status}");
         }
-        for status in ["clean", "pending", "unscanned", "not_required", ""] {
+        for status in
+            ["clean", "pending", "scanning", "format_validated", "unscanned", "not_required", "CLEAN"]
+        {
             assert_eq!(checked("READY", Some(status)), "Ok", "{status}");
         }
     }

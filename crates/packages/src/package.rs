@@ -9,7 +9,7 @@ macro_rules! package_states {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum PackageState {
             $($(#[$doc])+ $state,)+
-            /// It is stored, and another process owns its state (uploaded, processing, processing failed, …).
+            /// A state that is not known here. Its files are not handed out.
             Other,
         }
 
@@ -54,6 +54,14 @@ package_states! {
     Restoring, RESTORING_SQL, "RESTORING";
     /// The malware scan found something in its upload.
     Infected, INFECTED_SQL, "INFECTED";
+    /// It is stored, and not processed yet.
+    Uploaded, UPLOADED_SQL, "UPLOADED";
+    /// It is stored, and its processing waits or is in progress.
+    Processing, PROCESSING_SQL, "PROCESSING";
+    /// It is stored, and its processing is in progress.
+    Running, RUNNING_SQL, "RUNNING";
+    /// It is stored, and could not be processed.
+    ProcessingFailed, PROCESSING_FAILED_SQL, "PROCESSING_FAILED";
     /// It is stored and processed.
     Ready, READY_SQL, "READY";
 }
@@ -68,6 +76,10 @@ macro_rules! state_list {
     };
 }
 
+/// The one list that says whose files are handed out. What it does not name is refused, whatever state the platform adds
+/// (contract §2.7, §12.4).
+const READABLE: ([&str; 5], &str) = state_list!(Ready, Uploaded, Processing, Running, ProcessingFailed);
+
 /// The one list that says what is not live.
 const NOT_LIVE: ([&str; 4], &str) = state_list!(Unavailable, Deleting, Deleted, Restoring);
 
@@ -78,6 +90,8 @@ const IN_TRASH: ([&str; 3], &str) = state_list!(Deleting, Deleted, Restoring);
 const RESTORABLE: ([&str; 2], &str) = state_list!(Deleted, Restoring);
 
 impl PackageState {
+    /// The states in which a package's files are handed out, as a list in SQL.
+    pub const READABLE_SQL: &'static str = READABLE.1;
     /// The states in which a package is not in the tree that people see. Its bytes do not count as stored.
     pub const NOT_LIVE: [&'static str; 4] = NOT_LIVE.0;
     /// [`PackageState::NOT_LIVE`] as a list in SQL: `('UNAVAILABLE', …)`.
@@ -90,6 +104,12 @@ impl PackageState {
     pub const RESTORABLE: [&'static str; 2] = RESTORABLE.0;
     /// [`PackageState::RESTORABLE`] as a list in SQL.
     pub const RESTORABLE_SQL: &'static str = RESTORABLE.1;
+
+    /// Whether the package's files are handed out.
+    #[must_use]
+    pub fn is_readable(self) -> bool {
+        self.as_column().is_some_and(|text| READABLE.0.contains(&text))
+    }
 
     /// Whether the package is in the tree that people see.
     #[must_use]
@@ -200,14 +220,33 @@ mod tests {
             ("RESTORING", Restoring),
             ("INFECTED", Infected),
             ("READY", Ready),
+            ("UPLOADED", Uploaded),
+            ("PROCESSING", Processing),
+            ("RUNNING", Running),
+            ("PROCESSING_FAILED", ProcessingFailed),
         ] {
             assert_eq!(PackageState::from_column(text), state);
             assert_eq!(state.as_column(), Some(text));
         }
-        for text in ["UPLOADED", "PROCESSING", "ERROR", "ready", ""] {
+        for text in ["UPLOAD_FAILED", "ARCHIVED", "ERROR", "ready", ""] {
             assert_eq!(PackageState::from_column(text), Other, "{text:?}");
         }
         assert_eq!(Other.as_column(), None);
+    }
+
+    #[test]
+    fn only_named_states_are_readable() {
+        let is_readable = |text| PackageState::from_column(text).is_readable();
+        let readable = ["READY", "UPLOADED", "PROCESSING", "RUNNING", "PROCESSING_FAILED"];
+        assert!(readable.into_iter().all(is_readable));
+        for text in ["UNAVAILABLE", "DELETED", "INFECTED", "UPLOAD_FAILED", "ERROR", "ARCHIVED", "ready", ""]
+        {
+            assert!(!is_readable(text), "{text}");
+        }
+        assert_eq!(
+            PackageState::READABLE_SQL,
+            "('READY', 'UPLOADED', 'PROCESSING', 'RUNNING', 'PROCESSING_FAILED')"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Authentication and authorization of private routes: from the bearer token to the caller's claims on the dataset.
+//! Authentication and authorization of private routes: from the credential to the caller's claims on the dataset.
 
 use api::{App, CallerScope, Problem};
-use authorize::{AuthenticationError, AuthorizeError, Authorizer, parse_bearer_token};
+use authorize::{AuthenticationError, AuthorizeError, Authorizer, Credential};
 use axum::{
     Router,
     extract::{Request, State},
@@ -9,6 +9,7 @@ use axum::{
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
 };
+use packages::{access::Member, id::DatasetNodeId};
 
 /// Wraps routes with the authentication of their callers.
 pub fn authenticate(authorizer: Authorizer) -> impl Fn(Router<App>, CallerScope) -> Router<App> {
@@ -27,50 +28,69 @@ struct CallerCheck {
 
 /// Middleware that puts the caller's claims into the request.
 ///
-/// A request without a token passes without claims; the endpoint then responds with 401. An invalid token is 401 before
-/// the query is parsed. If the issuer's keys cannot be loaded, the response is 503.
+/// A request without a credential passes without claims; the endpoint then responds with 401. An invalid credential is 401
+/// before the query is parsed. If it cannot be verified, the response is 503.
 async fn authenticate_request(State(caller): State<CallerCheck>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
-    let header = headers.next().map(|value| value.to_str().ok().and_then(parse_bearer_token));
-    // A second header makes the token ambiguous: a proxy may have checked the other one.
-    let token = match header.map(|token| token.filter(|_| headers.next().is_none())) {
+    let header = headers.next().map(|value| value.to_str().ok().and_then(Credential::parse));
+    // A second header makes the credential ambiguous: a proxy may have checked the other one.
+    let credential = match header.map(|credential| credential.filter(|_| headers.next().is_none())) {
         None => return next.run(Request::from_parts(parts, body)).await,
         Some(None) => {
             return Problem::unauthorized("exactly one Authorization header with a bearer token is required")
                 .into_response();
         }
-        Some(Some(token)) => token.to_owned(),
+        Some(Some(credential)) => credential,
     };
-    match insert_caller(&caller, &token, &mut parts).await {
+    match insert_caller(&caller, &credential, &mut parts).await {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(problem) => problem.into_response(),
     }
 }
 
 /// Puts what the scope needs into the request.
-async fn insert_caller(caller: &CallerCheck, token: &str, parts: &mut Parts) -> Result<(), Problem> {
+async fn insert_caller(
+    caller: &CallerCheck,
+    credential: &Credential,
+    parts: &mut Parts,
+) -> Result<(), Problem> {
     let CallerCheck { authorizer, scope } = caller;
-    let identity = authorizer.authenticate(token).await.map_err(|error| match error {
-        AuthenticationError::Invalid(cause) => Problem::unauthorized(cause.to_string()),
-        AuthenticationError::Unavailable(cause) => Problem::unavailable(cause.to_string()),
-    })?;
+    let dataset = match parse_dataset(*scope, parts) {
+        Ok(dataset) => dataset,
+        Err(problem) => {
+            // The credential first: without one, a caller learns nothing about the parameters.
+            authorizer.authenticate(credential).await.map_err(authorize_problem)?;
+            return Err(problem);
+        }
+    };
+    let Some(dataset) = dataset else {
+        let member = authorizer.find_member(credential).await.map_err(authorize_problem)?;
+        parts.extensions.insert(member);
+        return Ok(());
+    };
+    let claims = authorizer.authorize(credential, &dataset).await.map_err(authorize_problem)?;
     match scope {
-        CallerScope::Dataset => {
-            let dataset = api::parse_dataset_id(parts)?;
-            let claims = authorizer.authorize(&identity, &dataset).await.map_err(authorize_problem)?;
-            parts.extensions.insert(claims);
-        }
-        CallerScope::Workspace => {
-            let member = authorizer.find_member(&identity).await.map_err(authorize_problem)?;
-            parts.extensions.insert(member);
-        }
-    }
+        CallerScope::Dataset => parts.extensions.insert(claims).map(drop),
+        CallerScope::Workspace => parts.extensions.insert(Member::from_claims(&claims)).map(drop),
+    };
     Ok(())
+}
+
+/// The dataset that the request names. It may be absent where the scope is a workspace.
+fn parse_dataset(scope: CallerScope, parts: &mut Parts) -> Result<Option<DatasetNodeId>, Problem> {
+    match scope {
+        CallerScope::Dataset => api::parse_dataset_id(parts).map(Some),
+        CallerScope::Workspace => api::parse_optional_dataset_id(parts),
+    }
 }
 
 fn authorize_problem(error: AuthorizeError) -> Problem {
     match error {
+        AuthorizeError::Authentication(AuthenticationError::Invalid(cause)) => {
+            Problem::unauthorized(cause.to_string())
+        }
+        AuthorizeError::Authentication(cause) => Problem::unavailable(cause.to_string()),
         AuthorizeError::NoAccess => Problem::forbidden(error.to_string()),
         AuthorizeError::Database(error) => error.into(),
     }

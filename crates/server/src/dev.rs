@@ -5,14 +5,13 @@ mod stack_file;
 pub(crate) mod token;
 mod welcome;
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{ffi::OsString, io, net::SocketAddr, path::PathBuf, sync::Arc};
 
-use api::{App, ProxyPolicy};
 use authorize::Authorizer;
 use aws::Clock;
 use axum::{Json, Router, routing::get};
 use hosting::{
-    HostBuilder, StartupError,
+    HostBuilder,
     config::{self, variables::PROXY_ALLOWED_BUCKETS},
 };
 use local::{
@@ -21,10 +20,14 @@ use local::{
     state::StateDir,
 };
 use restore::{Restorer, changelog::Changelog, queue::WorkerQueue};
-use signing::s3::Bucket;
 use tokio::{net::TcpListener, sync::Notify};
 
-use server::{authentication::authenticate, metrics::metrics_router, serve::serve, worker::WorkerThread};
+use server::{
+    authentication::authenticate,
+    metrics::metrics_router,
+    serve::{ConnectionLimits, serve},
+    worker::WorkerThread,
+};
 use telemetry::{Host, LogFormat, Telemetry, TelemetryConfig};
 
 use self::{
@@ -55,11 +58,12 @@ pub(crate) struct DevOptions {
     #[arg(long)]
     fresh: bool,
     /// The directory with Postgres's programs, if it is not a usual one
+    // Not a path, of which clap refuses an empty one: an empty variable counts as not set.
     #[arg(long, env = "PG_BIN_DIR", value_name = "DIR")]
-    postgres: Option<PathBuf>,
-    /// The buckets whose presigned URLs the proxy accepts
-    #[arg(long, env = "PROXY_ALLOWED_BUCKETS", value_name = "LIST", value_delimiter = ',', default_values = [VIEWER_ASSETS_BUCKET, STORAGE_BUCKET])]
-    proxy_allowed_buckets: Vec<String>,
+    postgres: Option<OsString>,
+    /// The buckets whose presigned URLs the proxy accepts, if not both; a comma for none
+    #[arg(long, env = PROXY_ALLOWED_BUCKETS.name(), value_name = "LIST")]
+    proxy_allowed_buckets: Option<String>,
     /// The log filter, for example `info,storage=debug`
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "info")]
     log: String,
@@ -87,7 +91,8 @@ async fn run_stack(options: DevOptions, telemetry: Telemetry) -> CommandResult {
         state.clear()?;
     }
     let ports = Ports { postgres: options.postgres_port, s3: options.s3_port, edge: options.edge_port };
-    let stack = Stack::start(&state, options.postgres.clone(), ports).await?;
+    let binaries = options.postgres.clone().filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let stack = Stack::start(&state, binaries, ports).await?;
     let local_stack = LocalStack { options: &options, state: &state, stack: &stack };
     let result = Box::pin(local_stack.run_service(listener, telemetry)).await;
     // Also after an error: Postgres is a process of its own and would stay.
@@ -113,16 +118,23 @@ impl LocalStack<'_> {
         let Self { options, state, stack } = *self;
         let demo = demo::ensure_demo(state, stack.connect().await?, &stack.store).await?;
         let file = describe_stack(&demo, stack, listener.local_addr()?)?;
-        let variables = stack_variables(stack, state.path(), listener.local_addr()?)?;
+        let mut variables = stack_variables(stack, state.path(), listener.local_addr()?)?;
+        // Read by the same rules as in `serve`.
+        variables
+            .extend(options.proxy_allowed_buckets.clone().map(|list| (PROXY_ALLOWED_BUCKETS.name(), list)));
         let config = config::ServerConfig::read(&|name| variables.get(name).cloned())?;
         let builder = HostBuilder::from_environment(config.service.platform.clone())?;
         let wake = Arc::new(Notify::new());
         let queue = WorkerQueue::Local(Arc::clone(&wake));
-        let app = build_app(&config, &builder, queue, &options.proxy_allowed_buckets).await?;
+        let (db, (cdn, _)) = (builder.connect_db().await?, builder.load_cdn(&config.service.cdn).await?);
+        let app = builder.build_server_app(&config, db, cdn, queue)?;
         let restore = config.restore.ok_or("restore is not configured")?;
         let stray_max_age = restore.stray_max_age;
         let worker = WorkerThread::start(build_restorer(restore, &builder, state)?, wake, stray_max_age)?;
-        let authorizer = Authorizer::new(stack.issuer.verifier(), app.db.clone(), app.clock);
+        let callbacks = builder.callback_validators(&config.authorize.callback_functions)?;
+        let authorizer = Authorizer::new(stack.issuer.verifier(), app.db.clone(), app.clock)
+            .with_callbacks(callbacks)
+            .with_decision_cache(config.authorization_cache);
         let router = api::router(app, authenticate(authorizer))
             .merge(self.jwks_router())
             .merge(metrics_router(telemetry));
@@ -132,7 +144,8 @@ impl LocalStack<'_> {
         state.write_file(ENV_FILE_NAME, &format_env_file(&variables))?;
         write_token_headers(state, &file)?;
         print_welcome(&file, state.path());
-        serve(listener, router, shutdown_signal()).await;
+        let limits = ConnectionLimits::from_config(&config.connections);
+        serve(listener, router, limits, shutdown_signal()).await;
         print_line("Stopping.");
         // Before Postgres stops: the workers use it.
         drop(worker);
@@ -146,32 +159,13 @@ impl LocalStack<'_> {
     }
 }
 
-/// Builds the endpoints' state, with the proxy's buckets from the command line.
-async fn build_app(
-    config: &config::ServerConfig,
-    builder: &HostBuilder,
-    queue: WorkerQueue,
-    proxy: &[String],
-) -> Result<App, StartupError> {
-    let (db, (cdn, _)) = (builder.connect_db().await?, builder.load_cdn(&config.service.cdn).await?);
-    let app = builder.build_app(config.service.clone(), db, cdn, queue)?;
-    let bucket = |name: &String| {
-        Bucket::new(name.trim()).map_err(|_| StartupError::InvalidVariable(PROXY_ALLOWED_BUCKETS.name()))
-    };
-    // An empty option allows no bucket.
-    let names = proxy.iter().filter(|name| !name.trim().is_empty());
-    let buckets = names.map(bucket).collect::<Result<_, _>>()?;
-    let endpoint = config.service.platform.endpoints.s3.clone();
-    Ok(App { proxy: ProxyPolicy::new(buckets, endpoint), ..app })
-}
-
 /// Builds the workers' state. The changelog goes to a file in place of a queue.
 fn build_restorer(
     config: config::RestoreConfig,
     builder: &HostBuilder,
     state: &StateDir,
-) -> Result<Restorer, StartupError> {
-    let changelog = Changelog::file(state.path().join("changelog.jsonl"));
+) -> Result<Restorer, CommandError> {
+    let changelog = Changelog::file(state.create_private_file("changelog.jsonl")?);
     Ok(Restorer { changelog, ..builder.build_server_restorer(config)? })
 }
 
@@ -187,7 +181,7 @@ fn describe_stack(demo: &Demo, stack: &Stack, api: SocketAddr) -> Result<StackFi
             token: stack.issuer.issue_user_token(person.cognito_id, now, TOKEN_LIFETIME_SECONDS)?,
         })
     };
-    let keys = local::s3::Credentials::local();
+    let keys = stack.s3_credentials.clone();
     Ok(StackFile {
         api: format!("http://{api}/packages"),
         edge: stack.edge.endpoint(),

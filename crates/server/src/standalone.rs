@@ -7,9 +7,14 @@ use aws::Clock;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use hosting::HostBuilder;
-use hosting::config::{self, PlatformConfig, variables::LISTEN_ADDRESS};
+use hosting::config::{self, PlatformConfig};
 use restore::queue::WorkerQueue;
-use server::{authentication::authenticate, metrics::metrics_router, serve::serve, worker::WorkerThread};
+use server::{
+    authentication::authenticate,
+    metrics::metrics_router,
+    serve::{ConnectionLimits, serve},
+    worker::WorkerThread,
+};
 use signing_keys::KeyRotation;
 use telemetry::{Host, LogFormat, Telemetry, TelemetryConfig};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
@@ -21,14 +26,9 @@ const KEY_CHECK_INTERVAL: Duration = Duration::from_secs(20);
 
 #[derive(clap::Args)]
 pub(crate) struct ServeOptions {
-    /// The address and port to listen on
-    #[arg(
-        long,
-        env = LISTEN_ADDRESS.name(),
-        value_name = "ADDRESS:PORT",
-        default_value = LISTEN_ADDRESS.default_value()
-    )]
-    listen: SocketAddr,
+    /// The address and port to listen on, in place of the variable `LISTEN_ADDRESS`
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
     /// Write the log as text instead of JSON
     #[arg(long)]
     plain_log: bool,
@@ -48,7 +48,8 @@ pub(crate) fn run_serve(options: &ServeOptions) -> CommandResult {
         catalog: &hosting::telemetry_catalog(),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(run_service(options.listen, config, telemetry))
+    let listen = options.listen.unwrap_or(config.listen);
+    runtime.block_on(run_service(listen, config, telemetry))
 }
 
 async fn run_service(
@@ -65,13 +66,15 @@ async fn run_service(
     // Dropping the set at the end cancels its tasks.
     let mut background = JoinSet::new();
     let (queue, workers) = build_queue(&builder, &config)?;
-    let authorizer = builder.build_authorizer(&config.authorize, db.clone());
+    let authorizer = builder
+        .build_authorizer(&config.authorize, db.clone())?
+        .with_decision_cache(config.authorization_cache);
     let (cdn, rotation) = builder.load_cdn(&config.service.cdn).await?;
-    let app = builder.build_app(config.service, db, cdn, queue)?;
+    let app = builder.build_server_app(&config, db, cdn, queue)?;
     background.spawn(reload_signer_periodically(app.cdn.clone(), app.clock, rotation));
     let router = api::router(app, authenticate(authorizer)).merge(metrics_router(telemetry));
     tracing::info!(address = %listener.local_addr()?, "ready");
-    serve(listener, router, shutdown_signal()).await;
+    serve(listener, router, ConnectionLimits::from_config(&config.connections), shutdown_signal()).await;
     drop(workers);
     tracing::info!("stopped");
     Ok(())

@@ -34,7 +34,7 @@
 //! # S3
 //!
 //! ```
-//! use signing::s3::{Bucket, Credentials, Endpoint, Method, PresignRequest, PresignedUrl, Presigner, Region};
+//! use signing::s3::{Bucket, Credentials, Endpoint, Method, PresignRequest, PresignedUrl, Presigner, Region, S3Home};
 //!
 //! let credentials = Credentials::new("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", None, None);
 //! let (region, bucket) = (Region::new("us-east-1")?, Bucket::new("examplebucket")?);
@@ -53,7 +53,7 @@
 //! assert!(url.starts_with("https://examplebucket.s3.us-east-1.amazonaws.com/photos/cat%201.jpg?"));
 //!
 //! // A proxy parses the link that a client sends.
-//! let parsed = PresignedUrl::parse(&url, now, None)?;
+//! let parsed = PresignedUrl::parse(&url, now, &S3Home::new(region, None))?;
 //! assert_eq!((parsed.bucket(), parsed.key(), parsed.expires_at()), (&bucket, "photos/cat 1.jpg", now + 3600));
 //! assert_eq!(parsed.location(), url);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

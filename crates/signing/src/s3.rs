@@ -10,18 +10,20 @@ mod date;
 mod endpoint;
 mod host;
 mod names;
+mod partition;
 mod presign;
 mod presigned;
 mod presigned_error;
 mod query;
+mod query_names;
 mod signature;
 pub mod sigv4;
 
 pub use credentials::Credentials;
-pub use endpoint::{CustomEndpoint, Endpoint, ParseEndpointError};
+pub use endpoint::{AddressingStyle, CustomEndpoint, Endpoint, ParseEndpointError};
 pub use names::{Bucket, ParseBucketError, ParseRegionError, Region};
 pub use presign::{PresignError, PresignRequest, Presigner};
-pub use presigned::PresignedUrl;
+pub use presigned::{PresignedUrl, S3Home};
 pub use presigned_error::PresignedUrlError;
 pub use sigv4::Method;
 

@@ -8,13 +8,11 @@ use bytes::Bytes;
 use http::{HeaderName, Request, header};
 use http_body_util::Full;
 
-use crate::{LinkSpec, Method, ObjectStore, recoverability::min_noncurrent_days};
+use crate::{
+    LinkSpec, Method, ObjectStore, bucket_region::BUCKET_REGION_HEADER, recoverability::min_noncurrent_days,
+};
 use aws::error_chain;
 use packages::links::Location;
-use signing::s3::Region;
-
-/// The header with a bucket's region. S3 sends it with refusals, too (Amazon S3 API Reference, `HeadBucket`).
-const BUCKET_REGION_HEADER: &str = "x-amz-bucket-region";
 
 /// Why a property of a bucket is not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,27 +43,27 @@ pub struct CorsHeaders {
 impl ObjectStore {
     /// The region of a bucket according to S3; `None` if S3 does not tell it.
     pub async fn find_bucket_region(&self, bucket: &str) -> Result<Option<String>, BucketError> {
-        let response = self.bucket_client(bucket).head_bucket().bucket(bucket).send().await;
+        let response = self.bucket_client(bucket).await.0.head_bucket().bucket(bucket).send().await;
         Ok(response.map_err(|error| bucket_error(&error))?.bucket_region().map(str::to_owned))
-    }
-
-    /// The region that requests for a bucket go to.
-    #[must_use]
-    pub fn configured_region(&self, bucket: &str) -> &Region {
-        self.bucket_region(bucket)
     }
 
     /// Whether versioning is enabled.
     pub async fn is_versioned(&self, bucket: &str) -> Result<bool, BucketError> {
-        let response = self.bucket_client(bucket).get_bucket_versioning().bucket(bucket).send().await;
+        let response = self.bucket_client(bucket).await.0.get_bucket_versioning().bucket(bucket).send().await;
         let response = response.map_err(|error| bucket_error(&error))?;
         Ok(response.status() == Some(&BucketVersioningStatus::Enabled))
     }
 
     /// The number of days after which a lifecycle rule removes deleted versions; `None` if no rule does.
     pub async fn find_noncurrent_days(&self, bucket: &str) -> Result<Option<i64>, BucketError> {
-        let response =
-            self.bucket_client(bucket).get_bucket_lifecycle_configuration().bucket(bucket).send().await;
+        let response = self
+            .bucket_client(bucket)
+            .await
+            .0
+            .get_bucket_lifecycle_configuration()
+            .bucket(bucket)
+            .send()
+            .await;
         match response {
             Ok(lifecycle) => Ok(min_noncurrent_days(lifecycle.rules())),
             Err(error) if error.code() == Some("NoSuchLifecycleConfiguration") => Ok(None),
@@ -75,7 +73,8 @@ impl ObjectStore {
 
     /// The key of any object.
     pub async fn find_any_key(&self, bucket: &str) -> Result<Option<String>, BucketError> {
-        let response = self.bucket_client(bucket).list_objects_v2().bucket(bucket).max_keys(20).send().await;
+        let response =
+            self.bucket_client(bucket).await.0.list_objects_v2().bucket(bucket).max_keys(20).send().await;
         let response = response.map_err(|error| bucket_error(&error))?;
         // S3's console makes empty objects with a slash at the end, to show folders.
         let keys = response.contents().iter().filter_map(|object| object.key());
@@ -85,7 +84,7 @@ impl ObjectStore {
     /// Checks the permission to list versions.
     pub async fn check_version_listing(&self, bucket: &str) -> Result<(), BucketError> {
         let response =
-            self.bucket_client(bucket).list_object_versions().bucket(bucket).max_keys(1).send().await;
+            self.bucket_client(bucket).await.0.list_object_versions().bucket(bucket).max_keys(1).send().await;
         response.map(drop).map_err(|error| bucket_error(&error))
     }
 

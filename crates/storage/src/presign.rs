@@ -3,10 +3,10 @@
 use std::fmt;
 
 pub use signing::s3::Method;
-use signing::s3::{Credentials, PresignRequest};
+use signing::s3::{Credentials, PresignRequest, Region};
 use tracing::info_span;
 
-use crate::ObjectStore;
+use crate::{ObjectStore, routes::BucketRoute};
 use aws::credentials::{CredentialsError, expires_at};
 use packages::{
     link_period::{LinkPeriod, MAX_LINK_SECONDS},
@@ -47,12 +47,14 @@ impl<'a> LinkSpec<'a> {
     }
 
     /// The query parameters besides those of the signature.
-    fn query(&self) -> Vec<(&str, &str)> {
+    fn query(&self, is_requester_pays: bool) -> Vec<(&str, &str)> {
+        // In a link it is a parameter (Amazon S3 User Guide, "Downloading objects from Requester Pays buckets").
+        let payer = is_requester_pays.then_some(("x-amz-request-payer", "requester"));
         let version = self.location.version.as_deref().map(|version| ("versionId", version));
         let disposition = self.headers.content_disposition.as_deref();
         let disposition = disposition.map(|value| ("response-content-disposition", value));
         let content_type = self.headers.content_type.map(|value| ("response-content-type", value));
-        [version, disposition, content_type].into_iter().flatten().collect()
+        [version, disposition, content_type, payer].into_iter().flatten().collect()
     }
 }
 
@@ -97,8 +99,24 @@ pub enum PresignError {
 
 impl ObjectStore {
     /// Signs a link. `now` is in seconds since the Unix epoch; the period of the link may have begun before it.
+    ///
+    /// A signature needs no request. One is sent if it is not known yet where the bucket is, and one if the bucket's role has no
+    /// session yet that may read the object.
     pub async fn presign(&self, spec: &LinkSpec<'_>, now: u64) -> Result<PresignedLink, PresignError> {
-        let credentials = self.credentials.get(now).await.map_err(PresignError::Credentials)?;
+        let location = spec.location;
+        let region = self.region_on(self.route(location), &location.bucket).await;
+        self.presign_in(&region, spec, now).await
+    }
+
+    /// Signs a link for a region.
+    pub(crate) async fn presign_in(
+        &self,
+        region: &Region,
+        spec: &LinkSpec<'_>,
+        now: u64,
+    ) -> Result<PresignedLink, PresignError> {
+        let (location, route) = (spec.location, self.route(spec.location));
+        let credentials = self.reading_credentials(route, location, now).await?;
         let LinkPeriod { starts_at, ends_at } = spec.period;
         // A period that is too long for the number is too long for S3.
         let seconds = u32::try_from(ends_at - starts_at).unwrap_or(u32::MAX);
@@ -107,19 +125,40 @@ impl ObjectStore {
         if expires_at <= now {
             return Err(PresignError::Location(signing::s3::PresignError::CredentialsExpired));
         }
-        let location = spec.location;
         let request = PresignRequest {
             method: spec.method,
-            region: self.bucket_region(location.bucket.as_str()),
+            region,
             bucket: &location.bucket,
             key: &location.key,
-            query: &spec.query(),
+            query: &spec.query(route.is_requester_pays),
             expires_in: u32::try_from(expires_at - starts_at).unwrap_or(seconds),
         };
         let url = info_span!(target: "trace", "sign", operation = "presign")
-            .in_scope(|| self.presigner.presign(&request, &credentials, starts_at))
+            .in_scope(|| route.presigner.presign(&request, &credentials, starts_at))
             .map_err(PresignError::Location)?;
         Ok(PresignedLink { url, expires_at })
+    }
+
+    pub(crate) fn route(&self, location: &Location) -> &BucketRoute {
+        self.shared.routes.find(location.bucket.as_str())
+    }
+
+    /// The credentials that read an object: a session of its bucket's role, else the service's own.
+    async fn reading_credentials(
+        &self,
+        route: &BucketRoute,
+        location: &Location,
+        now: u64,
+    ) -> Result<Credentials, PresignError> {
+        let credentials = match (&route.role, &self.shared.sessions) {
+            (None, _) => self.shared.credentials.get(now).await,
+            (Some(role), Some(sessions)) => {
+                // Boxed: links of buckets without a role should not carry its size.
+                Box::pin(sessions.get(role, &location.bucket, &location.key, now)).await
+            }
+            (Some(_), None) => Err(CredentialsError::Provider("there is no client for STS".to_owned())),
+        };
+        credentials.map_err(PresignError::Credentials)
     }
 }
 

@@ -24,7 +24,7 @@ use tracing::{Instrument, info_span};
 pub(super) use crate::recoverability::lifecycle::min_noncurrent_days;
 use crate::recoverability::lifecycle::{ExpirationRule, load_rules};
 use crate::{
-    ObjectStore,
+    ObjectStore, Region,
     s3_error::{S3Error, from_sdk_error},
     versions::{KEY_PAGE_ENTRIES, PageMarker, decode_key},
 };
@@ -63,20 +63,63 @@ impl ObjectStore {
         limit: Duration,
     ) -> HashMap<BucketKey<'a>, Recoverability> {
         let deadline = Instant::now() + limit;
+        let first = self.load_newest_versions(files, deadline).await;
+        if !self.learn_regions(&first.versions, &first.asked) {
+            return first.assess();
+        }
+        self.load_newest_versions(files, deadline).await.assess()
+    }
+
+    async fn load_newest_versions<'a>(
+        &self,
+        files: &BTreeSet<BucketKey<'a>>,
+        deadline: Instant,
+    ) -> LoadedVersions<'a> {
         let buckets: BTreeSet<&'a str> = files.iter().map(|(bucket, _)| *bucket).collect();
-        let (mut lifecycles, mut listings) = (Vec::new(), Vec::new());
+        let (mut clients, mut lifecycles, mut listings) = (HashMap::new(), Vec::new(), Vec::new());
         for bucket in buckets {
-            lifecycles.push(load_rules_or_none(self.bucket_client(bucket), bucket));
+            let Ok((client, region)) = timeout_at(deadline, self.bucket_client(bucket)).await else { break };
+            lifecycles.push(load_rules_or_none(client.clone(), bucket));
+            clients.insert(bucket, (client, region));
         }
         for &(bucket, key) in files {
-            listings.push(load_newest_version(self.bucket_client(bucket), bucket, key));
+            let Some((client, _)) = clients.get(bucket) else { continue };
+            listings.push(load_newest_version(client.clone(), bucket, key));
         }
         let lifecycles = stream::iter(lifecycles).buffer_unordered(MAX_CONCURRENT_REQUESTS);
         let listings = stream::iter(listings).buffer_unordered(MAX_CONCURRENT_REQUESTS);
         let (rules, versions) =
             tokio::join!(collect_until(deadline, lifecycles), collect_until(deadline, listings));
-        let rules: HashMap<&str, Vec<ExpirationRule>> = rules.into_iter().collect();
-        let assess = |(file, newest): (BucketKey<'a>, Result<Option<NewestVersion>, S3Error>)| {
+        let asked = clients.into_iter().map(|(bucket, (_, region))| (bucket, region)).collect();
+        LoadedVersions { rules: rules.into_iter().collect(), versions, asked }
+    }
+
+    /// Whether S3 said that a bucket is in another region than the one that was asked.
+    fn learn_regions(&self, versions: &[FileVersion<'_>], asked: &HashMap<&str, Region>) -> bool {
+        let is_elsewhere = |((bucket, _), newest): &FileVersion<'_>| {
+            let said = newest.as_ref().err().and_then(S3Error::said_region);
+            asked.get(bucket).is_some_and(|asked| self.learn_region(bucket, asked, said))
+        };
+        // All are read: several buckets may be elsewhere.
+        versions.iter().filter(|version| is_elsewhere(version)).count() > 0
+    }
+}
+
+/// The newest version of a file, or why it is not known.
+type FileVersion<'a> = (BucketKey<'a>, Result<Option<NewestVersion>, S3Error>);
+
+/// What S3 answered in time.
+struct LoadedVersions<'a> {
+    rules: HashMap<&'a str, Vec<ExpirationRule>>,
+    versions: Vec<FileVersion<'a>>,
+    /// The regions that were asked.
+    asked: HashMap<&'a str, Region>,
+}
+
+impl<'a> LoadedVersions<'a> {
+    fn assess(self) -> HashMap<BucketKey<'a>, Recoverability> {
+        let Self { rules, versions, .. } = self;
+        let assess = |(file, newest): FileVersion<'a>| {
             let rules = rules.get(file.0).map_or(&[][..], Vec::as_slice);
             Some((file, recoverability(newest.ok()?, file.1, rules)))
         };
@@ -110,11 +153,7 @@ async fn load_rules_or_none(client: Client, bucket: &str) -> (&str, Vec<Expirati
     (bucket, rules)
 }
 
-async fn load_newest_version<'a>(
-    client: Client,
-    bucket: &'a str,
-    key: &'a str,
-) -> (BucketKey<'a>, Result<Option<NewestVersion>, S3Error>) {
+async fn load_newest_version<'a>(client: Client, bucket: &'a str, key: &'a str) -> FileVersion<'a> {
     let newest = find_newest_version(&client, bucket, key).await;
     if let Err(error) = &newest {
         tracing::debug!(bucket, %error, "the versions of a deleted file could not be listed");

@@ -2,6 +2,7 @@
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+use crate::bucket_region::BUCKET_REGION_HEADER;
 use aws::error_chain;
 
 /// Why a request to S3 failed.
@@ -13,11 +14,22 @@ pub(super) enum S3Error {
     /// Another attempt may succeed.
     #[error("{0}")]
     Unavailable(String),
+    /// The bucket is in another region than the request. S3 may have said which.
+    #[error("the bucket of its stored file is in another region")]
+    OtherRegion(Option<String>),
 }
 
 impl S3Error {
     pub(super) fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_))
+    }
+
+    /// The region that S3 said the bucket is in.
+    pub(super) fn said_region(&self) -> Option<&str> {
+        match self {
+            Self::OtherRegion(region) => region.as_deref(),
+            Self::Refused(_) | Self::Unavailable(_) => None,
+        }
     }
 
     /// Reads S3's error code (Amazon S3 API Reference, "Error responses"). An unknown code is a refusal: few codes are
@@ -44,7 +56,7 @@ impl S3Error {
                 Self::Refused(format!("S3 denied access to its stored file while {action} ({code})"))
             }
             "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
-                Self::Refused(format!("the bucket of its stored file is in another region ({code})"))
+                Self::OtherRegion(None)
             }
             code => Self::Refused(format!("S3 refused its stored file while {action} ({code})")),
         }
@@ -59,6 +71,27 @@ where
 {
     // Not the request: its headers have the session token.
     tracing::warn!(action, code = error.code(), error = error_chain(error), "a request to S3 failed");
+    match from_code_or_status(action, error) {
+        S3Error::OtherRegion(_) => S3Error::OtherRegion(find_region(error)),
+        error => error,
+    }
+}
+
+/// The region that S3 says with a refusal: in a header, or in the body of `AuthorizationHeaderMalformed` (Amazon S3 API
+/// Reference, "Error responses").
+fn find_region<E>(error: &SdkError<E>) -> Option<String> {
+    let response = error.raw_response()?;
+    let in_body = || {
+        let body = std::str::from_utf8(response.body().bytes()?).ok()?;
+        Some(body.split_once("<Region>")?.1.split_once('<')?.0)
+    };
+    response.headers().get(BUCKET_REGION_HEADER).or_else(in_body).map(str::to_owned)
+}
+
+fn from_code_or_status<E>(action: &str, error: &SdkError<E>) -> S3Error
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
     if error.code().is_some() {
         return S3Error::from_code(action, error.code());
     }
@@ -91,6 +124,14 @@ mod tests {
             (Some("NoSuchBucket"), false, "the bucket of its stored file no longer exists"),
             (Some("AccessDenied"), false, "S3 denied access to its stored file while listing (AccessDenied)"),
             (Some("Other"), false, "S3 refused its stored file while listing (Other)"),
+            (Some("InternalError"), true, "S3 did not answer while listing (InternalError)"),
+            (
+                Some("InvalidObjectState"),
+                false,
+                "S3 refused its stored file while listing (InvalidObjectState)",
+            ),
+            (Some("MethodNotAllowed"), false, "S3 refused its stored file while listing (MethodNotAllowed)"),
+            (Some("PermanentRedirect"), false, "the bucket of its stored file is in another region"),
         ] {
             let error = S3Error::from_code("listing", code);
             assert_eq!((error.is_transient(), error.to_string().as_str()), (is_transient, reason));

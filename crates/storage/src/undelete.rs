@@ -111,8 +111,7 @@ impl ObjectStore {
         let mut errors = UndeleteErrors::new();
         let mut buckets = BucketStates::new();
         for (bucket, keys) in group_by_bucket(files.iter().copied()) {
-            let KeyStates { states, failed } =
-                load_key_states(&self.bucket_client(bucket), bucket, &keys).await;
+            let KeyStates { states, failed } = self.load_bucket_states(bucket, &keys).await;
             for file in files.iter().filter(|file| file.bucket == bucket) {
                 if let Some(error) = failed.get(file.key.as_str()) {
                     add_error(&mut errors, file, error);
@@ -124,6 +123,18 @@ impl ObjectStore {
             buckets.insert(bucket, states);
         }
         ChunkStates { states: buckets, errors }
+    }
+
+    /// Loads the states of keys. If S3 says that the bucket is in another region, they are loaded there.
+    async fn load_bucket_states<'a>(&self, bucket: &str, keys: &BTreeSet<&'a str>) -> KeyStates<'a> {
+        let (client, asked) = self.bucket_client(bucket).await;
+        let loaded = load_key_states(&client, bucket, keys).await;
+        let said = loaded.failed.values().find_map(S3Error::said_region);
+        if !self.learn_region(bucket, &asked, said) {
+            return loaded;
+        }
+        let (client, _) = self.bucket_client(bucket).await;
+        load_key_states(&client, bucket, keys).await
     }
 
     async fn undelete_chunk(&self, files: Vec<&StoredFile>) -> UndeleteErrors {
@@ -141,11 +152,12 @@ impl ObjectStore {
 
     /// Removes markers, a thousand per call. Returns the keys with a marker that S3 did not remove.
     async fn remove_markers(&self, bucket: &str, markers: Vec<DeleteMarker>) -> HashMap<String, S3Error> {
+        let (client, _) = self.bucket_client(bucket).await;
         let mut failed = HashMap::new();
         for batch in markers.chunks(MAX_CHUNK_FILES) {
             let mut open = batch.to_vec();
             for attempt in 1.. {
-                let failures = remove_markers(&self.bucket_client(bucket), bucket, &open).await;
+                let failures = remove_markers(&client, bucket, &open).await;
                 failed.extend(failures.refused);
                 open = failures.transient.iter().map(|(marker, _)| marker.clone()).collect();
                 if open.is_empty() {

@@ -184,6 +184,52 @@ async fn the_decision_depends_only_on_the_identity_sources() {
     }
 }
 
+/// The gateway may pass the parameter on as it stands in the URL.
+#[tokio::test]
+async fn an_encoded_dataset_is_decoded_once() {
+    let test = AuthorizerTest::start().await;
+    let bearer = format!("Bearer {}", test.create_token("editor").await);
+    let dataset = test.environment.dataset.node_id.as_str();
+    let once = dataset.replace(':', "%3A");
+    let response = test.authorize_with_sources(json!([bearer, once])).await.unwrap();
+    assert_eq!(response["context"]["dataset_claim"]["NodeId"], dataset);
+    let twice = once.replace('%', "%25");
+    assert_eq!(test.authorize_with_sources(json!([bearer, twice])).await.unwrap(), denial());
+}
+
+#[tokio::test]
+async fn each_decision_is_an_audit_event() {
+    let test = AuthorizerTest::start().await;
+    let dataset = json!(test.environment.dataset.node_id);
+    let stranger = test.environment.workspace.create_user("stranger@example.org").await.unwrap();
+    let editor = test.environment.create_user("editor").await;
+    test.authorize(&sign_user_token(&editor)).await.unwrap();
+    test.authorize(&sign_user_token(&stranger)).await.unwrap();
+    test.authorize("a.b.c").await.unwrap();
+    test.authorize_with_sources(json!(["Basic hunter2", dataset])).await.unwrap();
+    let log = test.function.log();
+    let events: Vec<_> = log.iter().filter(|line| line["target"] == "audit").collect();
+    let fields: Vec<_> = events
+        .iter()
+        .map(|event| json!([event["message"], event["user"], event["dataset"], event["reason"]]))
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            json!(["access granted", editor.node_id, dataset, null]),
+            json!(["access refused", stranger.node_id, dataset, "the user has no role in the dataset"]),
+            json!(["access refused", null, dataset, "the bearer token is malformed"]),
+            json!([
+                "access refused",
+                null,
+                null,
+                "exactly one credential and at most one dataset are required"
+            ]),
+        ]
+    );
+    assert!(!test.function.stdout().contains("hunter2"));
+}
+
 #[tokio::test]
 async fn fails_without_the_database() {
     let mut environment = TestEnvironment::start().await;

@@ -11,7 +11,8 @@ use tower::ServiceExt;
 use super::*;
 
 fn with_layer(router: Router) -> Router {
-    add_request_layer(router, HeaderValue::from_static("Bearer"))
+    let (challenge, timeout) = (HeaderValue::from_static("Bearer"), Duration::from_secs(29));
+    add_request_layer(router, LayerConfig { challenge, timeout })
 }
 
 async fn get_from(router: Router, headers: &[(&str, &str)]) -> (Response, serde_json::Value) {

@@ -171,12 +171,19 @@ impl ManifestPages {
             count: files.len() - blocked_count,
             size: self.selection.total_size(),
             blocked_count,
-            // Later links end later. The first files may have none.
-            expires_at: links.iter().flatten().map(PresignedLink::expires_at).min().or_else(|| {
-                let period = self.app.link_window.link_period(self.app.clock.now(), self.range.lifetime);
-                (files.len() > blocked_count).then_some(period.ends_at)
-            }),
+            expires_at: self.first_end(links).filter(|_| files.len() > blocked_count),
         }
+    }
+
+    /// When the first of all links ends. Later ones end later, but for those that sessions of roles sign.
+    fn first_end(&self, links: &[Option<PresignedLink>]) -> Option<u64> {
+        let now = self.app.clock.now();
+        // The first files may have no link.
+        let period = || self.app.link_window.link_period(now, self.range.lifetime).ends_at;
+        let end = links.iter().flatten().map(PresignedLink::expires_at).min().unwrap_or_else(period);
+        let more_follow = self.end > self.next + PAGE_FILES;
+        let session = self.app.objects.shortest_session_seconds().filter(|_| more_follow);
+        session.map(|seconds| now + seconds).into_iter().chain([end]).min()
     }
 
     fn write_file(&mut self, out: &mut Vec<u8>, file: &ManifestFile, link: Option<&PresignedLink>) {
@@ -238,7 +245,9 @@ fn parse_cursor(text: &str) -> Result<FilePosition, Problem> {
         let mut parts = decoded.split('.');
         // The version of the cursor's form.
         parts.next().filter(|version| *version == "1")?;
-        let mut number = || parts.next()?.parse::<i32>().ok();
+        // `str::parse` would accept a plus sign. A folder's id is 0 at the top, and none is negative.
+        let is_number = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let mut number = || parts.next().filter(is_number)?.parse::<i32>().ok();
         let position = FilePosition { folder: number()?, package: number()?, file: number()? };
         parts.next().is_none().then_some(position)
     };
@@ -253,7 +262,7 @@ mod tests {
     fn a_cursor_is_read_as_it_was_written() {
         let position = FilePosition { folder: 0, package: i32::MAX, file: 7 };
         assert_eq!(parse_cursor(&format_cursor(position)).ok(), Some(position));
-        for text in ["", "x", "MQ", "MS4xLjI", "MS4xLjIuMy40", "Mi4xLjIuMw"] {
+        for text in ["", "x", "MQ", "MS4xLjI", "MS4xLjIuMy40", "Mi4xLjIuMw", "MS4wLisxLjI", "MS4wLi0xLjI"] {
             assert!(parse_cursor(text).is_err(), "{text}");
         }
     }

@@ -97,6 +97,27 @@ parameters! {
         string_schema().examples([json!("bytes=0-1023")]));
 }
 
+/// The conditions of a request for an object.
+pub(crate) struct ConditionParams;
+
+impl IntoParams for ConditionParams {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        const TAG: &str = "\"d41d8cd98f00b204e9800998ecf8427e\"";
+        const DATE: &str = "Sat, 24 Oct 2026 10:00:00 GMT";
+        let conditions = [
+            ("If-Match", "412 if the object's `ETag` is none of these (RFC 9110, section 13).", TAG),
+            ("If-None-Match", "304 if the object's `ETag` is one of these.", TAG),
+            ("If-Modified-Since", "304 if the object is not newer. `If-None-Match` counts before it.", DATE),
+            ("If-Unmodified-Since", "412 if the object is newer. `If-Match` counts before it.", DATE),
+            ("If-Range", "`Range` is ignored if the object has another `ETag` or `Last-Modified`.", TAG),
+        ];
+        let parameter = |(name, rule, example)| {
+            header_param(name, rule, string_schema().examples([json!(example)])).build()
+        };
+        conditions.map(parameter).into()
+    }
+}
+
 /// The parameter of paths that end in a file's name.
 pub(super) const FILE_NAME_PARAMETER: &str = "name";
 

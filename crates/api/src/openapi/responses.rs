@@ -34,8 +34,10 @@ problems! {
     PrivateRouteProblems = BAD_REQUEST UNAUTHORIZED FORBIDDEN SERVICE_UNAVAILABLE;
     /// The request is malformed.
     InvalidRequestProblem = BAD_REQUEST;
-    /// S3 refuses the caller's URL.
+    /// The caller's URL has expired, or S3 refuses it.
     ForbiddenProblem = FORBIDDEN;
+    /// The object must be restored from an archive first.
+    ArchivedProblem = CONFLICT;
     /// The dataset, package or object does not exist.
     NotFoundProblem = NOT_FOUND;
     /// The request body is too slow or too large.
@@ -85,15 +87,28 @@ pub(crate) struct ObjectHeadResponses;
 
 impl IntoResponses for ObjectHeadResponses {
     fn responses() -> ResponseMap {
-        let problems = [StatusCode::NOT_FOUND, StatusCode::RANGE_NOT_SATISFIABLE, StatusCode::BAD_GATEWAY];
+        let problems = [
+            StatusCode::NOT_FOUND,
+            StatusCode::PRECONDITION_FAILED,
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            StatusCode::BAD_GATEWAY,
+        ];
         let partial = object_head_response("The requested `Range` is in the object")
             .header("Content-Range", string_header("`bytes FIRST-LAST/LENGTH`"));
         let successes = [
             ("200".to_owned(), object_head_response("The object exists").into()),
             ("206".to_owned(), partial.into()),
+            ("304".to_owned(), not_modified_response().into()),
         ];
         successes.into_iter().chain(problems.map(problem_reference)).collect()
     }
+}
+
+fn not_modified_response() -> ResponseBuilder {
+    Response::builder()
+        .description("The client has this object already (`If-None-Match`, `If-Modified-Since`)")
+        .header("ETag", string_header("The value in S3"))
+        .header("Last-Modified", string_header("The value in S3"))
 }
 
 fn object_head_response(description: &str) -> ResponseBuilder {
@@ -106,6 +121,11 @@ fn object_head_response(description: &str) -> ResponseBuilder {
         .header("Accept-Ranges", string_header("`bytes`"))
         .header("ETag", string_header("The value in S3"))
         .header("Last-Modified", string_header("The value in S3"))
+        .header("x-amz-storage-class", string_header("The value in S3. Objects of class STANDARD have none"))
+        .header(
+            "x-amz-restore",
+            string_header("The value in S3, if an archived object is being or was restored"),
+        )
 }
 
 /// Adds the `X-Request-Id` header, which every response has.

@@ -101,7 +101,7 @@ pub(crate) async fn post_batch(
     body: Body,
 ) -> Result<Response, Problem> {
     let lifetime = parse_lifetime(&query)?;
-    let parsed = parse_batch(&read_body(body).await?)?;
+    let parsed = parse_batch(&read_body(&app, body).await?)?;
     let requests: Vec<&LinkRequest> = parsed.iter().flatten().map(|item| &item.request).collect();
     let mut files = find_linked_files(&app.db, &access, &app.viewer_assets, &requests).await?.into_iter();
     let mut items = Vec::with_capacity(parsed.len());

@@ -25,8 +25,14 @@ impl ProblemDetails<'_> {
     /// The body of the response, as JSON.
     #[must_use]
     pub fn to_json(&self, request_id: &str) -> String {
-        let Self { name, title, status, detail } = *self;
-        let body = ProblemBody { kind: type_urn(name), title, status, detail, message: detail, request_id };
+        self.to_json_with(request_id, None)
+    }
+
+    /// The body about an expired link.
+    pub(super) fn to_json_with(self, request_id: &str, expired_at: Option<u64>) -> String {
+        let Self { name, title, status, detail } = self;
+        let (kind, message) = (type_urn(name), detail);
+        let body = ProblemBody { kind, title, status, detail, message, request_id, expired_at };
         serde_json::to_string(&body).unwrap_or_default()
     }
 }
@@ -55,6 +61,10 @@ pub(crate) struct ProblemBody<'a> {
     /// The id of the request, as in `X-Request-Id` and in the service's log.
     #[schema(example = "6f0f9b7e-0d0c-4a5c-9b42-0f5f0c0f7d11")]
     request_id: &'a str,
+    /// When the link expired, in seconds since the Unix epoch. Only `link-expired` has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1_795_522_730)]
+    expired_at: Option<u64>,
 }
 
 /// The problem of one item in a response to many.

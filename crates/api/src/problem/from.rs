@@ -7,8 +7,11 @@ use packages::{
     manifest::SelectError,
 };
 use restore::OrderError;
-use signing::{cloudfront::SignError, s3::PresignedUrlError};
-use storage::{HeadError, PresignError};
+use signing::{
+    cloudfront::SignError,
+    s3::{PresignedUrl, PresignedUrlError},
+};
+use storage::{HeadError, PresignError, ProbeError};
 
 use super::{Problem, kind::Kind};
 
@@ -29,10 +32,31 @@ impl Problem {
     }
 
     /// A failed probe with the client's own link. A refusal is S3's response to the client.
-    pub(crate) fn from_client_probe(error: HeadError) -> Self {
+    pub(crate) fn from_client_probe(error: ProbeError, link: &PresignedUrl) -> Self {
         match error {
-            HeadError::Forbidden => Self::forbidden("S3 refused this presigned URL"),
-            other => Self::from_probe(other),
+            ProbeError::NotFound => Self::from_probe(HeadError::NotFound),
+            ProbeError::Archived(_) => Self::new(
+                Kind::Archived,
+                "the object is archived; it can be read after it was restored in S3",
+            ),
+            ProbeError::Expired => Self::link_expired(link.expires_at()),
+            ProbeError::CredentialsExpired => Self::new(
+                Kind::LinkExpired,
+                "the credentials that signed this presigned URL have expired; get a new one",
+            ),
+            ProbeError::OtherRegion(region) => Self::invalid(match region {
+                Some(region) => format!("the bucket is in {region}; sign the URL for that region"),
+                None => "the bucket is in another region than the one that the URL is signed for".to_owned(),
+            }),
+            ProbeError::Refused(code) => Self::forbidden(match code {
+                Some(code) => format!("S3 refused this presigned URL ({code})"),
+                None => "S3 refused this presigned URL".to_owned(),
+            }),
+            ProbeError::Busy(cause) => {
+                Self::new(Kind::Unavailable, "the storage is busy; try again in a few seconds")
+                    .with_cause(cause)
+            }
+            ProbeError::Unanswered(error) => Self::from_probe(error),
         }
     }
 
@@ -40,6 +64,7 @@ impl Problem {
         match error {
             HeadError::NotFound => Self::new(Kind::NoSuchObject, "the object does not exist in the storage"),
             HeadError::Forbidden => Self::storage("S3 refused a request"),
+            HeadError::Busy(cause) => Self::unavailable(format!("S3 asks to try again: {cause}")),
             HeadError::Unavailable(cause) => Self::storage(cause),
             HeadError::TimedOut => {
                 Self::new(Kind::TimedOut, "the storage did not respond in time; try again")
@@ -112,13 +137,40 @@ impl From<AccessError> for Problem {
 
 impl From<PresignedUrlError> for Problem {
     fn from(error: PresignedUrlError) -> Self {
-        Self::invalid(format!("invalid presigned URL: {error}"))
+        match error {
+            PresignedUrlError::Expired(at) => Self::link_expired(at),
+            error => Self::invalid(format!("invalid presigned URL: {error}")),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use signing::s3::S3Home;
+
     use super::*;
+
+    /// When the link below expires.
+    const NOW: u64 = 1_795_465_800;
+
+    fn from_client_probe(error: ProbeError) -> Problem {
+        let url = format!(
+            "https://good.s3.us-east-1.amazonaws.com/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKID%2F20261123\
+             %2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20261123T193000Z&X-Amz-Expires=3600&X-Amz-SignedHeaders=host&\
+             X-Amz-Signature={}",
+            "0".repeat(64)
+        );
+        let home = S3Home::new("us-east-1".parse().unwrap(), None);
+        Problem::from_client_probe(error, &PresignedUrl::parse(&url, NOW - 3600, &home).unwrap())
+    }
+
+    #[test]
+    fn an_expired_link_says_when() {
+        for problem in [from_client_probe(ProbeError::Expired), PresignedUrlError::Expired(NOW).into()] {
+            assert_eq!(problem.expired_at, Some(NOW));
+            assert!(problem.detail.contains("2026-11-23T20:30:00Z"), "{}", problem.detail);
+        }
+    }
 
     #[test]
     fn each_error_has_its_status() {
@@ -133,10 +185,18 @@ mod tests {
             (Problem::from_own_probe(HeadError::NotFound), 404),
             (Problem::from_own_probe(HeadError::Forbidden), 502),
             (Problem::from_own_probe(HeadError::TimedOut), 504),
-            (Problem::from_client_probe(HeadError::NotFound), 404),
-            (Problem::from_client_probe(HeadError::Forbidden), 403),
-            (Problem::from_client_probe(HeadError::Unavailable("503".into())), 502),
-            (Problem::from_client_probe(HeadError::TimedOut), 504),
+            (Problem::from_own_probe(HeadError::Busy("SlowDown".into())), 503),
+            (PresignedUrlError::Expired(NOW).into(), 403),
+            (PresignedUrlError::OtherPartition.into(), 400),
+            (from_client_probe(ProbeError::NotFound), 404),
+            (from_client_probe(ProbeError::Archived(None)), 409),
+            (from_client_probe(ProbeError::Expired), 403),
+            (from_client_probe(ProbeError::CredentialsExpired), 403),
+            (from_client_probe(ProbeError::OtherRegion(None)), 400),
+            (from_client_probe(ProbeError::Refused(None)), 403),
+            (from_client_probe(ProbeError::Busy("SlowDown".into())), 503),
+            (from_client_probe(HeadError::Unavailable("reset".into()).into()), 502),
+            (from_client_probe(HeadError::TimedOut.into()), 504),
         ] {
             assert_eq!(problem.status().as_u16(), status, "{problem:?}");
         }

@@ -1,11 +1,11 @@
 //! Reading a response: the output, or an error that says whether another attempt may help.
 
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde_json::Value;
 
-use super::{AttemptError, Error};
+use crate::attempts::{AttemptError, Error};
 
 /// The largest response. A batch of DynamoDB's items has up to 16 MB, not counting the JSON around them.
 const MAX_RESPONSE_BYTES: usize = 32 * 1024 * 1024;
@@ -21,9 +21,18 @@ pub(super) async fn read_output(response: Response<Incoming>) -> Result<Value, A
     if !head.status.is_success() {
         return Err(read_error(head.status, &head.headers, &body));
     }
+    if let Some(kind) = head.headers.get("x-amz-function-error") {
+        // The function ran and failed. Its message may repeat its input.
+        return Err(AttemptError::Transient(format!("the function failed: {}", error_kind(kind))));
+    }
     // The response of an operation without output may have no body.
     let body = if body.is_empty() { b"{}" } else { &*body };
     serde_json::from_slice(body).map_err(|_| AttemptError::Transient("the response is not JSON".to_owned()))
+}
+
+/// `Handled` or `Unhandled` (AWS Lambda API Reference, `Invoke`).
+fn error_kind(header: &HeaderValue) -> &str {
+    header.to_str().unwrap_or_default()
 }
 
 /// An error. Its code is in a header or in the body (Smithy, "AWS JSON 1.0 protocol", "Operation error
@@ -61,8 +70,6 @@ fn first_line(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn refused(status: u16, headers: &HeaderMap, body: &str) -> Option<(String, String)> {

@@ -39,7 +39,7 @@ async fn a_call_is_a_signed_post_in_the_documented_format() {
     ];
     for (index, (service, name, target, content_type)) in services.into_iter().enumerate() {
         service.unwrap().call("X", &json!({"a": [1, "ü"]})).await.unwrap();
-        let RecordedRequest { headers, body } = server.requests().remove(index);
+        let RecordedRequest { headers, body, .. } = server.requests().remove(index);
         assert_eq!(body, json!({"a": [1, "ü"]}));
         assert_eq!(headers["x-amz-target"], target);
         assert_eq!(headers["content-type"], content_type);

@@ -11,3 +11,4 @@
 mod calls;
 mod limits;
 mod queue;
+mod roles;

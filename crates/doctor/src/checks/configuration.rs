@@ -6,7 +6,7 @@ use authorize::UserPool;
 use hosting::config::{
     AuthorizeConfig, ConfigError, PlatformConfig, RestoreConfig, ServiceConfig, VARIABLES, VariableLookup,
     variables::{
-        AWS_REGION, CLOUDFRONT_DISTRIBUTION_DOMAIN, JOBS_QUEUE_ID, POSTGRES_HOST, POSTGRES_SSL_MODE,
+        AWS_REGION, BUCKETS, CLOUDFRONT_DISTRIBUTION_DOMAIN, JOBS_QUEUE_ID, POSTGRES_HOST, POSTGRES_SSL_MODE,
         RDS_PROXY_ENDPOINT, REGION, RESTORE_PACKAGE_QUEUE_URL, TOKEN_POOL, USER_POOL,
     },
 };
@@ -63,6 +63,10 @@ pub(crate) fn check_platform(lookup: VariableLookup<'_>, platform: &PlatformConf
     if !endpoints.is_empty() {
         checks.push(Check::ok("AWS", format!("custom endpoints: {}", endpoints.join(", "))));
     }
+    if !platform.buckets.is_empty() {
+        let roles = if platform.buckets.has_roles() { ", with roles" } else { "" };
+        checks.push(Check::ok(BUCKETS.name(), format!("{} entries{roles}", platform.buckets.len())));
+    }
     let database = &platform.database;
     if !database.tls && !is_local(&database.host) {
         let advice = "remove POSTGRES_SSL_MODE=disable: passwords and data cross the network unencrypted";
@@ -75,7 +79,14 @@ pub(crate) fn check_platform(lookup: VariableLookup<'_>, platform: &PlatformConf
 pub(crate) fn check_service(platform: &PlatformConfig, config: &ServiceConfig) -> Vec<Check> {
     let queue = config.restore_queue_url.as_ref();
     let queue = queue.and_then(|url| check_queue_region(RESTORE_PACKAGE_QUEUE_URL.name(), url, platform));
-    check_cdn_scheme(config).into_iter().chain(queue).collect()
+    check_cdn_scheme(config).into_iter().chain(queue).chain(describe_credentials(platform)).collect()
+}
+
+/// Temporary credentials in the environment, as Lambda sets them: no variable has their end.
+fn describe_credentials(platform: &PlatformConfig) -> Option<Check> {
+    platform.credentials.as_ref()?.session_token()?;
+    let found = "temporary, and their end is unknown: a link may end before its expires_at (docs/limits.md)";
+    Some(Check::ok("credentials", found))
 }
 
 /// Variables of token verification that contradict others.

@@ -37,6 +37,9 @@ fn database_endpoint(builder: &HostBuilder) -> Endpoint {
 pub(crate) async fn service_endpoints(builder: &HostBuilder, config: &ServiceConfig) -> Vec<Endpoint> {
     let mut endpoints = vec![database_endpoint(builder)];
     endpoints.extend(Endpoint::from_url("s3", &bucket_url(builder, config).await));
+    if builder.platform().buckets.has_roles() {
+        endpoints.extend(Endpoint::from_url("sts", &builder.sts_client().endpoint_url()));
+    }
     endpoints.extend(Endpoint::from_url("cdn", &config.cdn.origin));
     if matches!(config.cdn.key, KeyLocation::Parameter(_)) {
         let ssm = builder.ssm_client().ok();

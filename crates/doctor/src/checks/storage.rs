@@ -4,7 +4,7 @@ use std::{future::Future, time::Duration};
 
 use packages::links::Location;
 use signing::s3::Bucket;
-use storage::{BucketError, HeadError, ObjectStore, ResponseHeaders};
+use storage::{BucketError, HeadError, LinkSpec, Method, ObjectStore, ResponseHeaders};
 use tokio::time::timeout;
 
 use crate::{queries::SampleFile, report::Check};
@@ -52,6 +52,9 @@ pub(crate) async fn check_bucket(
     now: u64,
 ) -> Vec<Check> {
     let SampleBucket { bucket, key } = sample;
+    if objects.has_role(&bucket) && bucket_use != BucketUse::Restores {
+        return check_external_bucket(objects, &bucket, key, now).await;
+    }
     let name = bucket.as_str();
     let (region, is_usable) = check_region(objects, name, bucket_use).await;
     let mut checks = vec![region];
@@ -82,6 +85,39 @@ pub(crate) async fn check_bucket(
     checks
 }
 
+/// Checks a bucket whose objects a role reads. Our own role may do nothing there.
+async fn check_external_bucket(
+    objects: &ObjectStore,
+    bucket: &Bucket,
+    key: Option<String>,
+    now: u64,
+) -> Vec<Check> {
+    let (role, is_usable) = check_role(objects, bucket, now).await;
+    let mut checks = vec![role];
+    if is_usable {
+        checks.push(check_cors(objects, bucket, now).await);
+        if let Some(key) = key {
+            checks.push(check_stored_file(objects, bucket, key, now).await);
+        }
+    }
+    checks
+}
+
+/// Returns whether the role has a session.
+async fn check_role(objects: &ObjectStore, bucket: &Bucket, now: u64) -> (Check, bool) {
+    let location = Location { bucket: bucket.clone(), key: MISSING_KEY.to_owned(), version: None };
+    let region = objects.find_region(bucket.as_str()).await;
+    let link = objects.presign(&LinkSpec::own_request(&location, Method::Get, now), now).await;
+    match link {
+        Ok(_) => (Check::ok(bucket.as_str(), format!("read with a role, in {region}")), true),
+        Err(error) => {
+            let advice =
+                "allow sts:AssumeRole on the role of this bucket (BUCKETS), and our role in its trust policy";
+            (Check::failure(bucket.as_str(), error.to_string(), advice), false)
+        }
+    }
+}
+
 async fn with_timeout<T>(request: impl Future<Output = Result<T, BucketError>>) -> Result<T, BucketError> {
     let timed_out = |_| Err(BucketError::Unavailable(describe_timeout()));
     timeout(REQUEST_TIMEOUT, request).await.unwrap_or_else(timed_out)
@@ -109,7 +145,8 @@ async fn check_region(objects: &ObjectStore, bucket: &str, bucket_use: BucketUse
         BucketUse::StoredFiles | BucketUse::Restores => "stored files",
         BucketUse::ViewerAssets => "viewer assets",
     };
-    let expected = objects.configured_region(bucket).as_str();
+    let expected = objects.find_region(bucket).await;
+    let expected = expected.as_str();
     let check = match with_timeout(objects.find_bucket_region(bucket)).await {
         Ok(Some(region)) if region != expected => {
             return (report_wrong_region(bucket, &region, expected), false);
@@ -136,8 +173,7 @@ async fn check_region(objects: &ObjectStore, bucket: &str, bucket_use: BucketUse
 
 fn report_wrong_region(bucket: &str, region: &str, expected: &str) -> Check {
     let found = format!("it is in {region}, but links are signed for {expected}");
-    let advice = "set REGION to the bucket's region. Only a bucket whose name ends in -use1 or -afs1 may be in another: the \
-                  one that its name says";
+    let advice = "correct the bucket's region in BUCKETS; with an endpoint of your own, set REGION to the region of its buckets";
     Check::failure(bucket, found, advice)
 }
 
@@ -257,6 +293,7 @@ fn describe_probe_error(error: HeadError) -> String {
     match error {
         HeadError::NotFound => "404".to_owned(),
         HeadError::Forbidden => "403".to_owned(),
+        HeadError::Busy(cause) => format!("S3 asks to try again: {cause}"),
         HeadError::Unavailable(error) => error,
         HeadError::TimedOut => describe_timeout(),
     }

@@ -159,6 +159,7 @@ async fn the_roles_of_the_functions_may_make_their_checks() {
         delete_record_table: &records,
         bucket: &bucket,
         key_parameter: &parameter,
+        bucket_role_arns: &[],
     };
     // A bucket of viewer assets only is not checked for versions.
     cloud.root.create_bucket(&assets).await.unwrap();
@@ -196,4 +197,36 @@ async fn checks_without_permission_are_skipped() {
     assert_check(&report, "delete records", Skipped, ["this role lacks dynamodb:DescribeTable", ""]);
     assert_check(&report, "private key", Failure, ["AccessDenied", ""]);
     assert_check(&report, &bucket, Warning, ["access denied", "s3:ListBucket"]);
+}
+
+#[tokio::test]
+async fn checks_the_role_that_reads_a_bucket() {
+    let mut cloud = AwsEnvironment::start().await;
+    let bucket = cloud.bucket.clone();
+    let reader = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": format!("arn:aws:s3:::{bucket}/*")},
+    ]});
+    let role = cloud.root.create_role(&reader.to_string()).await.unwrap();
+    let map = json!({ bucket.as_str(): role }).to_string();
+    cloud.environment.set_variable("EXTERNAL_BUCKETS_ROLE_MAP", &map);
+    let assets = format!("{}-assets", cloud.name);
+    cloud.root.create_bucket(&assets).await.unwrap();
+    cloud.environment.set_variable("VIEWER_ASSETS_BUCKET", &assets);
+
+    let assume = |effect: &str| {
+        let statement = json!({"Effect": effect, "Action": "sts:AssumeRole", "Resource": role});
+        json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
+    };
+    let user = cloud.root.create_user(&assume("Allow")).await.unwrap();
+    cloud.act_as(&user);
+    let report = cloud.environment.run_checks().await;
+    assert_check(&report, "BUCKETS", Ok, ["1 entries, with roles", ""]);
+    assert_check(&report, "sts", Ok, ["", ""]);
+    assert_check(&report, &bucket, Ok, ["read with a role, in us-east-1", ""]);
+    assert_check(&report, &format!("{bucket}: a stored file"), Ok, ["8 bytes", ""]);
+
+    let user = cloud.root.create_user(&assume("Deny")).await.unwrap();
+    cloud.act_as(&user);
+    let report = cloud.environment.run_checks().await;
+    assert_check(&report, &bucket, Failure, ["AccessDenied", "allow sts:AssumeRole"]);
 }

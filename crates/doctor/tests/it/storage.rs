@@ -53,14 +53,24 @@ async fn reports_a_missing_bucket() {
 async fn reports_a_bucket_in_another_region() {
     let environment = TestEnvironment::start().await;
     let report = environment.run_checks_with(&[("REGION", "eu-west-1")]).await;
-    assert_check(&report, STORAGE, Failure, ["links are signed for eu-west-1", "set REGION"]);
-    assert_check(&report, ASSETS, Failure, ["links are signed for eu-west-1", "set REGION"]);
+    assert_check(
+        &report,
+        STORAGE,
+        Failure,
+        ["links are signed for eu-west-1", "correct the bucket's region in BUCKETS"],
+    );
+    assert_check(
+        &report,
+        ASSETS,
+        Failure,
+        ["links are signed for eu-west-1", "correct the bucket's region in BUCKETS"],
+    );
 }
 
 #[tokio::test]
 async fn reports_missing_permissions() {
     let environment = TestEnvironment::start().await;
-    for operation in ["HeadBucket", "ListObjectVersions", "GetBucketVersioning", "HeadObject"] {
+    for operation in ["HeadBucket", "ListObjectVersions", "GetBucketVersioning", "HeadObject", "GetObject"] {
         environment.faults.fail_requests(operation, 100, InjectedError::AccessDenied);
     }
     let report = environment.run_checks().await;

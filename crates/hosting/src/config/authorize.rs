@@ -1,12 +1,18 @@
 //! What verifying tokens needs.
 
-use authorize::{CognitoConfig, UserPool};
+use authorize::{CallbackFunctions, CognitoConfig, UserPool};
 
 use crate::config::{
     ConfigError, Host, PlatformConfig, Variable, VariableLookup,
     reader::Reader,
-    variables::{TOKEN_CLIENT, TOKEN_POOL, USER_CLIENT, USER_POOL},
+    variables::{
+        CALLBACK_VALIDATOR_WORKFLOW_SERVICE, CALLBACK_VALIDATORS, TOKEN_CLIENT, TOKEN_POOL, USER_CLIENT,
+        USER_POOL,
+    },
 };
+
+/// The platform's service that sends callbacks.
+const WORKFLOW_SERVICE: &str = "workflow-service";
 
 /// What verifying tokens needs.
 #[derive(Debug, Clone)]
@@ -17,6 +23,8 @@ pub struct AuthorizeConfig {
     pub people: UserPool,
     /// The user pool of API keys.
     pub api_keys: UserPool,
+    /// The functions that validate callbacks, by the service's name.
+    pub callback_functions: CallbackFunctions,
 }
 
 impl AuthorizeConfig {
@@ -31,7 +39,11 @@ impl AuthorizeConfig {
     pub(super) fn read_part(env: &mut Reader<'_>, platform: Option<PlatformConfig>) -> Option<Self> {
         let people = read_user_pool(env, &USER_POOL, &USER_CLIENT);
         let api_keys = read_user_pool(env, &TOKEN_POOL, &TOKEN_CLIENT);
-        Some(Self { platform: platform?, people: people?, api_keys: api_keys? })
+        let mut callback_functions = env.read(&CALLBACK_VALIDATORS).unwrap_or_default();
+        if let Some(function) = env.read(&CALLBACK_VALIDATOR_WORKFLOW_SERVICE) {
+            callback_functions.entry(WORKFLOW_SERVICE.to_owned()).or_insert(function);
+        }
+        Some(Self { platform: platform?, people: people?, api_keys: api_keys?, callback_functions })
     }
 
     /// The user pools whose tokens are accepted.

@@ -2,9 +2,15 @@
 
 #![expect(clippy::unnecessary_wraps, reason = "all parsers have one signature")]
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{Ipv6Addr, SocketAddr},
+    num::NonZeroUsize,
+    path::PathBuf,
+    time::Duration,
+};
 
-use authorize::{is_client_id, is_pool_id};
+use api::{PathPrefix, is_host_and_port};
+use authorize::{CallbackFunctions, FunctionArn, is_client_id, is_pool_id};
 use http::Uri;
 use packages::link_period::LinkWindow;
 use signing::{
@@ -12,6 +18,12 @@ use signing::{
     s3::{Bucket, CustomEndpoint, Region},
 };
 use zeroize::Zeroizing;
+
+/// The most connections of clients: far more than a process has files, and few enough for a semaphore.
+const MAX_CONNECTIONS: usize = 1_000_000;
+
+/// The largest `max_connections` of Postgres.
+const MAX_POSTGRES_CONNECTIONS: usize = 262_143;
 
 pub(super) fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
@@ -52,8 +64,7 @@ pub(super) fn link_window(seconds: &str) -> Option<LinkWindow> {
 pub(super) fn origin(domain: &str) -> Option<String> {
     let (scheme, host) = domain.split_once("://").unwrap_or(("https", domain));
     let host = host.trim_end_matches('/');
-    let (name, port) = host.split_once(':').unwrap_or((host, "443"));
-    let is_valid = matches!(scheme, "http" | "https") && is_host(name) && port.parse::<u16>().is_ok();
+    let is_valid = matches!(scheme, "http" | "https") && is_host_and_port(host);
     is_valid.then(|| format!("{scheme}://{host}"))
 }
 
@@ -97,8 +108,25 @@ pub(super) fn hours(number: &str) -> Option<Duration> {
     (1..=366 * 24).contains(&hours).then(|| Duration::from_hours(hours))
 }
 
-pub(super) fn positive_number(number: &str) -> Option<usize> {
-    number.parse().ok().filter(|number| *number > 0)
+/// A number of seconds, from one to an hour.
+pub(super) fn seconds(number: &str) -> Option<Duration> {
+    let seconds: u64 = number.parse().ok()?;
+    (1..=3600).contains(&seconds).then(|| Duration::from_secs(seconds))
+}
+
+/// A number of connections that a system can have: not so many that counting them fails.
+pub(super) fn connections(number: &str) -> Option<NonZeroUsize> {
+    number.parse().ok().filter(|number: &NonZeroUsize| number.get() <= MAX_CONNECTIONS)
+}
+
+/// A number of connections to Postgres, up to the most that it can be configured for (PostgreSQL documentation,
+/// `max_connections`).
+pub(super) fn postgres_connections(number: &str) -> Option<usize> {
+    number.parse().ok().filter(|number| (1..=MAX_POSTGRES_CONNECTIONS).contains(number))
+}
+
+pub(super) fn path_prefix(path: &str) -> Option<PathPrefix> {
+    PathPrefix::new(path)
 }
 
 pub(super) fn port(number: &str) -> Option<u16> {
@@ -113,13 +141,25 @@ pub(super) fn host(name: &str) -> Option<String> {
     is_host(name).then(|| name.to_owned())
 }
 
-/// A host name, with or without a port.
+/// A host name or address, with or without a port. An IPv6 address is in brackets.
 pub(super) fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
-    let (name, port) = match text.split_once(':') {
-        Some((name, port)) => (name, Some(port.parse().ok()?)),
-        None => (text, None),
+    let (name, port) = match text.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port.parse().ok()?)),
+        _ => (text, None),
     };
-    Some((host(name)?, port))
+    Some((ipv6_host(name).or_else(|| host(name))?, port))
+}
+
+/// The host of a database, as libpq reads it: a name, an address, or the directory of a socket. Brackets around an IPv6
+/// address, as in URLs, are removed.
+pub(super) fn database_host(text: &str) -> Option<String> {
+    ipv6_host(text).or_else(|| Some(text.to_owned()))
+}
+
+/// The address in `[::1]`.
+fn ipv6_host(text: &str) -> Option<String> {
+    let address: Ipv6Addr = text.strip_prefix('[')?.strip_suffix(']')?.parse().ok()?;
+    Some(address.to_string())
 }
 
 fn is_host(name: &str) -> bool {
@@ -132,6 +172,32 @@ pub(super) fn pool_id(id: &str) -> Option<String> {
 
 pub(super) fn client_id(id: &str) -> Option<String> {
     is_client_id(id).then(|| id.to_owned())
+}
+
+pub(super) fn function_arn(arn: &str) -> Option<FunctionArn> {
+    FunctionArn::parse(arn)
+}
+
+/// `service=ARN`, separated by commas. Each service has one function.
+pub(super) fn callback_functions(list: &str) -> Option<CallbackFunctions> {
+    let mut functions = CallbackFunctions::new();
+    for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+        let (service, arn) = entry.split_once('=')?;
+        let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if service.is_empty() || !service.bytes().all(is_name) {
+            return None;
+        }
+        if functions.insert(service.to_owned(), FunctionArn::parse(arn)?).is_some() {
+            return None;
+        }
+    }
+    Some(functions)
+}
+
+/// The longest time is the gateway's default for its own cache.
+pub(super) fn cache_seconds(seconds: &str) -> Option<Duration> {
+    let seconds: u64 = seconds.parse().ok()?;
+    (seconds <= 300).then(|| Duration::from_secs(seconds))
 }
 
 /// The formats of the X-Ray SDKs: `127.0.0.1:2000`, or `tcp:127.0.0.1:2000 udp:127.0.0.1:2000`.

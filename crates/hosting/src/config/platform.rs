@@ -4,18 +4,20 @@ use std::path::PathBuf;
 
 use aws_credential_types::Credentials;
 use signing::s3::{CustomEndpoint, Region};
+use storage::BucketTable;
 use zeroize::Zeroizing;
 
 use crate::config::{
     Host,
+    buckets::read_buckets,
     reader::Reader,
     variables::{
         AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER,
-        AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL_SQS, AWS_ENDPOINT_URL_SSM,
-        AWS_REGION, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_XRAY_DAEMON_ADDRESS, ENV, LOG_LEVEL,
-        PENNSIEVE_DB, POSTGRES_CA_FILE, POSTGRES_CONNECTIONS, POSTGRES_HOST, POSTGRES_PASSWORD,
-        POSTGRES_PORT, POSTGRES_PREPARED_STATEMENTS, POSTGRES_SSL_MODE, POSTGRES_USER, RDS_PROXY_ENDPOINT,
-        REGION,
+        AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_LAMBDA, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL_SQS,
+        AWS_ENDPOINT_URL_SSM, AWS_ENDPOINT_URL_STS, AWS_REGION, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN,
+        AWS_XRAY_DAEMON_ADDRESS, ENV, LOG_LEVEL, PENNSIEVE_DB, POSTGRES_CA_FILE, POSTGRES_CONNECTIONS,
+        POSTGRES_HOST, POSTGRES_PASSWORD, POSTGRES_PORT, POSTGRES_PREPARED_STATEMENTS, POSTGRES_SSL_MODE,
+        POSTGRES_USER, RDS_PROXY_ENDPOINT, REGION,
     },
 };
 
@@ -37,6 +39,8 @@ pub struct PlatformConfig {
     pub credentials: Option<Credentials>,
     /// Endpoints other than AWS's own.
     pub endpoints: EndpointsConfig,
+    /// What is known about buckets.
+    pub buckets: BucketTable,
     /// Postgres.
     pub database: DatabaseConfig,
 }
@@ -52,6 +56,10 @@ pub struct EndpointsConfig {
     pub dynamodb: Option<String>,
     /// SSM.
     pub ssm: Option<String>,
+    /// Lambda.
+    pub lambda: Option<String>,
+    /// STS.
+    pub sts: Option<String>,
     /// Cognito, from which only the published keys are read.
     pub cognito: Option<String>,
 }
@@ -87,6 +95,8 @@ impl PlatformConfig {
         let xray_address = env.read(&AWS_XRAY_DAEMON_ADDRESS);
         let credentials = read_credentials(env);
         let endpoints = EndpointsConfig::read(env);
+        // Without a region, the region is the error to report.
+        let buckets = region.as_ref().and_then(|region| read_buckets(env, region));
         let database = DatabaseConfig::read(env);
         Some(Self {
             env: name?,
@@ -95,6 +105,7 @@ impl PlatformConfig {
             xray_address,
             credentials,
             endpoints,
+            buckets: buckets?,
             database: database?,
         })
     }
@@ -117,6 +128,8 @@ impl EndpointsConfig {
             sqs: env.read_or(&AWS_ENDPOINT_URL_SQS, &AWS_ENDPOINT_URL),
             dynamodb: env.read_or(&AWS_ENDPOINT_URL_DYNAMODB, &AWS_ENDPOINT_URL),
             ssm: env.read_or(&AWS_ENDPOINT_URL_SSM, &AWS_ENDPOINT_URL),
+            lambda: env.read_or(&AWS_ENDPOINT_URL_LAMBDA, &AWS_ENDPOINT_URL),
+            sts: env.read_or(&AWS_ENDPOINT_URL_STS, &AWS_ENDPOINT_URL),
             cognito: env.read_or(&AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER, &AWS_ENDPOINT_URL),
         }
     }

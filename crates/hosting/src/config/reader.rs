@@ -26,7 +26,7 @@ impl ConfigError {
         self.missing.iter().map(String::as_str)
     }
 
-    /// Variables whose value is invalid.
+    /// Variables whose value is invalid, some with the reason: `NAME (reason)`.
     pub fn invalid(&self) -> impl Iterator<Item = &str> {
         self.invalid.iter().map(String::as_str)
     }
@@ -103,6 +103,11 @@ impl<'a> Reader<'a> {
     pub(super) fn read_untrimmed<T>(&mut self, variable: &Variable<T>) -> Option<T> {
         self.read(variable)?;
         self.parse(variable.name(), &(self.lookup)(variable.name())?, variable.parse)
+    }
+
+    /// Reports that a variable's value is invalid, and what is wrong with it.
+    pub(super) fn reject<T>(&mut self, variable: &Variable<T>, reason: impl std::fmt::Display) {
+        self.error.invalid.insert(format!("{} ({reason})", variable.name()));
     }
 
     fn find(&self, name: &str) -> Option<String> {

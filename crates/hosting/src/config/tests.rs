@@ -216,6 +216,56 @@ fn a_list_of_only_commas_allows_no_proxy_bucket() {
 }
 
 #[test]
+fn the_table_of_buckets_is_read_from_a_variable_or_a_file() {
+    let inline = r#"[{"bucket": "published-*", "region": "us-west-2", "proxy": true}]"#;
+    let buckets = service(Host::Lambda, &with_changes(&[("BUCKETS", inline)])).unwrap().platform.buckets;
+    assert!(buckets.is_proxied(&Bucket::new("published-1").unwrap()));
+    assert!(service(Host::Lambda, &complete_variables()).unwrap().platform.buckets.is_empty());
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("buckets.json");
+    std::fs::write(&path, inline).unwrap();
+    let path: &'static str = Box::leak(path.display().to_string().into_boxed_str());
+    let from_file = service(Host::Lambda, &with_changes(&[("BUCKETS", path)])).unwrap().platform.buckets;
+    assert_eq!(from_file, buckets);
+    let missing = service(Host::Lambda, &with_changes(&[("BUCKETS", "/no/such/file")])).unwrap_err();
+    assert!(missing.contains("BUCKETS (the file cannot be read: entity not found)"), "{missing}");
+}
+
+#[test]
+fn the_map_of_external_buckets_is_understood() {
+    let map = r#"{"publish-one": "arn:aws:iam::123456789012:role/reader"}"#;
+    let platform =
+        service(Host::Lambda, &with_changes(&[("EXTERNAL_BUCKETS_ROLE_MAP", map)])).unwrap().platform;
+    assert!(platform.buckets.has_roles() && platform.buckets.len() == 1);
+    let conflict =
+        [("EXTERNAL_BUCKETS_ROLE_MAP", map), ("BUCKETS", r#"[{"bucket": "publish-one", "proxy": true}]"#)];
+    let error = service(Host::Lambda, &with_changes(&conflict)).unwrap_err();
+    let reason = "EXTERNAL_BUCKETS_ROLE_MAP (entry 1: there is another entry for the same bucket)";
+    assert!(error.contains(reason), "{error}");
+}
+
+#[test]
+fn a_wrong_entry_of_the_table_is_named() {
+    for (value, reason) in [
+        (
+            r#"[{"bucket": "abc"}, {"bucket": "abd", "region": "hunter2"}]"#,
+            "entry 2: region: expected a region",
+        ),
+        (
+            r#"[{"bucket": "abc", "endpoint": "http://hunter2/"}]"#,
+            "entry 1: endpoint: http:// is only for this",
+        ),
+        ("[hunter2", "expected a JSON array of objects"),
+        // Our region is in another partition.
+        (r#"[{"bucket": "abc", "region": "cn-north-1"}]"#, "entry 1: region: it is in another partition"),
+    ] {
+        let error = service(Host::Lambda, &with_changes(&[("BUCKETS", value)])).unwrap_err();
+        assert!(error.contains(&format!("BUCKETS ({reason}")) && !error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
 fn the_page_has_the_table() {
     let page = include_str!("../../../../docs/configuration.md");
     let (_, rest) = page.split_once("<!-- variables:begin -->\n").unwrap();
@@ -256,10 +306,88 @@ fn each_variable_is_read_by_the_hosts_that_the_table_names() {
             let is_reader =
                 variable.readers == "all" || variable.readers.split(", ").any(|reader| reader == host);
             assert!(is_reader || !names.contains(variable.name), "{host} reads {}", variable.name);
-            // The program's options read the address. A server with a password reads all others.
-            let is_read = names.contains(variable.name) || variable.name == "LISTEN_ADDRESS";
-            assert!(is_read || host != "serve", "nothing reads {}", variable.name);
+            // A server with a password reads all.
+            assert!(names.contains(variable.name) || host != "serve", "nothing reads {}", variable.name);
         }
+    }
+}
+
+fn server(changes: &[(&'static str, &'static str)]) -> Result<ServerConfig, String> {
+    let variables = with_changes(changes);
+    let lookup = |name: &str| variables.get(name).map(|value| (*value).to_owned());
+    ServerConfig::read(&lookup).map_err(|error| error.to_string())
+}
+
+#[test]
+fn endpoints_may_be_ipv6_addresses() {
+    let config = server(&[
+        ("AWS_ENDPOINT_URL", "http://[::1]:4566/"),
+        ("AWS_ENDPOINT_URL_S3", "http://[::1]:9000"),
+        ("CLOUDFRONT_DISTRIBUTION_DOMAIN", "http://[::1]:9001"),
+        ("RDS_PROXY_ENDPOINT", "[fd00::1]:6432"),
+        ("LISTEN_ADDRESS", "[::1]:8080"),
+        ("AWS_XRAY_DAEMON_ADDRESS", "[::1]:2000"),
+    ])
+    .unwrap();
+    let platform = &config.service.platform;
+    assert_eq!(platform.endpoints.s3.as_ref().unwrap().to_string(), "http://[::1]:9000");
+    assert_eq!(platform.endpoints.sqs.as_deref(), Some("http://[::1]:4566"));
+    assert_eq!(config.service.cdn.origin, "http://[::1]:9001");
+    assert_eq!((platform.database.host.as_str(), platform.database.port), ("fd00::1", 6432));
+    assert_eq!(platform.xray_address.as_deref(), Some("[::1]:2000"));
+    assert!(config.listen.is_ipv6());
+    for (host, database) in
+        [("::1", "::1"), ("[::1]", "::1"), ("db", "db"), ("/run/postgresql", "/run/postgresql")]
+    {
+        let password = [("RDS_PROXY_ENDPOINT", ""), ("POSTGRES_HOST", host), ("POSTGRES_PASSWORD", "x")];
+        assert_eq!(server(&password).unwrap().service.platform.database.host, database);
+    }
+    let proxy = [("RDS_PROXY_ENDPOINT", "[fd00::1]")];
+    assert_eq!(server(&proxy).unwrap().service.platform.database.port, 5432);
+}
+
+#[test]
+fn connections_of_a_server_have_defaults_and_bounds() {
+    let blank = [("LISTEN_ADDRESS", " "), ("MAX_CONNECTIONS", ""), ("IDLE_TIMEOUT_SECONDS", " ")];
+    let config = server(&blank).unwrap();
+    let connections = config.connections;
+    assert_eq!(connections.request, api::RequestLimits::default(), "as in a function");
+    // Longer than the idle timeouts of a load balancer and of nginx, which are 60 seconds.
+    assert_eq!((connections.idle.as_secs(), connections.connections), (75, None));
+    assert_eq!((config.listen.port(), config.path_prefix.as_str()), (8080, "/packages"));
+
+    let config =
+        server(&[("API_PATH_PREFIX", "/"), ("MAX_CONNECTIONS", "7"), ("WRITE_TIMEOUT_SECONDS", "1")]);
+    let config = config.unwrap();
+    assert_eq!((config.path_prefix.as_str(), config.connections.write.as_secs()), ("", 1));
+    assert_eq!(config.connections.connections.map(usize::from), Some(7));
+
+    let long = "99999999999999999999999";
+    for name in [
+        "MAX_CONNECTIONS",
+        "IDLE_TIMEOUT_SECONDS",
+        "REQUEST_TIMEOUT_SECONDS",
+        "SHUTDOWN_TIMEOUT_SECONDS",
+        "POSTGRES_CONNECTIONS",
+        "RESTORE_STRAY_HOURS",
+        "LINK_WINDOW_SECONDS",
+    ] {
+        // Also one that is a number of 64 bits, which would fail later.
+        for value in [long, "18446744073709551615", "-1", "0x10", "1.5"] {
+            let changes = [(name, value), ("RESTORE_PACKAGE_QUEUE_URL", "")];
+            assert!(
+                server(&changes).unwrap_err().contains(&format!("invalid value: {name};")),
+                "{name} {value}"
+            );
+        }
+    }
+    for address in ["127.0.0.1:99999999999", "127.0.0.1", "::1:80", "localhost:80"] {
+        assert!(server(&[("LISTEN_ADDRESS", address)]).is_err(), "{address}");
+    }
+    for prefix in
+        ["packages", "/packages/", "//", "/a//b", "/..", "/a/./b", "/{name}", "/a b", "/%61", "/a?b", "/*a"]
+    {
+        assert!(server(&[("API_PATH_PREFIX", prefix)]).is_err(), "{prefix}");
     }
 }
 
@@ -274,7 +402,6 @@ fn requirements_name_variables_that_exist() {
 
 #[test]
 fn defaults_are_valid() {
-    assert!(variables::LISTEN_ADDRESS.default_value().unwrap().parse::<std::net::SocketAddr>().is_ok());
     let service = service(Host::Server, &complete_variables()).unwrap();
     assert_eq!(service.platform.database.connections, 16);
     let restore = RestoreConfig::read(Host::Lambda, &|name| {

@@ -58,15 +58,6 @@ impl<T> Variable<T> {
     pub const fn name(&self) -> &'static str {
         self.description.name
     }
-
-    /// Its default, where that depends on nothing.
-    #[must_use]
-    pub const fn default_value(&self) -> Option<&'static str> {
-        match self.description.requirement {
-            Requirement::Default(value) => Some(value),
-            _ => None,
-        }
-    }
 }
 
 /// The table of docs/configuration.md.

@@ -1,8 +1,10 @@
 //! All variables, a row each. The reader, the checks of `packages-service doctor` and the table of docs/configuration.md
 //! come from these rows.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
+use api::PathPrefix;
+use authorize::{CallbackFunctions, FunctionArn};
 use packages::link_period::LinkWindow;
 use signing::{
     cloudfront::{HashAlgorithm, KeyPairId, PublicKey},
@@ -61,7 +63,7 @@ variables! {
 
     RDS_PROXY_ENDPOINT: (String, Option<u16>) = (ALL, RequiredUnless("POSTGRES_HOST"), parse::host_and_port,
         "`host` or `host:port` of the RDS proxy, which is reached over TLS with an IAM token for each new connection");
-    POSTGRES_HOST: String = (ALL, RequiredUnless("RDS_PROXY_ENDPOINT"), parse::text,
+    POSTGRES_HOST: String = (ALL, RequiredUnless("RDS_PROXY_ENDPOINT"), parse::database_host,
         "the host of a database that takes a password");
     POSTGRES_PORT: u16 = (ALL, Default("5432"), parse::port,
         "the port at `POSTGRES_HOST`");
@@ -77,7 +79,7 @@ variables! {
         "certificate authorities (PEM) to trust in addition to the system's and those of RDS");
     POSTGRES_PREPARED_STATEMENTS: bool = (ALL, Default("on"), parse::on_or_off,
         "`on` prepares the statements of frequent requests by name, `off` is for a pooler before Postgres; only with `POSTGRES_HOST`, and never for an RDS proxy");
-    POSTGRES_CONNECTIONS: usize = (ALL, DefaultByHost { lambda: "2", server: "16" }, parse::positive_number,
+    POSTGRES_CONNECTIONS: usize = (ALL, DefaultByHost { lambda: "2", server: "16" }, parse::postgres_connections,
         "the most connections of one process; `serve` opens up to six more for restores");
 
     VIEWER_ASSETS_BUCKET: Bucket = (API, Required, parse::bucket,
@@ -86,6 +88,10 @@ variables! {
         "the buckets of source files, separated by commas");
     PROXY_ALLOWED_BUCKETS: Vec<Bucket> = (API, Optional("`VIEWER_ASSETS_BUCKET` and `STORAGE_BUCKETS`"), parse::buckets,
         "the buckets that `/proxy/s3` serves, separated by commas");
+    BUCKETS: String = (ALL, Optional("none"), parse::text,
+        "what is known about buckets: a JSON array, or the path of a file with one; see below");
+    EXTERNAL_BUCKETS_ROLE_MAP: String = (ALL, Optional("none"), parse::text,
+        "buckets of other accounts, a JSON object of names and ARNs of the roles that read them; each is an entry of `BUCKETS` with `role_arn` and `requester_pays`");
     LINK_WINDOW_SECONDS: LinkWindow = (API, Default("300"), parse::link_window,
         "how long presigned links of one file stay the same text, so that caches recognize them: 0 to 900");
     CLOUDFRONT_DISTRIBUTION_DOMAIN: String = (API, Required, parse::origin,
@@ -118,11 +124,35 @@ variables! {
         "the Cognito user pool of API keys");
     TOKEN_CLIENT: String = (TOKENS, Required, parse::client_id,
         "our client id in the user pool of API keys");
+    CALLBACK_VALIDATORS: CallbackFunctions = (TOKENS, Optional("none"), parse::callback_functions,
+        "the Lambda functions that validate callbacks, as `service=ARN`, separated by commas");
+    CALLBACK_VALIDATOR_WORKFLOW_SERVICE: FunctionArn = (TOKENS, Optional("none"), parse::function_arn,
+        "the same as `workflow-service=ARN` in `CALLBACK_VALIDATORS`");
+    AUTHORIZATION_CACHE_SECONDS: Duration = (SERVER, Default("60"), parse::cache_seconds,
+        "how long it is remembered that a caller has access to a dataset: 0 (not at all) to 300");
 
     LOG_LEVEL: String = (ALL, Default("info"), parse::text,
         "what to log, as in `info,storage=debug`");
     LISTEN_ADDRESS: SocketAddr = (SERVER, Default("0.0.0.0:8080"), parse::socket_address,
         "the address and port to listen on");
+
+    API_PATH_PREFIX: PathPrefix = (SERVER, Default("/packages"), parse::path_prefix,
+        "the path that all routes of the API begin with; `/` for none");
+    MAX_CONNECTIONS: NonZeroUsize = (SERVER, Optional("three quarters of the files that the process may open, at most 8,192"), parse::connections,
+        "the most connections of clients; a client beyond them gets 503 at once");
+    IDLE_TIMEOUT_SECONDS: Duration = (SERVER, Default("75"), parse::seconds,
+        "how long a connection may wait for its next request");
+    HEAD_TIMEOUT_SECONDS: Duration = (SERVER, Default("10"), parse::seconds,
+        "how long a request's head may take, from its first byte");
+    BODY_TIMEOUT_SECONDS: Duration = (SERVER, Default("10"), parse::seconds,
+        "how long a request's body may take");
+    REQUEST_TIMEOUT_SECONDS: Duration = (SERVER, Default("29"), parse::seconds,
+        "how long a request may take, from its head to the head of its response");
+    WRITE_TIMEOUT_SECONDS: Duration = (SERVER, Default("30"), parse::seconds,
+        "how long a client may take no byte of its response");
+    SHUTDOWN_TIMEOUT_SECONDS: Duration = (SERVER, Default("30"), parse::seconds,
+        "how long running requests may take after the signal to stop");
+
     AWS_XRAY_DAEMON_ADDRESS: String = (ALL, Optional("none"), parse::xray_address,
         "where trace documents are sent, over UDP; Lambda sets it");
 
@@ -143,6 +173,10 @@ variables! {
         "the endpoint of DynamoDB");
     AWS_ENDPOINT_URL_SSM: String = (ALL, Optional("`AWS_ENDPOINT_URL`"), parse::base_url,
         "the endpoint of SSM");
+    AWS_ENDPOINT_URL_LAMBDA: String = (ALL, Optional("`AWS_ENDPOINT_URL`"), parse::base_url,
+        "the endpoint of Lambda");
+    AWS_ENDPOINT_URL_STS: String = (ALL, Optional("`AWS_ENDPOINT_URL`"), parse::base_url,
+        "the endpoint of STS, which assumes the roles of `BUCKETS`");
     AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: String = (ALL, Optional("`AWS_ENDPOINT_URL`"), parse::base_url,
         "the endpoint that publishes the keys of user pools");
 }

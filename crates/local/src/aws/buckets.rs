@@ -37,6 +37,22 @@ impl Account {
         self.request_s3(Method::PUT, &format!("/{bucket}/{key}"), bytes.into()).await
     }
 
+    /// The id of an object's newest version.
+    pub async fn newest_version(&self, bucket: &str, key: &str) -> io::Result<String> {
+        let (_, listing) =
+            self.send_s3_request(Method::GET, &format!("/{bucket}?versions="), Bytes::new()).await?;
+        let listing = String::from_utf8_lossy(&listing).into_owned();
+        let is_newest = |entry: &&str| {
+            entry.contains(&format!("<Key>{key}</Key>")) && entry.contains("<IsLatest>true</IsLatest>")
+        };
+        let id = listing
+            .split("<Version>")
+            .skip(1)
+            .find(is_newest)
+            .and_then(|entry| Some(entry.split_once("<VersionId>")?.1.split_once('<')?.0.to_owned()));
+        id.ok_or_else(|| io::Error::other("S3 has no such version"))
+    }
+
     /// Adds a delete marker to an object.
     pub async fn delete_object(&self, bucket: &str, key: &str) -> io::Result<()> {
         self.request_s3(Method::DELETE, &format!("/{bucket}/{key}"), Bytes::new()).await

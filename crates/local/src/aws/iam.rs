@@ -1,4 +1,4 @@
-//! IAM users, each with one policy.
+//! IAM users and roles, each with one policy.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Request;
 use serde_json::{Value, json};
 
-use super::{Account, Service, unique_name};
+use super::{ACCOUNT_ID, Account, Service, unique_name};
 
 impl Account {
     /// Creates a user whose only permissions are those of this policy (JSON).
@@ -30,6 +30,31 @@ impl Account {
         let keys = element("AccessKeyId").zip(element("SecretAccessKey"));
         let (id, secret) = keys.ok_or_else(|| io::Error::other("IAM returned no access key"))?;
         Ok(self.with_credentials(Credentials::new(id, secret, None, None, "test")))
+    }
+
+    /// Creates a role with the permissions of this policy (JSON), which users of the account may assume if their own policy
+    /// allows it. Returns its ARN.
+    pub async fn create_role(&self, policy: &str) -> io::Result<String> {
+        let name = unique_name("role");
+        let trust = json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT_ID}:root")},
+                "Action": "sts:AssumeRole",
+            }],
+        });
+        let trust = trust.to_string();
+        let role = [("Action", "CreateRole"), ("RoleName", &name), ("AssumeRolePolicyDocument", &trust)];
+        self.call_iam(&role).await?;
+        let put_policy = [
+            ("Action", "PutRolePolicy"),
+            ("RoleName", &name),
+            ("PolicyName", "only"),
+            ("PolicyDocument", policy),
+        ];
+        self.call_iam(&put_policy).await?;
+        Ok(format!("arn:aws:iam::{ACCOUNT_ID}:role/{name}"))
     }
 
     /// Calls the Query API of IAM.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{ACCOUNT_ID, Account, REGION, iam::render_policy};
 
-/// The resources of the functions. All values are names, not ARNs.
+/// The resources of the functions. Most values are names, not ARNs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FunctionResources<'a> {
     /// The queue of restore orders.
@@ -21,6 +21,8 @@ pub struct FunctionResources<'a> {
     pub bucket: &'a str,
     /// The parameter with the signing key.
     pub key_parameter: &'a str,
+    /// The ARNs of the roles that read buckets of other accounts.
+    pub bucket_role_arns: &'a [&'a str],
 }
 
 impl Account {
@@ -44,6 +46,7 @@ fn load_policy(function: &str, resources: FunctionResources<'_>) -> io::Result<S
         delete_record_table,
         bucket,
         key_parameter,
+        bucket_role_arns,
     } = resources;
     let bucket = format!("arn:aws:s3:::{bucket}");
     let (buckets, objects) = (json!([bucket]).to_string(), json!([format!("{bucket}/*")]).to_string());
@@ -64,6 +67,7 @@ fn load_policy(function: &str, resources: FunctionResources<'_>) -> io::Result<S
         ("readable_bucket_arns", buckets),
         ("readable_object_arns", objects),
         ("bucket_kms_key_arns", no_arns()),
+        ("bucket_role_arns", json!(bucket_role_arns).to_string()),
         (
             "private_key_parameter_arn",
             format!("arn:aws:ssm:{REGION}:{ACCOUNT_ID}:parameter/{parameter_name}"),

@@ -22,6 +22,8 @@ use crate::http_server::{HttpServer, Reply};
 pub enum ScriptedReply {
     /// A response with this status and this body.
     Response(u16, String),
+    /// A response with this status, this body, and this header.
+    WithHeader(u16, String, (&'static str, String)),
     /// The connection breaks.
     Disconnect,
 }
@@ -29,6 +31,8 @@ pub enum ScriptedReply {
 /// A request that the server received.
 #[derive(Debug, Clone)]
 pub struct RecordedRequest {
+    /// Method and target, as in `HEAD /bucket/`.
+    pub line: String,
     /// The headers.
     pub headers: HeaderMap,
     /// The body. Null if it is not JSON.
@@ -83,13 +87,18 @@ async fn next_reply(script: &Mutex<Script>, request: Request<Incoming>) -> Reply
     let body = body.collect().await.map(|body| serde_json::from_slice(&body.to_bytes()).unwrap_or_default());
     // Locked only now: a lock must not be held across an await.
     let mut script = lock(script);
-    script.requests.push(RecordedRequest { headers: head.headers, body: body.unwrap_or_default() });
-    let (status, body) = match script.replies.pop_front() {
-        Some(ScriptedReply::Response(status, body)) => (status, body),
+    let line = format!("{} {}", head.method, head.uri);
+    script.requests.push(RecordedRequest { line, headers: head.headers, body: body.unwrap_or_default() });
+    let (status, body, header) = match script.replies.pop_front() {
+        Some(ScriptedReply::Response(status, body)) => (status, body, None),
+        Some(ScriptedReply::WithHeader(status, body, header)) => (status, body, Some(header)),
         Some(ScriptedReply::Disconnect) => return Reply::Disconnect,
-        None => (418, "the script has no more replies".to_owned()),
+        None => (418, "the script has no more replies".to_owned(), None),
     };
     let mut response = Response::new(Body::from(body));
+    if let Some((name, value)) = header.and_then(|(name, value)| Some((name, value.parse().ok()?))) {
+        response.headers_mut().insert(name, value);
+    }
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::IM_A_TEAPOT);
     Reply::Response(response)
 }

@@ -206,6 +206,7 @@ fn assemble(
         attributes: upload.attributes,
         // S3 would combine the checksums of the parts. Nothing here needs that.
         checksum: None,
+        part_sizes: parts.iter().map(|part| part.size).collect(),
         body: concatenate_parts(store, parts).map_err(|error| internal_error(&error))?,
     };
     Ok(store.add_version(&upload.bucket, &upload.key, object, |newest| is_write_allowed(headers, newest))?)

@@ -9,12 +9,13 @@ use s3s::dto::{
     ETag, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, MetadataDirective,
     PutObjectInput, PutObjectOutput,
 };
-use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::checksum;
-use super::conditions::{Conditions, Precondition, matches_etag};
+use super::conditions::matches_etag;
 use super::content::{self, BodyExpectations, DEFAULT_CONTENT_TYPE, stored_content_encoding};
-use super::errors::{StoreError, format_http_date, internal_error, precondition_failed};
+use super::errors::{StoreError, internal_error};
+use super::ranges::{Selection, select_bytes};
 use super::state::DeleteOutcome;
 use super::store::{DeleteTarget, NewObject, S3Store};
 use super::version::{Attributes, Content, Version, VersionId, to_timestamp};
@@ -26,7 +27,9 @@ pub(super) async fn get_object(
     let input = &request.input;
     let version = find_version(store, &input.bucket, &input.key, input.version_id.as_deref())?;
     let content = require_content(&version)?;
-    let part = select_range(&version, content, &request.headers, input.range)?;
+    let selection =
+        Selection { headers: &request.headers, range: input.range, part_number: input.part_number };
+    let part = select_bytes(&version, content, &selection)?;
     // The checksum covers the whole object, so a partial response has none.
     let with_checksum = input.checksum_mode.is_some() && part.is_none();
     let range = part.clone().unwrap_or(0..content.size);
@@ -46,7 +49,9 @@ pub(super) fn head_object(
     let version = find_version(store, &input.bucket, &input.key, input.version_id.as_deref())?;
     let content = require_content(&version)?;
     // S3 applies `Range` to a HEAD too, and answers 206.
-    let part = select_range(&version, content, &request.headers, input.range)?;
+    let selection =
+        Selection { headers: &request.headers, range: input.range, part_number: input.part_number };
+    let part = select_bytes(&version, content, &selection)?;
     let with_checksum = input.checksum_mode.is_some() && part.is_none();
     let output = head_output(&version, content, part, with_checksum);
     Ok(S3Response::with_headers(output, response_overrides(input)?))
@@ -65,41 +70,6 @@ pub(super) fn parse_version_id(text: Option<&str>) -> S3Result<Option<VersionId>
 
 fn require_content(version: &Version) -> S3Result<&Content> {
     version.content.as_deref().ok_or_else(|| StoreError::NoSuchVersion.into())
-}
-
-/// Evaluates the conditions, then the range. `None` means the whole object.
-fn select_range(
-    version: &Version,
-    content: &Content,
-    headers: &HeaderMap,
-    range: Option<s3s::dto::Range>,
-) -> S3Result<Option<Range<u64>>> {
-    match Conditions::from_headers(headers).evaluate(&content.etag, version.modified_seconds()) {
-        Precondition::Passed => {}
-        Precondition::NotModified => return Err(not_modified(version, content)),
-        Precondition::Failed => return Err(precondition_failed()),
-    }
-    range.map(|range| range.check(content.size).map_err(|_| invalid_range(content.size))).transpose()
-}
-
-/// RFC 9110, section 15.4.5: a 304 repeats the validators.
-fn not_modified(version: &Version, content: &Content) -> S3Error {
-    let mut headers = HeaderMap::new();
-    headers.extend(HeaderValue::try_from(format!("\"{}\"", content.etag)).map(|tag| (header::ETAG, tag)));
-    headers.extend(format_http_date(version.modified_seconds()).map(|date| (header::LAST_MODIFIED, date)));
-    let mut error = s3_error!(NotModified);
-    error.set_headers(headers);
-    error
-}
-
-fn invalid_range(size: u64) -> S3Error {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-    headers
-        .extend(HeaderValue::try_from(format!("bytes */{size}")).map(|range| (header::CONTENT_RANGE, range)));
-    let mut error = s3_error!(InvalidRange, "The requested range is not satisfiable");
-    error.set_headers(headers);
-    error
 }
 
 fn head_output(
@@ -204,6 +174,7 @@ pub(super) async fn put_object(
             metadata: input.metadata.into_iter().flatten().collect(),
         },
         checksum: received.checksum,
+        part_sizes: Vec::new(),
         body: received.body,
     };
     let etag = object.etag.clone();
@@ -259,6 +230,8 @@ pub(super) fn copy_object(
         etag: content.etag.clone(),
         attributes,
         checksum: content.checksum.clone(),
+        // The copy keeps the ETag, too, which has the number of parts. S3 would make one piece of it.
+        part_sizes: content.part_sizes.clone(),
         body: store
             .bodies()
             .stage_existing(&source.id, &content.body)

@@ -16,6 +16,7 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, S3Error, S3Result, s3_error};
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
+use uuid::Uuid;
 
 use super::delete_objects;
 use super::operations::S3Operations;
@@ -27,6 +28,9 @@ use crate::http_server::{HttpServer, Reply};
 
 /// The region of all buckets. Signatures must name it.
 pub const REGION: &str = "us-east-1";
+
+/// What a page in a browser may do.
+const READ_METHODS: &str = "GET, HEAD";
 
 /// Access keys whose signatures are valid.
 #[derive(Clone)]
@@ -40,7 +44,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// The fixed access keys of the local stack. They are valid for the local S3 only.
+    /// Fixed access keys, for tests. The stack has keys of its own in each state directory.
     #[must_use]
     pub fn local() -> Self {
         Self {
@@ -48,6 +52,33 @@ impl Credentials {
             secret_key: "local-secret-key".to_owned(),
             session_token: None,
         }
+    }
+}
+
+impl Credentials {
+    /// Random access keys.
+    #[must_use]
+    pub fn generate() -> Self {
+        let random = || Uuid::new_v4().simple().to_string();
+        Self {
+            access_key: format!("LOCAL{}", random().to_uppercase()),
+            secret_key: random() + &random(),
+            session_token: None,
+        }
+    }
+
+    /// The text of access keys in a file: the access key id and the secret, a line each.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        format!("{}\n{}\n", self.access_key, self.secret_key)
+    }
+
+    /// Parses [`Credentials::to_text`].
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (access_key, secret_key) = text.trim_end().split_once('\n')?;
+        let (access_key, secret_key) = (access_key.to_owned(), secret_key.to_owned());
+        Some(Self { access_key, secret_key, session_token: None })
     }
 }
 
@@ -124,10 +155,13 @@ async fn handle_request(
     mut request: Request<Incoming>,
 ) -> Reply {
     if cors::is_preflight(request.method()) {
-        let methods = "GET, HEAD, PUT, POST, DELETE";
-        return Reply::Response(cors::preflight_response(request.headers(), methods));
+        return Reply::Response(cors::preflight_response(request.headers(), READ_METHODS));
     }
     let method = request.method().clone();
+    // Browsers send `Origin` with every write (WHATWG Fetch, section 3.2). Programs have no origin.
+    if !matches!(method, Method::GET | Method::HEAD) && request.headers().contains_key(header::ORIGIN) {
+        return finish_response(&method, write_of_a_page().to_http_response());
+    }
     match validator.validate(&method, request.uri(), request.headers()) {
         Ok(signed_headers) => remove_unsupported_range(request.headers_mut(), &signed_headers),
         Err(error) => return finish_response(&method, error.to_http_response()),
@@ -145,6 +179,10 @@ async fn handle_request(
         Ok(response) if !disconnect.is_set() => finish_response(&method, Ok(response)),
         _ => Reply::Disconnect,
     }
+}
+
+fn write_of_a_page() -> S3Error {
+    s3_error!(AccessDenied, "A page in a browser may read from this server, and not write to it")
 }
 
 fn finish_response(method: &Method, response: S3Result<Response<Body>>) -> Reply {

@@ -68,7 +68,9 @@ impl SignatureValidator {
         };
         // A client with the wrong region would work here and fail in production.
         if *region != REGION {
-            return Err(signature.credential_error("the region in the Credential is wrong"));
+            return Err(
+                signature.credential_error(&format!("the region '{region}' is wrong; expecting '{REGION}'"))
+            );
         }
         let Some(token) = self.session_tokens.get(*access_key) else {
             return Err(unknown_access_key());
@@ -115,7 +117,9 @@ impl<'a> Signature<'a> {
         if algorithm.as_deref() != Some(ALGORITHM) || date.is_none() || signature.is_none() {
             return Err(missing_query_parameter());
         }
-        match expires.parse::<u32>() {
+        // `str::parse` would accept a leading plus sign.
+        let digits = if expires.starts_with('+') { "" } else { &expires };
+        match digits.parse::<u32>() {
             Ok(1..=MAX_EXPIRY_SECONDS) => {}
             Ok(0) => return Err(query_error("X-Amz-Expires must be positive")),
             Ok(_) => {

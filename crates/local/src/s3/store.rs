@@ -1,6 +1,6 @@
 //! The store: buckets, keys and their versions, in memory and in the journal.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use aws::Clock;
 use bytes::Bytes;
 use md5::{Digest, Md5};
+
+use crate::state::create_private_dir;
 
 use super::body_store::{BodyStore, StagedBody};
 use super::errors::StoreError;
@@ -40,6 +42,8 @@ pub(crate) struct NewObject {
     pub(crate) etag: String,
     pub(crate) attributes: Attributes,
     pub(crate) checksum: Option<Checksum>,
+    /// The sizes of the parts of a multipart upload, else empty.
+    pub(crate) part_sizes: Vec<u64>,
     pub(crate) body: StagedBody,
 }
 
@@ -57,7 +61,7 @@ impl S3Store {
     /// `WouldBlock` if another process has the store open, `InvalidData` if the journal is corrupt before its last line,
     /// or an error of the file system.
     pub fn open(dir: &Path, clock: Clock) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
+        create_private_dir(dir)?;
         let lock = File::create(dir.join("lock"))?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => {
@@ -223,15 +227,16 @@ impl S3Store {
     /// Stages bytes as a new object.
     pub(super) fn stage_object(&self, bytes: Bytes, attributes: Attributes) -> io::Result<NewObject> {
         let (size, etag) = (bytes.len() as u64, hex::encode(Md5::digest(&bytes)));
-        Ok(NewObject { size, etag, attributes, checksum: None, body: self.bodies().stage(bytes)? })
+        let (part_sizes, body) = (Vec::new(), self.bodies().stage(bytes)?);
+        Ok(NewObject { size, etag, attributes, checksum: None, part_sizes, body })
     }
 
     /// Creates a version with this content. It is not visible until the journal has it.
     pub(super) fn create_version(&self, state: &mut StoreState, object: NewObject) -> io::Result<Version> {
-        let NewObject { size, etag, attributes, checksum, body } = object;
+        let NewObject { size, etag, attributes, checksum, part_sizes, body } = object;
         let id = state.next_version_id()?;
         let body = self.bodies().persist(body, &id)?;
-        let content = Content { size, etag, attributes, checksum, body };
+        let content = Content { size, etag, attributes, checksum, part_sizes, body };
         Ok(Version { id, modified: self.now_ms(), content: Some(Box::new(content)) })
     }
 

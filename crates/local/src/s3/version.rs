@@ -65,6 +65,9 @@ pub(crate) struct Content {
     pub(crate) attributes: Attributes,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) checksum: Option<Checksum>,
+    /// The sizes of the parts of a multipart upload, else empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) part_sizes: Vec<u64>,
     pub(crate) body: Body,
 }
 

@@ -95,3 +95,36 @@ BEGIN
     RETURN NEW;
 END
 $$;
+
+-- Which workspace each dataset belongs to. Triggers on the workspaces' datasets keep it.
+CREATE TABLE IF NOT EXISTS pennsieve.dataset_organization (
+    dataset_node_id varchar(255) PRIMARY KEY,
+    organization_id integer NOT NULL REFERENCES pennsieve.organizations ON DELETE CASCADE
+);
+
+-- The schema of the changed table is the workspace's number.
+CREATE OR REPLACE FUNCTION pennsieve.keep_dataset_organization() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        DELETE FROM pennsieve.dataset_organization
+        WHERE dataset_node_id = OLD.node_id AND organization_id = TG_TABLE_SCHEMA::int;
+    END IF;
+    IF TG_OP <> 'DELETE' AND NEW.node_id IS NOT NULL THEN
+        INSERT INTO pennsieve.dataset_organization VALUES (NEW.node_id, TG_TABLE_SCHEMA::int)
+        ON CONFLICT (dataset_node_id) DO UPDATE SET organization_id = excluded.organization_id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- Lists the datasets that a workspace has, and keeps the list from then on.
+CREATE OR REPLACE FUNCTION pennsieve.track_datasets(workspace integer) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER datasets_keep_organization AFTER INSERT OR DELETE OR UPDATE OF node_id ON %I.datasets
+         FOR EACH ROW EXECUTE FUNCTION pennsieve.keep_dataset_organization()', workspace);
+    EXECUTE format(
+        'INSERT INTO pennsieve.dataset_organization
+         SELECT DISTINCT node_id, %s FROM %I.datasets WHERE node_id IS NOT NULL ON CONFLICT DO NOTHING', workspace, workspace);
+END
+$$;

@@ -132,3 +132,5 @@ CREATE TABLE "WORKSPACE".dataset_team (
     updated_at timestamp DEFAULT now(),
     PRIMARY KEY (dataset_id, team_id)
 );
+
+SELECT pennsieve.track_datasets(WORKSPACE);

@@ -8,6 +8,10 @@ use local::edge::{EdgeConfig, EdgeServer};
 use local::s3::{Attributes, S3Store};
 use signing::cloudfront::{CustomPolicy, HashAlgorithm, KeyPairId, PrivateKey, Signer, Verifier};
 use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use super::s3::{PlainResponse, get, head, send};
 
@@ -76,6 +80,7 @@ async fn a_canned_policy_allows_one_object() {
     assert_eq!(response.header("content-type"), "text/plain");
     assert_eq!(response.header("access-control-allow-origin"), "*");
     assert!(response.header("access-control-expose-headers").contains("Content-Range"));
+    assert_eq!(response.header("cross-origin-resource-policy"), "cross-origin");
     // The edge has no TLS, so a browser must not remember one for this host.
     assert_eq!(response.header("strict-transport-security"), "");
     assert_refused(&get(&url.replace("/O1/a%20b/%C3%BC.txt", "/O1/other.txt"), &[]).await, "AccessDenied");
@@ -95,6 +100,7 @@ async fn a_custom_policy_allows_a_folder() {
     let missing = get(&edge.url(&format!("/zarr/0/1?{query}")), &[]).await;
     assert_eq!((missing.status.as_u16(), missing.header("x-cache")), (404, "Error from cloudfront"));
     assert_eq!(missing.header("access-control-allow-origin"), "*");
+    assert_eq!(missing.header("cross-origin-resource-policy"), "cross-origin");
     assert_refused(&get(&edge.url(&format!("/other?{query}")), &[]).await, "AccessDenied");
 }
 
@@ -254,4 +260,56 @@ async fn shuts_down_gracefully() {
     edge.put("k", "hello");
     assert_eq!(get(&edge.sign_url("/k"), &[]).await.status, 200);
     edge.server.shutdown().await;
+}
+
+/// Sends a request head as it is. Returns the status and the rest.
+async fn send_raw(edge: &Fixture, head: &str) -> (u16, String) {
+    let address = edge.server.endpoint().replace("http://", "");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    (text.split(' ').nth(1).unwrap().parse().unwrap(), text)
+}
+
+#[tokio::test]
+async fn a_host_cannot_move_the_path_of_a_signature() {
+    let edge = Fixture::start().await;
+    edge.put("O1/D1/P5/own", "mine");
+    edge.put("O9/D9/P9/secret", "theirs");
+    let host = edge.server.endpoint().replace("http://", "");
+    let query = edge.signer.sign_custom_query(&edge.new_policy("/O1/D1/P5/*")).unwrap();
+    let line = |path: &str| format!("GET {path}?{query} HTTP/1.1\r\n");
+    let own = send_raw(&edge, &format!("{}host: {host}\r\n", line("/O1/D1/P5/own"))).await;
+    assert!(own.0 == 200 && own.1.ends_with("mine"), "{}", own.1);
+
+    let secret = line("/O9/D9/P9/secret");
+    for hosts in [
+        format!("host: {host}/O1/D1/P5\r\n"),
+        format!("host: {host}/O1/D1/P5?x=\r\n"),
+        format!("host: x@{host}/O1/D1/P5\r\n"),
+        format!("host: {host}\r\nhost: {host}/O1/D1/P5\r\n"),
+        format!("host: {host}\r\nhost: {host}\r\n"),
+        String::new(),
+    ] {
+        let (status, text) = send_raw(&edge, &format!("{secret}{hosts}")).await;
+        assert_eq!(status, 400, "{hosts}: {text}");
+    }
+    assert_eq!(send_raw(&edge, &format!("{secret}host: {host}\r\n")).await.0, 403);
+}
+
+/// RFC 9112, section 3.2.2: the host of the target counts, and not that of the header.
+#[tokio::test]
+async fn a_target_in_absolute_form_names_the_host() {
+    let edge = Fixture::start().await;
+    edge.put("O1/D1/P5/own", "mine");
+    let url = edge.sign_url("/O1/D1/P5/own");
+    let status = async |target: &str, host: &str| {
+        send_raw(&edge, &format!("GET {target} HTTP/1.1\r\nhost: {host}\r\n")).await.0
+    };
+    assert_eq!(status(&url, "elsewhere.example").await, 200);
+    assert_eq!(status(&url.replace("127.0.0.1", "elsewhere.example"), "127.0.0.1").await, 403);
+    assert_eq!(status(&url.replace("http://", "https://"), "127.0.0.1").await, 400);
+    assert_eq!(status(&url.replace("http://", "http://user@"), "127.0.0.1").await, 400);
+    assert_eq!(status(&url, "a/b").await, 400);
 }

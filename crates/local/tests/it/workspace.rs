@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use authorize::db::{Identity, find_claims, find_member};
+use authorize::db::{Identity, decide_access};
 use database::Db;
 use local::{
     postgres::PostgresServer,
@@ -64,9 +64,10 @@ async fn load_counter(workspace: &Workspace, package: &Package) -> Option<i64> {
 
 async fn find_role(workspace: &Workspace, dataset: &Dataset, user: &User) -> Option<DatasetRole> {
     let db = Db::new(testing::database_url().await.parse().unwrap(), 1).unwrap();
-    let member = find_member(&db, &Identity::User(user.cognito_id)).await.unwrap().unwrap();
-    assert_eq!(member.workspace.id, workspace.id);
-    find_claims(&db, member, &dataset.node_id).await.unwrap().map(|claims| claims.dataset.role)
+    let identity = Identity::User(user.cognito_id);
+    let claims = decide_access(&db, &identity, &dataset.node_id, None).await.unwrap().result.ok()?;
+    assert_eq!(claims.workspace.id, workspace.id);
+    Some(claims.dataset.role)
 }
 
 #[tokio::test]

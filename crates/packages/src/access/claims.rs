@@ -25,21 +25,35 @@ pub struct Member {
     pub user: UserClaim,
     /// The tenant that they are active in and belong to.
     pub workspace: WorkspaceClaim,
+    /// Whether they may act in any workspace that they belong to: a person may, an API key may not.
+    pub any_workspace: bool,
 }
 
 impl Member {
+    /// The person of these claims, for the dataset's workspace only.
+    #[must_use]
+    pub fn from_claims(claims: &Claims) -> Self {
+        Self { user: claims.user.clone(), workspace: claims.workspace.clone(), any_workspace: false }
+    }
+
     /// Reads the context, which may have a dataset too.
     pub fn from_context(context: &Value) -> Result<Self, InvalidClaims> {
         Ok(Self {
             user: parse_user(context).ok_or(InvalidClaims("user_claim"))?,
             workspace: parse_workspace(context).ok_or(InvalidClaims("org_claim"))?,
+            // Another authorizer does not say.
+            any_workspace: context.get("any_workspace") == Some(&Value::Bool(true)),
         })
     }
 
     /// Writes the context that [`Member::from_context`] reads.
     #[must_use]
     pub fn to_context(&self) -> Value {
-        json!({ "user_claim": user_to_json(&self.user), "org_claim": workspace_to_json(&self.workspace) })
+        json!({
+            "user_claim": user_to_json(&self.user),
+            "org_claim": workspace_to_json(&self.workspace),
+            "any_workspace": self.any_workspace,
+        })
     }
 }
 

@@ -69,14 +69,15 @@ pub async fn load_files(
     Ok(files)
 }
 
-/// `None`: the package is no longer live.
+/// `None`: the package is no longer available.
 fn read_file(
     row: &Row,
     position: FilePosition,
     folders: Arc<[FileName]>,
 ) -> Result<Option<ManifestFile>, Error> {
     let state = PackageState::from_column(row.try_get("state")?);
-    let Some(source) = read_source_file(row)?.filter(|_| state.is_live() || state == PackageState::Infected)
+    let Some(source) =
+        read_source_file(row)?.filter(|_| state.is_readable() || state == PackageState::Infected)
     else {
         return Ok(None);
     };

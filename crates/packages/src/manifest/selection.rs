@@ -15,7 +15,7 @@ use crate::{
     db::IS_STORED_SOURCE,
     file_name::FileName,
     id::{MAX_NODE_ID_BYTES, PackageNodeId, WorkspaceId},
-    links::FAILED_SCANS,
+    links::READABLE_SCANS,
     name::DELETED_PREFIX,
     package::{PackageKind, PackageState},
 };
@@ -80,10 +80,10 @@ const SELECT_ARRAYS: &str = "
            (SELECT coalesce(array_agg(node_id::text), '{}') FROM empty) AS empty_ids";
 
 fn selection_ctes(workspace: WorkspaceId) -> String {
-    let not_live = PackageState::NOT_LIVE_SQL;
+    let readable = PackageState::READABLE_SQL;
     let infected = PackageState::INFECTED_SQL;
     let collection = PackageKind::COLLECTION_SQL;
-    let failed_scans = FAILED_SCANS.map(|status| format!("'{status}'")).join(", ");
+    let readable_scans = READABLE_SCANS.map(|status| format!("'{status}'")).join(", ");
     // As before the deletion of a folder, whose live files are in the manifest.
     let prefix = format!("'{DELETED_PREFIX}' || node_id || '_'");
     let name = format!(
@@ -124,12 +124,12 @@ fn selection_ctes(workspace: WorkspaceId) -> String {
                -- `scan_status` is newer than some schemas. Where `files` has no such column, the name means this one.
                CROSS JOIN (SELECT NULL::text AS scan_status) absent
                CROSS JOIN LATERAL (
-                   SELECT f.id, coalesce(f.size, 0) AS size, coalesce(lower(scan_status) IN ({failed_scans}), false) AS is_unsafe
+                   SELECT f.id, coalesce(f.size, 0) AS size, coalesce(lower(scan_status) NOT IN ({readable_scans}), false) AS is_unsafe
                    FROM "{workspace}".files f
                    WHERE f.package_id = p.id AND {IS_STORED_SOURCE}
                      AND ($3::int[] IS NULL OR f.id = ANY($3)) OFFSET 0
                ) f
-               WHERE p.state NOT IN {not_live}
+               WHERE p.state IN {readable} OR p.state = {infected}
                ORDER BY 1, 2, 3 LIMIT $4
            )"#
     )
@@ -137,12 +137,16 @@ fn selection_ctes(workspace: WorkspaceId) -> String {
 
 /// What is left out, and the folders.
 fn summary_ctes(workspace: WorkspaceId) -> String {
-    let (restoring, unavailable) = (PackageState::RESTORING_SQL, PackageState::UNAVAILABLE_SQL);
+    let (readable, infected) = (PackageState::READABLE_SQL, PackageState::INFECTED_SQL);
+    let (deleting, deleted) = (PackageState::DELETING_SQL, PackageState::DELETED_SQL);
     let collection = PackageKind::COLLECTION_SQL;
     format!(
         r#",
+           -- What is in the trash beneath a folder is not worth a word.
            skipped AS MATERIALIZED (
-               SELECT node_id, state FROM packages WHERE state IN ({restoring}, {unavailable}) AND node_id IS NOT NULL ORDER BY id LIMIT $5
+               SELECT node_id, state FROM packages
+               WHERE state NOT IN {readable} AND state NOT IN ({infected}, {deleting}, {deleted}) AND node_id IS NOT NULL
+               ORDER BY id LIMIT $5
            ),
            some_folders AS MATERIALIZED (SELECT id, parent_id, name FROM folders LIMIT $4),
            -- Requested packages that are no folders and have no file.
@@ -213,7 +217,8 @@ fn read_skipped(row: &Row, request: &ManifestRequest) -> Result<Vec<SkippedPacka
 fn not_available_reason(state: PackageState) -> Option<SkipReason> {
     match state {
         PackageState::Restoring => Some(SkipReason::Restoring),
-        PackageState::Unavailable => Some(SkipReason::Unavailable),
-        _ => None,
+        PackageState::Infected => None,
+        state if state.is_readable() => None,
+        _ => Some(SkipReason::Unavailable),
     }
 }

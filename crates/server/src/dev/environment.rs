@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, io, net::SocketAddr, path::Path};
 use authorize::TokenSubject;
 use local::{
     postgres,
-    stack::{KEY_PAIR_ID, REGION, SIGNING_KEY_FILE, Stack, VIEWER_ASSETS_BUCKET},
+    stack::{KEY_PAIR_ID, REGION, SIGNING_KEY_FILE, STORAGE_BUCKET, Stack, VIEWER_ASSETS_BUCKET},
     tokens::pool,
 };
 
@@ -26,7 +26,7 @@ pub(crate) fn format_env_file(variables: &Variables) -> String {
 pub(crate) fn stack_variables(stack: &Stack, state: &Path, api: SocketAddr) -> io::Result<Variables> {
     let database = postgres::environment_variables(&stack.postgres.url()).map_err(io::Error::other)?;
     let (people, api_keys) = (pool(TokenSubject::People), pool(TokenSubject::ApiKeys));
-    let keys = local::s3::Credentials::local();
+    let keys = stack.s3_credentials.clone();
     // `none` turns a feature off; an unset variable would be an error.
     let none = || "none".to_owned();
     let mut variables = BTreeMap::from([
@@ -43,6 +43,7 @@ pub(crate) fn stack_variables(stack: &Stack, state: &Path, api: SocketAddr) -> i
         ("LISTEN_ADDRESS", "127.0.0.1:8081".to_owned()),
         ("PENNSIEVE_DOMAIN", "localhost".to_owned()),
         ("REGION", REGION.to_owned()),
+        ("STORAGE_BUCKETS", STORAGE_BUCKET.to_owned()),
         ("TOKEN_CLIENT", api_keys.client_id.clone()),
         ("TOKEN_POOL", api_keys.pool_id().to_owned()),
         ("USER_CLIENT", people.client_id.clone()),

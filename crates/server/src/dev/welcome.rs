@@ -22,7 +22,7 @@ Ready.
   Edge      {edge}
   S3        {s3}
   Postgres  {database}
-  More      {stack}: users, tokens and node ids
+  More      {stack}: users, tokens, passwords and node ids
 
 Download a file through a presigned link:
 
@@ -43,12 +43,40 @@ Show the progress:
 Ctrl-C stops everything. The next start keeps the state; --fresh deletes it first.",
         edge = file.edge,
         s3 = file.s3.endpoint,
-        database = file.database_url,
+        database = without_password(&file.database_url),
         stack = state.join(STACK_FILE_NAME).display(),
     ));
+}
+
+/// A database URL for the eyes of others: a terminal is recorded and shared. `stack.json` has the whole URL.
+fn without_password(url: &str) -> String {
+    let parts = url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
+    let Some((scheme, (user, place))) = parts else { return url.to_owned() };
+    let user = user.split_once(':').map_or(user, |(user, _)| user);
+    format!("{scheme}://{user}@{place}")
 }
 
 /// Quotes a word for a POSIX shell.
 fn shell_quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for (url, shown) in [
+            (
+                "postgresql://postgres:hunter2@127.0.0.1:5432/db?x=y",
+                "postgresql://postgres@127.0.0.1:5432/db?x=y",
+            ),
+            ("postgresql://postgres:hunt@er:2@127.0.0.1/db", "postgresql://postgres@127.0.0.1/db"),
+            ("postgresql://postgres@127.0.0.1/db", "postgresql://postgres@127.0.0.1/db"),
+            ("postgresql://127.0.0.1/db", "postgresql://127.0.0.1/db"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+    }
 }

@@ -1,8 +1,8 @@
-//! Problem bodies for responses that hyper sends itself.
+//! Problem bodies for responses that hyper sends itself, and for those that the server sends in place of the router.
 //!
 //! A request head that hyper cannot parse never becomes a request. hyper responds with a bare status, and has no hook
 //! for that response. This module recognises it on its way to the client: every response of the service has an
-//! `X-Request-Id`, hyper's own responses have none.
+//! `X-Request-Id`, a bare one has none.
 
 use std::{
     io,
@@ -88,7 +88,11 @@ fn replace_bare_response(bytes: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let id = Uuid::new_v4().to_string();
-    tracing::info!(request_id = id, status = problem.status, "malformed request head");
+    match problem.status {
+        // The panic hook has logged the place.
+        500.. => tracing::error!(request_id = id, "a handler outside the API panicked"),
+        status => tracing::info!(request_id = id, status, "malformed request head"),
+    }
     let body = problem.to_json(&id);
     let kept: String =
         lines.filter(|line| !has_name(line, "content-length:")).flat_map(|line| [line, "\r\n"]).collect();
@@ -111,7 +115,7 @@ fn head_problem(status: u16) -> Option<ProblemDetails<'static>> {
         400 => (
             "invalid-request",
             "The request is not valid",
-            "the request head is not valid HTTP/1.1 (RFC 9112)",
+            "the request head is not valid HTTP/1.1 (RFC 9112); it needs one Host, as host or host:port",
         ),
         414 => {
             ("head-too-large", "The request head is too large", "the request target is longer than 64 KiB")
@@ -121,6 +125,7 @@ fn head_problem(status: u16) -> Option<ProblemDetails<'static>> {
             "The request head is too large",
             "the request head has more than 64 KiB or 100 fields",
         ),
+        500 => ("internal", "Internal error", "internal error; the cause is logged under this request's id"),
         _ => return None,
     };
     Some(ProblemDetails { name, title, status, detail })

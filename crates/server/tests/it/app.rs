@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use api::{App, Cdn, ProxyPolicy, Realm};
+use api::{App, Cdn, PathPrefix, ProxyPolicy, Realm, RequestLimits};
 use authorize::Authorizer;
 use aws::{Clock, HttpClient};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
@@ -323,12 +323,18 @@ fn build_app((s3, edge): (&S3Server, &EdgeServer), signer: Signer, db: Db) -> Ap
         objects: ObjectStore::new(settings, HttpClient::new().unwrap()),
         viewer_assets: Bucket::new(ASSETS).unwrap(),
         cdn: Cdn::new(&edge.endpoint(), signer),
-        proxy: ProxyPolicy::new(vec![Bucket::new(ASSETS).unwrap()], Some(endpoint)),
+        proxy: ProxyPolicy::new(
+            vec![Bucket::new(ASSETS).unwrap()],
+            Region::new("us-east-1").unwrap(),
+            Some(endpoint),
+        ),
         link_window: LinkWindow::default(),
         max_response_bytes: None,
         queue: WorkerQueue::Local(Arc::default()),
         clock: Clock::System,
         realm: Realm::new("example.org").unwrap(),
+        limits: RequestLimits::default(),
+        path_prefix: PathPrefix::default(),
     }
 }
 
@@ -357,6 +363,11 @@ pub(crate) fn build_router(app: &App) -> Router {
 pub(crate) fn build_router_with_verifier(app: &App, verifier: authorize::TokenVerifier) -> Router {
     let authorizer = Authorizer::new(verifier, app.db.clone(), Clock::System);
     api::router(app.clone(), authenticate(authorizer))
+}
+
+/// The issuer of all tokens.
+pub(crate) fn issuer() -> &'static LocalIssuer {
+    &ISSUER
 }
 
 pub(crate) fn issue_token(user: &User) -> String {

@@ -16,6 +16,8 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_packages-service");
 pub(crate) struct DevProcess {
     process: Child,
     stack: Value,
+    /// What it printed when it was ready.
+    pub(crate) welcome: String,
 }
 
 impl DevProcess {
@@ -31,9 +33,11 @@ impl DevProcess {
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         assert!(lines.any(|line| line.unwrap() == "Ready."), "the process ended before it was ready");
+        let welcome: Vec<String> =
+            lines.by_ref().map(Result::unwrap).take_while(|line| !line.starts_with("Ctrl-C")).collect();
         std::thread::spawn(move || lines.count());
         let stack = std::fs::read_to_string(dir.join("stack.json")).unwrap();
-        Self { process, stack: serde_json::from_str(&stack).unwrap() }
+        Self { process, stack: serde_json::from_str(&stack).unwrap(), welcome: welcome.join("\n") }
     }
 
     pub(crate) fn signal(&mut self, signal: &str) {
@@ -155,6 +159,82 @@ async fn the_token_command_issues_a_token_for_each_user() {
     let unknown = token("nobody@example.org");
     assert!(!unknown.status.success());
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("viewer@example.org"));
+}
+
+/// The permission bits of a file or a directory.
+fn mode(path: &Path) -> u32 {
+    std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions()) & 0o777
+}
+
+#[tokio::test]
+async fn the_secrets_of_a_state_directory_are_its_own() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut dev = DevProcess::start(one.path(), &[]);
+    for name in ["s3", "s3/bodies", "keys", "tokens", "changelog.jsonl", "stack.json", "serve.env", "keys/s3"]
+    {
+        // What is in a closed directory is closed, too.
+        let open = mode(&one.path().join(name)) & 0o077;
+        assert!(open == 0 || name == "s3/bodies", "{name} is open to others: {open:o}");
+    }
+    let database = dev.stack_text("/database_url").parse::<tokio_postgres::Config>().unwrap();
+    let password = String::from_utf8(database.get_password().unwrap().to_vec()).unwrap();
+    let secret = dev.stack_text("/s3/secret_access_key").to_owned();
+    assert!(dev.welcome.contains("postgresql://") || dev.welcome.contains("postgres://"), "{}", dev.welcome);
+    assert!(!dev.welcome.contains(&password) && !dev.welcome.contains(&secret), "{}", dev.welcome);
+
+    // A link outlives a restart: the keys stay. Another directory has others.
+    let path = format!("/presign/s3?package_id={}&redirect=false&", dev.stack_text("/demo/table"));
+    let s3 = dev.stack_text("/s3/endpoint").to_owned();
+    let port = s3.rsplit(':').next().unwrap().to_owned();
+    let link = dev.send("GET", &path, "viewer", String::new()).await.json();
+    dev.signal("-TERM");
+    let _dev = DevProcess::start(one.path(), &["--s3-port", &port]);
+    assert_eq!(fetch_url("GET", link["presigned_url"].as_str().unwrap()).await.status, 200);
+    let other = DevProcess::start(other.path(), &[]);
+    assert_ne!(other.stack_text("/s3/secret_access_key"), secret);
+}
+
+/// `dev` reads the list by the rules of `serve`.
+#[tokio::test]
+async fn the_buckets_of_the_proxy_mean_the_same_as_in_serve() {
+    for (list, status) in [("", 307), (",", 400)] {
+        let dir = tempfile::tempdir().unwrap();
+        let dev = DevProcess::start(dir.path(), &["--proxy-allowed-buckets", list]);
+        let path = format!("/presign/s3?package_id={}&redirect=false&", dev.stack_text("/demo/table"));
+        let link = dev.send("GET", &path, "viewer", String::new()).await.json();
+        let proxied = format!(
+            "{}/proxy/s3?presigned_url={}",
+            dev.stack_text("/api"),
+            crate::app::percent_encode(link["presigned_url"].as_str().unwrap())
+        );
+        assert_eq!(fetch_url("GET", &proxied).await.status, status, "{list:?}");
+    }
+    let refused = |list: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut dev = Command::new(PROGRAM);
+        dev.args(["dev", "--port", "0", "--proxy-allowed-buckets", list, "--state-dir"]).arg(dir.path());
+        dev.output().unwrap()
+    };
+    let output = refused("NO BUCKET");
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("invalid value: PROXY_ALLOWED_BUCKETS"), "{said}");
+}
+
+#[test]
+fn numbers_that_are_too_long_are_errors() {
+    let long = "99999999999999999999999";
+    for arguments in [
+        ["dev", "--port", long],
+        ["dev", "--s3-port", long],
+        ["serve", "--listen", &format!("127.0.0.1:{long}")],
+    ] {
+        let output = Command::new(PROGRAM).args(arguments).env_clear().output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        // Exit code 101 would be a panic.
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(arguments[1]), "{said}");
+    }
 }
 
 #[test]

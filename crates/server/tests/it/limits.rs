@@ -131,6 +131,7 @@ async fn platform_config(connections: usize) -> PlatformConfig {
     let db = pool_config(testing::database_url().await);
     let Password::Fixed(password) = db.password else { panic!("fixed") };
     PlatformConfig {
+        buckets: storage::BucketTable::default(),
         env: "test".to_owned(),
         region: Region::new("us-east-1").unwrap(),
         log_filter: "info".to_owned(),

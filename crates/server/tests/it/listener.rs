@@ -1,9 +1,10 @@
 //! The accept loop, tested with raw bytes.
 
-use std::time::Duration;
+use std::{num::NonZeroUsize, time::Duration};
 
 use axum::{Router, routing::get};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use server::serve::ConnectionLimits;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -11,12 +12,23 @@ use tokio::{
 
 use crate::app::TestResponse;
 
+/// The limits of a server with the default configuration.
+pub(crate) fn connection_limits() -> ConnectionLimits {
+    ConnectionLimits {
+        idle: Duration::from_secs(75),
+        head: Duration::from_secs(10),
+        write: Duration::from_secs(30),
+        shutdown: Duration::from_secs(30),
+        connections: NonZeroUsize::new(1000).unwrap(),
+    }
+}
+
 /// Connects to a service with one route.
 async fn connect_to_service() -> TcpStream {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = Router::new().route("/", get(async || ([("x-request-id", "1")], "hello")));
-    tokio::spawn(server::serve::serve(listener, router, std::future::pending()));
+    tokio::spawn(server::serve::serve(listener, router, connection_limits(), std::future::pending()));
     TcpStream::connect(address).await.unwrap()
 }
 
@@ -33,7 +45,7 @@ async fn send_bytes(bytes: &[u8]) -> TestResponse {
     responses.remove(0)
 }
 
-fn parse_responses(mut text: &str) -> Vec<TestResponse> {
+pub(crate) fn parse_responses(mut text: &str) -> Vec<TestResponse> {
     let mut responses = Vec::new();
     while let Some((head, rest)) = text.split_once("\r\n\r\n") {
         let mut lines = head.lines();
@@ -72,6 +84,14 @@ async fn malformed_heads_are_problems() {
         "GET / HTTP/1.1\r\nbad header: x\r\n\r\n",
         "GET / HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
         "GET / HTTP/9.9\r\n\r\n",
+        // RFC 9112, section 3.2.
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost:\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: a\r\nhost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: a/b\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: user@a\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: a:b\r\n\r\n",
+        "GET http://a/ HTTP/1.1\r\n\r\n",
         "G\u{7f}T / HTTP/1.1\r\n\r\n",
         "GET /\u{1} HTTP/1.1\r\n\r\n",
         "POST / HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",

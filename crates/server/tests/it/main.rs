@@ -10,13 +10,17 @@
 )]
 
 mod app;
+mod audit;
 mod authority;
 mod aws_restore;
+mod callbacks;
 mod cloudfront;
+mod connections;
 mod cors;
 mod database;
 mod dev;
 mod doctor;
+mod external_buckets;
 mod failover;
 mod hostile;
 mod interrupt;
@@ -51,3 +55,4 @@ mod restore_usage;
 mod routes;
 mod standalone;
 mod trash;
+mod workspaces;

@@ -101,6 +101,7 @@ async fn what_is_left_out_is_said() {
         ("uploading", "UNAVAILABLE"),
         ("deleted", "DELETED"),
         ("infected", "INFECTED"),
+        ("archived", "ARCHIVED"),
     ] {
         let file = app.create_file(Some(&folder), name, b"-").await;
         app.workspace.set_state(&file, state).await.unwrap();
@@ -133,12 +134,13 @@ async fn what_is_left_out_is_said() {
     };
     assert_eq!(reason(files[2].node_id.as_str()), "restoring");
     assert_eq!(reason(files[3].node_id.as_str()), "unavailable");
+    assert_eq!(reason(files[6].node_id.as_str()), "unavailable");
     assert_eq!(reason(files[4].node_id.as_str()), "in-trash");
     assert_eq!(reason(empty.node_id.as_str()), "no-stored-file");
     for unknown in [foreign.node_id.as_str(), "N:package:no-such", "' OR 1=1 --", "\u{0}", &"x".repeat(255)] {
         assert_eq!(reason(unknown), "not-found", "{unknown}");
     }
-    assert_eq!(skipped.len(), 9);
+    assert_eq!(skipped.len(), 10);
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! `GET` and `HEAD /packages/presign/s3`.
 
 use aws::Clock;
+use axum::body::Body;
+use http::Request;
+use packages::asset::AssetPath;
 
-use crate::app::{STORAGE, TestApp, fetch_url, percent_encode};
+use crate::app::{ASSETS, STORAGE, TestApp, fetch_url, percent_encode};
 
 #[tokio::test]
 async fn redirects_a_viewer_to_the_bytes_of_a_file() {
@@ -85,6 +88,38 @@ async fn s3_rejects_changed_and_expired_links() {
     app.set_clock(Clock::Fixed(Clock::System.now() - 3901));
     let ended = app.get(&app.presign_path(&package, ""), &token).await.header("location").to_owned();
     assert_eq!(fetch_url("GET", &ended).await.status, 403);
+}
+
+/// The object's own `Cache-Control` is for the object. The answer to one person must not be stored for others.
+#[tokio::test]
+async fn head_is_not_cached_and_answers_conditions() {
+    let app = TestApp::start().await;
+    let package = app.create_file(None, "notes.txt", b"-").await;
+    app.put_asset(&package, "a.bin", b"");
+    let key = AssetPath::parse("a.bin").unwrap().object_key(app.workspace.id, app.dataset.id, package.id);
+    let attributes =
+        local::s3::Attributes { cache_control: Some("public, max-age=600".to_owned()), ..Default::default() };
+    app.store.put_with(ASSETS, &key, "0123456789", attributes).unwrap();
+    let token = app.create_token("viewer").await;
+    let path = app.presign_path(&package, "&path=a.bin");
+    let plain = app.head(&path, &token, None).await;
+    assert_eq!((plain.status.as_u16(), plain.header("cache-control")), (200, "no-store"));
+    let etag = plain.header("etag").to_owned();
+    for (name, value, status) in [
+        ("if-none-match", &*etag, 304),
+        ("if-none-match", "\"x\"", 200),
+        ("if-match", "\"x\"", 412),
+        ("if-modified-since", plain.header("last-modified"), 304),
+    ] {
+        let request = Request::builder().method("HEAD").uri(&path).header(name, value);
+        let request = request.header("authorization", format!("Bearer {token}")).body(Body::empty()).unwrap();
+        let response = app.send(request).await;
+        assert_eq!(
+            (response.status.as_u16(), response.header("cache-control")),
+            (status, "no-store"),
+            "{name}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -186,7 +221,7 @@ async fn links_only_the_newest_clean_source_of_a_live_package() {
     let response = app.get(&path, &token).await;
     assert_eq!(fetch_url("GET", response.header("location")).await.body, "new");
 
-    for status in ["infected", "failed"] {
+    for status in ["infected", "failed", "quarantined"] {
         app.run_sql(&format!(
             r#"UPDATE "WORKSPACE".files SET scan_status = '{status}' WHERE s3_key = 'newer'"#
         ))
@@ -198,13 +233,13 @@ async fn links_only_the_newest_clean_source_of_a_live_package() {
         assert_eq!((head.status.as_u16(), head.header("location")), (403, ""));
     }
     app.run_sql(r#"UPDATE "WORKSPACE".files SET scan_status = 'clean'"#).await;
-    for state in ["UNAVAILABLE", "DELETING", "DELETED", "RESTORING"] {
+    for state in ["UNAVAILABLE", "DELETING", "DELETED", "RESTORING", "UPLOAD_FAILED", "ERROR", "ARCHIVED"] {
         app.run_sql(&format!(r#"UPDATE "WORKSPACE".packages SET state = '{state}' WHERE id = {id}"#)).await;
         app.get(&path, &token).await.assert_problem(404);
         app.get(&app.presign_path(&package, "&path=preview.png"), &token).await.assert_problem(404);
         app.get(&app.sign_path(&package, "preview.png"), &token).await.assert_problem(404);
     }
-    for state in ["READY", "UPLOADED", "PROCESSING_FAILED"] {
+    for state in ["READY", "UPLOADED", "PROCESSING", "RUNNING", "PROCESSING_FAILED"] {
         app.run_sql(&format!(r#"UPDATE "WORKSPACE".packages SET state = '{state}' WHERE id = {id}"#)).await;
         assert_eq!(app.get(&path, &token).await.status, 307, "{state}");
     }
@@ -260,7 +295,7 @@ async fn a_link_costs_one_statement() {
     for path in paths {
         let before = app.app.db.statement_count();
         assert!(app.get(&path, &token).await.status.as_u16() < 400);
-        // Two more statements load the user and the role. Behind a gateway the authorizer runs these.
-        assert_eq!(app.app.db.statement_count() - before, 2 + 1, "{path}");
+        // One more statement decides who the caller is and what they may do. Behind a gateway the authorizer runs it.
+        assert_eq!(app.app.db.statement_count() - before, 1 + 1, "{path}");
     }
 }

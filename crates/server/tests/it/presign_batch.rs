@@ -72,8 +72,8 @@ async fn a_thousand_links_cost_one_statement() {
     let items: Vec<Value> = files.iter().map(item).collect();
     let before = app.app.db.statement_count();
     let response = presign_batch(&app, &token, &items).await.json();
-    // Two more statements load the user and the role.
-    assert_eq!(app.app.db.statement_count() - before, 2 + 1);
+    // One more statement decides who the caller is and what they may do.
+    assert_eq!(app.app.db.statement_count() - before, 1 + 1);
     let links = response["items"].as_array().unwrap();
     assert_eq!(links.len(), 1000);
     for number in [0, 1, 499, 999] {

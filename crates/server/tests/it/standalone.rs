@@ -2,15 +2,20 @@
 
 use std::{
     io::{BufRead as _, BufReader},
+    net::SocketAddr,
     path::Path,
     process::{Child, Command, Stdio},
-    sync::mpsc::{self, Receiver},
+    sync::{
+        Arc,
+        mpsc::{self, Receiver},
+    },
 };
 
 use serde_json::Value;
+use tokio::{io::AsyncWriteExt as _, net::TcpSocket, task::JoinSet};
 
 use crate::{
-    app::{TestResponse, build_request, fetch_url, send_over_tcp},
+    app::{TestResponse, build_request, fetch_url, send_over_tcp, wait_until},
     dev::{DevProcess, PROGRAM},
 };
 
@@ -23,7 +28,11 @@ struct ServeProcess {
 impl ServeProcess {
     /// Starts the process and waits for the log line `ready`.
     fn start(state: &Path) -> Self {
-        let mut process = serve_command(state).stderr(Stdio::piped()).spawn().unwrap();
+        Self::spawn(serve_command(state))
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let (sender, log) = mpsc::channel();
         std::thread::spawn(move || {
@@ -111,6 +120,65 @@ async fn serve_uses_an_existing_platform() {
         (&answered[0]["route"], &answered[0]["statements"]),
         (&"/packages/presign/s3".into(), &3.into())
     );
+    dev.signal("-TERM");
+}
+
+/// Clients without a token. Each sends requests as fast as the service takes them, and reads no response.
+fn start_silent_clients(serve: &ServeProcess, count: usize) -> JoinSet<()> {
+    let address: SocketAddr = serve.api.replace("http://", "").parse().unwrap();
+    // The largest response, so that few requests are enough.
+    let requests: Arc<str> = "GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n".repeat(5000).into();
+    let mut clients = JoinSet::new();
+    for _ in 0..count {
+        let requests = Arc::clone(&requests);
+        clients.spawn(async move {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.set_recv_buffer_size(4096).unwrap();
+            let Ok(mut client) = socket.connect(address).await else { return };
+            let _ = client.write_all(requests.as_bytes()).await;
+            std::future::pending::<()>().await;
+        });
+    }
+    clients
+}
+
+#[tokio::test]
+async fn a_process_with_few_files_outlives_clients_that_never_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut dev = DevProcess::start(dir.path(), &[]);
+    let serve = serve_command(dir.path());
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 256 && exec \"$0\" serve", PROGRAM]);
+    command.env_clear().envs(serve.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.envs([("API_PATH_PREFIX", "/data"), ("WRITE_TIMEOUT_SECONDS", "2")]);
+    let mut serve = ServeProcess::spawn(command);
+    let viewer = dev.user_token("viewer").to_owned();
+    let path = format!(
+        "/data/presign/s3?redirect=false&dataset_id={}&package_id={}",
+        dev.stack_text("/demo/dataset_node_id"),
+        dev.stack_text("/demo/table")
+    );
+    // The prefix is that of all routes, and of the links to them. `/metrics` has none.
+    let link = serve.get(&path, &viewer).await;
+    let proxy_url = link.json()["proxy_url"].as_str().unwrap().to_owned();
+    assert!(proxy_url.starts_with(&format!("{}/data/proxy/s3/", serve.api)), "{proxy_url}");
+    assert_eq!(fetch_url("GET", &proxy_url).await.status, 307);
+    assert_eq!(serve.get("/packages/health", "").await.status, 404);
+    assert_eq!(serve.get("/metrics", "").await.status, 200);
+
+    let silent = start_silent_clients(&serve, 300);
+    // 192 connections are a quarter less than 256.
+    wait_until("it is full", async || serve.get("/data/health", "").await.status == 503).await;
+    wait_until("they are cut off", async || {
+        let metrics = serve.get("/metrics", "").await.body;
+        let metrics = String::from_utf8(metrics.to_vec()).unwrap();
+        metrics.contains(r#"connections_timed_out_total{phase="write"}"#)
+            && metrics.contains("connections_refused_total")
+    })
+    .await;
+    wait_until("it serves again", async || serve.get(&path, &viewer).await.status == 200).await;
+    drop(silent);
+    serve.terminate();
     dev.signal("-TERM");
 }
 

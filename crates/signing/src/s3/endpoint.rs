@@ -1,6 +1,7 @@
 //! S3 endpoints: AWS's own, or a custom one.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use super::names::{Bucket, Region};
@@ -17,6 +18,33 @@ pub enum Endpoint {
     Custom(CustomEndpoint),
 }
 
+/// Where a URL has the bucket (Amazon S3 User Guide, "Virtual hosting of buckets").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressingStyle {
+    /// In the host: `{bucket}.s3.{region}.amazonaws.com`.
+    VirtualHosted,
+    /// In the path.
+    Path,
+}
+
+impl Endpoint {
+    /// The style that an endpoint has unless something else is said.
+    #[must_use]
+    pub fn default_style(&self) -> AddressingStyle {
+        match self {
+            Self::Aws => AddressingStyle::VirtualHosted,
+            Self::Custom(_) => AddressingStyle::Path,
+        }
+    }
+
+    /// The URL of a bucket in this region.
+    #[must_use]
+    pub fn bucket_url(&self, region: &Region, bucket: &Bucket) -> String {
+        let ObjectUrl { scheme, host, path } = ObjectUrl::new(self, self.default_style(), region, bucket, "");
+        format!("{scheme}://{host}{path}")
+    }
+}
+
 /// The base URL of an S3-compatible server, such as `http://127.0.0.1:9000`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomEndpoint {
@@ -25,8 +53,9 @@ pub struct CustomEndpoint {
 }
 
 impl CustomEndpoint {
-    /// Accepts `http://` or `https://`, a lower-case host name or IPv4 address, an optional port and an optional final
-    /// slash. The scheme's default port is removed, because clients leave it out of the `Host` header, which is signed.
+    /// Accepts `http://` or `https://`, a lower-case host name, an IPv4 address or an IPv6 address in brackets, an optional
+    /// port and an optional final slash. The scheme's default port is removed, because clients leave it out of the `Host`
+    /// header, which is signed.
     pub fn parse(base: &str) -> Result<Self, ParseEndpointError> {
         let (scheme, default_port, rest) = match base.split_once("://") {
             Some(("http", rest)) => ("http", "80", rest),
@@ -34,8 +63,11 @@ impl CustomEndpoint {
             _ => return Err(ParseEndpointError),
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
-        let (host, port) = authority.split_once(':').unwrap_or((authority, default_port));
-        if !is_host(host) || !is_port(port) {
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port),
+            _ => (authority, default_port),
+        };
+        if !(is_host(host) || is_ipv6_host(host)) || !is_port(port) {
             return Err(ParseEndpointError);
         }
         let authority = if port == default_port { host } else { authority };
@@ -56,6 +88,12 @@ fn is_host(host: &str) -> bool {
         !label.is_empty() && label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
     };
     host.len() <= 253 && host.split('.').all(is_label)
+}
+
+/// An address in brackets (RFC 3986, section 3.2.2), as its text has to be in URLs that are compared (RFC 5952).
+fn is_ipv6_host(host: &str) -> bool {
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    address.is_some_and(|text| text.parse::<Ipv6Addr>().is_ok_and(|address| address.to_string() == text))
 }
 
 fn is_port(port: &str) -> bool {
@@ -90,22 +128,28 @@ pub(super) struct ObjectUrl {
 }
 
 impl ObjectUrl {
-    pub(super) fn new(endpoint: &Endpoint, region: &Region, bucket: &Bucket, key: &str) -> Self {
+    /// `style` does not matter for a bucket with dots in its name, which is in the path.
+    pub(super) fn new(
+        endpoint: &Endpoint,
+        style: AddressingStyle,
+        region: &Region,
+        bucket: &Bucket,
+        key: &str,
+    ) -> Self {
         let mut path = String::with_capacity(bucket.as_str().len() + key.len() + 16);
         let mut host = String::with_capacity(bucket.as_str().len() + 40);
         path.push('/');
+        if style == AddressingStyle::Path || bucket.has_dots() {
+            path.extend([bucket.as_str(), "/"]);
+        } else {
+            host.extend([bucket.as_str(), "."]);
+        }
         let scheme = match endpoint {
             Endpoint::Custom(custom) => {
-                path.extend([bucket.as_str(), "/"]);
                 host.push_str(&custom.authority);
                 custom.scheme
             }
             Endpoint::Aws => {
-                if bucket.has_dots() {
-                    path.extend([bucket.as_str(), "/"]);
-                } else {
-                    host.extend([bucket.as_str(), "."]);
-                }
                 region.push_service_host(&mut host, "s3");
                 "https"
             }
@@ -120,13 +164,19 @@ mod tests {
     use super::*;
 
     fn object_url(endpoint: &Endpoint, region: &str, bucket: &str) -> String {
-        let url = ObjectUrl::new(endpoint, &region.parse().unwrap(), &bucket.parse().unwrap(), "a b/c");
+        object_url_in(endpoint, endpoint.default_style(), region, bucket)
+    }
+
+    fn object_url_in(endpoint: &Endpoint, style: AddressingStyle, region: &str, bucket: &str) -> String {
+        let (region, bucket) = (region.parse().unwrap(), bucket.parse().unwrap());
+        let url = ObjectUrl::new(endpoint, style, &region, &bucket, "a b/c");
         format!("{}://{}{}", url.scheme, url.host, url.path)
     }
 
     #[test]
     fn builds_object_urls() {
         let custom = Endpoint::Custom("http://127.0.0.1:9000/".parse().unwrap());
+        let ipv6 = Endpoint::Custom("http://[::1]:9000".parse().unwrap());
         for (endpoint, region, bucket, url) in [
             (&Endpoint::Aws, "eu-west-1", "good", "https://good.s3.eu-west-1.amazonaws.com/a%20b/c"),
             (&Endpoint::Aws, "eu-west-1", "my.good", "https://s3.eu-west-1.amazonaws.com/my.good/a%20b/c"),
@@ -139,8 +189,33 @@ mod tests {
                 "https://s3.cn-north-1.amazonaws.com.cn/my.good/a%20b/c",
             ),
             (&custom, "us-east-1", "good", "http://127.0.0.1:9000/good/a%20b/c"),
+            (&ipv6, "us-east-1", "good", "http://[::1]:9000/good/a%20b/c"),
         ] {
             assert_eq!(object_url(endpoint, region, bucket), url);
+        }
+    }
+
+    #[test]
+    fn builds_bucket_urls() {
+        let region = Region::new("eu-west-1").unwrap();
+        for (bucket, url) in [
+            ("good", "https://good.s3.eu-west-1.amazonaws.com/"),
+            ("my.good", "https://s3.eu-west-1.amazonaws.com/my.good/"),
+        ] {
+            assert_eq!(Endpoint::Aws.bucket_url(&region, &bucket.parse().unwrap()), url);
+        }
+    }
+
+    #[test]
+    fn either_endpoint_can_have_either_style() {
+        let custom = Endpoint::Custom("http://127.0.0.1:9000/".parse().unwrap());
+        let (host, path) = (AddressingStyle::VirtualHosted, AddressingStyle::Path);
+        for (endpoint, style, bucket, url) in [
+            (&Endpoint::Aws, path, "good", "https://s3.eu-west-1.amazonaws.com/good/a%20b/c"),
+            (&custom, host, "good", "http://good.127.0.0.1:9000/a%20b/c"),
+            (&custom, host, "my.good", "http://127.0.0.1:9000/my.good/a%20b/c"),
+        ] {
+            assert_eq!(object_url_in(endpoint, style, "eu-west-1", bucket), url);
         }
     }
 
@@ -152,6 +227,8 @@ mod tests {
             ("http://minio:80", "http://minio"),
             ("https://minio:443", "https://minio"),
             ("https://minio:80", "https://minio:80"),
+            ("http://[::1]:9000/", "http://[::1]:9000"),
+            ("https://[fd00::7]:443", "https://[fd00::7]"),
         ] {
             assert_eq!(CustomEndpoint::parse(base).unwrap().to_string(), shown);
         }
@@ -172,7 +249,14 @@ mod tests {
             "http://H",
             "http://h..h",
             "http://h#f",
-            "http://[::1]:9000",
+            "http://::1",
+            "http://[::1",
+            "http://[::1]x:80",
+            "http://[::1]:",
+            "http://[::1%251]",
+            "http://[0:0::1]",
+            "http://[::FF]",
+            "http://[h]",
             "http://h h",
         ] {
             assert_eq!(CustomEndpoint::parse(base), Err(ParseEndpointError), "{base}");

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::partition::Partition;
+
 /// An AWS region, such as `us-east-1` or `us-gov-west-1`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region(String);
@@ -21,8 +23,14 @@ impl Region {
         &self.0
     }
 
-    /// The host name of an AWS service in this region: `sqs.us-east-1.amazonaws.com`. In the China partition it ends in
-    /// `.cn` ("AWS service endpoints").
+    /// The name of the region's partition, as ARNs have it: `aws`, `aws-us-gov`.
+    #[must_use]
+    pub fn partition(&self) -> &'static str {
+        Partition::of(self).name
+    }
+
+    /// The host name of an AWS service in this region: `sqs.us-east-1.amazonaws.com`. Its domain is that of the region's
+    /// partition ("AWS service endpoints").
     #[must_use]
     pub fn service_host(&self, service: &str) -> String {
         let mut host = String::with_capacity(service.len() + self.0.len() + 20);
@@ -32,14 +40,7 @@ impl Region {
 
     /// Appends [`service_host`](Self::service_host) to `out`.
     pub(super) fn push_service_host(&self, out: &mut String, service: &str) {
-        let domain = if self.is_in_china() { ".amazonaws.com.cn" } else { ".amazonaws.com" };
-        out.extend([service, ".", &self.0, domain]);
-    }
-
-    /// Whether the region is in the China partition, which has its own domain.
-    #[must_use]
-    pub(super) fn is_in_china(&self) -> bool {
-        self.0.starts_with("cn-")
+        out.extend([service, ".", &self.0, ".", Partition::of(self).domain]);
     }
 }
 
@@ -178,6 +179,8 @@ mod tests {
             ("s3", "cn-northwest-1", "s3.cn-northwest-1.amazonaws.com.cn"),
             // The prefix of the China partition has a hyphen.
             ("s3", "cnx-east-1", "s3.cnx-east-1.amazonaws.com"),
+            ("sqs", "eusc-de-east-1", "sqs.eusc-de-east-1.amazonaws.eu"),
+            ("s3", "us-isob-east-1", "s3.us-isob-east-1.sc2s.sgov.gov"),
         ] {
             assert_eq!(Region::new(region).unwrap().service_host(service), host);
         }

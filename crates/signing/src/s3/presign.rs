@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::credentials::Credentials;
 use super::date::AmzDate;
-use super::endpoint::{Endpoint, ObjectUrl};
+use super::endpoint::{AddressingStyle, Endpoint, ObjectUrl};
 use super::names::{Bucket, Region};
 use super::signature::{self, SigningKeyCache};
 use super::sigv4::{self, CanonicalRequest, Method, SignedRequest};
@@ -48,17 +48,23 @@ pub enum PresignError {
 }
 
 /// Makes presigned URLs for one endpoint, and caches signing keys. Threads can share one.
-#[derive(Default)]
 pub struct Presigner {
     endpoint: Endpoint,
+    style: AddressingStyle,
     keys: SigningKeyCache,
 }
 
 impl Presigner {
-    /// A presigner for `endpoint`.
+    /// A presigner for `endpoint`, with the bucket where [`Endpoint::default_style`] says.
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, keys: SigningKeyCache::default() }
+        Self { style: endpoint.default_style(), endpoint, keys: SigningKeyCache::default() }
+    }
+
+    /// The same presigner with the bucket where `style` says.
+    #[must_use]
+    pub fn with_style(self, style: AddressingStyle) -> Self {
+        Self { style, ..self }
     }
 
     /// The endpoint of the links.
@@ -81,7 +87,7 @@ impl Presigner {
             return Err(PresignError::InvalidKey);
         }
         let ObjectUrl { scheme, host, path } =
-            ObjectUrl::new(&self.endpoint, request.region, request.bucket, request.key);
+            ObjectUrl::new(&self.endpoint, self.style, request.region, request.bucket, request.key);
         let signable = sigv4::SignableRequest {
             method: request.method,
             host: &host,
@@ -112,6 +118,12 @@ impl Presigner {
         let key = self.keys.get_or_derive(credentials, request.region, &date);
         let signature = signature::sign_canonical_request(&key, canonical.text(), request.region, &date);
         Ok(SignedRequest { canonical, signature })
+    }
+}
+
+impl Default for Presigner {
+    fn default() -> Self {
+        Self::new(Endpoint::default())
     }
 }
 

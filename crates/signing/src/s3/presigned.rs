@@ -6,6 +6,7 @@ use super::MAX_KEY_BYTES;
 use super::endpoint::CustomEndpoint;
 use super::host::{self, HostRegion};
 use super::names::{Bucket, Region};
+use super::partition::Partition;
 use super::presigned_error::PresignedUrlError;
 use super::query::PresignedQuery;
 use crate::percent::{self, EncodeSet};
@@ -15,6 +16,43 @@ const MAX_URL_BYTES: usize = 8192;
 
 /// How far S3 allows clocks to differ, in seconds.
 const MAX_CLOCK_SKEW_SECONDS: u64 = 15 * 60;
+
+/// Where the buckets of accepted links are.
+#[derive(Clone, Debug)]
+pub struct S3Home {
+    region: Region,
+    endpoint: Option<CustomEndpoint>,
+    /// Whether links may lead to AWS's own endpoints.
+    is_at_aws: bool,
+}
+
+impl S3Home {
+    /// The buckets are in the partition of `region`: another partition may have buckets of the same names. With a custom
+    /// endpoint they are only there, unless that is an address of AWS itself, such as a VPC endpoint.
+    #[must_use]
+    pub fn new(region: Region, endpoint: Option<CustomEndpoint>) -> Self {
+        let is_at_aws = endpoint.as_ref().is_none_or(is_aws_endpoint);
+        Self { region, endpoint, is_at_aws }
+    }
+
+    /// The region whose partition has the buckets.
+    #[must_use]
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// Whether a region's name is one of the partition.
+    fn has_region(&self, region: &Region) -> bool {
+        // A region may be newer than the table of partitions.
+        *region == self.region || Partition::of(&self.region).has_region(region)
+    }
+}
+
+fn is_aws_endpoint(endpoint: &CustomEndpoint) -> bool {
+    let base = endpoint.to_string();
+    let is_in = |domain: &str| base.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
+    Partition::domains().any(is_in)
+}
 
 /// A complete, unexpired presigned URL to an object in S3.
 ///
@@ -28,25 +66,30 @@ pub struct PresignedUrl {
     region: Region,
     expires_at: u64,
     location: String,
+    has_part_number: bool,
+    signs_only_host: bool,
 }
 
 impl PresignedUrl {
     /// Parses `url`, at `now` in Unix seconds.
     ///
-    /// The URL must be HTTPS to an S3 host of AWS without a port, or be at exactly the endpoint `custom`. It must have a
-    /// complete Version 4 signature whose date, lifetime, region and host agree. Other parameters must be ones of
-    /// `GetObject` or `HeadObject`. No parameter may be given twice.
-    pub fn parse(url: &str, now: u64, custom: Option<&CustomEndpoint>) -> Result<Self, PresignedUrlError> {
+    /// The URL must be HTTPS to an S3 host of AWS without a port, in the home's partition, or be at exactly the home's
+    /// custom endpoint. It must have a complete Version 4 signature whose date, lifetime, region and host agree. No other
+    /// parameter may ask for another operation than reading an object, and none may be given twice.
+    pub fn parse(url: &str, now: u64, home: &S3Home) -> Result<Self, PresignedUrlError> {
         check_characters(url)?;
-        let parts = UrlParts::split_url(url, custom)?;
+        let parts = UrlParts::split_url(url, home)?;
         let ObjectLocation { bucket, key, origin } = ObjectLocation::from_parts(&parts)?;
         let query = PresignedQuery::parse(parts.query)?;
         let signature = query.signature_claims()?;
         if !parts.accepts(&signature.region) {
             return Err(PresignedUrlError::RegionMismatch);
         }
+        if parts.region.is_some() && !home.has_region(&signature.region) {
+            return Err(PresignedUrlError::OtherPartition);
+        }
         if signature.expires_at <= now {
-            return Err(PresignedUrlError::Expired);
+            return Err(PresignedUrlError::Expired(signature.expires_at));
         }
         if signature.signed_at > now.saturating_add(MAX_CLOCK_SKEW_SECONDS) {
             return Err(PresignedUrlError::NotYetValid);
@@ -62,7 +105,14 @@ impl PresignedUrl {
             region: signature.region,
             expires_at: signature.expires_at,
             location,
+            has_part_number: query.get("partNumber").is_some(),
+            signs_only_host: query.signs_only_host(),
         })
+    }
+
+    /// Checks that the link leads to the region where its bucket is.
+    pub fn check_region(&self, known: &Region) -> Result<(), PresignedUrlError> {
+        if self.region == *known { Ok(()) } else { Err(PresignedUrlError::OtherRegion) }
     }
 
     /// The bucket.
@@ -81,6 +131,18 @@ impl PresignedUrl {
     #[must_use]
     pub fn version_id(&self) -> Option<&str> {
         self.version_id.as_deref()
+    }
+
+    /// Whether the link is for one part of the object, as it was uploaded. Such a link takes no `Range`.
+    #[must_use]
+    pub fn has_part_number(&self) -> bool {
+        self.has_part_number
+    }
+
+    /// Whether the link needs no request header but `Host`. Values of others are known to its client only.
+    #[must_use]
+    pub fn signs_only_host(&self) -> bool {
+        self.signs_only_host
     }
 
     /// The region of the signature.
@@ -128,9 +190,9 @@ struct UrlParts<'a> {
 }
 
 impl<'a> UrlParts<'a> {
-    fn split_url(url: &'a str, custom: Option<&CustomEndpoint>) -> Result<Self, PresignedUrlError> {
+    fn split_url(url: &'a str, home: &S3Home) -> Result<Self, PresignedUrlError> {
         let (before_query, query) = url.split_once('?').unwrap_or((url, ""));
-        if let Some(path) = custom.and_then(|endpoint| endpoint.strip_prefix(before_query)) {
+        if let Some(path) = home.endpoint.as_ref().and_then(|endpoint| endpoint.strip_prefix(before_query)) {
             let base = before_query.strip_suffix(path).unwrap_or_default();
             let path = path.strip_prefix('/').unwrap_or(path);
             return Ok(Self { base, bucket: None, region: None, path, query });
@@ -138,7 +200,7 @@ impl<'a> UrlParts<'a> {
         let rest = before_query.strip_prefix("https://").ok_or(PresignedUrlError::NotHttps)?;
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         check_authority(host)?;
-        let found = host::parse_host(host).ok_or(PresignedUrlError::NotS3Host)?;
+        let found = host::parse_host(host).filter(|_| home.is_at_aws).ok_or(PresignedUrlError::NotS3Host)?;
         let (base, _) = url.split_at_checked("https://".len() + host.len()).unwrap_or((url, ""));
         Ok(Self { base, bucket: found.bucket, region: Some(found.region), path, query })
     }

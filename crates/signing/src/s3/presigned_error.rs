@@ -42,7 +42,7 @@ pub enum PresignedUrlError {
     /// A parameter is given twice.
     #[error("a query parameter is given twice")]
     DuplicateParameter,
-    /// A parameter that `GetObject` and `HeadObject` do not have.
+    /// A parameter that makes the request another operation than reading an object.
     #[error("a query parameter is not one for reading an object")]
     UnexpectedParameter,
     /// Signed with Signature Version 2.
@@ -57,10 +57,16 @@ pub enum PresignedUrlError {
     /// Signed for another region than the host's.
     #[error("the URL is signed for another region than the host's")]
     RegionMismatch,
+    /// In another partition of AWS, or in a region that the partition does not have.
+    #[error("the URL is for a region where this service has no buckets")]
+    OtherPartition,
+    /// In another region than the bucket.
+    #[error("the URL is for another region than the bucket's")]
+    OtherRegion,
     /// Dated more than 15 minutes in the future.
     #[error("the URL is dated in the future")]
     NotYetValid,
-    /// Expired.
+    /// Expired, at this time in Unix seconds.
     #[error("the URL has expired")]
-    Expired,
+    Expired(u64),
 }

@@ -1,8 +1,9 @@
-//! The query of a presigned URL that reads an object: the known parameters and their valid values.
+//! The query of a presigned URL that reads an object: a complete signature, and nothing that makes it another operation.
 
 use super::date::AmzDate;
 use super::names::Region;
 use super::presigned_error::PresignedUrlError;
+use super::query_names::changes_operation;
 use super::sigv4::ALGORITHM;
 use super::{MAX_EXPIRES_SECONDS, ParseRegionError};
 use crate::percent;
@@ -12,23 +13,19 @@ const CREDENTIAL: &str = "X-Amz-Credential";
 const DATE: &str = "X-Amz-Date";
 const EXPIRES: &str = "X-Amz-Expires";
 const SIGNED_HEADERS: &str = "X-Amz-SignedHeaders";
+const CONTENT_HASH: &str = "X-Amz-Content-Sha256";
 
-/// Parameters of `GetObject` and `HeadObject` with any value, and the token of temporary credentials.
-const UNRESTRICTED_PARAMETERS: [&str; 8] = [
-    "X-Amz-Security-Token",
-    "versionId",
-    "response-cache-control",
-    "response-content-disposition",
-    "response-content-encoding",
-    "response-content-language",
-    "response-content-type",
-    "response-expires",
-];
+/// The parameters of the signature, which are spelled exactly so.
+const SIGNATURE_PARAMETERS: [&str; 7] =
+    ["X-Amz-Algorithm", CREDENTIAL, DATE, EXPIRES, SIGNED_HEADERS, SIGNATURE, "X-Amz-Security-Token"];
+
+/// Parameters of the read that are spelled exactly so.
+const READ_PARAMETERS: [&str; 3] = ["versionId", "partNumber", "x-id"];
 
 /// Parameters of Signature Version 2, which S3 supports only for old buckets.
 const SIGV2_PARAMETERS: [&str; 2] = ["AWSAccessKeyId", "Signature"];
 
-/// A query in which every parameter is known, valid and given once.
+/// A query that reads an object, in which every parameter is given once and those that are known are valid.
 pub(super) struct PresignedQuery {
     /// Decoded names and values, in the order of the URL.
     pairs: Vec<(String, String)>,
@@ -42,7 +39,8 @@ impl PresignedQuery {
             let (name, value) = pair.split_once('=').ok_or(PresignedUrlError::MalformedQuery)?;
             let name = percent::decode_utf8(name).ok_or(PresignedUrlError::NotPercentEncoded)?;
             let value = percent::decode_utf8(value).ok_or(PresignedUrlError::NotPercentEncoded)?;
-            if pairs.iter().any(|(known, _)| *known == name) {
+            // Also in another case: S3 takes `X-Amz-Request-Payer` in either.
+            if pairs.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
                 return Err(PresignedUrlError::DuplicateParameter);
             }
             check_parameter(&name, &value)?;
@@ -53,6 +51,11 @@ impl PresignedQuery {
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the signature covers the header `host` and no other one.
+    pub(super) fn signs_only_host(&self) -> bool {
+        self.get(SIGNED_HEADERS) == Some("host")
     }
 
     fn require(&self, name: &'static str) -> Result<&str, PresignedUrlError> {
@@ -93,24 +96,36 @@ pub(super) struct SignatureClaims {
 }
 
 /// Checks one parameter by itself.
+///
+/// Unknown names pass: S3 checks that the signature covers them, and ignores them.
 fn check_parameter(name: &str, value: &str) -> Result<(), PresignedUrlError> {
     let (name, valid) = match name {
         "X-Amz-Algorithm" => ("X-Amz-Algorithm", value == ALGORITHM),
-        // Checked together with the date, in `signature_claims`.
-        CREDENTIAL => (CREDENTIAL, true),
-        DATE => (DATE, true),
         EXPIRES => (EXPIRES, parse_expires(value).is_some()),
         SIGNED_HEADERS => (SIGNED_HEADERS, is_signed_headers(value)),
         SIGNATURE => (SIGNATURE, value.len() == 64 && value.bytes().all(is_lower_hex)),
-        "X-Amz-Content-Sha256" => ("X-Amz-Content-Sha256", value == "UNSIGNED-PAYLOAD"),
-        "x-amz-checksum-mode" => ("x-amz-checksum-mode", value == "ENABLED"),
-        "x-id" => ("x-id", matches!(value, "GetObject" | "HeadObject")),
-        "partNumber" => ("partNumber", value.parse().is_ok_and(|part: u16| (1..=10_000).contains(&part))),
-        name if UNRESTRICTED_PARAMETERS.contains(&name) => return Ok(()),
+        "x-id" => ("x-id", value == "GetObject"),
+        "partNumber" => ("partNumber", is_part_number(value)),
+        name if name.eq_ignore_ascii_case(CONTENT_HASH) => (CONTENT_HASH, value == "UNSIGNED-PAYLOAD"),
         name if SIGV2_PARAMETERS.contains(&name) => return Err(PresignedUrlError::SignatureV2),
-        _ => return Err(PresignedUrlError::UnexpectedParameter),
+        name if changes_operation(name) || is_misspelled(name) => {
+            return Err(PresignedUrlError::UnexpectedParameter);
+        }
+        // Among them date and credential, which `signature_claims` checks together.
+        _ => return Ok(()),
     };
     if valid { Ok(()) } else { Err(PresignedUrlError::InvalidParameter(name)) }
+}
+
+/// Whether a name differs only in its case from one that has a meaning here: another program may take it for that one.
+fn is_misspelled(name: &str) -> bool {
+    let mut exact = SIGNATURE_PARAMETERS.iter().chain(&SIGV2_PARAMETERS).chain(&READ_PARAMETERS);
+    exact.any(|known| known.eq_ignore_ascii_case(name) && *known != name)
+}
+
+/// A number from 1 to 10,000, without a sign or leading zeros.
+fn is_part_number(value: &str) -> bool {
+    value.parse().is_ok_and(|part: u16| (1..=10_000).contains(&part) && part.to_string() == value)
 }
 
 fn is_lower_hex(byte: u8) -> bool {

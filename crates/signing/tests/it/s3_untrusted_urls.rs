@@ -2,14 +2,24 @@
 
 use proptest::prelude::*;
 use signing::s3::PresignedUrlError::{self, *};
-use signing::s3::{CustomEndpoint, PresignedUrl};
+use signing::s3::{CustomEndpoint, PresignedUrl, S3Home};
 
 use crate::s3_links::presign;
 
 const NOW: u64 = 1_795_462_200;
 
+/// AWS, seen from a region.
+fn home_at(region: &str) -> S3Home {
+    S3Home::new(region.parse().unwrap(), None)
+}
+
 fn parse(url: &str) -> Result<PresignedUrl, PresignedUrlError> {
-    PresignedUrl::parse(url, NOW, None)
+    PresignedUrl::parse(url, NOW, &home_at("us-east-1"))
+}
+
+/// The valid link at another host, signed for the host's region.
+fn valid_url_in(host: &str, region: &str) -> String {
+    valid_url_with(HOST, host).replacen("%2Fus-east-1%2F", &format!("%2F{region}%2F"), 1)
 }
 
 /// A valid link, with `from` replaced by `to`.
@@ -29,6 +39,10 @@ fn parses_every_form_of_host() {
         ("good.s3-us-east-1.amazonaws.com/a/b%20c.txt", "good"),
         ("good.s3.dualstack.us-east-1.amazonaws.com/a/b%20c.txt", "good"),
         ("good.s3-accelerate.amazonaws.com/a/b%20c.txt", "good"),
+        ("good.s3-accelerate.dualstack.amazonaws.com/a/b%20c.txt", "good"),
+        ("good.s3-fips.us-east-1.amazonaws.com/a/b%20c.txt", "good"),
+        ("good.s3-fips.dualstack.us-east-1.amazonaws.com/a/b%20c.txt", "good"),
+        ("s3-external-1.amazonaws.com/good/a/b%20c.txt", "good"),
         ("my.dotted.bucket.s3.amazonaws.com/a/b%20c.txt", "my.dotted.bucket"),
         ("s3.amazonaws.com/good/a/b%20c.txt", "good"),
         ("s3.us-east-1.amazonaws.com/good/a/b%20c.txt", "good"),
@@ -41,9 +55,57 @@ fn parses_every_form_of_host() {
         assert_eq!(parsed.location(), url);
         assert_eq!(parsed.version_id(), Some("v1"));
     }
-    let china =
-        valid_url_with(HOST, "good.s3.cn-north-1.amazonaws.com.cn").replacen("us-east-1", "cn-north-1", 1);
-    assert_eq!(parse(&china).unwrap().region().as_str(), "cn-north-1");
+}
+
+/// The name of a bucket is unique within a partition only.
+#[test]
+fn accepts_the_partition_of_the_home_only() {
+    let partitions = [
+        ("us-east-1", "good.s3.us-east-1.amazonaws.com"),
+        ("us-gov-west-1", "good.s3.us-gov-west-1.amazonaws.com"),
+        ("cn-north-1", "good.s3.cn-north-1.amazonaws.com.cn"),
+        ("eusc-de-east-1", "good.s3.eusc-de-east-1.amazonaws.eu"),
+        ("us-iso-east-1", "good.s3.us-iso-east-1.c2s.ic.gov"),
+        ("us-isob-east-1", "good.s3.us-isob-east-1.sc2s.sgov.gov"),
+        ("eu-isoe-west-1", "good.s3.eu-isoe-west-1.cloud.adc-e.uk"),
+        ("us-isof-south-1", "good.s3.us-isof-south-1.csp.hci.ic.gov"),
+    ];
+    for (home, _) in partitions {
+        for (region, host) in partitions {
+            let parsed = PresignedUrl::parse(&valid_url_in(host, region), NOW, &home_at(home));
+            let expected = if home == region { Ok(region.to_owned()) } else { Err(OtherPartition) };
+            assert_eq!(parsed.map(|url| url.region().to_string()), expected, "{host} from {home}");
+        }
+    }
+    // The global endpoints belong to one partition. They take a region of it only.
+    for host in ["s3.amazonaws.com/good", "good.s3-accelerate.amazonaws.com"] {
+        assert!(parse(&valid_url_in(host, "eu-west-1")).is_ok(), "{host}");
+        for region in ["us-gov-west-1", "cn-north-1", "us-iso-east-1"] {
+            assert_eq!(parse(&valid_url_in(host, region)).unwrap_err(), RegionMismatch, "{host} {region}");
+        }
+    }
+}
+
+#[test]
+fn accepts_regions_of_the_grammar_only() {
+    for region in ["eu-south-2", "mx-central-1", "il-central-1"] {
+        assert!(parse(&valid_url_in(&format!("good.s3.{region}.amazonaws.com"), region)).is_ok(), "{region}");
+    }
+    for region in ["xx-evil-1", "evil-east-1", "us-evil-east-1", "nz-north-1"] {
+        for host in [format!("good.s3.{region}.amazonaws.com"), "good.s3.amazonaws.com".to_owned()] {
+            assert_eq!(parse(&valid_url_in(&host, region)).unwrap_err(), OtherPartition, "{host} {region}");
+        }
+    }
+    // The service may itself run in a region that is newer than the table of partitions.
+    let new = valid_url_in("good.s3.nz-north-1.amazonaws.com", "nz-north-1");
+    assert!(PresignedUrl::parse(&new, NOW, &home_at("nz-north-1")).is_ok());
+}
+
+#[test]
+fn a_link_is_for_the_region_of_its_bucket() {
+    let url = parse(&valid_url_with("", "")).unwrap();
+    assert_eq!(url.check_region(&"us-east-1".parse().unwrap()), Ok(()));
+    assert_eq!(url.check_region(&"us-east-2".parse().unwrap()), Err(OtherRegion));
 }
 
 #[test]
@@ -212,11 +274,28 @@ fn rejects_other_parameters() {
         ("versionId=v1", "partNumber=10001", InvalidParameter("partNumber")),
         ("versionId=v1", "x-id=PutObject", InvalidParameter("x-id")),
         ("versionId=v1", "X-Amz-Content-Sha256=e3b0", InvalidParameter("X-Amz-Content-Sha256")),
-        ("versionId=v1", "x-amz-checksum-mode=x", InvalidParameter("x-amz-checksum-mode")),
+        ("versionId=v1", "partNumber=%2B1", InvalidParameter("partNumber")),
+        ("versionId=v1", "partNumber=01", InvalidParameter("partNumber")),
+        ("versionId=v1", "x-id=HeadObject", InvalidParameter("x-id")),
+        ("Expires=3600", "Expires=%2B3600", InvalidParameter("X-Amz-Expires")),
+        ("versionId=v1", "x-amz-content-sha256=e3b0", InvalidParameter("X-Amz-Content-Sha256")),
+        ("versionId=v1", "uploadId=1&partNumber=1", UnexpectedParameter),
+        ("versionId=v1", "ACL=", UnexpectedParameter),
+        ("versionId=v1", "tagging=", UnexpectedParameter),
+        ("versionId=v1", "legal-hold=", UnexpectedParameter),
+        ("versionId=v1", "attributes=", UnexpectedParameter),
+        ("versionId=v1", "torrent=", UnexpectedParameter),
+        ("versionId=v1", "versions=", UnexpectedParameter),
+        ("versionId=v1", "lambdaArn=arn", UnexpectedParameter),
+        ("versionId=v1", "X-Amz-Copy-Source=a%2Fb", UnexpectedParameter),
+        ("versionId=v1", "X-Amz-Server-Side-Encryption-Customer-Key=k", UnexpectedParameter),
+        ("versionId=v1", "X-AMZ-SIGNATURE=x", UnexpectedParameter),
+        ("versionId=v1", "Expires=1", UnexpectedParameter),
+        ("versionId=v1", "X-Amz-Request-Payer=requester&x-amz-request-payer=requester", DuplicateParameter),
         ("versionId=v1", "uploads=", UnexpectedParameter),
         ("versionId=v1", "acl=", UnexpectedParameter),
         ("versionId=v1", "list-type=2", UnexpectedParameter),
-        ("versionId=v1", "x-amz-date=20261123T193000Z", UnexpectedParameter),
+        ("versionId=v1", "x-amz-date=20261123T193000Z", DuplicateParameter),
         ("versionId=v1", "versionid=v1", UnexpectedParameter),
         ("versionId=v1", "uploads", MalformedQuery),
         ("versionId=v1", "", MalformedQuery),
@@ -232,29 +311,50 @@ fn rejects_other_parameters() {
 }
 
 #[test]
-fn accepts_parameters_of_get_object() {
+fn accepts_parameters_that_do_not_change_the_operation() {
     for (from, to) in [
         ("versionId=v1", "x-id=GetObject"),
         ("versionId=v1", "X-Amz-Content-Sha256=UNSIGNED-PAYLOAD"),
         ("versionId=v1", "x-amz-checksum-mode=ENABLED"),
         ("versionId=v1", "partNumber=10000"),
+        ("versionId=v1", "X-Amz-Request-Payer=requester"),
+        ("versionId=v1", "x-amz-request-payer=requester"),
+        ("versionId=v1", "X-Amz-Checksum-Mode=ENABLED"),
+        ("versionId=v1", "X-Amz-Expected-Bucket-Owner=111122223333"),
+        ("versionId=v1", "x-amz-user-agent=aws-sdk-js"),
+        ("versionId=v1", "response-future=x"),
+        ("versionId=v1", "client=viewer%201"),
         ("versionId=v1", "response-content-type=text%2Fplain"),
         ("SignedHeaders=host", "SignedHeaders=host%3Brange"),
         ("%2F", "/"),
     ] {
-        assert!(parse(&valid_url_with(from, to)).is_ok(), "{from} {to}");
+        let url = valid_url_with(from, to);
+        let parsed = parse(&url).unwrap_or_else(|error| panic!("{from} {to}: {error}"));
+        assert!(to == "/" || parsed.location() == url, "{to}");
     }
+}
+
+#[test]
+fn tells_what_a_request_with_the_link_needs() {
+    let plain = parse(&valid_url_with("", "")).unwrap();
+    assert!(plain.signs_only_host() && !plain.has_part_number());
+    assert!(parse(&valid_url_with("versionId=v1", "partNumber=2")).unwrap().has_part_number());
+    assert!(
+        !parse(&valid_url_with("SignedHeaders=host", "SignedHeaders=host%3Brange"))
+            .unwrap()
+            .signs_only_host()
+    );
 }
 
 #[test]
 fn checks_start_and_end() {
     let good = valid_url_with("", "");
-    let at = |now| PresignedUrl::parse(&good, now, None).map(|parsed| parsed.expires_at());
+    let at = |now| PresignedUrl::parse(&good, now, &home_at("us-east-1")).map(|parsed| parsed.expires_at());
     assert_eq!(at(NOW - 901), Err(NotYetValid));
     assert_eq!(at(NOW - 900), Ok(NOW + 3600));
     assert_eq!(at(NOW + 3599), Ok(NOW + 3600));
-    assert_eq!(at(NOW + 3600), Err(Expired));
-    assert_eq!(at(u64::MAX), Err(Expired));
+    assert_eq!(at(NOW + 3600), Err(Expired(NOW + 3600)));
+    assert_eq!(at(u64::MAX), Err(Expired(NOW + 3600)));
 }
 
 #[test]
@@ -269,13 +369,19 @@ fn rejects_long_urls() {
 
 #[test]
 fn matches_a_custom_endpoint_exactly() {
-    let custom: CustomEndpoint = "http://127.0.0.1:9000".parse().unwrap();
-    let at = |base: &str| {
-        PresignedUrl::parse(&valid_url_with(&format!("https://{HOST}"), base), NOW, Some(&custom))
+    let parse_at = |endpoint: &str, base: &str| {
+        let custom: CustomEndpoint = endpoint.parse().unwrap();
+        let home = S3Home::new("us-east-1".parse().unwrap(), Some(custom));
+        PresignedUrl::parse(&valid_url_with(&format!("https://{HOST}"), base), NOW, &home)
             .map(|parsed| parsed.bucket().to_string())
     };
+    let at = |base: &str| parse_at("http://127.0.0.1:9000", base);
     assert_eq!(at("http://127.0.0.1:9000/good").as_deref(), Ok("good"));
-    assert_eq!(at("https://good.s3.amazonaws.com").as_deref(), Ok("good"));
+    // A bucket of this name at AWS is somebody else's.
+    assert_eq!(at("https://good.s3.amazonaws.com"), Err(NotS3Host));
+    let vpc = "https://bucket.vpce-1a2b.s3.us-east-1.vpce.amazonaws.com";
+    assert_eq!(parse_at(vpc, "https://good.s3.amazonaws.com").as_deref(), Ok("good"));
+    assert_eq!(parse_at(vpc, &format!("{vpc}/good")).as_deref(), Ok("good"));
     assert_eq!(at("https://127.0.0.1:9000/good"), Err(Port));
     assert_eq!(at("http://127.0.0.1:9001/good"), Err(NotHttps));
     assert_eq!(at("http://127.0.0.1:90000/good"), Err(NotHttps));
@@ -285,7 +391,7 @@ fn matches_a_custom_endpoint_exactly() {
 
 #[test]
 fn errors_and_debug_output_do_not_repeat_the_url() {
-    let url = valid_url_with("versionId=v1", "versionId=v1&evil=1");
+    let url = valid_url_with("versionId=v1", "versionId=v1&acl=evil");
     let refused = parse(&url).unwrap_err().to_string();
     assert!(!refused.contains("evil") && !refused.contains("amazonaws"), "{refused}");
     let debug = format!("{:?}", parse(&valid_url_with("", "")).unwrap());
@@ -296,7 +402,8 @@ proptest! {
     #[test]
     fn no_input_makes_the_parser_panic(url in any::<String>(), now in any::<u64>()) {
         let custom: CustomEndpoint = "http://127.0.0.1:9000".parse().unwrap();
-        prop_assert!(PresignedUrl::parse(&url, now, Some(&custom)).is_err());
+        let home = S3Home::new("us-east-1".parse().unwrap(), Some(custom));
+        prop_assert!(PresignedUrl::parse(&url, now, &home).is_err());
     }
 
     /// A mutated link is either rejected or still leads to the bucket and key that it states, on an S3 host.

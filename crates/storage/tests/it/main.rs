@@ -3,3 +3,5 @@
 #![allow(clippy::unwrap_used, reason = "a test panics on unexpected results")]
 
 mod connections;
+mod ipv6;
+mod probe;

@@ -52,6 +52,36 @@ async fn parts_become_one_object() {
 }
 
 #[tokio::test]
+async fn a_part_can_be_read_alone_but_not_a_range_of_it() {
+    let s3 = Fixture::start().await;
+    let upload = create_upload(&s3).await;
+    let parts = vec![
+        upload_part(&s3, &upload, 4, vec![1; 5 * MIB]).await,
+        upload_part(&s3, &upload, 7, vec![2; 10]).await,
+    ];
+    complete_upload(&s3, &upload, parts).await.unwrap();
+    s3.put("single", "hello").await;
+    let get = |key: &str, part: i32| s3.client.get_object().bucket(BUCKET).key(key).part_number(part);
+    // Parts are counted from 1 after the upload.
+    for (key, part, range) in [
+        ("k", 1, "bytes 0-5242879/5242890"),
+        ("k", 2, "bytes 5242880-5242889/5242890"),
+        ("single", 1, "bytes 0-4/5"),
+    ] {
+        let output = get(key, part).send().await.unwrap();
+        assert_eq!(output.content_range(), Some(range), "{key} {part}");
+        let head = s3.client.head_object().bucket(BUCKET).key(key).part_number(part).send().await.unwrap();
+        assert_eq!(head.content_range(), Some(range), "{key} {part}");
+    }
+    for (key, part) in [("k", 3), ("k", 0), ("single", 2)] {
+        let refused = get(key, part).send().await.unwrap_err();
+        assert_eq!(refused.code(), Some("InvalidPartNumber"), "{key} {part}");
+    }
+    let refused = get("k", 1).range("bytes=0-0").send().await.unwrap_err();
+    assert_eq!(refused.code(), Some("InvalidRequest"));
+}
+
+#[tokio::test]
 async fn invalid_parts_are_refused() {
     let s3 = Fixture::start().await;
     let upload = create_upload(&s3).await;

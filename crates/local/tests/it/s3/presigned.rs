@@ -62,7 +62,7 @@ async fn a_link_is_valid_for_seven_days_at_most() {
     let s3 = Fixture::start().await;
     s3.put("k", "hello").await;
     let url = s3.presigned_get("k").await.uri().to_owned();
-    for expires in ["604801", "0", "soon", ""] {
+    for expires in ["604801", "0", "soon", "", "%2B60"] {
         let refused = get(&url.replace("X-Amz-Expires=60", &format!("X-Amz-Expires={expires}")), &[]).await;
         assert_eq!(refused.status, 400, "{expires}");
         assert!(refused.text().contains("<Code>AuthorizationQueryParametersError</Code>"));
@@ -176,7 +176,7 @@ async fn responses_have_cors_headers() {
     let preflight = send(Method::OPTIONS, &plain, &headers, b"").await;
     assert_eq!(preflight.status, 204);
     assert_eq!(preflight.header("access-control-allow-headers"), "range");
-    assert!(preflight.header("access-control-allow-methods").contains("HEAD"));
+    assert_eq!(preflight.header("access-control-allow-methods"), "GET, HEAD");
     let origin = [("origin", "null")];
     let responses = [
         preflight,
@@ -190,6 +190,33 @@ async fn responses_have_cors_headers() {
         assert_eq!(response.header("access-control-allow-origin"), "*");
         assert!(response.header("access-control-expose-headers").contains("Content-Range"));
     }
+}
+
+#[tokio::test]
+async fn a_page_in_a_browser_cannot_write() {
+    let s3 = Fixture::start().await;
+    let put = s3.client.put_object().bucket(BUCKET).key("k").presigned(one_minute()).await.unwrap();
+    let signed: Vec<_> = put.headers().collect();
+    for origin in ["https://evil.example", "null"] {
+        let headers = [&signed[..], &[("origin", origin)]].concat();
+        let refused = send(Method::PUT, put.uri(), &headers, b"evil").await;
+        assert_eq!(refused.status, 403);
+        assert!(refused.text().contains("AccessDenied"), "{}", refused.text());
+    }
+    assert!(s3.store.list_versions(BUCKET, "k").is_empty());
+    // A program may, with the same link.
+    assert_eq!(send(Method::PUT, put.uri(), &signed, b"good").await.status, 200);
+    // Without keys nothing is written, whatever the sender.
+    let plain = format!("{}/{BUCKET}/k", s3.server.endpoint());
+    for (method, headers) in [
+        (Method::PUT, &[][..]),
+        (Method::DELETE, &[]),
+        (Method::POST, &[("content-type", "text/plain")]),
+        (Method::POST, &[("content-type", "multipart/form-data; boundary=x")]),
+    ] {
+        assert!(!send(method, &plain, headers, b"evil").await.status.is_success());
+    }
+    assert_eq!(s3.store.list_versions(BUCKET, "k").len(), 1);
 }
 
 #[tokio::test]

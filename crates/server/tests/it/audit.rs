@@ -1,0 +1,117 @@
+//! Audit events: each decision is one, with names and without secrets.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use serde_json::{Value, json};
+use telemetry::logs::{self, JsonLayer};
+use tracing::{Dispatch, subscriber::NoSubscriber};
+use tracing_subscriber::{Layer, Registry, layer::SubscriberExt};
+
+use crate::app::{TestApp, issue_api_key_token, issue_token};
+
+/// The log of the current thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// The second subscriber discards everything. With a single one, tracing could disable a callsite for all threads.
+    fn capture(&self) -> (tracing::subscriber::DefaultGuard, Dispatch) {
+        let discarding = Dispatch::new(NoSubscriber::default());
+        let log = self.clone();
+        let filter = logs::log_filter("info", &["api", "audit", "authorize"]);
+        let json = JsonLayer::new(move || log.clone(), &Arc::default()).with_filter(filter);
+        (tracing::subscriber::set_default(Registry::default().with(json)), discarding)
+    }
+
+    /// Takes the lines since the last call.
+    fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn each_refusal_names_who_what_and_why() {
+    let (app, other) = (TestApp::start().await, TestApp::start().await);
+    let package = app.create_file(None, "a", b"-").await;
+    let path = app.presign_path(&package, "");
+    let stranger = other.create_user("owner").await;
+    let without_role = app.create_user("none").await;
+    let foreign_key = issue_api_key_token(&other.workspace.create_api_key(&without_role).await.unwrap());
+    app.run_sql(&format!(
+        "INSERT INTO pennsieve.organization_user (organization_id, user_id) VALUES ({}, {})",
+        other.workspace.id, without_role.id
+    ))
+    .await;
+    let guest = app.create_user("guest").await;
+    let unknown = path.replace(app.dataset.node_id.as_str(), "N:dataset:unknown");
+
+    let log = Log::default();
+    let guard = log.capture();
+    let workspace = json!(app.workspace.id);
+    for (token, path, user, workspace, reason) in [
+        (
+            issue_token(&stranger),
+            &path,
+            json!(stranger.node_id),
+            &workspace,
+            "the user is not a member of the workspace",
+        ),
+        (
+            issue_token(&without_role),
+            &path,
+            json!(without_role.node_id),
+            &workspace,
+            "the user has no role in the dataset",
+        ),
+        (
+            foreign_key,
+            &path,
+            json!(without_role.node_id),
+            &workspace,
+            "the credential is for another workspace",
+        ),
+        (issue_token(&guest), &unknown, json!(guest.node_id), &Value::Null, "the dataset is unknown"),
+        (issue_api_key_token("unknown"), &path, Value::Null, &Value::Null, "the caller is unknown"),
+        ("a.b.c".to_owned(), &path, Value::Null, &Value::Null, "the bearer token is malformed"),
+        (
+            issue_token(&guest),
+            &path,
+            json!(guest.node_id),
+            &workspace,
+            "your role in this dataset lacks the permission ViewFiles",
+        ),
+    ] {
+        let status = app.get(path, &token).await.status;
+        assert!(matches!(status.as_u16(), 401 | 403), "{reason}");
+        let text = log.take();
+        let lines = text.lines().map(|line| -> Value { serde_json::from_str(line).unwrap() });
+        let refusals: Vec<Value> = lines.filter(|line| line["message"] == "access refused").collect();
+        let [refusal] = refusals.as_slice() else { panic!("{reason}: {text}") };
+        assert_eq!(refusal["target"], "audit");
+        assert_eq!((&refusal["reason"], &refusal["user"]), (&json!(reason), &user));
+        assert_eq!(&refusal["workspace"], workspace, "{reason}");
+        let dataset = path.split(['=', '&']).nth(1).unwrap();
+        assert_eq!(refusal["dataset"], dataset, "{reason}");
+        assert!(!text.contains(&token), "{reason}");
+    }
+    let token = issue_token(&app.create_user("viewer").await);
+    assert_eq!(app.get(&path, &token).await.status, 307);
+    let text = log.take();
+    assert_eq!(text.matches(r#""message":"access granted""#).count(), 1, "{text}");
+    assert_eq!(text.matches(r#""message":"link issued""#).count(), 1, "{text}");
+    assert!(!text.contains(&token));
+    drop(guard);
+}
