@@ -4,7 +4,8 @@
 //! link, prepared or not. So a busy machine slows both down, and their ratio says something where the figures do not. The clients
 //! are another process. Processor time is that of the server's process and of Postgres's, from `/proc`.
 //!
-//! `--log off` runs without log and metrics. `AUTHORIZATION_CACHE_SECONDS=0` turns the cache of roles off.
+//! `warm` is with roles that the server remembers (`AUTHORIZATION_CACHE_SECONDS`), `cold` without. `--log off` runs without log
+//! and metrics.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -28,6 +29,7 @@ mod scenarios;
 
 use std::{
     net::SocketAddr,
+    num::NonZeroUsize,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -37,6 +39,7 @@ use clap::Parser;
 use client::{LoadReport, LoadRequest};
 use processor_time::PostgresProcesses;
 use scenarios::{Scenario, Services};
+use server::serve::{ConnectionLimits, serve};
 use telemetry::{Host, LogFormat, TelemetryConfig};
 use tokio::net::TcpListener;
 
@@ -57,6 +60,9 @@ struct Options {
     /// Whether requests are logged and counted: `on` or `off`
     #[arg(long, default_value = "on")]
     log: String,
+    /// How long roles are remembered, in seconds
+    #[arg(long, env = "AUTHORIZATION_CACHE_SECONDS", default_value_t = 60)]
+    cache: u64,
     /// Sends requests as the JSON on standard input says
     #[arg(long, hide = true)]
     client: bool,
@@ -77,7 +83,7 @@ async fn main() {
             TelemetryConfig { filter, service, environment, host, xray_daemon: None, catalog: &catalog };
         telemetry::init(config);
     }
-    let services = Box::pin(Services::start()).await;
+    let services = Box::pin(Services::start(Duration::from_secs(options.cache))).await;
     println!("log and metrics: {}", options.log);
     println!(
         "{:26} | req/s | floor | ratio | p50 µs | p99 µs | server µs | floor µs | Postgres µs | floor µs | allocations | KB",
@@ -92,7 +98,14 @@ async fn main() {
 async fn start_service(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(server::serve::serve(listener, router, std::future::pending()));
+    let limits = ConnectionLimits {
+        idle: Duration::from_mins(1),
+        head: Duration::from_secs(10),
+        write: Duration::from_secs(30),
+        shutdown: Duration::from_secs(30),
+        connections: NonZeroUsize::new(1000).unwrap(),
+    };
+    tokio::spawn(serve(listener, router, limits, std::future::pending()));
     address
 }
 

@@ -1,14 +1,19 @@
 //! The endpoints that are measured, each beside its floor.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
+use authorize::Authorizer;
+use aws::Clock;
+use axum::{Router, body::Body};
 use database::{Db, PoolConfig};
 use local::workspace::Package;
 use serde_json::json;
+use server::authentication::authenticate;
 use signing::cloudfront::{HashAlgorithm, PrivateKey};
+use tower::ServiceExt as _;
 
 use crate::{
-    app::{TestApp, percent_encode, pool_config},
+    app::{self, TestApp, build_request, percent_encode, pool_config},
     client::LoadRequest,
     floors::{LinkStatement, start_floors},
     processor_time::PostgresProcesses,
@@ -31,7 +36,10 @@ pub(crate) struct Scenario {
 /// A service with a key, and what a client asks it for.
 struct Service {
     app: TestApp,
-    address: SocketAddr,
+    /// The server that remembers roles.
+    warm: SocketAddr,
+    /// The server that does not.
+    cold: SocketAddr,
     token: String,
     package: Package,
 }
@@ -47,21 +55,22 @@ pub(crate) struct Services {
 }
 
 impl Service {
-    async fn start(key: PrivateKey) -> Self {
+    async fn start(key: PrivateKey, cache: Duration) -> Self {
         let mut app = TestApp::start_with_key(key, HashAlgorithm::Sha256).await;
         let pool = PoolConfig { max_connections: CONNECTIONS, ..pool_config(&app.database) };
         app.set_db(Db::from_config(pool).unwrap().with_prepared_statements(true));
         let (token, package) = (app.create_token("viewer").await, app.create_file(None, "a.txt", b"-").await);
         app.workspace.analyze_tables().await.unwrap();
-        let address = start_service(app.router.clone()).await;
-        Self { app, address, token, package }
+        let warm = start_service(build_router(&app.app, cache)).await;
+        let cold = start_service(build_router(&app.app, Duration::ZERO)).await;
+        Self { app, warm, cold, token, package }
     }
 
     fn get(&self, path: String, status: u16) -> LoadRequest {
         let token =
             if path.contains("presigned_url=") || path.ends_with("/health") { "" } else { &self.token };
         LoadRequest {
-            address: self.address,
+            address: self.warm,
             method: "GET".to_owned(),
             path,
             token: token.to_owned(),
@@ -73,9 +82,9 @@ impl Service {
 }
 
 impl Services {
-    pub(crate) async fn start() -> Self {
-        let p256 = Service::start(PrivateKey::generate_p256().unwrap()).await;
-        let rsa = Service::start(PrivateKey::generate_rsa().unwrap()).await;
+    pub(crate) async fn start(cache: Duration) -> Self {
+        let p256 = Service::start(PrivateKey::generate_p256().unwrap(), cache).await;
+        let rsa = Service::start(PrivateKey::generate_rsa().unwrap(), cache).await;
         p256.app.put_asset(&p256.package, "a.png", b"-");
         let link = p256.app.get(&p256.app.presign_path(&p256.package, "&path=a.png"), &p256.token).await;
         let link = percent_encode(link.header("location"));
@@ -101,31 +110,36 @@ impl Services {
         };
         let floor = |path: &str| LoadRequest { address: self.floors, ..p256.get(path.to_owned(), 200) };
         let compare = |name, request, path| Scenario { name, request, floor: floor(path) };
+        let cold = |service: &Service, request| LoadRequest { address: service.cold, ..request };
         vec![
             compare("health / plain", health(), "/plain"),
             compare("proxy / plain", proxy(), "/plain"),
-            compare("presign / prepared", link(""), "/prepared"),
-            compare("presign / unnamed", link(""), "/unnamed"),
-            compare("presign JSON / prepared", json(), "/prepared"),
-            compare("sign P-256 / prepared", sign(p256), "/prepared"),
-            compare("sign RSA / prepared", sign(rsa), "/prepared"),
+            compare("presign warm / prepared", link(""), "/prepared"),
+            compare("presign cold / prepared", cold(p256, link("")), "/prepared"),
+            compare("presign cold / unnamed", cold(p256, link("")), "/unnamed"),
+            compare("presign JSON warm / prep.", json(), "/prepared"),
+            compare("sign P-256 warm / prepared", sign(p256), "/prepared"),
+            compare("sign P-256 cold / prepared", cold(p256, sign(p256)), "/prepared"),
+            compare("sign RSA warm / prepared", sign(rsa), "/prepared"),
             compare("1,000 links / prepared", batch(), "/prepared"),
         ]
     }
+}
+
+/// The routes of the service, which remember roles for this time.
+fn build_router(app: &api::App, cache: Duration) -> Router {
+    let authorizer = Authorizer::new(app::issuer().verifier(), app.db.clone(), Clock::System);
+    api::router(app.clone(), authenticate(authorizer.with_decision_cache(cache)))
 }
 
 /// The statement of a link, as a connection of the service has prepared it.
 async fn find_link_statement(service: &Service) -> LinkStatement {
     let db = service.app.open_db(1).with_prepared_statements(true);
     let app = api::App { db: db.clone(), ..service.app.app.clone() };
+    let path = service.app.presign_path(&service.package, "");
     for _ in 0..2 {
-        let request = crate::app::build_request(
-            "GET",
-            &service.app.presign_path(&service.package, ""),
-            &service.token,
-            axum::body::Body::empty(),
-        );
-        tower::ServiceExt::oneshot(crate::app::build_router(&app), request).await.unwrap();
+        let request = build_request("GET", &path, &service.token, Body::empty());
+        build_router(&app, Duration::ZERO).oneshot(request).await.unwrap();
     }
     let sql = "SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%s3_key%'";
     let row = db.query_opt(sql, &[]).await.unwrap().expect("a link was prepared");
