@@ -36,12 +36,14 @@ lint: ## Run all checks, as CI does
 mutants: ## Change the code in small ways and see that a test fails each time; takes hours (PACKAGES=signing)
 	@scripts/mutants $(PACKAGES)
 
-bench: setup ## Measure functions, signatures, restores and links
+bench: setup ## Measure functions, signatures, restores, links, and the server beside its floors
 	cargo build --release --locked --package lambda
 	cargo run --release --locked --package lambda --example figures
 	cargo run --release --locked --package signing --example rates
 	cargo run --release --locked --package server --example restore
 	cargo run --release --locked --package server --example links
+	cargo run --release --locked --package server --example throughput 2>/dev/null
+	cargo run --release --locked --package server --example throughput -- --log off
 
 openapi: ## Generate the OpenAPI documents from the handlers
 	@scripts/openapi

@@ -93,9 +93,7 @@ fn finish_response(response: &mut Response, id: &RequestId, challenge: HeaderVal
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     // Responses depend on the caller's role, so no cache may store them unless a handler says otherwise.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    if let Some(id) = id.to_header_value() {
-        headers.insert(REQUEST_ID_HEADER, id);
-    }
+    headers.insert(REQUEST_ID_HEADER, id.to_header_value());
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! The request id, which the client, the gateway and the log share.
 
-use std::fmt;
-
 use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
@@ -11,31 +9,32 @@ pub(crate) const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-requ
 /// The longest id that is accepted from a request.
 const MAX_ID_BYTES: usize = 128;
 
-/// A request's id: the one in its header if it is well formed, else a new one.
-pub(crate) struct RequestId(String);
+/// A request's id: the one in its header if it is well formed, else a new one. It is kept as a header's value, which is
+/// cloned without copying.
+pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
     pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
-        let id =
-            headers.get(REQUEST_ID_HEADER).and_then(|id| id.to_str().ok()).filter(|id| is_well_formed(id));
+        let id = headers.get(REQUEST_ID_HEADER).filter(|id| id.to_str().is_ok_and(is_well_formed));
         // Anything else is replaced, so that a client cannot forge lines or fields of the log.
-        Self(id.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned))
+        Self(id.cloned().unwrap_or_else(generate_id))
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        self.0.to_str().unwrap_or_default()
     }
 
-    /// The value of the response's header. Never `None` in practice: a well-formed id is a valid header value.
-    pub(crate) fn to_header_value(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&self.0).ok()
+    /// The value of the response's header.
+    pub(crate) fn to_header_value(&self) -> HeaderValue {
+        self.0.clone()
     }
 }
 
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+fn generate_id() -> HeaderValue {
+    let mut buffer = Uuid::encode_buffer();
+    let id = Uuid::new_v4().hyphenated().encode_lower(&mut buffer);
+    // Hexadecimal digits and hyphens are always valid.
+    HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("none"))
 }
 
 /// Letters, digits and the punctuation in ids of gateways and tracers (`JKJaXmPLvHcESHA=`, `Root=1-67-ab`).
@@ -53,7 +52,8 @@ mod tests {
             REQUEST_ID_HEADER,
             HeaderValue::from_str(id).unwrap(),
         )]))
-        .to_string()
+        .as_str()
+        .to_owned()
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub(crate) fn request_span(id: &RequestId, trace: &TraceContext) -> Span {
     // At level `error`, so that its fields are there with `RUST_LOG=error` too.
     tracing::error_span!(
         target: "trace.root", "request",
-        request_id = %id, user = Empty, workspace = Empty, dataset = Empty, package = Empty,
+        request_id = id.as_str(), user = Empty, workspace = Empty, dataset = Empty, package = Empty,
         method = Empty, route = Empty, status = Empty, statements = Empty,
         trace_id = trace.trace_id(), parent_id = trace.parent_id(), segment_id = trace.segment_id(),
     )

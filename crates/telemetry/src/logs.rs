@@ -5,6 +5,8 @@
 //! the same name, the innermost one wins.
 
 use std::{
+    borrow::Cow,
+    cell::Cell,
     io::Write,
     sync::{
         Arc,
@@ -25,7 +27,7 @@ use tracing_subscriber::{
     filter::{FilterExt, filter_fn},
     fmt::MakeWriter,
     layer::{Context, Filter, Layer},
-    registry::{LookupSpan, Scope},
+    registry::{Extensions, LookupSpan, Scope, SpanRef},
 };
 
 use crate::{
@@ -37,6 +39,9 @@ use crate::{
 /// RFC 3339, to the millisecond.
 const TIMESTAMP_FORMAT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+
+/// The length of a timestamp, as of `2025-12-31T16:53:20.123Z`.
+const TIMESTAMP_BYTES: usize = 24;
 
 /// The members that every line has. A field cannot replace them.
 const RESERVED_FIELDS: [&str; 5] = ["timestamp", "level", "message", "target", "coldStart"];
@@ -101,46 +106,76 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
-        let mut line = Fields::default();
+        let spans: Vec<_> = ctx.event_scope(event).into_iter().flat_map(Scope::from_root).collect();
+        let extensions: Vec<_> = spans.iter().map(SpanRef::extensions).collect();
+        let mut event_fields = Fields::default();
+        event.record(&mut event_fields);
+        let mut line = LineFields::default();
         // From the outermost span inwards, so that inner fields replace outer ones.
-        for span in ctx.event_scope(event).into_iter().flat_map(Scope::from_root) {
-            if let Some(SpanFields(fields)) = span.extensions().get() {
-                merge_fields(&mut line, fields);
-            }
+        for SpanFields(fields) in extensions.iter().filter_map(Extensions::get) {
+            line.merge(fields);
         }
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        merge_fields(&mut line, &fields);
+        line.merge(&event_fields);
         let is_cold_start = self.cold_start.load(Relaxed);
         let line = LogLine { metadata: event.metadata(), time: (self.clock)(), is_cold_start, fields: &line };
         write_line(self.writer.make_writer_for(event.metadata()), &line);
     }
 }
 
+/// The largest buffer that a thread keeps for its next line.
+const MAX_KEPT_BYTES: usize = 16 * 1024;
+
+thread_local! {
+    static LINE_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// Writes a line in one call, so that lines of several threads do not mix. A failure cannot be logged.
 fn write_line(mut writer: impl Write, line: &LogLine<'_>) {
-    let mut bytes = Vec::with_capacity(512);
+    // Taken and not borrowed: what writes the line may log itself.
+    let mut bytes = LINE_BUFFER.take();
+    bytes.clear();
     if serde_json::to_writer(&mut bytes, line).is_ok() {
         bytes.push(b'\n');
         let _ = writer.write_all(&bytes);
     }
+    if bytes.capacity() <= MAX_KEPT_BYTES {
+        LINE_BUFFER.set(bytes);
+    }
 }
 
-fn merge_fields(line: &mut Fields, fields: &Fields) {
-    for (name, value) in fields.iter() {
-        match name {
-            "request_id" => line.insert("requestId", value.clone()),
-            "trace_id" => line.insert("traceId", value.clone()),
-            // The span of Lambda's runtime has the whole tracing header.
-            "xrayTraceId" => {
-                if let Some(header) = value.as_str().and_then(TraceHeader::parse) {
-                    line.insert("traceId", header.root.into());
+/// The members of a line, in the order of insertion. Names are unique.
+#[derive(Default)]
+struct LineFields<'a>(Vec<(&'static str, Cow<'a, Value>)>);
+
+impl<'a> LineFields<'a> {
+    fn merge(&mut self, fields: &'a Fields) {
+        for (name, value) in fields.iter() {
+            match name {
+                "request_id" => self.insert("requestId", Cow::Borrowed(value)),
+                "trace_id" => self.insert("traceId", Cow::Borrowed(value)),
+                // The span of Lambda's runtime has the whole tracing header.
+                "xrayTraceId" => {
+                    if let Some(header) = value.as_str().and_then(TraceHeader::parse) {
+                        self.insert("traceId", Cow::Owned(header.root.into()));
+                    }
                 }
+                // These are for the trace only.
+                "parent_id" | "segment_id" | "kind" => {}
+                _ => self.insert(name, Cow::Borrowed(value)),
             }
-            // These are for the trace only.
-            "parent_id" | "segment_id" | "kind" => {}
-            _ => line.insert(name, value.clone()),
         }
+    }
+
+    /// Adds a member, or replaces its value.
+    fn insert(&mut self, name: &'static str, value: Cow<'a, Value>) {
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((name, value)),
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| &**value)
     }
 }
 
@@ -148,28 +183,33 @@ struct LogLine<'a> {
     metadata: &'a Metadata<'a>,
     time: Duration,
     is_cold_start: bool,
-    fields: &'a Fields,
+    fields: &'a LineFields<'a>,
 }
 
 impl Serialize for LogLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("timestamp", &format_timestamp(self.time))?;
+        let mut timestamp = [0; TIMESTAMP_BYTES];
+        map.serialize_entry("timestamp", format_timestamp(self.time, &mut timestamp))?;
         map.serialize_entry("level", self.metadata.level().as_str())?;
         map.serialize_entry("message", self.fields.get("message").unwrap_or(&Value::Null))?;
         map.serialize_entry("target", self.metadata.target())?;
         if self.is_cold_start {
             map.serialize_entry("coldStart", &true)?;
         }
-        for (name, value) in self.fields.iter().filter(|(name, _)| !RESERVED_FIELDS.contains(name)) {
-            map.serialize_entry(name, value)?;
+        for (name, value) in self.fields.0.iter().filter(|(name, _)| !RESERVED_FIELDS.contains(name)) {
+            map.serialize_entry(name, &**value)?;
         }
         map.end()
     }
 }
 
-fn format_timestamp(time: Duration) -> String {
-    (OffsetDateTime::UNIX_EPOCH + time).format(TIMESTAMP_FORMAT).unwrap_or_default()
+/// Formats a time into the buffer.
+fn format_timestamp(time: Duration, buffer: &mut [u8; TIMESTAMP_BYTES]) -> &str {
+    let written =
+        (OffsetDateTime::UNIX_EPOCH + time).format_into(&mut buffer.as_mut_slice(), TIMESTAMP_FORMAT);
+    let length = written.unwrap_or_default().min(TIMESTAMP_BYTES);
+    std::str::from_utf8(buffer.get(..length).unwrap_or_default()).unwrap_or_default()
 }
 
 #[cfg(test)]

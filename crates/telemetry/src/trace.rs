@@ -134,7 +134,8 @@ impl TraceContext {
     /// The header for calls that this unit of work makes.
     #[must_use]
     pub fn to_header(&self) -> String {
-        TraceHeader { parent: Some(self.id.clone()), ..self.header.clone() }.to_string()
+        let TraceHeader { root, sampled, .. } = &self.header;
+        format!("Root={root};Parent={};Sampled={}", self.id, u8::from(*sampled == Some(true)))
     }
 }
 
