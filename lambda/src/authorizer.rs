@@ -7,7 +7,7 @@
 
 use std::{fmt, time::Duration};
 
-use authorize::{AuthenticationError, AuthorizeError, Authorizer, Credential};
+use authorize::{AuthenticationError, AuthorizeError, Authorizer, Credential, log_malformed_credential};
 use lambda_runtime::{Error, LambdaEvent};
 use packages::id::DatasetNodeId;
 use serde::{Deserialize, Serialize};
@@ -72,7 +72,7 @@ pub async fn handle_event(
     );
     let Some((credential, dataset)) = parse_identity(&event.identity_source) else {
         return Ok(span.in_scope(|| {
-            tracing::info!(target: "audit", reason = MALFORMED_SOURCES, "access refused");
+            log_malformed_credential(MALFORMED_SOURCES);
             deny_request("malformed")
         }));
     };

@@ -70,6 +70,9 @@ impl DecisionCache {
         token_expires_at: u64,
         now: u64,
     ) {
+        if token_expires_at <= now {
+            return;
+        }
         let key = decision_key(credential, &claims.dataset.node_id);
         let expires_at = token_expires_at.min(now.saturating_add(self.window_seconds));
         let entry = DecisionEntry { claims: Arc::clone(claims), decided_at: now, expires_at };

@@ -7,6 +7,7 @@ use aws::{CallLimits, JsonClient};
 use packages::id::{DatasetNodeId, UserNodeId};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::{AuthenticationError, InvalidToken, credential::CallbackCredential, db::CallbackIdentity};
 
@@ -17,8 +18,8 @@ const CALL_LIMITS: CallLimits = CallLimits {
     total_timeout: Duration::from_secs(5),
 };
 
-/// The longest id of a run.
-const MAX_RUN_BYTES: usize = 255;
+/// How many validations run at once. Anybody can ask for one, and each is a run of the function.
+const MAX_VALIDATIONS: usize = 16;
 
 /// The validators of callbacks. Without any, no callback is valid.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +29,7 @@ pub struct CallbackValidators(Option<ConfiguredValidators>);
 struct ConfiguredValidators {
     client: JsonClient,
     functions: Arc<CallbackFunctions>,
+    permits: Arc<Semaphore>,
 }
 
 /// The function that validates the callbacks of each service, by the service's name.
@@ -88,7 +90,9 @@ impl CallbackValidators {
     #[must_use]
     pub fn new(client: JsonClient, functions: CallbackFunctions) -> Self {
         let client = client.with_limits(CALL_LIMITS);
-        Self((!functions.is_empty()).then(|| ConfiguredValidators { client, functions: Arc::new(functions) }))
+        let permits = Arc::new(Semaphore::new(MAX_VALIDATIONS));
+        let functions = Arc::new(functions);
+        Self((!functions.is_empty()).then_some(ConfiguredValidators { client, functions, permits }))
     }
 
     /// Asks the service's validator for whom and on what a callback acts. One call to Lambda.
@@ -99,9 +103,9 @@ impl CallbackValidators {
         let CallbackCredential { service, run, token } = credential;
         let validators = self.0.as_ref().ok_or(InvalidToken::Callback)?;
         let function = validators.functions.get(service).ok_or(InvalidToken::Callback)?;
-        if run.len() > MAX_RUN_BYTES {
-            return Err(InvalidToken::Callback.into());
-        }
+        let Ok(_permit) = validators.permits.try_acquire() else {
+            return Err(unavailable(service, "too many validations are running"));
+        };
         let input = json!({ "callbackToken": token, "executionRunId": run });
         let output = validators.client.invoke(function.as_str(), &input).await;
         let output = output.map_err(|error| unavailable(service, &error.to_string()))?;

@@ -1,9 +1,12 @@
 //! The credential of an `Authorization` header.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// The longest `Authorization` header that is parsed. A token of Cognito has about a thousand bytes.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
+
+/// The longest name of a service, and the longest id of a run.
+const MAX_PART_BYTES: usize = 128;
 
 /// What a caller sent to prove who they are. It is a secret: `Debug` shows only its kind.
 #[derive(Clone, PartialEq, Eq)]
@@ -44,12 +47,12 @@ impl Credential {
         }
     }
 
-    /// The kind of caller, for the audit log.
+    /// What it is, for the audit log. A callback names its service and run.
     #[must_use]
-    pub const fn kind(&self) -> &'static str {
+    pub fn describe(&self) -> Cow<'static, str> {
         match self {
-            Self::Bearer(_) => "token",
-            Self::Callback(_) => "callback",
+            Self::Bearer(_) => "token".into(),
+            Self::Callback(callback) => format!("callback {} {}", callback.service, callback.run).into(),
         }
     }
 }
@@ -58,13 +61,18 @@ impl CallbackCredential {
     /// Splits at the first two colons. No part is empty.
     fn parse(value: &str) -> Option<Self> {
         let mut parts = value.splitn(3, ':').filter(|part| !part.is_empty()).map(str::to_owned);
-        Some(Self { service: parts.next()?, run: parts.next()?, token: parts.next()? })
+        let parsed = Self { service: parts.next()?, run: parts.next()?, token: parts.next()? };
+        let is_short = |part: &str| part.len() <= MAX_PART_BYTES;
+        (is_short(&parsed.service) && is_short(&parsed.run)).then_some(parsed)
     }
 }
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind())
+        f.write_str(match self {
+            Self::Bearer(_) => "Bearer(..)",
+            Self::Callback(_) => "Callback(..)",
+        })
     }
 }
 

@@ -23,8 +23,8 @@ use self::{
 };
 use database::{Db, Error};
 
-/// Finds the member with an identity, in the workspace that a person last chose, or that an API key was created in. `None`: the
-/// identity is unknown, or does not belong to that workspace.
+/// Finds the member with an identity, in the workspace that an API key was created in, or that a person last chose. A person who
+/// does not belong to that one is in the first of their workspaces. `None`: the identity is unknown, or belongs to no workspace.
 ///
 /// A token's own `custom:organization_id` is not used: Cognito puts custom attributes into ID tokens, which are not accepted,
 /// and the database is more recent than the login.
@@ -33,18 +33,24 @@ pub async fn find_member(db: &Db, identity: &Identity) -> Result<Option<Member>,
         // It acts on one dataset and not in a workspace.
         return Ok(None);
     }
+    let any_workspace = identity.may_change_workspace();
     let CallerQuery { tables, condition, key, default_workspace, .. } = identity.query();
+    let workspaces = if any_workspace { "IS NOT NULL".to_owned() } else { format!("= {default_workspace}") };
     let sql = format!(
         "SELECT u.id AS user_id, u.node_id AS user_node_id, coalesce(u.is_super_admin, false) AS is_super_admin,
                 o.id AS workspace_id, o.node_id AS workspace_node_id, coalesce(m.permission_bit, 0) AS workspace_role
          FROM {tables}
-         JOIN pennsieve.organizations o ON o.id = {default_workspace}
-         JOIN pennsieve.organization_user m ON m.organization_id = o.id AND m.user_id = u.id
-         WHERE {condition}"
+         JOIN pennsieve.organization_user m ON m.user_id = u.id AND m.organization_id {workspaces}
+         JOIN pennsieve.organizations o ON o.id = m.organization_id
+         WHERE {condition}
+         ORDER BY m.organization_id = {default_workspace} DESC NULLS LAST, m.organization_id"
     );
-    let row = db.query_opt(&sql, &[(&*key.0, key.1)]).await?;
-    let member = row.map(|row| read_member(&row, identity.may_change_workspace())).transpose()?;
-    Ok(member.flatten())
+    let rows = db.query(&sql, &[(&*key.0, key.1)]).await?;
+    let members = rows.iter().map(|row| read_member(row, any_workspace)).collect::<Result<Vec<_>, _>>()?;
+    // An id that is not unique identifies nobody.
+    let mut members = members.into_iter().flatten();
+    let first = members.next();
+    Ok(first.filter(|first| members.all(|other| other.user == first.user)))
 }
 
 fn read_member(row: &Row, any_workspace: bool) -> Result<Option<Member>, Error> {

@@ -21,16 +21,17 @@ use packages::{
     id::DatasetNodeId,
 };
 
-use crate::{
-    cache::{DecisionCache, PlaceCache},
-    db::{Decision, Identity, decide_access, find_member},
-};
 pub use crate::{
+    audit::log_malformed_credential,
     callback::{CallbackFunctions, CallbackValidators, FunctionArn},
     credential::{CallbackCredential, Credential},
     denial::{Denial, DenialReason},
     pool::{CognitoConfig, TokenIssuer, TokenSubject, UserPool, is_client_id, is_pool_id},
     token::{AuthenticationError, InvalidToken, TokenVerifier, TrustedIssuer, VerifiedToken},
+};
+use crate::{
+    cache::{DecisionCache, PlaceCache},
+    db::{Decision, Identity, decide_access, find_member},
 };
 
 /// Verifies credentials, and finds what their owners may do. Clones share what they remember.
@@ -110,7 +111,7 @@ impl Authorizer {
             audit::log_access_refused(credential, None, &denial);
             AuthorizeError::NoAccess
         })?;
-        audit::log_member_accepted(credential, &member);
+        audit::log_member_identified(credential, &member);
         Ok(member)
     }
 
@@ -130,7 +131,7 @@ impl Authorizer {
             audit::log_access_refused(credential, Some(dataset), &denial);
             AuthorizeError::NoAccess
         })?;
-        audit::log_access_granted(credential, &claims);
+        audit::log_caller_identified(credential, &claims);
         let claims = Arc::new(claims);
         if let Some(cache) = &self.decisions {
             cache.insert(credential, &claims, expires_at, now);
@@ -150,11 +151,13 @@ impl Authorizer {
             return Ok(Err(Denial { reason: DenialReason::OtherDataset, user, workspace: None }));
         }
         let now = self.clock.now();
-        let place = self.places.find(dataset, now);
-        let Decision { result, place } = decide_access(&self.db, identity, dataset, place).await?;
-        match place {
+        let known = self.places.find(dataset, now);
+        let Decision { result, place } = decide_access(&self.db, identity, dataset, known).await?;
+        // A place that was known keeps its age.
+        match place.filter(|_| place != known) {
             Some(place) => self.places.insert(dataset, place, now),
-            None => self.places.remove(dataset),
+            None if place.is_none() => self.places.remove(dataset),
+            None => {}
         }
         Ok(result)
     }

@@ -10,6 +10,7 @@ use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider},
 };
+use tokio::time::Instant;
 
 use crate::error_chain;
 
@@ -17,7 +18,7 @@ use crate::error_chain;
 const REFRESH_MARGIN_SECONDS: u64 = 300;
 
 /// How long a failure of the provider counts. Callers that waited for it do not each ask again, one after the other.
-const FAILURE_SECONDS: u64 = 2;
+const FAILURE_LIFETIME: Duration = Duration::from_secs(2);
 
 /// How long a provider may take. Some providers call a server and have no timeout of their own.
 const PROVIDER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,8 +43,7 @@ struct Cached<T> {
 /// The provider's last failure.
 struct Failure {
     error: CredentialsError,
-    /// In seconds since the Unix epoch.
-    failed_at: u64,
+    failed_at: Instant,
 }
 
 /// Why there are no credentials. The text is for the log.
@@ -94,19 +94,20 @@ impl<T: Clone> CachedCredentials<T> {
         if let Some(fresh) = self.cached_beyond(now + self.refresh_margin) {
             return Ok(fresh);
         }
-        if let Some(error) = self.recent_failure(now) {
+        if let Some(error) = self.recent_failure() {
             return expiring.ok_or(error);
         }
         self.load_credentials().await.or_else(|error| {
             tracing::warn!(%error, "credentials could not be renewed");
-            *lock(&self.failure) = Some(Failure { error: error.clone(), failed_at: now });
+            // The time at its end: a failure may take longer than it counts.
+            *lock(&self.failure) = Some(Failure { error: error.clone(), failed_at: Instant::now() });
             expiring.ok_or(error)
         })
     }
 
-    fn recent_failure(&self, now: u64) -> Option<CredentialsError> {
+    fn recent_failure(&self) -> Option<CredentialsError> {
         let failure = lock(&self.failure);
-        let recent = failure.as_ref().filter(|failure| now < failure.failed_at + FAILURE_SECONDS);
+        let recent = failure.as_ref().filter(|failure| failure.failed_at.elapsed() < FAILURE_LIFETIME);
         recent.map(|failure| failure.error.clone())
     }
 
@@ -173,7 +174,7 @@ mod tests {
         }
     }
 
-    /// Only the first call succeeds. The others fail after a while.
+    /// Only the first call succeeds. The others fail after three seconds, which is longer than a failure counts.
     #[derive(Debug, Default)]
     struct OnlyOnce(Hourly);
 
@@ -187,13 +188,13 @@ mod tests {
             }
             self.0.0.fetch_add(1, Relaxed);
             future::ProvideCredentials::new(async {
-                tokio::task::yield_now().await;
+                tokio::time::sleep(Duration::from_secs(3)).await;
                 Err(ProviderError::not_loaded("not now"))
             })
         }
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn cached_credentials_are_used_to_their_end_when_a_refresh_fails() {
         let provider = SharedCredentialsProvider::new(OnlyOnce::default());
         let cached = CachedCredentials::new(provider, |credentials| credentials.access_key_id().to_owned());
@@ -203,20 +204,25 @@ mod tests {
         assert!(matches!(cached.get(3600).await, Err(CredentialsError::Provider(_))));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn callers_that_waited_for_a_failure_do_not_ask_again() {
         let provider = Arc::new(OnlyOnce::default());
         let shared = SharedCredentialsProvider::new(Shared(Arc::clone(&provider)));
         let cached = CachedCredentials::new(shared, |credentials| credentials.access_key_id().to_owned());
         cached.get(0).await.unwrap();
-        let all = tokio::join!(cached.get(3600), cached.get(3600), cached.get(3601));
+        let late = async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            cached.get(3602).await
+        };
+        let all = tokio::join!(cached.get(3600), cached.get(3600), late);
         assert!(all.0.is_err() && all.0 == all.1 && all.1 == all.2);
         assert_eq!(provider.0.0.load(Relaxed), 2, "one call for three callers");
-        assert!(cached.get(3602).await.is_err());
+        tokio::time::sleep(FAILURE_LIFETIME).await;
+        assert!(cached.get(3605).await.is_err());
         assert_eq!(provider.0.0.load(Relaxed), 3, "and another one later");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn one_caller_refreshes_for_all() {
         let provider = Arc::new(OnlyOnce::default());
         let cached = CachedCredentials::new(

@@ -39,6 +39,11 @@ impl Canceller {
         self.abandoned.load(Relaxed)
     }
 
+    /// Marks the connection, so that it is not used again.
+    pub(crate) fn abandon_connection(&self) {
+        self.abandoned.store(true, Relaxed);
+    }
+
     /// Guards a statement that is about to run.
     pub(crate) fn guard_statement(self: &Arc<Self>) -> StatementGuard {
         StatementGuard { canceller: Arc::clone(self), is_complete: false }

@@ -83,6 +83,13 @@ pub(crate) fn ends_session(error: &tokio_postgres::Error) -> bool {
     }
 }
 
+/// Whether Postgres reports an internal error (class XX). The connection that saw it is not used again. It says nothing about
+/// the others: a damaged index of one workspace must not cost everybody their connections. The statement is not repeated, since
+/// it may be the cause.
+pub(crate) fn is_internal(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|code| class(code) == "XX")
+}
+
 fn describe_refusal(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         None => format!("a statement failed: {}", error_chain(error)),
@@ -111,8 +118,7 @@ fn is_fatal(refusal: &DbError) -> bool {
 fn is_transient(code: &SqlState) -> bool {
     let is_rolled_back =
         matches!(*code, SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE);
-    let is_internal = class(code) == "XX";
-    class(code) == "53" || is_rolled_back || (is_session_error(code) && !is_internal)
+    class(code) == "53" || is_rolled_back || is_session_error(code)
 }
 
 /// What an error says about the session, rather than about the statement, which did nothing:
@@ -121,10 +127,9 @@ fn is_transient(code: &SqlState) -> bool {
 /// - 25006, a read-only server: it was demoted by a failover, or is a standby;
 /// - 25P02, 25P03 and 25P04: a transaction failed or took too long that is not ours, or its end did not arrive;
 /// - 26000: a statement is not there, because a pooler gave us another session;
-/// - 57, shutdown, start, and sessions that were idle for too long. The statement's own time limit (57014) is not one of them;
-/// - XX, an internal error. It may come from the statement, so the statement is not repeated.
+/// - 57, shutdown, start, and sessions that were idle for too long. The statement's own time limit (57014) is not one of them.
 fn is_session_error(code: &SqlState) -> bool {
-    matches!(class(code), "08" | "57" | "XX") && !is_time_limit(code)
+    matches!(class(code), "08" | "57") && !is_time_limit(code)
         || matches!(code.code(), "25006" | "25P02" | "25P03" | "25P04" | "26000")
 }
 
@@ -157,7 +162,7 @@ mod tests {
             ("53300", (false, true, false)),
             ("40P01", (false, true, false)),
             ("40001", (false, true, false)),
-            ("XX000", (false, false, true)),
+            ("XX000", (false, false, false)),
             ("0A000", (false, false, false)),
             ("23505", (false, false, false)),
             ("25001", (false, false, false)),

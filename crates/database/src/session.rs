@@ -10,8 +10,13 @@ use tokio_postgres::{
 use tracing::{Instrument as _, Span};
 
 use crate::{
-    Error, cancel::Canceller, connector::Connection, error::ends_session, generation::ConnectionGeneration,
-    statement_cache::CachedStatement, statement_count::StatementCounter,
+    Error,
+    cancel::Canceller,
+    connector::Connection,
+    error::{ends_session, is_internal},
+    generation::ConnectionGeneration,
+    statement_cache::CachedStatement,
+    statement_count::StatementCounter,
 };
 
 /// A parameter of a statement and its type in Postgres.
@@ -148,6 +153,8 @@ impl StatementRunner {
         result.map_err(|error| {
             if ends_session(&error) {
                 self.generation.end();
+            } else if is_internal(&error) {
+                self.canceller.abandon_connection();
             }
             error.into()
         })

@@ -80,7 +80,8 @@ macro_rules! state_list {
 /// (contract §2.7, §12.4).
 const READABLE: ([&str; 5], &str) = state_list!(Ready, Uploaded, Processing, Running, ProcessingFailed);
 
-/// The one list that says what is not live.
+/// The one list that says what is not live. Unlike in [`READABLE`], a state that is not known here counts as live: it belongs to
+/// another service, and a restore must neither change it nor take what is in its folder for lost.
 const NOT_LIVE: ([&str; 4], &str) = state_list!(Unavailable, Deleting, Deleted, Restoring);
 
 /// The one list that says what is in the trash.

@@ -1,7 +1,7 @@
 //! Authentication and authorization of private routes: from the credential to the caller's claims on the dataset.
 
 use api::{App, CallerScope, Problem};
-use authorize::{AuthenticationError, AuthorizeError, Authorizer, Credential};
+use authorize::{AuthenticationError, AuthorizeError, Authorizer, Credential, log_malformed_credential};
 use axum::{
     Router,
     extract::{Request, State},
@@ -10,6 +10,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use packages::{access::Member, id::DatasetNodeId};
+
+/// Why an `Authorization` header is refused that cannot be read.
+const MALFORMED_HEADER: &str =
+    "exactly one Authorization header with a bearer token or a callback is required";
 
 /// Wraps routes with the authentication of their callers.
 pub fn authenticate(authorizer: Authorizer) -> impl Fn(Router<App>, CallerScope) -> Router<App> {
@@ -38,8 +42,8 @@ async fn authenticate_request(State(caller): State<CallerCheck>, request: Reques
     let credential = match header.map(|credential| credential.filter(|_| headers.next().is_none())) {
         None => return next.run(Request::from_parts(parts, body)).await,
         Some(None) => {
-            return Problem::unauthorized("exactly one Authorization header with a bearer token is required")
-                .into_response();
+            log_malformed_credential(MALFORMED_HEADER);
+            return Problem::unauthorized(MALFORMED_HEADER).into_response();
         }
         Some(Some(credential)) => credential,
     };

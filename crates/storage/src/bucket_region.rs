@@ -96,7 +96,7 @@ impl BucketRegions {
     /// The region that S3 said a bucket is in, if it was asked. No request.
     pub(crate) fn known(&self, bucket: &Bucket) -> Option<Region> {
         let known = self.buckets.get(bucket)?.known()?;
-        known.is_learned.then_some(known.region)
+        (known.is_learned && known.is_fresh()).then_some(known.region)
     }
 
     /// Reads an answer of S3 to a request for a bucket that went to `asked`. Returns whether the bucket is elsewhere, so that

@@ -139,10 +139,8 @@ impl ObjectStore {
     #[must_use]
     pub fn known_region(&self, bucket: &Bucket) -> Option<Region> {
         let route = self.shared.routes.find(bucket.as_str());
-        if route.learns_region {
-            return self.shared.regions.known(bucket);
-        }
-        Some(self.fixed_region(route).clone())
+        // At another endpoint nobody says where a bucket is.
+        if route.learns_region { self.shared.regions.known(bucket) } else { route.region.clone() }
     }
 
     /// Whether objects of a bucket are read with a role's session, and not with the service's own credentials.

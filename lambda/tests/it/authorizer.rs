@@ -86,6 +86,24 @@ async fn a_token_without_a_dataset_gets_no_role() {
     assert_eq!(test.authorize_with_sources(json!(["Bearer x.y.z"])).await.unwrap(), denial());
 }
 
+/// For a route without a dataset, a person is in some workspace of theirs, also if they last chose none that they belong to.
+#[tokio::test]
+async fn a_person_without_an_active_workspace_is_in_one_of_theirs() {
+    let test = AuthorizerTest::start().await;
+    let user = test.environment.create_user("viewer").await;
+    let client = &test.environment.workspace.client;
+    client
+        .execute("UPDATE pennsieve.users SET preferred_org_id = NULL WHERE id = $1", &[&user.id])
+        .await
+        .unwrap();
+    let token = format!("Bearer {}", sign_user_token(&user));
+    let response = test.authorize_with_sources(json!([token])).await.unwrap();
+    assert_eq!(response["context"]["org_claim"]["IntId"], json!(test.environment.workspace.id));
+    assert_eq!(response["context"]["any_workspace"], true);
+    client.execute("DELETE FROM pennsieve.organization_user WHERE user_id = $1", &[&user.id]).await.unwrap();
+    assert_eq!(test.authorize_with_sources(json!([token])).await.unwrap(), denial());
+}
+
 #[tokio::test]
 async fn an_api_key_acts_for_its_owner() {
     let test = AuthorizerTest::start().await;
@@ -216,7 +234,7 @@ async fn each_decision_is_an_audit_event() {
     assert_eq!(
         fields,
         [
-            json!(["access granted", editor.node_id, dataset, null]),
+            json!(["caller identified", editor.node_id, dataset, null]),
             json!(["access refused", stranger.node_id, dataset, "the user has no role in the dataset"]),
             json!(["access refused", null, dataset, "the bearer token is malformed"]),
             json!([

@@ -97,10 +97,10 @@ impl Identity {
                 "pennsieve.tokens t JOIN pennsieve.users u ON u.id = t.user_id",
                 "t.token = $1",
                 text(token),
-                "t.organization_id".to_owned(),
+                // No workspace has the number 0.
+                "coalesce(t.organization_id, 0)".to_owned(),
             ),
             Self::Callback(CallbackIdentity { user, .. }) => {
-                // No workspace has the number 0.
                 let workspace = "coalesce((SELECT id FROM pennsieve.organizations WHERE node_id = $3 ORDER BY id LIMIT 1), 0)";
                 (USERS, "u.node_id = $1", text(user.as_str()), workspace.to_owned())
             }

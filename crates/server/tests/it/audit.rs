@@ -103,7 +103,7 @@ async fn each_refusal_names_who_what_and_why() {
     let token = issue_token(&app.create_user("viewer").await);
     assert_eq!(app.get(&path, &token).await.status, 307);
     let text = log.take();
-    assert_eq!(text.matches(r#""message":"access granted""#).count(), 1, "{text}");
+    assert_eq!(text.matches(r#""message":"caller identified""#).count(), 1, "{text}");
     assert_eq!(text.matches(r#""message":"link issued""#).count(), 1, "{text}");
     assert!(!text.contains(&token));
     drop(guard);
