@@ -93,7 +93,7 @@ async fn a_refusal_is_judged_by_its_code_and_not_repeated() {
         (
             400,
             "AuthorizationQueryParametersError",
-            message("X-Amz-Date must be formated"),
+            message("X-Amz-Date must be formatted"),
             refused("AuthorizationQueryParametersError"),
         ),
         (503, "SlowDown", String::new(), busy("SlowDown")),
