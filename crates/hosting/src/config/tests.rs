@@ -249,7 +249,7 @@ fn the_map_of_external_buckets_is_understood() {
 fn a_wrong_entry_of_the_table_is_named() {
     for (value, reason) in [
         (
-            r#"[{"bucket": "abc"}, {"bucket": "abd", "region": "hunter2"}]"#,
+            r#"[{"bucket": "abc"}, {"bucket": "xyz", "region": "hunter2"}]"#,
             "entry 2: region: expected a region",
         ),
         (
