@@ -41,7 +41,10 @@ export interface Child {
   state: string;
   size: number | null;
   files: number | null;
+  /** Counted up to 100; null for a file. */
   children: number | null;
+  /** Whether there are more than `children`. */
+  more_children: boolean;
   created_at: string | null;
   updated_at: string | null;
 }
