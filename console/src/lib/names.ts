@@ -2,7 +2,6 @@
 export type NamePart = { text: string } | { control: string };
 
 // Controls (C0, DEL, C1), marks and overrides of direction, line separators, and what has no width.
-// eslint-disable-next-line no-control-regex -- names may have them
 const CONTROL = /([\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff])/u;
 
 /** Splits a name so that `evil<U+202E>gnp.exe` cannot look like `evilexe.png`. */
