@@ -145,8 +145,11 @@ export interface SignedDirectoryLink extends SignedLink {
 
 /** A user of the demo: `GET /console/users`. */
 export interface DemoUser {
+  /** The name in the path of its token. */
+  name: string;
   email: string;
   node_id: string;
-  role: string;
+  /** In the demo's dataset; null for users of another workspace. */
+  role: string | null;
   workspace: number;
 }

@@ -56,7 +56,7 @@ function DemoUsers() {
   const choose = async (user: DemoUser) => {
     setBusy(user.email);
     try {
-      enter(await demoSession(user.email));
+      enter(await demoSession(user));
     } catch (cause) {
       setFailure(cause);
     }
@@ -75,7 +75,7 @@ function DemoUsers() {
                 <span class="user-text">
                   <strong>{user.email}</strong>
                   <span class="muted">
-                    {ROLES[user.role] ?? 'Belongs to another workspace, sees nothing of the demo'}
+                    {ROLES[user.role ?? ''] ?? 'Belongs to another workspace, sees nothing of the demo'}
                   </span>
                 </span>
                 {busy === user.email ? <span class="spinner" /> : <Icon name="arrowRight" />}
@@ -90,8 +90,8 @@ function DemoUsers() {
   );
 }
 
-async function demoSession(email: string): Promise<Session> {
-  const path = `/console/users/${encodeURIComponent(email)}/token`;
+async function demoSession({ name, email }: DemoUser): Promise<Session> {
+  const path = `/console/users/${encodeURIComponent(name)}/token`;
   const { token } = await requestJson<{ token: string }>(path, { method: 'POST' });
   return { ...sessionOfToken(token), name: email, demoUser: true };
 }

@@ -28,7 +28,10 @@ describe('totals', () => {
   it('count an ordered folder, which the service leaves out', () => {
     const folder = order({ id: 'N:collection:a', total: 50, restored: 50 });
     expect(sumUp([folder])).toMatchObject({ total: 51, restored: 50 });
-    expect(sumUp([{ ...folder, state: 'READY', order: 'finished' }])).toMatchObject({ total: 51, restored: 51 });
+    expect(sumUp([{ ...folder, state: 'READY', order: 'finished' }])).toMatchObject({
+      total: 51,
+      restored: 51,
+    });
   });
 
   it('are unknown while all orders wait in the queue', () => {
