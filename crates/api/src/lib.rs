@@ -8,6 +8,8 @@
 //!
 //! | path | methods | who may call it |
 //! | --- | --- | --- |
+//! | `/packages/datasets` | `GET` | members of a workspace |
+//! | `/packages/children`, `/packages/metadata`, `/packages/assets` | `GET` | viewers |
 //! | `/packages/restore` | `POST`, `GET` | editors; viewers |
 //! | `/packages/trash` | `GET` | viewers |
 //! | `/packages/presign/s3` | `GET`, `HEAD`, `POST` | viewers |
@@ -18,19 +20,24 @@
 //! | `/packages/health`, `/packages/ready` | `GET` | everyone |
 
 mod app;
+mod assets;
 mod audit;
 mod body;
 mod caller;
 mod cdn;
+mod children;
 mod cloudfront;
 mod conditions;
 mod cors;
+mod cursor;
+mod datasets;
 mod head;
 mod health;
 mod layers;
 mod link_format;
 mod links;
 mod manifest;
+mod metadata;
 pub mod openapi;
 mod presign;
 mod problem;
@@ -89,14 +96,19 @@ fn private_routes(path: impl Fn(&str) -> String) -> Router<App> {
     Router::new()
         .route(&path("/restore"), get(progress::get_progress).post(restore::post_restore))
         .route(&path("/trash"), get(trash::get_trash))
+        .route(&path("/children"), get(children::get_children))
+        .route(&path("/metadata"), get(metadata::get_metadata))
+        .route(&path("/assets"), get(assets::get_assets))
         .route(&path("/presign/s3"), links.clone().post(presign::post_batch))
         .route(&path("/presign/s3/{name}"), links)
         .route(&path("/cloudfront/sign"), get(cloudfront::get_signed_link))
 }
 
-/// Routes for packages of several datasets.
+/// Routes for several datasets.
 fn member_routes(path: impl Fn(&str) -> String) -> Router<App> {
-    Router::new().route(&path("/download-manifest"), post(manifest::post_manifest))
+    Router::new()
+        .route(&path("/datasets"), get(datasets::get_datasets))
+        .route(&path("/download-manifest"), post(manifest::post_manifest))
 }
 
 /// Routes without claims. `OPTIONS` is here for private paths too: a preflight carries no token (WHATWG Fetch, "CORS
@@ -108,6 +120,10 @@ fn public_routes(path: impl Fn(&str) -> String) -> Router<App> {
     Router::new()
         .route(&path("/restore"), preflight_route("GET, HEAD, POST, OPTIONS"))
         .route(&path("/trash"), read_preflight())
+        .route(&path("/datasets"), read_preflight())
+        .route(&path("/children"), read_preflight())
+        .route(&path("/metadata"), read_preflight())
+        .route(&path("/assets"), read_preflight())
         .route(&path("/presign/s3"), preflight_route("GET, HEAD, POST, OPTIONS"))
         .route(&path("/presign/s3/{name}"), read_preflight())
         .route(&path("/cloudfront/sign"), read_preflight())
