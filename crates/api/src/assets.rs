@@ -130,7 +130,7 @@ fn parse_cursor(cursor: &str, directory: &AssetDirectory) -> Result<String, Prob
 impl AssetsResponse {
     fn new(page: DirectoryPage, directory: &AssetDirectory) -> Self {
         Self {
-            items: page.entries.into_iter().filter_map(|entry| AssetItem::new(entry, directory)).collect(),
+            items: page.entries.iter().filter_map(|entry| AssetItem::new(entry, directory)).collect(),
             next: page.next.map(|token| format_cursor(&token, directory)),
         }
     }
@@ -138,7 +138,7 @@ impl AssetsResponse {
 
 impl AssetItem {
     /// `None`: no link can lead to it.
-    fn new(entry: DirectoryEntry, directory: &AssetDirectory) -> Option<Self> {
+    fn new(entry: &DirectoryEntry, directory: &AssetDirectory) -> Option<Self> {
         let path = format!("{}{}", directory.as_str(), entry.name);
         let is_directory = entry.object.is_none();
         let is_valid =
@@ -182,7 +182,7 @@ mod tests {
             let object =
                 (!is_directory).then_some(storage::ListedObject { size: Some(1), modified_at: None });
             let entry = DirectoryEntry { name: name.to_owned(), object };
-            AssetItem::new(entry, &AssetDirectory::ROOT).map(|item| item.path)
+            AssetItem::new(&entry, &AssetDirectory::ROOT).map(|item| item.path)
         };
         assert_eq!(item("a.png", false).unwrap(), "a.png");
         assert_eq!(item("a/", true).unwrap(), "a/");

@@ -71,6 +71,8 @@ pub enum CallerScope {
     Dataset,
     /// Who the caller is, and in which workspace: [`Member`](packages::access::Member). The query need not name a dataset.
     Workspace,
+    /// The same, for a query that names no dataset.
+    Member,
 }
 
 /// All routes of the service, under the path prefix of the [`App`].
@@ -83,7 +85,8 @@ pub fn router(app: App, authenticate: impl Fn(Router<App>, CallerScope) -> Route
     let prefix = app.path_prefix.clone();
     let path = |route: &str| format!("{}{route}", prefix.as_str());
     let routes = authenticate(private_routes(path), CallerScope::Dataset)
-        .merge(authenticate(member_routes(path), CallerScope::Workspace))
+        .merge(authenticate(workspace_routes(path), CallerScope::Workspace))
+        .merge(authenticate(member_routes(path), CallerScope::Member))
         .merge(public_routes(path))
         // Without these two, axum would respond with an empty body.
         .fallback(async || Problem::no_route())
@@ -104,11 +107,14 @@ fn private_routes(path: impl Fn(&str) -> String) -> Router<App> {
         .route(&path("/cloudfront/sign"), get(cloudfront::get_signed_link))
 }
 
-/// Routes for several datasets.
+/// Routes for packages of several datasets.
+fn workspace_routes(path: impl Fn(&str) -> String) -> Router<App> {
+    Router::new().route(&path("/download-manifest"), post(manifest::post_manifest))
+}
+
+/// Routes that are about no dataset.
 fn member_routes(path: impl Fn(&str) -> String) -> Router<App> {
-    Router::new()
-        .route(&path("/datasets"), get(datasets::get_datasets))
-        .route(&path("/download-manifest"), post(manifest::post_manifest))
+    Router::new().route(&path("/datasets"), get(datasets::get_datasets))
 }
 
 /// Routes without claims. `OPTIONS` is here for private paths too: a preflight carries no token (WHATWG Fetch, "CORS

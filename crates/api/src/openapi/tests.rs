@@ -125,7 +125,7 @@ async fn responses_without_a_database_are_documented() {
             ("/health", _) => assert_eq!(send(0, "").await, 200),
             ("/ready", _) => assert_eq!(send(0, "").await, 503),
             // The roles are in the database.
-            ("/download-manifest", _) => {
+            ("/download-manifest" | "/datasets", _) => {
                 assert_eq!(send(5, "limit=0").await, 400);
                 assert_eq!(send(5, "").await, 503);
             }
@@ -162,8 +162,8 @@ fn the_gateway_has_the_same_routes_and_protects_the_private_ones() {
         let is_private = public["paths"][&path][method.as_str().to_lowercase()]["security"] != json!([]);
         let security = match (is_private, path.as_str()) {
             (false, _) => json!([]),
-            // Its dataset is optional.
-            (true, "/download-manifest") => json!([{ "token_auth": [] }]),
+            // The dataset is optional, or there is none.
+            (true, "/download-manifest" | "/datasets") => json!([{ "token_auth": [] }]),
             (true, _) => json!([{ "token_dataset_auth": [] }]),
         };
         assert_eq!(operation["security"], security, "{method} {path}");

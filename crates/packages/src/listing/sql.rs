@@ -123,10 +123,8 @@ pub fn list_top_sql(workspace: WorkspaceId, range: NameRange) -> String {
 /// The packages directly in a folder. Parameters as in [`list_top_sql`]; $5 is the folder's node id.
 #[must_use]
 pub fn list_folder_sql(workspace: WorkspaceId, range: NameRange) -> String {
-    let (after, direction, page) = (range.condition(), range.direction(), page_sql(workspace, range));
-    // Where the folder is not sorted at once: whether it must be, because the piece of the index was not enough.
-    let is_short =
-        format!("(SELECT count(*) FROM named) <= $4 AND (SELECT count(*) FROM scanned) = {SCAN_LIMIT}");
+    let (named, sorted) = (named_children_sql(workspace, range), sorted_children_sql(workspace, range));
+    let page = page_sql(workspace, range);
     format!(
         r#"WITH RECURSIVE
            -- One row if the folder exists and is live: without it the answer has no row.
@@ -143,8 +141,27 @@ pub fn list_folder_sql(workspace: WorkspaceId, range: NameRange) -> String {
                    ) p
                ) p
            ),
-           -- If they are many: a piece of the index on names in folders, of all folders. The table itself is not read where a
-           -- vacuum has been since.
+           {named},
+           -- Whether all packages of the folder are sorted: they are few, or the piece of the index did not fill the page.
+           choice AS MATERIALIZED (
+               SELECT CASE WHEN (SELECT packages FROM known) <= {FEW_PACKAGES} THEN true
+                           ELSE (SELECT count(*) FROM named) <= $4 AND (SELECT count(*) FROM scanned) = {SCAN_LIMIT}
+                      END AS sorts
+           ),
+           {sorted},
+           -- One of the two is empty.
+           found AS MATERIALIZED (
+               SELECT * FROM sorted UNION ALL SELECT * FROM named WHERE NOT (SELECT sorts FROM choice)
+           ),
+           {page}"#
+    )
+}
+
+/// The packages of a folder with many, from a piece of the index on names.
+fn named_children_sql(workspace: WorkspaceId, range: NameRange) -> String {
+    let (after, direction) = (range.condition(), range.direction());
+    format!(
+        r#"-- A piece of the index on names in folders, of all folders. The table itself is not read where a vacuum has been since.
            scanned AS MATERIALIZED (
                SELECT p.name, p.dataset_id, p.parent_id FROM "{workspace}".packages p
                WHERE (SELECT packages FROM known) > {FEW_PACKAGES} AND p.parent_id IS NOT NULL AND {after}
@@ -153,24 +170,24 @@ pub fn list_folder_sql(workspace: WorkspaceId, range: NameRange) -> String {
            -- The rows of this folder.
            named AS MATERIALIZED (
                SELECT p.* FROM (
-                   SELECT s.name FROM scanned s
+                   SELECT s.name, s.parent_id FROM scanned s
                    WHERE s.dataset_id = $1 AND s.parent_id = (SELECT folder_id FROM place) ORDER BY s.name {direction}
                ) s
                CROSS JOIN LATERAL (
-                   SELECT {COLUMNS} FROM place CROSS JOIN LATERAL (
-                       SELECT * FROM "{workspace}".packages p
-                       WHERE p.name = s.name AND p.dataset_id = $1
-                         AND p.parent_id >= place.folder_id AND p.parent_id <= place.folder_id OFFSET 0
-                   ) p
-                   WHERE p.state NOT IN {NOT_LIVE} AND p.node_id IS NOT NULL OFFSET 0
+                   SELECT {COLUMNS} FROM "{workspace}".packages p
+                   WHERE p.name = s.name AND p.dataset_id = $1 AND p.parent_id >= s.parent_id AND p.parent_id <= s.parent_id
+                     AND p.state NOT IN {NOT_LIVE} AND p.node_id IS NOT NULL OFFSET 0
                ) p
                ORDER BY s.name {direction} LIMIT $4 + 1
-           ),
-           -- Whether all packages of the folder are sorted.
-           choice AS MATERIALIZED (
-               SELECT CASE WHEN (SELECT packages FROM known) <= {FEW_PACKAGES} THEN true ELSE {is_short} END AS sorts
-           ),
-           sorted AS MATERIALIZED (
+           )"#
+    )
+}
+
+/// The packages of a folder, all read and sorted.
+fn sorted_children_sql(workspace: WorkspaceId, range: NameRange) -> String {
+    let (after, direction) = (range.condition(), range.direction());
+    format!(
+        r#"sorted AS MATERIALIZED (
                SELECT {COLUMNS} FROM (
                    SELECT p.* FROM place CROSS JOIN LATERAL (
                        SELECT {COLUMNS}, p.dataset_id FROM "{workspace}".packages p
@@ -180,12 +197,7 @@ pub fn list_folder_sql(workspace: WorkspaceId, range: NameRange) -> String {
                ) p
                WHERE p.dataset_id = $1 AND {after} AND p.state NOT IN {NOT_LIVE} AND p.node_id IS NOT NULL
                ORDER BY p.name {direction} LIMIT $4 + 1
-           ),
-           -- One of the two is empty.
-           found AS MATERIALIZED (
-               SELECT * FROM sorted UNION ALL SELECT * FROM named WHERE NOT (SELECT sorts FROM choice)
-           ),
-           {page}"#
+           )"#
     )
 }
 
@@ -213,7 +225,7 @@ fn page_sql(workspace: WorkspaceId, range: NameRange) -> String {
     let direction = range.direction();
     let last = if range.is_descending { "min" } else { "max" };
     format!(
-        r#"-- How many folders there are up to each package.
+        "-- How many folders there are up to each package.
            ranked AS (
                SELECT f.*, row_number() OVER w AS rank, count(*) FILTER (WHERE f.type = {COLLECTION}) OVER w AS folders
                FROM found f WINDOW w AS (ORDER BY f.name {direction})
@@ -229,7 +241,7 @@ fn page_sql(workspace: WorkspaceId, range: NameRange) -> String {
                   CASE WHEN coalesce(i.rank, 1) = 1 THEN (SELECT node_ids FROM path) END AS path_ids,
                   CASE WHEN coalesce(i.rank, 1) = 1 THEN (SELECT names FROM path) END AS path_names
            FROM place LEFT JOIN (page i {details}) ON true
-           ORDER BY i.rank"#
+           ORDER BY i.rank"
     )
 }
 
@@ -272,7 +284,8 @@ fn details_sql(workspace: WorkspaceId) -> String {
     format!(
         r#"-- The files of a file. ANY and the order together keep the planner at the index, whatever it expects.
            CROSS JOIN LATERAL (
-               SELECT count(*) AS files, least(sum(f.size), 9223372036854775807)::bigint AS size
+               SELECT count(*) AS files,
+                      CASE WHEN count(f.size) > 0 THEN least(sum(f.size), 9223372036854775807)::bigint END AS size
                FROM (
                    SELECT f.size FROM "{workspace}".files f
                    WHERE i.type <> {COLLECTION} AND f.package_id = ANY (ARRAY[i.id]) AND f.object_type = 'source'
