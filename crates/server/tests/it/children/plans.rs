@@ -179,6 +179,6 @@ async fn the_next_page_of_a_large_folder_costs_little() {
         assert!(cost.rows < 18_000.0 && cost.blocks < 12_000, "{page}");
         #[expect(clippy::cast_precision_loss, reason = "a small number")]
         let expected = limit as f64;
-        assert_eq!(cost.found, expected, "{page}");
+        assert!((cost.found - expected).abs() < 0.5, "{page}");
     }
 }
