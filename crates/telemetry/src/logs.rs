@@ -108,9 +108,9 @@ where
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
         let spans: Vec<_> = ctx.event_scope(event).into_iter().flat_map(Scope::from_root).collect();
         let extensions: Vec<_> = spans.iter().map(SpanRef::extensions).collect();
-        let mut event_fields = Fields::default();
+        let mut event_fields = Fields::with_capacity(event.metadata().fields().len());
         event.record(&mut event_fields);
-        let mut line = LineFields::default();
+        let mut line = LineFields(Vec::with_capacity(USUAL_FIELDS));
         // From the outermost span inwards, so that inner fields replace outer ones.
         for SpanFields(fields) in extensions.iter().filter_map(Extensions::get) {
             line.merge(fields);
@@ -143,8 +143,10 @@ fn write_line(mut writer: impl Write, line: &LogLine<'_>) {
     }
 }
 
+/// Room for the members of most lines.
+const USUAL_FIELDS: usize = 24;
+
 /// The members of a line, in the order of insertion. Names are unique.
-#[derive(Default)]
 struct LineFields<'a>(Vec<(&'static str, Cow<'a, Value>)>);
 
 impl<'a> LineFields<'a> {
