@@ -91,10 +91,14 @@ const fn service(table: &'static str, privileges: &'static [&'static str]) -> Ta
     TablePrivileges { schema: Schema::Service, table, privileges }
 }
 
+/// A table that the platform need not have. Where it does, decisions read it.
+const OPTIONAL_TABLE: &str = "dataset_organization";
+
 const ROLES: &[TablePrivileges] = &[
     platform("users", READ),
     platform("organizations", READ),
     platform("organization_user", READ),
+    platform(OPTIONAL_TABLE, READ),
     platform("tokens", READ),
     platform("teams", READ),
     platform("organization_team", READ),
@@ -195,7 +199,7 @@ pub async fn list_missing_privileges(db: &Db, purpose: Purpose) -> Result<Vec<Mi
                ORDER BY table_name, n.privilege";
     let params = [text_array(&schemas), text_array(&tables), text_array(&privileges)];
     let rows = db.query_read_only(sql, &params).await?;
-    let missing = rows.iter().map(|row| {
+    let missing = rows.iter().map(|row| -> Result<MissingPrivilege, Error> {
         Ok(MissingPrivilege {
             table: row.try_get("table_name")?,
             privilege: row.try_get("privilege")?,
@@ -203,5 +207,7 @@ pub async fn list_missing_privileges(db: &Db, purpose: Purpose) -> Result<Vec<Mi
             is_absent: row.try_get("is_absent")?,
         })
     });
-    missing.collect()
+    let is_optional =
+        |missing: &MissingPrivilege| missing.is_absent && missing.table.ends_with(OPTIONAL_TABLE);
+    missing.filter(|missing| !missing.as_ref().is_ok_and(is_optional)).collect()
 }

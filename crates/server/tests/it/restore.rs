@@ -140,7 +140,7 @@ async fn an_order_costs_one_statement_and_a_run_a_fixed_number() {
         app.trash_package(&folder).await;
         let before = app.app.db.statement_count();
         app.order_restore(&token, &[&folder.node_id]).await;
-        assert_eq!(app.app.db.statement_count() - before, 2 + 1, "two of them authenticate and authorize");
+        assert_eq!(app.app.db.statement_count() - before, 1 + 1, "one of them decides who may");
         let before = app.app.db.statement_count();
         app.run_orders().await;
         costs.push(app.app.db.statement_count() - before);
