@@ -22,7 +22,11 @@ impl<P: Permission + Send, S: Sync> FromRequestParts<S> for Caller<P> {
 }
 
 /// A person in their workspace. They have no permission yet: the handler finds out which datasets they may read.
-pub(crate) struct MemberCaller(pub(crate) Member);
+pub(crate) struct MemberCaller {
+    pub(crate) member: Member,
+    /// Their claims on the dataset that the query names, if the host has decided that already.
+    pub(crate) claims: Option<Arc<Claims>>,
+}
 
 impl<S: Sync> FromRequestParts<S> for MemberCaller {
     type Rejection = Problem;
@@ -34,7 +38,7 @@ impl<S: Sync> FromRequestParts<S> for MemberCaller {
         Span::current()
             .record("user", member.user.node_id.as_str())
             .record("workspace", member.workspace.id.0);
-        Ok(Self(member))
+        Ok(Self { member, claims: parts.extensions.get::<Arc<Claims>>().cloned() })
     }
 }
 

@@ -56,7 +56,6 @@ pub use cdn::Cdn;
 use cors::preflight_route;
 pub use problem::{Problem, ProblemDetails};
 pub use query::{parse_dataset_id, parse_optional_dataset_id};
-pub use request_host::is_host_and_port;
 
 /// What a route needs to know of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

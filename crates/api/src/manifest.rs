@@ -6,7 +6,7 @@ mod request;
 mod response;
 mod turns;
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use authorize::db::{Identity, decide_access, list_claims_by_packages};
 use axum::{
@@ -18,7 +18,7 @@ use futures_util::stream;
 use http::{HeaderMap, header};
 use packages::{
     access::{AccessError, Claims, DatasetAccess, Member, ViewFiles},
-    id::PackageNodeId,
+    id::{DatasetNodeId, PackageNodeId},
     manifest::{ReadableDatasets, select_files},
 };
 use tokio::{sync::mpsc, time::Instant};
@@ -68,7 +68,7 @@ const RECEIVE_TIMEOUT: Duration = Duration::from_mins(1);
 )]
 pub(crate) async fn post_manifest(
     State(app): State<App>,
-    MemberCaller(member): MemberCaller,
+    caller: MemberCaller,
     query: Query,
     headers: HeaderMap,
     body: Body,
@@ -76,9 +76,9 @@ pub(crate) async fn post_manifest(
     let format = ManifestFormat::from_request(&query, &headers)?;
     let range = PageRange::from_query(&query)?;
     let request = parse_manifest_request(&read_body(&app, body).await?)?;
-    let user = member.user.node_id.clone();
+    let user = caller.member.user.node_id.clone();
     // Boxed: the handler's future would hold those of its statements.
-    let access = Box::pin(find_readable_datasets(&app, member, &query, &request.packages)).await?;
+    let access = Box::pin(find_readable_datasets(&app, caller, &query, &request.packages)).await?;
     let turn = ManifestTurn::begin(&user).await?;
     let selection = select_files(&app.db, &access, &request).await?;
     let mut pages = ManifestPages::new(app, access.clone(), selection, range, format);
@@ -97,24 +97,32 @@ pub(crate) async fn post_manifest(
 /// The datasets that have the packages and that the caller may read.
 async fn find_readable_datasets(
     app: &App,
-    member: Member,
+    MemberCaller { member, claims }: MemberCaller,
     query: &Query,
     packages: &[PackageNodeId],
 ) -> Result<ReadableDatasets, Problem> {
     let datasets = if query.get("dataset_id").is_some() {
         let dataset = query.dataset_id()?;
         tracing::Span::current().record("dataset", dataset.as_str());
-        let decision = decide_access(&app.db, &Identity::from_member(&member), &dataset, None).await?;
-        let claims = decision.result.map_err(|denial| {
-            audit::log_dataset_denied(&member, &dataset, &denial);
-            AccessError::OtherDataset
-        })?;
+        let claims = match claims.filter(|claims| claims.dataset.node_id == dataset) {
+            Some(claims) => claims,
+            None => Arc::new(find_claims(app, &member, &dataset).await?),
+        };
         vec![check_access(&claims)?]
     } else {
         let claims = list_claims_by_packages(&app.db, &member, packages).await?;
         claims.iter().filter_map(|claims| check_access(claims).ok()).collect()
     };
     ReadableDatasets::new(datasets).ok_or_else(Problem::no_package)
+}
+
+/// The claims of a member on a dataset, in whatever workspace of theirs it is.
+async fn find_claims(app: &App, member: &Member, dataset: &DatasetNodeId) -> Result<Claims, Problem> {
+    let decision = decide_access(&app.db, &Identity::from_member(member), dataset, None).await?;
+    Ok(decision.result.map_err(|denial| {
+        audit::log_dataset_denied(member, dataset, &denial);
+        AccessError::OtherDataset
+    })?)
 }
 
 fn check_access(claims: &Claims) -> Result<DatasetAccess<ViewFiles>, AccessError> {

@@ -1,9 +1,10 @@
 //! The host that a client sent its request to. A client can write anything there, so only its own response may depend on it.
 
-use std::{convert::Infallible, net::Ipv6Addr};
+use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header::HOST, request::Parts, uri::Authority};
+use signing::is_host_and_port;
 
 use crate::PathPrefix;
 
@@ -49,23 +50,6 @@ impl RequestHost {
         let base_path = if authority.host().contains(".execute-api.") { "" } else { prefix.as_str() };
         Some(format!("{scheme}://{authority}{base_path}"))
     }
-}
-
-/// Whether a text is `host` or `host:port`, as in the `Host` header: a name, an IPv4 address, or an IPv6 address in brackets.
-/// Of the names that RFC 3986 allows, only those that DNS and container networks have.
-#[must_use]
-pub fn is_host_and_port(text: &str) -> bool {
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (text, None),
-    };
-    let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    let is_name = !host.is_empty() && host.bytes().all(is_name_byte);
-    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let is_address = bracketed.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
-    // `parse` alone would accept a plus sign.
-    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
-    (is_name || is_address) && port.is_none_or(is_port)
 }
 
 /// Each proxy may have added its own scheme. The client's is the first.

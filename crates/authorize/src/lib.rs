@@ -153,11 +153,11 @@ impl Authorizer {
         let now = self.clock.now();
         let known = self.places.find(dataset, now);
         let Decision { result, place } = decide_access(&self.db, identity, dataset, known).await?;
-        // A place that was known keeps its age.
-        match place.filter(|_| place != known) {
+        match place {
+            // It keeps its age.
+            Some(_) if place == known => {}
             Some(place) => self.places.insert(dataset, place, now),
-            None if place.is_none() => self.places.remove(dataset),
-            None => {}
+            None => self.places.remove(dataset),
         }
         Ok(result)
     }

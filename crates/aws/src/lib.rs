@@ -16,6 +16,7 @@ mod sqs;
 pub mod sts;
 pub mod tls;
 pub mod trace;
+mod xml;
 
 pub use attempts::{CallLimits, Error};
 pub use backoff::backoff_delay;
@@ -25,3 +26,4 @@ pub use http_client::{HttpClient, TlsSetupError};
 pub use json_client::{ClientConfig, InvalidEndpoint, JsonClient};
 pub use sign::{SignError, SigningScope, sign_request};
 pub use sqs::SqsQueue;
+pub use xml::find_xml_element;

@@ -26,7 +26,7 @@ use crate::{
     ClientConfig, Clock, HttpClient, InvalidEndpoint, SigningScope,
     attempts::{AttemptError, CallLimits, CallName, Error, send_attempts},
     credentials::CachedCredentials,
-    error_chain, sign_request,
+    error_chain, find_xml_element, sign_request,
 };
 
 /// The longest session of a role that is assumed with another role's session, as the functions do (IAM User Guide, "Methods
@@ -201,30 +201,26 @@ async fn read_session(response: Response<Incoming>) -> Result<Credentials, Attem
 }
 
 fn parse_credentials(xml: &str) -> Option<Credentials> {
-    let (id, secret) = (find_element(xml, "AccessKeyId")?, find_element(xml, "SecretAccessKey")?);
-    let token = find_element(xml, "SessionToken")?.to_owned();
-    let expires_at = OffsetDateTime::parse(find_element(xml, "Expiration")?, &Rfc3339).ok()?;
+    // STS puts some values on a line of their own.
+    let find = |name| find_xml_element(xml, name).map(str::trim);
+    let (id, secret, token) = (find("AccessKeyId")?, find("SecretAccessKey")?, find("SessionToken")?);
+    let expires_at = OffsetDateTime::parse(find("Expiration")?, &Rfc3339).ok()?;
     let expires_at = UNIX_EPOCH + Duration::from_secs(u64::try_from(expires_at.unix_timestamp()).ok()?);
-    Some(Credentials::new(id, secret, Some(token), Some(expires_at), "AssumeRole"))
+    Some(Credentials::new(id, secret, Some(token.to_owned()), Some(expires_at), "AssumeRole"))
 }
 
 fn read_error(status: StatusCode, xml: &str) -> AttemptError {
-    let code = find_element(xml, "Code").map_or_else(|| status.to_string(), str::to_owned);
+    let code = find_xml_element(xml, "Code").map(str::trim).map_or_else(|| status.to_string(), str::to_owned);
     // `IDPCommunicationError` and others are for other operations (`AssumeRole`, "Errors"; "Common errors").
     if status.is_server_error() || code.contains("Throttl") || code == "RequestLimitExceeded" {
         return AttemptError::Transient(format!("{code}, status {}", status.as_u16()));
     }
     // The lines after the first may repeat the request.
-    let message = find_element(xml, "Message").and_then(|message| message.lines().next()).unwrap_or_default();
+    let message = find_xml_element(xml, "Message")
+        .and_then(|message| message.trim().lines().next())
+        .unwrap_or_default();
     let message = message.chars().take(MAX_MESSAGE_CHARS).collect();
     AttemptError::Permanent(Error::Refused { code, message })
-}
-
-/// The text of the first element with this name. Nothing that is read has characters that XML encodes.
-fn find_element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    let (text, _) = rest.split_once('<')?;
-    Some(text.trim())
 }
 
 /// Sessions of one role under one session policy.

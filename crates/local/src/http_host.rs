@@ -1,8 +1,7 @@
 //! The host that a request is for.
 
-use std::net::Ipv6Addr;
-
 use http::{Request, header::HOST};
+use signing::is_host_and_port;
 
 /// Host and port of a request. `None` if the request is to be refused with 400: it has no `Host`, two, or one that is not
 /// `host` or `host:port` (RFC 9112, section 3.2).
@@ -18,19 +17,6 @@ pub(crate) fn request_authority<B>(request: &Request<B>) -> Option<&str> {
         (Some("http"), Some(authority)) => Some(authority.as_str()).filter(|text| is_host_and_port(text)),
         _ => None,
     }
-}
-
-/// A name, an IPv4 address, or an IPv6 address in brackets; then perhaps a port. Anything else could carry a part of a path
-/// into a URL that is made of it.
-fn is_host_and_port(text: &str) -> bool {
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port),
-        _ => (text, "80"),
-    };
-    let is_name = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
-    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let is_address = address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
-    (is_name || is_address) && port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok()
 }
 
 #[cfg(test)]

@@ -74,10 +74,10 @@ async fn insert_caller(
         return Ok(());
     };
     let claims = authorizer.authorize(credential, &dataset).await.map_err(authorize_problem)?;
-    match scope {
-        CallerScope::Dataset => parts.extensions.insert(claims).map(drop),
-        CallerScope::Workspace => parts.extensions.insert(Member::from_claims(&claims)).map(drop),
-    };
+    if scope == &CallerScope::Workspace {
+        parts.extensions.insert(Member::from_claims(&claims));
+    }
+    parts.extensions.insert(claims);
     Ok(())
 }
 

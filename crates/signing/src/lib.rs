@@ -59,6 +59,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod authority;
 pub mod cloudfront;
 pub mod percent;
 pub mod s3;
+
+pub use authority::is_host_and_port;

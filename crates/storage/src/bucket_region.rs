@@ -4,7 +4,7 @@
 //! region of the partition is asked (Amazon S3 API Reference, `HeadBucket`). So one request without a signature is enough. The
 //! text of the header becomes part of a host name, so only a region's name is accepted, of our own partition.
 
-use std::{fmt, sync::Mutex, time::Duration};
+use std::{fmt, num::NonZeroUsize, sync::Mutex, time::Duration};
 
 use aws::HttpClient;
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use crate::{bounded_cache::BoundedCache, lock};
 pub(crate) const BUCKET_REGION_HEADER: &str = "x-amz-bucket-region";
 
 /// Buckets that are remembered.
-const MAX_BUCKETS: usize = 1000;
+const MAX_BUCKETS: NonZeroUsize = NonZeroUsize::new(1000).unwrap();
 
 /// How long S3 may take to say where a bucket is. A link waits for it.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws::find_xml_element;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 
@@ -20,15 +21,9 @@ pub(crate) async fn read_error_body(body: Incoming) -> String {
     }
 }
 
-/// The text of an element of an error, which has no attributes and one level.
-pub(crate) fn find_element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    rest.split_once(&format!("</{name}>")).map(|(text, _)| text)
-}
-
 /// The error's code.
 pub(crate) fn find_code(xml: &str) -> Option<String> {
-    find_element(xml, "Code").filter(|code| is_code(code)).map(str::to_owned)
+    find_xml_element(xml, "Code").filter(|code| is_code(code)).map(str::to_owned)
 }
 
 /// Whether a text is a word, which may be repeated to the client and in the log. KMS's codes have a dot.

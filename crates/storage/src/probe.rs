@@ -2,13 +2,14 @@
 //!
 //! The link is signed for `GET`, and a signature covers the method, so the service sends a `GET` that costs no download.
 
+use aws::find_xml_element;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use hyper::body::Incoming;
 use signing::s3::{PresignedUrl, Region};
 
 use crate::{
     HeadError, ObjectHead, ObjectStore,
-    error_body::{find_code, find_element, is_code, read_error_body},
+    error_body::{find_code, is_code, read_error_body},
     head::{parse_digits, parse_length},
     s3_error::S3Error,
 };
@@ -107,14 +108,14 @@ async fn read_error(response: Response<Incoming>) -> ProbeError {
 
 /// Judges a refusal by S3's code (*Amazon S3 API Reference*, "Error responses").
 fn judge(status: StatusCode, headers: &HeaderMap, xml: &str) -> ProbeError {
-    let message = find_element(xml, "Message").unwrap_or_default();
+    let message = find_xml_element(xml, "Message").unwrap_or_default();
     let Some(code) = find_code(xml) else { return judge_status(status, headers) };
     match code.as_str() {
         "NoSuchKey" | "NoSuchVersion" | "NoSuchBucket" => ProbeError::NotFound,
         // The version is a delete marker ("Working with delete markers").
         "MethodNotAllowed" if headers.contains_key("x-amz-delete-marker") => ProbeError::NotFound,
         "InvalidObjectState" => {
-            let class = find_element(xml, "StorageClass").filter(|class| is_code(class));
+            let class = find_xml_element(xml, "StorageClass").filter(|class| is_code(class));
             ProbeError::Archived(class.and_then(|class| HeaderValue::from_str(class).ok()))
         }
         "AccessDenied" if message.starts_with("Request has expired") => ProbeError::Expired,
@@ -156,7 +157,7 @@ fn judge_status(status: StatusCode, headers: &HeaderMap) -> ProbeError {
 
 fn find_region(headers: &HeaderMap, xml: &str) -> Option<Region> {
     let named = headers.get("x-amz-bucket-region").and_then(|region| region.to_str().ok());
-    Region::new(named.or_else(|| find_element(xml, "Region"))?).ok()
+    Region::new(named.or_else(|| find_xml_element(xml, "Region"))?).ok()
 }
 
 #[cfg(test)]

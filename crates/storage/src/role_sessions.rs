@@ -3,7 +3,7 @@
 //! A session reads the objects of one bucket beneath one prefix, and does nothing else. A link therefore reveals no more than
 //! that, whatever the role may do. Sessions are kept and renewed, so a role is assumed once in half an hour for a dataset.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, num::NonZeroUsize, sync::Arc};
 
 use aws::{
     credentials::{CachedCredentials, CredentialsError},
@@ -16,7 +16,7 @@ use signing::s3::{Bucket, Credentials};
 use crate::{bounded_cache::BoundedCache, presign::signing_credentials};
 
 /// Sessions that are kept.
-const MAX_SESSIONS: usize = 1000;
+const MAX_SESSIONS: NonZeroUsize = NonZeroUsize::new(1000).unwrap();
 
 /// A session is renewed when it ends within this time. It lasts an hour, so a link works for half an hour at least.
 pub(crate) const RENEWAL_SECONDS: u64 = 1800;

@@ -3,7 +3,7 @@
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::bucket_region::BUCKET_REGION_HEADER;
-use aws::error_chain;
+use aws::{error_chain, find_xml_element};
 
 /// Why a request to S3 failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,7 +83,7 @@ fn find_region<E>(error: &SdkError<E>) -> Option<String> {
     let response = error.raw_response()?;
     let in_body = || {
         let body = std::str::from_utf8(response.body().bytes()?).ok()?;
-        Some(body.split_once("<Region>")?.1.split_once('<')?.0)
+        find_xml_element(body, "Region")
     };
     response.headers().get(BUCKET_REGION_HEADER).or_else(in_body).map(str::to_owned)
 }

@@ -68,17 +68,6 @@ impl Identity {
         }
     }
 
-    /// The kind of caller, for the audit log.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::User(_) => "person",
-            Self::ApiKey(_) => "API key",
-            Self::Callback(_) => "callback",
-            Self::Member { .. } => "member",
-        }
-    }
-
     /// Whether the caller may act in any workspace that they belong to: a person may, a key or a callback may not.
     #[must_use]
     pub(super) fn may_change_workspace(&self) -> bool {

@@ -9,12 +9,13 @@ use std::{
     time::Duration,
 };
 
-use api::{PathPrefix, is_host_and_port};
+use api::PathPrefix;
 use authorize::{CallbackFunctions, FunctionArn, is_client_id, is_pool_id};
 use http::Uri;
 use packages::link_period::LinkWindow;
 use signing::{
     cloudfront::{HashAlgorithm, KeyPairId, PublicKey, decode_pem_parameter},
+    is_host_and_port,
     s3::{Bucket, CustomEndpoint, Region},
 };
 use zeroize::Zeroizing;

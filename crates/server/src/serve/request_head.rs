@@ -1,7 +1,7 @@
 //! What hyper does not check of a request's head.
 
-use api::is_host_and_port;
 use hyper::{Request, StatusCode, Version, header::HOST};
+use signing::is_host_and_port;
 
 /// The largest request head. A percent-encoded presigned URL with a session token must fit.
 pub(super) const MAX_HEAD_BYTES: usize = 64 * 1024;

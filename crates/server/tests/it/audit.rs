@@ -1,46 +1,11 @@
 //! Audit events: each decision is one, with names and without secrets.
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
-
 use serde_json::{Value, json};
-use telemetry::logs::{self, JsonLayer};
-use tracing::{Dispatch, subscriber::NoSubscriber};
-use tracing_subscriber::{Layer, Registry, layer::SubscriberExt};
 
-use crate::app::{TestApp, issue_api_key_token, issue_token};
-
-/// The log of the current thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// The second subscriber discards everything. With a single one, tracing could disable a callsite for all threads.
-    fn capture(&self) -> (tracing::subscriber::DefaultGuard, Dispatch) {
-        let discarding = Dispatch::new(NoSubscriber::default());
-        let log = self.clone();
-        let filter = logs::log_filter("info", &["api", "audit", "authorize"]);
-        let json = JsonLayer::new(move || log.clone(), &Arc::default()).with_filter(filter);
-        (tracing::subscriber::set_default(Registry::default().with(json)), discarding)
-    }
-
-    /// Takes the lines since the last call.
-    fn take(&self) -> String {
-        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use crate::{
+    app::{TestApp, issue_api_key_token, issue_token},
+    log_capture::LogCapture,
+};
 
 /// What the only refusal in a log says.
 fn find_refusal(log: &str) -> Value {
@@ -69,8 +34,7 @@ async fn each_refusal_names_who_what_and_why() {
     let guest = app.create_user("guest").await;
     let unknown = path.replace(app.dataset.node_id.as_str(), "N:dataset:unknown");
 
-    let log = Log::default();
-    let guard = log.capture();
+    let log = LogCapture::start_json(&["api", "audit", "authorize"]);
     let (here, workspace) = (&path, json!(app.workspace.id));
     let (not_member, no_role) =
         ("the user is not a member of the workspace", "the user has no role in the dataset");
@@ -106,5 +70,4 @@ async fn each_refusal_names_who_what_and_why() {
     assert_eq!(text.matches(r#""message":"caller identified""#).count(), 1, "{text}");
     assert_eq!(text.matches(r#""message":"link issued""#).count(), 1, "{text}");
     assert!(!text.contains(&token));
-    drop(guard);
 }

@@ -5,7 +5,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use telemetry::logs::{self, JsonLayer};
 use tracing::{Dispatch, dispatcher::DefaultGuard, level_filters::LevelFilter, subscriber::NoSubscriber};
+use tracing_subscriber::{Layer, Registry, layer::SubscriberExt};
 
 /// What this thread logs, from level INFO up, as long as this lives. A test has one thread.
 pub(crate) struct LogCapture {
@@ -16,15 +18,30 @@ pub(crate) struct LogCapture {
 
 impl LogCapture {
     pub(crate) fn start() -> Self {
+        Self::start_with(|writer| {
+            let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::INFO).with_ansi(false);
+            subscriber.with_writer(move || writer.clone()).finish().into()
+        })
+    }
+
+    /// In the format of the service, and only these targets.
+    pub(crate) fn start_json(targets: &'static [&'static str]) -> Self {
+        Self::start_with(|writer| {
+            let json = JsonLayer::new(move || writer.clone(), &Arc::default());
+            Registry::default().with(json.with_filter(logs::log_filter("info", targets))).into()
+        })
+    }
+
+    fn start_with(subscriber: impl FnOnce(LogWriter) -> Dispatch) -> Self {
         let text = Arc::<Mutex<Vec<u8>>>::default();
-        let writer = Arc::clone(&text);
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(LevelFilter::INFO)
-            .with_ansi(false)
-            .with_writer(move || LogWriter(Arc::clone(&writer)))
-            .finish();
+        let subscriber = subscriber(LogWriter(Arc::clone(&text)));
         let uninterested = Dispatch::new(NoSubscriber::default());
-        Self { text, _guards: (tracing::dispatcher::set_default(&subscriber.into()), uninterested) }
+        Self { text, _guards: (tracing::dispatcher::set_default(&subscriber), uninterested) }
+    }
+
+    /// Takes the text since the last call.
+    pub(crate) fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.text.lock().unwrap())).unwrap()
     }
 
     /// How many lines have this text.
@@ -34,6 +51,7 @@ impl LogCapture {
     }
 }
 
+#[derive(Clone)]
 struct LogWriter(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for LogWriter {

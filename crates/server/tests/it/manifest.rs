@@ -372,7 +372,7 @@ async fn a_stream_uses_indexes_and_one_statement_a_page() {
     let entries = manifest["data"].as_array().unwrap().len();
     assert_eq!((entries, &manifest["header"]["count"]), (tree.files, &json!(tree.files)));
     let pages = tree.files.div_ceil(500) as u64;
-    assert_eq!(app.app.db.statement_count() - before, 3 + pages, "user, role, selection, and the pages");
+    assert_eq!(app.app.db.statement_count() - before, 2 + pages, "caller, selection, and the pages");
 }
 
 /// A client that goes away in the middle of a stream frees what the stream holds: more clients than there are turns come and
