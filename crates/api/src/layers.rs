@@ -3,7 +3,7 @@
 //! It gives the request an id, continues its trace, limits its time, catches panics, writes the body of a problem, adds
 //! the common headers, records metrics and logs one line.
 
-use std::{panic::AssertUnwindSafe, pin::pin, time::Duration};
+use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -21,20 +21,22 @@ use crate::{
     App, Problem, audit, cors,
     request_id::{REQUEST_ID_HEADER, RequestId},
     request_log::RequestLog,
+    request_metrics::RequestMetrics,
 };
 
 /// What the layer needs to know.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct LayerConfig {
     /// The `WWW-Authenticate` header of a 401.
     challenge: HeaderValue,
     /// How long a request may take.
     timeout: Duration,
+    metrics: Arc<RequestMetrics>,
 }
 
 impl From<&App> for LayerConfig {
     fn from(app: &App) -> Self {
-        Self { challenge: app.realm.challenge(), timeout: app.limits.answer }
+        Self { challenge: app.realm.challenge(), timeout: app.limits.answer, metrics: Arc::default() }
     }
 }
 
@@ -54,7 +56,7 @@ async fn handle_request(config: LayerConfig, request: Request, next: Next) -> Re
     let trace = TraceContext::from_header(
         request.headers().get(trace::TRACE_HEADER).and_then(|header| header.to_str().ok()),
     );
-    let mut log = RequestLog::start(&request, &id, &trace);
+    let mut log = RequestLog::start(&request, &id, &trace, config.metrics);
     let span = log.span().clone();
     let work = async {
         let handler = async {

@@ -4,33 +4,42 @@ use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request};
 use http::{Method, StatusCode};
-use metrics::SharedString;
 use telemetry::TraceContext;
 use tokio::time::Instant;
 use tracing::{Span, field::Empty};
 
-use crate::request_id::RequestId;
+use crate::{
+    request_id::RequestId,
+    request_metrics::{EndedRequest, RequestMetrics},
+};
 
 /// Collects what is logged about a request, and logs it when dropped. So a request whose client disconnects is logged
 /// too.
 pub(crate) struct RequestLog {
     span: Span,
+    metrics: Arc<RequestMetrics>,
     method: &'static str,
     /// The matched route. Not the path, which the client chooses, and never the query, which may hold a link.
-    route: Arc<str>,
+    route: Option<MatchedPath>,
     started_at: Instant,
     status: Option<StatusCode>,
     statements: Option<u64>,
 }
 
 impl RequestLog {
-    pub(crate) fn start(request: &Request, id: &RequestId, trace: &TraceContext) -> Self {
+    pub(crate) fn start(
+        request: &Request,
+        id: &RequestId,
+        trace: &TraceContext,
+        metrics: Arc<RequestMetrics>,
+    ) -> Self {
         let method = method_label(request.method());
-        let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
+        let route = request.extensions().get::<MatchedPath>().cloned();
         Self {
-            span: request_span(id, trace, method, route),
+            span: request_span(id, trace, method, route_label(route.as_ref())),
+            metrics,
             method,
-            route: route.into(),
+            route,
             started_at: Instant::now(),
             status: None,
             statements: None,
@@ -51,25 +60,19 @@ impl RequestLog {
     pub(crate) fn set_status(&mut self, status: StatusCode) {
         self.status = Some(status);
     }
-
-    fn record_metrics(&self) {
-        let route = || SharedString::from_shared(Arc::clone(&self.route));
-        let status = self.status.map_or_else(|| "none".to_owned(), |status| status.as_u16().to_string());
-        metrics::histogram!(metric_names::REQUEST_SECONDS.name, "route" => route())
-            .record(self.started_at.elapsed());
-        metrics::counter!(metric_names::STATEMENTS_TOTAL.name).increment(self.statements.unwrap_or_default());
-        metrics::counter!(
-            metric_names::REQUESTS_TOTAL.name,
-            "route" => route(), "method" => self.method, "status" => status
-        )
-        .increment(1);
-    }
 }
 
 impl Drop for RequestLog {
     fn drop(&mut self) {
-        self.record_metrics();
-        let duration_ms = u64::try_from(self.started_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let duration = self.started_at.elapsed();
+        self.metrics.record(EndedRequest {
+            route: route_label(self.route.as_ref()),
+            method: self.method,
+            status: self.status,
+            duration,
+            statements: self.statements.unwrap_or_default(),
+        });
+        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let (span, status) = (&self.span, self.status.map(|status| status.as_u16()));
         tracing::record_all!(span, status = status, statements = self.statements);
         if status.is_some() {
@@ -89,6 +92,10 @@ fn request_span(id: &RequestId, trace: &TraceContext, method: &str, route: &str)
         method, route, status = Empty, statements = Empty,
         trace_id = trace.trace_id(), parent_id = trace.parent_id(), segment_id = trace.segment_id(),
     )
+}
+
+fn route_label(route: Option<&MatchedPath>) -> &str {
+    route.map_or("none", MatchedPath::as_str)
 }
 
 /// The method as a metric label. Unknown methods share one label: a client could invent any number of them.
