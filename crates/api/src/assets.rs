@@ -1,6 +1,6 @@
 //! `GET /packages/assets`: lists the viewer assets of a package, a directory at a time.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
 use packages::{
@@ -77,7 +77,7 @@ struct AssetItem {
     ),
 )]
 pub(crate) async fn get_assets(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Caller(access): Caller<ViewFiles>,
     query: Query,
 ) -> Result<Json<AssetsResponse>, Problem> {

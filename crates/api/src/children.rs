@@ -1,5 +1,7 @@
 //! `GET /packages/children`: lists the packages in a folder, a page at a time.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State};
 use packages::{
     access::ViewFiles,
@@ -105,7 +107,7 @@ pub(crate) struct FolderItem {
     ),
 )]
 pub(crate) async fn get_children(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Caller(access): Caller<ViewFiles>,
     query: Query,
 ) -> Result<Json<ChildrenResponse>, Problem> {

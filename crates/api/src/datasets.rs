@@ -1,5 +1,7 @@
 //! `GET /packages/datasets`: lists the datasets of a workspace that the caller has a role in, a page at a time.
 
+use std::sync::Arc;
+
 use authorize::db::{
     DatasetPage, DatasetPosition, DatasetsError, ListedDataset, ListedWorkspace, list_datasets,
 };
@@ -100,7 +102,7 @@ struct WorkspaceItem {
     ),
 )]
 pub(crate) async fn get_datasets(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     MemberCaller { member, .. }: MemberCaller,
     query: Query,
 ) -> Result<Json<DatasetsResponse>, Problem> {

@@ -1,5 +1,7 @@
 //! `GET /packages/metadata`: one package as lists show it, and where it is.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State};
 use packages::{access::ViewFiles, listing::find_package};
 use serde::Serialize;
@@ -36,7 +38,7 @@ pub(crate) struct MetadataResponse {
     ),
 )]
 pub(crate) async fn get_metadata(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Caller(access): Caller<ViewFiles>,
     query: Query,
 ) -> Result<Json<MetadataResponse>, Problem> {
