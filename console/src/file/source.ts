@@ -7,6 +7,8 @@ export interface ReadOptions {
   /** Beneath a directory: the object's path. */
   path?: string;
   range?: ByteRange;
+  /** Instead of `range`: so many bytes at the end. Browsers send a preflight for it. */
+  suffix?: number;
   signal?: AbortSignal;
   /** What the list of requests calls it. */
   what?: string;
@@ -79,7 +81,7 @@ export class FileSource {
         // The link alone opens the file: no cookie and no token goes to storage.
         credentials: 'omit',
         referrerPolicy: 'no-referrer',
-        headers: range ? { range: `bytes=${range.start}-${range.end - 1}` } : {},
+        headers: rangeHeader(options),
       });
       status = response.status;
       const outcome = await this.#judge(response, options, entry, watch);
@@ -150,6 +152,11 @@ class StallWatch {
   }
 }
 
+function rangeHeader({ range, suffix }: ReadOptions): Record<string, string> {
+  if (range) return { range: `bytes=${range.start}-${range.end - 1}` };
+  return suffix ? { range: `bytes=-${suffix}` } : {};
+}
+
 function mayRetry(error: FileError, attempt: number): boolean {
   if (error.kind === 'busy') return attempt < ATTEMPTS;
   return (error.kind === 'network' || error.kind === 'stalled') && attempt < NETWORK_ATTEMPTS;
@@ -160,7 +167,8 @@ export function urlOf(link: FileLink, path = ''): string {
   return `${link.url}${path.split('/').map(encodeURIComponent).join('/')}?${link.query}`;
 }
 
-function describe({ path, range }: ReadOptions): string {
+function describe({ path, range, suffix }: ReadOptions): string {
+  if (suffix) return `${path ?? ''}, the last ${suffix} bytes`;
   const bytes = range ? `bytes ${range.start}–${range.end - 1}` : 'the whole file';
   return path ? `${path}${range ? `, ${bytes}` : ''}` : bytes;
 }
