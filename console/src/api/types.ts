@@ -41,7 +41,10 @@ export interface Child {
   state: string;
   size: number | null;
   files: number | null;
+  /** Counted up to 100; null for a file. */
   children: number | null;
+  /** Whether there are more than `children`. */
+  more_children: boolean;
   created_at: string | null;
   updated_at: string | null;
 }
@@ -142,8 +145,11 @@ export interface SignedDirectoryLink extends SignedLink {
 
 /** A user of the demo: `GET /console/users`. */
 export interface DemoUser {
+  /** The name in the path of its token. */
+  name: string;
   email: string;
   node_id: string;
-  role: string;
+  /** In the demo's dataset; null for users of another workspace. */
+  role: string | null;
   workspace: number;
 }
