@@ -1,4 +1,4 @@
-import Blosc from 'numcodecs/blosc';
+import Blosc from '../../../node_modules/numcodecs/dist/blosc.js';
 import { describe, expect, it } from 'vitest';
 import { decodeBlosc } from './blosc';
 
