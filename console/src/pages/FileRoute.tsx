@@ -37,7 +37,7 @@ export function FileRoute() {
         path={data?.file.path ?? []}
         leaf={data?.file.name ?? '…'}
       />
-      {data && <Facts file={data.file} />}
+      <Facts file={data?.file ?? null} />
       <div class="file-body">
         {error ? (
           <ErrorState error={error} retry={reload} action={<WhereElse dataset={dataset} error={error} />} />
@@ -78,20 +78,16 @@ function viewedFile(datasetId: string, { file, assets }: Opened) {
   return { datasetId, packageId, name, kind, size, state, assets };
 }
 
-function Facts({ file }: { file: PackageMetadata }) {
+/** There from the beginning, so that nothing moves when the values come. */
+function Facts({ file }: { file: PackageMetadata | null }) {
+  const day = (time: string | null) => <span title={formatMoment(time)}>{formatDay(time)}</span>;
   return (
     <dl class="facts">
-      <Fact name="Kind">{kindText(file.kind)}</Fact>
-      <Fact name="Size">{formatBytes(file.size)}</Fact>
-      <Fact name="State">
-        <StateText state={file.state} />
-      </Fact>
-      <Fact name="Created">
-        <span title={formatMoment(file.created_at)}>{formatDay(file.created_at)}</span>
-      </Fact>
-      <Fact name="Changed">
-        <span title={formatMoment(file.updated_at)}>{formatDay(file.updated_at)}</span>
-      </Fact>
+      <Fact name="Kind">{file && kindText(file.kind)}</Fact>
+      <Fact name="Size">{file && formatBytes(file.size)}</Fact>
+      <Fact name="State">{file && <StateText state={file.state} />}</Fact>
+      <Fact name="Created">{file && day(file.created_at)}</Fact>
+      <Fact name="Changed">{file && day(file.updated_at)}</Fact>
     </dl>
   );
 }
@@ -100,7 +96,7 @@ function Fact({ name, children }: { name: string; children: ComponentChildren })
   return (
     <div>
       <dt>{name}</dt>
-      <dd>{children}</dd>
+      <dd>{children ?? <span class="fact-pending" />}</dd>
     </div>
   );
 }

@@ -54,13 +54,9 @@ export function OperationView({ document, base, operation }: OperationViewProps)
           <TryIt document={document} base={base} operation={operation} filled={filled} onFill={setFilled} />
         ) : (
           <div>
-            <Button
-              small
-              icon="play"
-              aria-label={`Try ${operation.method} ${operation.path}`}
-              onClick={() => setTrying(true)}
-            >
+            <Button small icon="play" onClick={() => setTrying(true)}>
               Try it
+              <span class="visually-hidden">{`: ${operation.method} ${operation.path}`}</span>
             </Button>
           </div>
         )}

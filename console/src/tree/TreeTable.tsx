@@ -57,11 +57,9 @@ export function TreeTable<T extends { id: string; name: string }>(props: TreeTab
   const { store, columns } = props;
   const view = useTableView(props);
   const { scroller, first, end, rowHeight, active } = view;
-  if (store.rowCount === 1 && store.rowAt(0)?.kind !== 'item' && store.root.next !== undefined) {
-    const { error } = store.root;
-    if (error) return <ErrorState error={error} retry={() => void store.loadMore()} />;
-    if (store.rowAt(0)?.kind === 'empty') return <>{props.empty}</>;
-  }
+  const only = store.rowCount === 1 ? store.rowAt(0)?.kind : undefined;
+  if (only === 'error') return <ErrorState error={store.root.error} retry={() => void store.loadMore()} />;
+  if (only === 'empty') return <>{props.empty}</>;
   const rows = Array.from({ length: end - first }, (_, offset) => first + offset);
   return (
     <div
