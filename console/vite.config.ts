@@ -4,6 +4,12 @@ import { compressAssets } from './build/compress.ts';
 // The service to develop against: `make run` in another terminal.
 const service = process.env.CONSOLE_SERVICE ?? 'http://127.0.0.1:8080';
 
+// zarrita's decoders are WebAssembly of 1.4 MB, which the Content-Security-Policy does not allow: these are JavaScript.
+const codecs = ['blosc', 'lz4', 'zstd'].map((name) => ({
+  find: `numcodecs/${name}`,
+  replacement: `${import.meta.dirname}/src/viewers/codecs/zarr-${name}.ts`,
+}));
+
 const proxied = {
   target: service,
   changeOrigin: true,
@@ -13,6 +19,9 @@ const proxied = {
 
 export default defineConfig({
   plugins: [compressAssets()],
+  resolve: { alias: codecs },
+  // An alias is not applied to what is bundled in advance.
+  optimizeDeps: { exclude: ['zarrita'] },
   server: {
     port: 5173,
     proxy: { '/packages': proxied, '^/console/(?!assets)': proxied },
