@@ -16,6 +16,7 @@ mod aws_restore;
 mod callbacks;
 mod cloudfront;
 mod connections;
+mod console;
 mod cors;
 mod database;
 mod dev;
