@@ -42,9 +42,12 @@ mod redirect;
 mod request_host;
 mod request_id;
 mod request_log;
+mod request_metrics;
 mod response_size;
 mod restore;
 mod trash;
+
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -60,7 +63,7 @@ pub use query::{parse_dataset_id, parse_optional_dataset_id};
 /// What a route needs to know of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallerScope {
-    /// The caller's role in the dataset that the query names: [`Claims`](packages::access::Claims) in an [`Arc`](std::sync::Arc).
+    /// The caller's role in the dataset that the query names: [`Claims`](packages::access::Claims) in an [`Arc`].
     Dataset,
     /// Who the caller is, and in which workspace: [`Member`](packages::access::Member). The query need not name a dataset.
     Workspace,
@@ -72,7 +75,7 @@ pub enum CallerScope {
 /// [`Member`](packages::access::Member) into a request's extensions, depending on the scope, or responds with a [`Problem`].
 /// A host whose requests already carry them returns the routes unchanged. `OPTIONS` and methods that are not allowed never
 /// reach that layer.
-pub fn router(app: App, authenticate: impl Fn(Router<App>, CallerScope) -> Router<App>) -> Router {
+pub fn router(app: App, authenticate: impl Fn(Router<Arc<App>>, CallerScope) -> Router<Arc<App>>) -> Router {
     let prefix = app.path_prefix.clone();
     let path = |route: &str| format!("{}{route}", prefix.as_str());
     let routes = authenticate(private_routes(path), CallerScope::Dataset)
@@ -81,10 +84,11 @@ pub fn router(app: App, authenticate: impl Fn(Router<App>, CallerScope) -> Route
         // Without these two, axum would respond with an empty body.
         .fallback(async || Problem::no_route())
         .method_not_allowed_fallback(async || Problem::method_not_allowed());
-    layers::add_request_layer(routes, &app).with_state(app)
+    // Shared: axum clones the state for each request.
+    layers::add_request_layer(routes, &app).with_state(Arc::new(app))
 }
 
-fn private_routes(path: impl Fn(&str) -> String) -> Router<App> {
+fn private_routes(path: impl Fn(&str) -> String) -> Router<Arc<App>> {
     let links = get(presign::get_link).head(presign::head_object);
     Router::new()
         .route(&path("/restore"), get(progress::get_progress).post(restore::post_restore))
@@ -95,13 +99,13 @@ fn private_routes(path: impl Fn(&str) -> String) -> Router<App> {
 }
 
 /// Routes for packages of several datasets.
-fn member_routes(path: impl Fn(&str) -> String) -> Router<App> {
+fn member_routes(path: impl Fn(&str) -> String) -> Router<Arc<App>> {
     Router::new().route(&path("/download-manifest"), post(manifest::post_manifest))
 }
 
 /// Routes without claims. `OPTIONS` is here for private paths too: a preflight carries no token (WHATWG Fetch, "CORS
 /// protocol and credentials").
-fn public_routes(path: impl Fn(&str) -> String) -> Router<App> {
+fn public_routes(path: impl Fn(&str) -> String) -> Router<Arc<App>> {
     const READ_METHODS: &str = "GET, HEAD, OPTIONS";
     let read_preflight = || preflight_route(READ_METHODS);
     let proxy_route = || read_preflight().get(proxy::get_redirect).head(proxy::head_object);

@@ -1,6 +1,6 @@
 //! `GET /packages/trash`: lists the packages in the trash, a page at a time.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use axum::{Json, extract::State};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -125,7 +125,7 @@ struct TrashItem {
     ),
 )]
 pub(crate) async fn get_trash(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Caller(access): Caller<ViewFiles>,
     query: Query,
 ) -> Result<Json<TrashResponse>, Problem> {

@@ -9,6 +9,7 @@
 mod clock;
 pub mod emf;
 mod fields;
+mod json_fields;
 pub mod logs;
 pub mod metric;
 #[cfg(test)]

@@ -373,7 +373,7 @@ fn connections_of_a_server_have_defaults_and_bounds() {
         "LINK_WINDOW_SECONDS",
     ] {
         // Also one that is a number of 64 bits, which would fail later.
-        for value in [long, "18446744073709551615", "-1", "0x10", "1.5"] {
+        for value in [long, "18446744073709551615", "-1", "+300", "0x10", "1.5"] {
             let changes = [(name, value), ("RESTORE_PACKAGE_QUEUE_URL", "")];
             assert!(
                 server(&changes).unwrap_err().contains(&format!("invalid value: {name};")),
