@@ -23,7 +23,7 @@ use std::time::Duration;
 pub use self::{
     authorize::AuthorizeConfig,
     connections::ConnectionsConfig,
-    console::{ConsoleConfig, LoginConfig},
+    console::{ConsoleConfig, LoginConfig, leaves_console_paths},
     platform::{DatabaseConfig, EndpointsConfig, PlatformConfig},
     reader::ConfigError,
     restore::RestoreConfig,

@@ -21,6 +21,7 @@ pub mod settings;
 use api::PathPrefix;
 use axum::Router;
 use console::{AppFiles, Console, SecurityHeaders};
+use hosting::config::leaves_console_paths;
 
 pub use policy::build_security_headers;
 
@@ -30,10 +31,7 @@ use self::{
     settings::{ConsoleSettings, settings_router},
 };
 
-/// The path beneath which the app's files and data are.
-const CONSOLE_PATH: &str = "/console";
-
-/// The paths of the host besides the API.
+/// The path of the host beside the API.
 const METRICS_PATH: &str = "/metrics";
 
 /// What the console is made of.
@@ -79,10 +77,5 @@ pub fn add_console(host: Router, prefix: &PathPrefix, parts: ConsoleParts) -> Re
 
 /// Refuses a prefix whose paths are those of the console.
 pub fn check_prefix(prefix: &PathPrefix) -> Result<(), ConsoleError> {
-    let first_segment = prefix.as_str().split('/').nth(1);
-    match first_segment {
-        None => Err(ConsoleError::PathPrefix),
-        Some(segment) if CONSOLE_PATH.strip_prefix('/') == Some(segment) => Err(ConsoleError::PathPrefix),
-        Some(_) => Ok(()),
-    }
+    if leaves_console_paths(prefix) { Ok(()) } else { Err(ConsoleError::PathPrefix) }
 }

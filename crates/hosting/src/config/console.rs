@@ -1,11 +1,21 @@
 //! The web app that a server may serve beside its API.
 
+use api::PathPrefix;
 use zeroize::Zeroizing;
 
 use crate::config::{
     reader::Reader,
     variables::{CONSOLE, CONSOLE_OPERATOR_TOKEN, USER_CLIENT, USER_POOL_DOMAIN},
 };
+
+/// The first segment of paths that are the console's.
+const CONSOLE_SEGMENT: &str = "console";
+
+/// Whether the console has paths of its own beside an API with this prefix.
+#[must_use]
+pub fn leaves_console_paths(prefix: &PathPrefix) -> bool {
+    prefix.as_str().split('/').nth(1).is_some_and(|segment| segment != CONSOLE_SEGMENT)
+}
 
 /// The web app that a server may serve beside its API.
 #[derive(Debug, Clone, Default)]

@@ -410,6 +410,16 @@ fn the_console_is_off_and_has_no_page_for_operators_unless_something_is_said() {
     assert_eq!(login.client_id, "people", "USER_CLIENT");
     assert!(!format!("{console:?}").contains(token), "secrets do not print");
 
+    for (prefix, expected) in [
+        ("/packages", true),
+        ("/consoles", true),
+        ("/data/console", true),
+        ("/", false),
+        ("/console/v2", false),
+    ] {
+        assert_eq!(leaves_console_paths(&PathPrefix::new(prefix).unwrap()), expected, "{prefix}");
+    }
+
     let long: &'static str = Box::leak("a".repeat(257).into_boxed_str());
     for (name, value) in [
         ("CONSOLE", "true"),

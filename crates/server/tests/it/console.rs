@@ -226,7 +226,7 @@ async fn the_console_can_be_turned_off() {
 }
 
 #[tokio::test]
-async fn serve_shows_operators_their_page_for_a_token() {
+async fn serve_without_an_operators_token_has_no_page_for_them() {
     let dir = tempfile::tempdir().unwrap();
     let dev = DevProcess::start(dir.path(), &["--no-console"]);
 
@@ -262,7 +262,12 @@ async fn serve_shows_operators_their_page_for_a_token() {
         assert_eq!(send_over_tcp(request).await.status, 404, "{method} {path}");
     }
     serve.terminate();
+}
 
+#[tokio::test]
+async fn serve_shows_operators_their_page_for_a_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let dev = DevProcess::start(dir.path(), &["--no-console"]);
     let mut command = serve_command(dir.path());
     command.envs([
         ("CONSOLE", "on"),
