@@ -21,14 +21,17 @@ use crate::PathPrefix;
 
 pub(crate) use self::{
     parameters::{
-        AssetOrDirectoryParam, ConditionParams, CookiesParam, CursorParam, DatasetIdParam, DispositionParam,
-        DryRunParam, ExpiresInParam, LimitParam, ManifestCursorParam, ManifestFormatParam,
+        AssetCursorParam, AssetDirectoryParam, AssetLimitParam, AssetOrDirectoryParam, ConditionParams,
+        CookiesParam, CursorParam, DatasetIdParam, DatasetLimitParam, DispositionParam, DryRunParam,
+        ExpiresInParam, FolderParam, LimitParam, ManifestCursorParam, ManifestFormatParam,
         ManifestLimitParam, OptionalAssetPathParam, OptionalDatasetIdParam, OutlookParam, PackageIdParam,
-        ParentParam, PresignedUrlParam, RangeHeaderParam, RedirectParam,
+        PageLimitParam, ParentParam, PresignedUrlParam, RangeHeaderParam, RedirectParam, SortParam,
+        WorkspaceParam,
     },
     responses::{
         ArchivedProblem, ForbiddenProblem, InvalidRequestProblem, LinkResponse, NotFoundProblem,
-        ObjectHeadResponses, PrivateRouteProblems, RedirectResponse, RequestBodyProblems, UnavailableProblem,
+        ObjectHeadResponses, PrivateRouteProblems, RedirectResponse, RequestBodyProblems, StorageProblem,
+        UnavailableProblem,
     },
 };
 
@@ -55,11 +58,16 @@ const FILE_HEADER: &str =
         (url = "http://127.0.0.1:8080/packages", description = "The local stack (`make run`)"),
     ),
     tags(
+        (name = "listings", description = "Datasets, their folders and files"),
         (name = "links", description = "Links to files, and the headers of the files"),
         (name = "restore", description = "The trash, and restoring packages from it"),
         (name = "health", description = "Liveness and readiness probes"),
     ),
     paths(
+        crate::datasets::get_datasets,
+        crate::children::get_children,
+        crate::metadata::get_metadata,
+        crate::assets::get_assets,
         crate::presign::get_link,
         crate::presign::head_object,
         crate::presign::post_batch,

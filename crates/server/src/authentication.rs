@@ -85,11 +85,12 @@ async fn insert_caller(
     Ok(())
 }
 
-/// The dataset that the request names. It may be absent where the scope is a workspace.
+/// The dataset that the request names. It may be absent where the scope is a workspace, and is not looked for where it is a member.
 fn parse_dataset(scope: CallerScope, parts: &mut Parts) -> Result<Option<DatasetNodeId>, Problem> {
     match scope {
         CallerScope::Dataset => api::parse_dataset_id(parts).map(Some),
         CallerScope::Workspace => api::parse_optional_dataset_id(parts),
+        CallerScope::Member => Ok(None),
     }
 }
 

@@ -209,6 +209,7 @@ fn describe_stack(demo: &Demo, stack: &Stack, api: SocketAddr) -> Result<StackFi
         demo: stack_file::Demo {
             workspace_id: demo.workspace.0,
             dataset_node_id: demo.dataset.to_string(),
+            course_dataset_node_id: demo.course_dataset.as_ref().map(ToString::to_string),
             other_dataset_node_id: demo.other_dataset.to_string(),
             packages: demo.packages.clone(),
         },

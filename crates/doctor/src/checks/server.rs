@@ -116,7 +116,7 @@ impl ServerParts {
         if let Some(config) = service {
             endpoints.extend(service_endpoints(builder, config).await);
             clock_urls.extend(service_clock_urls(builder, config).await);
-            purposes.extend([Purpose::Links, Purpose::Trash, Purpose::Orders]);
+            purposes.extend([Purpose::Listings, Purpose::Links, Purpose::Trash, Purpose::Orders]);
         }
         if let Some(config) = restore {
             endpoints.extend(restore_endpoints(builder, config));

@@ -1,0 +1,4 @@
+import { decodeBlosc } from './blosc';
+import { readOnlyCodec } from './zarr-codec';
+
+export default readOnlyCodec(decodeBlosc);

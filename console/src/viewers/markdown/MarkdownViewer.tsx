@@ -1,0 +1,55 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { decodeText, detectEncoding } from '../csv/decode';
+import TextViewer from '../text/TextViewer';
+import type { ViewerProps } from '../types';
+import { WholeFile } from '../WholeFile';
+import { renderMarkdown } from './render';
+import './MarkdownViewer.css';
+
+const FREE_BYTES = 1_000_000;
+
+/** Markdown as it is read: cleaned of all that could run or load anything. */
+export default function MarkdownViewer(props: ViewerProps) {
+  const { view, source } = props;
+  if ((view.size ?? 0) > FREE_BYTES) return <TextViewer {...props} />;
+  const parse = (bytes: Uint8Array) => decodeText(bytes, detectEncoding(bytes)).replace(/^\ufeff/, '');
+  return (
+    <WholeFile source={source} size={view.size} free={FREE_BYTES} name={view.name} parse={parse}>
+      {(text) => <Content text={text} name={view.name} />}
+    </WholeFile>
+  );
+}
+
+function Content({ text, name }: { text: string; name: string }) {
+  const [form, setForm] = useState<'read' | 'text'>('read');
+  return (
+    <div>
+      <div class="viewer-head">
+        <span>Pictures of other sites are not loaded.</span>
+        <div class="choice" role="group" aria-label="Form">
+          <button type="button" aria-pressed={form === 'read'} onClick={() => setForm('read')}>
+            Read
+          </button>
+          <button type="button" aria-pressed={form === 'text'} onClick={() => setForm('text')}>
+            Text
+          </button>
+        </div>
+      </div>
+      {form === 'read' ? (
+        <Rendered text={text} name={name} />
+      ) : (
+        <pre class="text-lines" tabIndex={0} aria-label={name}>
+          {text}
+        </pre>
+      )}
+    </div>
+  );
+}
+
+function Rendered({ text, name }: { text: string; name: string }) {
+  const element = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    element.current?.replaceChildren(renderMarkdown(text));
+  }, [text]);
+  return <div ref={element} class="markdown" tabIndex={0} role="region" aria-label={name} dir="auto" />;
+}
