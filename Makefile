@@ -21,9 +21,10 @@ run: ## Start the service with everything that it needs (ARGS="--port 9000 --fre
 	@scripts/console || echo 'make: the console could not be built: the service starts without its current version' >&2
 	cargo run --locked --package server -- dev --state-dir "$(STATE)" $(ARGS)
 
-test: setup console ## Run all tests, and compare the running service with its OpenAPI document
+test: setup console ## Run all tests, also in a browser, and compare the running service with its OpenAPI document
 	cargo test --workspace --locked
 	scripts/schemathesis
+	scripts/browser-tests
 
 clients: ## Read the demo with real clients (PACKAGES="zarr-python zarrita")
 	@scripts/clients $(PACKAGES)

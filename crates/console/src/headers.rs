@@ -29,10 +29,9 @@ impl SecurityHeaders {
     pub fn new<S: AsRef<str>>(data_sources: &[S], login_sources: &[S]) -> Result<Self, InvalidSource> {
         let data = join_sources(data_sources)?;
         let connect = format!("{data}{}", join_sources(login_sources)?);
-        // No script, style or worker but the app's own files: none in a page, none evaluated. `wasm-unsafe-eval` allows
-        // WebAssembly, with which chunks of arrays and pages of Parquet are decompressed, and no evaluation of JavaScript.
+        // No script, style or worker but the app's own files: none in a page, none evaluated, and no WebAssembly.
         let policy = format!(
-            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; font-src 'self'; worker-src 'self'; \
+            "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; worker-src 'self'; \
              img-src 'self' blob: data:{data}; media-src 'self' blob:{data}; connect-src 'self'{connect}; \
              base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         );

@@ -116,7 +116,7 @@ async fn responses_outside_the_hosts_paths_have_the_security_headers() {
         let policy = answer.header("content-security-policy");
         for directive in [
             "default-src 'none';",
-            "script-src 'self' 'wasm-unsafe-eval';",
+            "script-src 'self';",
             "style-src 'self';",
             "img-src 'self' blob: data: https://cdn.example.org;",
             "media-src 'self' blob: https://cdn.example.org;",
@@ -127,7 +127,7 @@ async fn responses_outside_the_hosts_paths_have_the_security_headers() {
         ] {
             assert!(policy.contains(directive), "{path}: {directive} is not in {policy}");
         }
-        assert!(!policy.contains("unsafe-inline") && !policy.contains("'unsafe-eval'"), "{policy}");
+        assert!(!policy.contains("unsafe-"), "{policy}");
         let referrer: Vec<_> = answer.headers.get_all("referrer-policy").into_iter().collect();
         assert_eq!(referrer, ["no-referrer"], "{path}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
