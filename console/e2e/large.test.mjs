@@ -56,9 +56,16 @@ function fill() {
     inside(hostile, `(VALUES ${values}) n (name)`),
     `ANALYZE ${schema}.packages;`,
   ];
-  execFileSync(program, [stack.database_url, '-v', 'ON_ERROR_STOP=1', '-q'], {
-    input: statements.join('\n'),
-  });
+  // By the environment: a command that fails is logged with its arguments.
+  const { hostname, port, username, password, pathname } = new URL(stack.database_url);
+  const address = {
+    PGHOST: hostname,
+    PGPORT: port,
+    PGUSER: username,
+    PGPASSWORD: decodeURIComponent(password),
+  };
+  const env = { ...process.env, ...address, PGDATABASE: pathname.slice(1) };
+  execFileSync(program, ['-v', 'ON_ERROR_STOP=1', '-q'], { env, input: statements.join('\n') });
 }
 
 test(`a folder of ${COUNT}`, { skip: !program && 'psql is not installed' }, async (t) => {
