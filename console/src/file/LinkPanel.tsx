@@ -109,7 +109,7 @@ function Routes(props: { routes: ViewRoute[]; chosen: ViewRoute; onChoose: (rout
             <button
               key={route.route}
               type="button"
-              aria-pressed={route === chosen}
+              aria-pressed={route.route === chosen.route}
               onClick={() => onChoose(route)}
             >
               {TEXTS[route.route].name}

@@ -11,11 +11,13 @@ mod responses;
 use utoipa::{
     OpenApi as _,
     openapi::{
-        Components, OpenApi, PathItem, Ref, RefOr,
+        Components, OpenApi, PathItem, Ref, RefOr, Server,
         path::{Operation, OperationBuilder, Parameter, ParameterIn},
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
 };
+
+use crate::PathPrefix;
 
 pub(crate) use self::{
     parameters::{
@@ -106,6 +108,14 @@ pub fn public_document() -> OpenApi {
 /// [`public_document`] as YAML, for `docs/openapi.yaml`.
 pub fn public_yaml() -> Result<String, yaml_serde::Error> {
     Ok(format!("{FILE_HEADER}{}", public_document().to_yaml()?))
+}
+
+/// [`public_document`] as JSON, for pages of a server that has the API beneath this prefix.
+pub fn server_json(prefix: &PathPrefix) -> Result<String, serde_json::Error> {
+    let mut document = public_document();
+    let server = Server::builder().url(prefix.as_str()).description(Some("This server")).build();
+    document.servers = Some(vec![server]);
+    document.to_json()
 }
 
 /// The document that API Gateway imports, for `terraform/packages-service.yml`. It is a template for Terraform's

@@ -7,6 +7,7 @@ mod bucket_table;
 mod delete_markers;
 mod error_body;
 mod head;
+mod link_prefixes;
 mod listing;
 mod presign;
 mod probe;

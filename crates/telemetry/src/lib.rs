@@ -16,6 +16,7 @@ pub mod metric;
 mod overhead;
 mod panics;
 pub mod prometheus;
+mod sample;
 pub mod trace;
 mod xray;
 
@@ -35,6 +36,7 @@ use prometheus::PrometheusMetrics;
 use xray::{DaemonClient, SegmentConfig};
 
 pub use metric::{MetricDescription, MetricKind};
+pub use sample::Sample;
 pub use trace::{SegmentKind, TraceContext, TraceHeader};
 
 /// The target of the outermost span of a unit of work. Its level should be `ERROR`, so that it exists with its ids
@@ -124,6 +126,13 @@ impl Telemetry {
             MetricsBackend::Emf(_) => String::new(),
             MetricsBackend::Prometheus(prometheus) => prometheus.render(),
         }
+    }
+
+    /// Returns the metrics since the start as numbers. A histogram is several samples, as in Prometheus's format. Empty in
+    /// Lambda.
+    #[must_use]
+    pub fn list_metrics(&self) -> Vec<Sample> {
+        sample::parse_samples(&self.render_metrics())
     }
 }
 

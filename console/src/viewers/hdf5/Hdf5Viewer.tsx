@@ -41,7 +41,7 @@ function Node({ node, depth }: { node: Hdf5Node; depth: number }) {
   const head = (
     <>
       <Icon name={node.kind === 'group' ? 'folder' : node.kind === 'dataset' ? 'array' : 'alert'} size={15} />
-      <bdi>{node.name}</bdi> <span class="json-count">{node.shape}</span>
+      <bdi>{node.name}</bdi> <span class="hdf5-shape">{node.shape}</span>
     </>
   );
   const attributes = node.attributes.map(([name, value]) => (

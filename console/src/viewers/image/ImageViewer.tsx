@@ -85,6 +85,7 @@ function Stage({ picture, name, size }: { picture: Picture; name: string; size: 
         <span>
           {picture.width} × {picture.height} px{size !== null && `, ${formatBytes(size)}`}
         </span>
+        <span class="stage-value">Drag to move. After a click, the wheel zooms.</span>
       </div>
     </div>
   );

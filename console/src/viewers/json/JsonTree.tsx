@@ -32,7 +32,7 @@ function Children({ value, depth }: { value: unknown; depth: number }) {
       ))}
       {entries.length > count && (
         <li>
-          <button type="button" class="zoom-text" onClick={() => setCount(count + AT_ONCE * 5)}>
+          <button type="button" class="text-button" onClick={() => setCount(count + AT_ONCE * 5)}>
             {formatCount(entries.length - count)} more
           </button>
         </li>

@@ -9,10 +9,10 @@ export function ZoomBar({ zoom }: { zoom: PanZoomState }) {
       <IconButton icon="minus" label="Smaller" onClick={() => zoom.zoom(1 / 1.5)} />
       <span class="zoom-scale">{Math.round(zoom.view.scale * 100)} %</span>
       <IconButton icon="plus" label="Larger" onClick={() => zoom.zoom(1.5)} />
-      <button type="button" class="zoom-text" onClick={zoom.showAll}>
+      <button type="button" class="text-button" onClick={zoom.showAll}>
         All
       </button>
-      <button type="button" class="zoom-text" onClick={() => zoom.showScale(1)}>
+      <button type="button" class="text-button" onClick={() => zoom.showScale(1)}>
         1 : 1
       </button>
     </div>

@@ -90,7 +90,7 @@ function ChannelRow(props: {
         />
         <button
           type="button"
-          class="zoom-text"
+          class="text-button"
           onClick={onAuto}
           aria-label={`Contrast of ${label} by what is seen`}
         >

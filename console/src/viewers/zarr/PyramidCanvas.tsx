@@ -51,7 +51,11 @@ export function PyramidCanvas({ image, channels, position, name }: CanvasProps) 
         <span>
           Level {level + 1} of {image.grids.length}, {grid?.width} × {grid?.height} px
         </span>
-        <output class="stage-value">{pointer && readout(image, scene, pointer, { perPixel, unit })}</output>
+        <output class="stage-value">
+          {pointer
+            ? readout(image, scene, pointer, { perPixel, unit })
+            : 'Drag to move. After a click, the wheel zooms.'}
+        </output>
       </div>
       {failure !== null && <ReadFailure error={failure} retry={retry} />}
     </div>

@@ -35,6 +35,12 @@ pub(super) fn secret(text: &str) -> Option<Zeroizing<String>> {
     Some(Zeroizing::new(text.to_owned()))
 }
 
+/// A secret that nobody guesses, and that fits a header: 32 characters are 128 bits as hexadecimal digits.
+pub(super) fn operator_token(text: &str) -> Option<Zeroizing<String>> {
+    let is_valid = (32..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    is_valid.then(|| Zeroizing::new(text.to_owned()))
+}
+
 pub(super) fn path(text: &str) -> Option<PathBuf> {
     Some(text.into())
 }

@@ -59,6 +59,13 @@ pub(crate) struct Demo {
     pub(crate) packages: BTreeMap<String, String>,
 }
 
+impl User {
+    /// The name before the `@`, which names the file with the token.
+    pub(crate) fn name(&self) -> &str {
+        self.email.split('@').next().unwrap_or_default()
+    }
+}
+
 impl StackFile {
     /// Reads the file from a state directory.
     pub(crate) fn read(state_dir: &Path) -> io::Result<Self> {

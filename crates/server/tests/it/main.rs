@@ -18,6 +18,7 @@ mod callbacks;
 mod children;
 mod cloudfront;
 mod connections;
+mod console;
 mod cors;
 mod database;
 mod datasets;
