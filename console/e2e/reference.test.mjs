@@ -4,7 +4,10 @@ import { checkAccessibility, checkFits, dataset, origin, withPage } from './brow
 
 test('the reference has every operation, and tries them as the chosen user', () =>
   withPage({ user: 'viewer', path: '/docs', allowed: /Failed to load resource/ }, async (page) => {
-    await page.locator('#getHealth').getByRole('button', { name: /^Try it/ }).waitFor();
+    await page
+      .locator('#getHealth')
+      .getByRole('button', { name: /^Try it/ })
+      .waitFor();
     const { paths } = await (await fetch(`${origin}/console/openapi.json`)).json();
     for (const [path, methods] of Object.entries(paths)) {
       for (const [method, { operationId }] of Object.entries(methods)) {
