@@ -105,7 +105,8 @@ function Table({ table, name }: { table: ParquetTable; name: string }) {
 
 /** Values of a type are about as long as this. */
 function sampleOf(type: string): string {
-  if (type.startsWith('TIMESTAMP')) return '2024-04-18 09:30:00.004';
+  if (type.startsWith('TIMESTAMP'))
+    return `2024-04-18 09:30:00.004${type.includes('MICROS') ? '293' : type.includes('NANOS') ? '293000' : ''}`;
   return /STRING|struct|list|map|JSON/.test(type) ? 'some fourteen ch' : '123456.789';
 }
 

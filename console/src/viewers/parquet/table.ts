@@ -7,6 +7,7 @@ import {
   type FileMetaData,
 } from 'hyparquet';
 import { FormatError } from '../../file/error';
+import { dateParsers } from './preciseDate';
 
 /** What the first request fetches of a file's end: metadata of most files is smaller, and a larger one takes a second request. */
 const FOOTER = 32_768;
@@ -149,6 +150,7 @@ export class ParquetTable {
       file,
       metadata,
       columns,
+      parsers: dateParsers,
       compressors: await this.#getCompressors(),
       ...range,
     });

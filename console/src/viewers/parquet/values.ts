@@ -1,4 +1,5 @@
 import type { ColumnValues } from '../table/stats';
+import { PreciseDate } from './preciseDate';
 
 /** A value in a cell. Never longer than a person reads. */
 export function formatValue(value: unknown, single = false): string {
@@ -14,8 +15,9 @@ export function formatValue(value: unknown, single = false): string {
 
 function formatDate(date: Date): string {
   if (Number.isNaN(date.getTime())) return 'not a date';
-  const text = date.toISOString();
-  return text.endsWith('T00:00:00.000Z') ? text.slice(0, 10) : text.replace('T', ' ').replace('Z', '');
+  const digits = date instanceof PreciseDate ? date.digits : '';
+  const text = date.toISOString().replace('Z', `${digits}Z`);
+  return /T00:00:00\.0+Z$/.test(text) ? text.slice(0, 10) : text.replace('T', ' ').replace('Z', '');
 }
 
 const SHOWN_BYTES = 24;

@@ -97,7 +97,7 @@ export function Grid(props: GridProps) {
       aria-label={props.label}
       aria-rowcount={rowCount + 1}
       aria-colcount={columns.length + 1}
-      aria-activedescendant={rowCount > 0 ? `${id}-${active.row}-${active.column}` : undefined}
+      aria-activedescendant={isDrawn(active, shown) ? `${id}-${active.row}-${active.column}` : undefined}
       tabIndex={0}
       onScroll={onScroll}
       onWheel={onWheel}
@@ -116,6 +116,11 @@ export function Grid(props: GridProps) {
       </div>
     </div>
   );
+}
+
+function isDrawn({ row, column }: { row: number; column: number }, shown: Window): boolean {
+  const { firstRow, lastRow, firstColumn, lastColumn } = shown;
+  return row >= firstRow && row < lastRow && column >= firstColumn && column < lastColumn;
 }
 
 function scrolled(before: View, box: HTMLElement | null, ratio: number): View {

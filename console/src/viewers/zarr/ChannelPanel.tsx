@@ -88,12 +88,7 @@ function ChannelRow(props: {
           title="Colour"
           onInput={(event) => onChange({ colour: event.currentTarget.value })}
         />
-        <button
-          type="button"
-          class="text-button"
-          onClick={onAuto}
-          aria-label={`Contrast of ${label} by what is seen`}
-        >
+        <button type="button" class="text-button" onClick={onAuto} aria-label={`Auto contrast of ${label}`}>
           Auto
         </button>
       </div>
