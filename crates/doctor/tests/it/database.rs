@@ -9,7 +9,14 @@ use crate::environment::{TestEnvironment, assert_check, list_failures};
 async fn use_restricted_role(environment: &mut TestEnvironment) -> String {
     let role = format!("doctor_{}", environment.database.rsplit('_').next().unwrap());
     environment.run_sql(&format!("CREATE ROLE {role} LOGIN PASSWORD 'hunter2'")).await;
-    for purpose in [Purpose::Roles, Purpose::Links, Purpose::Trash, Purpose::Orders, Purpose::Restores] {
+    for purpose in [
+        Purpose::Roles,
+        Purpose::Listings,
+        Purpose::Links,
+        Purpose::Trash,
+        Purpose::Orders,
+        Purpose::Restores,
+    ] {
         for grant in grant_statements(purpose, &environment.workspace.id.to_string(), &role) {
             environment.run_sql(&grant).await;
         }
@@ -64,6 +71,7 @@ async fn reports_each_missing_privilege_with_its_grant() {
     let id = environment.workspace.id.to_string();
     for (table, privilege, line) in [
         ("pennsieve.users", "SELECT", "privileges: roles of people"),
+        ("WORKSPACE.dataset_status", "SELECT", "privileges: listings"),
         ("WORKSPACE.files", "SELECT", "privileges: links"),
         ("packages_service.restore_failures", "SELECT", "privileges: the trash"),
         ("packages_service.restore_queue", "INSERT", "privileges: restore orders"),
@@ -106,10 +114,14 @@ async fn reports_missing_and_outdated_tables() {
 #[tokio::test]
 async fn reports_missing_indexes() {
     let environment = TestEnvironment::start().await;
-    assert_check(&environment.run_checks().await, "indexes", Ok, ["all 9 lookups", ""]);
+    assert_check(&environment.run_checks().await, "indexes", Ok, ["all 10 lookups", ""]);
     for (change, found) in [
         ("ALTER TABLE WORKSPACE.packages DROP CONSTRAINT unique_node_id", "none on packages (node_id)"),
         ("DROP INDEX WORKSPACE.packages_parent_id_idx", "none on packages (parent_id)"),
+        (
+            "ALTER TABLE WORKSPACE.packages DROP CONSTRAINT packages_dataset_id_import_id_key",
+            "none on packages (dataset_id)",
+        ),
         ("DROP INDEX WORKSPACE.files_package_id_idx", "none on files (package_id)"),
         ("DROP INDEX WORKSPACE.datasets_tmp_node_id_idx", "none on datasets (node_id)"),
         ("DROP INDEX pennsieve.users_cognito_id_idx", "none on pennsieve.users (cognito_id)"),

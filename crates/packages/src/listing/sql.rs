@@ -3,18 +3,14 @@
 //! A page is in the order of names. The platform has an index on a package's folder, and one on the dataset of each package,
 //! neither with names; and two unique indexes that begin with the name, of the whole workspace. So there are two ways to a page:
 //!
-//! - All children of the folder are read and sorted. That costs as much as the folder has children.
-//! - The index on names is read from the cursor on, until the page is full. That costs as much as the workspace has names
-//!   between the first and the last of the page: little where a folder has many packages, since their names are close together.
-//!
-//! Up to [`FEW_PACKAGES`] are sorted. Of more the index is read, and a folder is sorted nevertheless if a piece of
-//! [`SCAN_LIMIT`] names does not fill the page.
+//! - All children of the folder are read and sorted, up to [`FEW_PACKAGES`] of them.
+//! - Of more, the index on names is read from the cursor on. That is little where a folder has many packages: their names are
+//!   close together. If a piece of [`SCAN_LIMIT`] names does not fill the page, the folder is sorted nevertheless.
 //!
 //! Three constructs keep the planner from reading a whole table, whatever its statistics say:
 //!
 //! - `OFFSET 0` in a lateral look-up by a unique key.
-//! - A range of one value, `>=` and `<=`, where the planner must not assume that a folder or a dataset has few packages, nor that
-//!   it has many.
+//! - A range of one value, `>=` and `<=`, where the planner must not assume that there are few packages, nor that there are many.
 //! - The same range over a row of two columns, where the planner would rather sort than read an index in order. It takes such a
 //!   range for a ninth of the table, and the index still compares the first column.
 
