@@ -6,9 +6,20 @@
 # restart (ECS behind a load balancer: its target group; Kubernetes: livenessProbe.httpGet), GET /packages/ready to decide about
 # traffic (readinessProbe.httpGet). After SIGTERM it finishes open requests within 30 seconds: allow 35.
 
-FROM rust:1.95.0-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1 AS build
+FROM rust:1.95.0-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1 AS base
 WORKDIR /src
+
+# The web app. Node.js is the pinned one of scripts/node-requirements.txt: Debian's is too old, and no further image is needed.
+FROM base AS console
+# hadolint ignore=DL3008 # pip only fetches a file with a pinned hash
+RUN apt-get update && apt-get install --yes --no-install-recommends python3-pip && rm -rf /var/lib/apt/lists/*
+COPY console console
+COPY scripts scripts
+RUN --mount=type=cache,target=/root/.npm scripts/console
+
+FROM base AS build
 COPY . .
+COPY --from=console /src/console/dist console/dist
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked --package server --no-default-features && \

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-ci clients local-services lint mutants bench openapi configuration package publish clean
+.PHONY: help setup console run test test-ci clients local-services lint mutants bench openapi configuration package publish clean
 
 STATE ?= .local
 ARGS ?=
@@ -13,13 +13,18 @@ help: ## List the commands
 setup: ## Install PostgreSQL and the tests' stand-in for AWS, if they are missing
 	@scripts/setup
 
+console: ## Build the web app that the program serves at `/`, if it changed
+	@scripts/console
+
 run: ## Start the service with everything that it needs (ARGS="--port 9000 --fresh")
 	@scripts/setup postgres
+	@scripts/console || echo 'make: the console could not be built: the service starts without its current version' >&2
 	cargo run --locked --package server -- dev --state-dir "$(STATE)" $(ARGS)
 
-test: setup ## Run all tests, and compare the running service with its OpenAPI document
+test: setup console ## Run all tests, also in a browser, and compare the running service with its OpenAPI document
 	cargo test --workspace --locked
 	scripts/schemathesis
+	scripts/browser-tests
 
 clients: ## Read the demo with real clients (PACKAGES="zarr-python zarrita")
 	@scripts/clients $(PACKAGES)
@@ -59,4 +64,4 @@ publish: ## Package the functions and upload them to S3 (BUCKET=my-artifacts, an
 
 clean: ## Remove build outputs, tools and the local state
 	cargo clean
-	rm -rf .local .tools
+	rm -rf .local .tools console/dist console/node_modules

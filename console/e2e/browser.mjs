@@ -95,12 +95,16 @@ export async function checkAccessibility(page, view) {
   await page.evaluate(axe.source);
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await page.evaluate(
+      () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),
+    );
     const { violations } = await page.evaluate(() =>
       window.axe.run(document, { resultTypes: ['violations'] }),
     );
     const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
     const told = grave.map(
-      ({ id, nodes }) => `${view}, ${colorScheme}: ${id} ${nodes.map(({ target }) => target).join(' ')}`,
+      ({ id, nodes }) =>
+        `${view}, ${colorScheme}: ${id} ${nodes.map(({ target, any }) => `${target} (${any[0]?.message})`).join(' ')}`,
     );
     assert.deepEqual(told, []);
   }

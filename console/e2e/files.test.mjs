@@ -81,7 +81,7 @@ test('what is not there, and what one may not see, says what to do', () =>
     await page.goto(new URL('/no/such/page', page.url()).href);
     await page.getByRole('heading', { name: 'Nothing is here' }).waitFor();
     await checkAccessibility(page, 'not found');
-    await page.getByRole('link', { name: 'To the datasets' }).click();
+    await page.getByRole('link', { name: 'To the datasets', exact: true }).click();
     await page.locator('.dataset-item').first().waitFor();
   }));
 

@@ -26,11 +26,11 @@ test('the reference has every operation, and tries them as the chosen user', () 
     await trash.getByRole('button', { name: /^Try/ }).click();
     assert.equal(await trash.getByLabel('dataset_id').inputValue(), dataset);
     await trash.getByRole('button', { name: 'Send as viewer' }).click();
-    await trash.getByText(/^200/).waitFor();
+    await trash.locator('.answer').getByText(/^200/).waitFor();
     const restore = page.locator('#restore');
     await restore.getByRole('button', { name: /^Try/ }).click();
     await restore.getByRole('button', { name: 'Send as viewer' }).click();
-    await restore.getByText(/^403/).waitFor();
+    await restore.locator('.answer').getByText(/^403/).waitFor();
     await checkAccessibility(page, 'reference');
     await page.setViewportSize({ width: 360, height: 740 });
     await checkFits(page, 'reference');

@@ -42,7 +42,7 @@ impl Service {
         let (cdn, clock) = (app.cdn.clone(), app.clock);
         let router = api::router(app, |routes, scope| match scope {
             CallerScope::Dataset => routes.layer(from_fn(insert_claims)),
-            CallerScope::Workspace => routes.layer(from_fn(insert_member)),
+            CallerScope::Workspace | CallerScope::Member => routes.layer(from_fn(insert_member)),
         });
         Self { router, cdn, clock, rotation }
     }

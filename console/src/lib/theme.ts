@@ -4,21 +4,29 @@ export type Theme = 'system' | 'light' | 'dark';
 
 const KEY = 'packages-service.theme';
 
+/** What the person has chosen. */
 export const theme = signal<Theme>(readTheme());
 
-/** Keeps the page and what is stored equal to `theme`. */
+/** Keeps the colours of the page, and what is stored, equal to the choice and to the system's colours. */
 export function followTheme(): void {
+  const system = matchMedia('(prefers-color-scheme: dark)');
+  const systemIsDark = signal(system.matches);
+  system.addEventListener('change', () => (systemIsDark.value = system.matches));
   effect(() => {
     const chosen = theme.value;
-    if (chosen === 'system') delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = chosen;
-    try {
-      if (chosen === 'system') localStorage.removeItem(KEY);
-      else localStorage.setItem(KEY, chosen);
-    } catch {
-      // Without storage the choice ends with the page.
-    }
+    const dark = chosen === 'dark' || (chosen === 'system' && systemIsDark.value);
+    document.documentElement.dataset.theme = dark ? 'dark' : 'light';
+    store(chosen);
   });
+}
+
+function store(chosen: Theme): void {
+  try {
+    if (chosen === 'system') localStorage.removeItem(KEY);
+    else localStorage.setItem(KEY, chosen);
+  } catch {
+    // Without storage the choice ends with the page.
+  }
 }
 
 function readTheme(): Theme {

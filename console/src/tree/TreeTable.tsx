@@ -150,21 +150,36 @@ function useTableView<T extends { id: string; name: string }>(props: TreeTablePr
   const [height, setHeight] = useState(600);
   const [activeKey, setActiveKey] = useState<string | null>(place?.active ?? null);
   const hint = useRef(0);
+  const sought = useRef<number | null>(null);
   // Reading it redraws the table whenever the rows change.
   const version = store.version.value;
   const active = activeKey === null ? 0 : Math.max(0, store.indexOf(activeKey, hint.current));
   hint.current = active;
   const { first, end } = visibleRows(scrollTop, height, rowHeight, store.rowCount);
 
+  const seek = () => {
+    const element = scroller.current;
+    if (!element || sought.current === null) return;
+    element.scrollTop = scrollToRow(
+      sought.current,
+      element.scrollTop,
+      element.clientHeight - HEADER,
+      rowHeight,
+    );
+  };
+  // The table grows only when it is drawn: a row that has just been loaded is scrolled to then.
+  useLayoutEffect(() => {
+    seek();
+    sought.current = null;
+  });
   const setActive = (index: number) => {
     const row: Row<T> | undefined = store.rowAt(index);
     if (!row) return;
     hint.current = index;
     setActiveKey(row.key);
     if (place) place.active = row.key;
-    const element = scroller.current;
-    if (element)
-      element.scrollTop = scrollToRow(index, element.scrollTop, element.clientHeight - HEADER, rowHeight);
+    sought.current = index;
+    seek();
   };
   useLayoutEffect(() => {
     const element = scroller.current;

@@ -12,7 +12,7 @@ use storage::{BucketTable, ObjectStore};
 
 use crate::{Cdn, Problem};
 
-/// The state that the endpoints share. A clone copies a few reference counts; each request has its own.
+/// The state that the endpoints share.
 #[derive(Debug, Clone)]
 pub struct App {
     /// Postgres.

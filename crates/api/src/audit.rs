@@ -4,7 +4,7 @@
 use authorize::Denial;
 use packages::{
     access::{AccessError, Claims, DatasetAccess, Member},
-    id::{DatasetNodeId, PackageNodeId},
+    id::{DatasetNodeId, PackageNodeId, WorkspaceId},
     links::LinkRequest,
     manifest::{ManifestRequest, ReadableDatasets},
 };
@@ -117,6 +117,15 @@ pub(crate) fn log_dataset_denied(member: &Member, dataset: &DatasetNodeId, denia
         target: "audit",
         user = %member.user.node_id, workspace = denial.workspace.map(|workspace| workspace.0), dataset = %dataset,
         reason = %denial.reason, "access refused",
+    );
+}
+
+/// Logs that a member may not list a workspace.
+pub(crate) fn log_workspace_refused(member: &Member, requested: WorkspaceId) {
+    tracing::info!(
+        target: "audit",
+        user = %member.user.node_id, workspace = member.workspace.id.0, requested_workspace = requested.0,
+        reason = "not a member of the workspace, or with a credential for another", "access refused",
     );
 }
 

@@ -3,6 +3,8 @@
 mod cookies;
 mod response;
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::State,
@@ -51,7 +53,7 @@ use response::{DirectoryLinkResponse, LinkResponse, SignResponse};
     ),
 )]
 pub(crate) async fn get_signed_link(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Caller(access): Caller<ViewFiles>,
     query: Query,
     host: RequestHost,

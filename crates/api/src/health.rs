@@ -1,6 +1,6 @@
 //! `/packages/health` and `/packages/ready`: liveness and readiness probes.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
 use serde::Serialize;
@@ -40,7 +40,7 @@ pub(crate) async fn get_health() -> Json<HealthResponse> {
         openapi::UnavailableProblem,
     ),
 )]
-pub(crate) async fn get_ready(State(app): State<App>) -> Result<Json<HealthResponse>, Problem> {
+pub(crate) async fn get_ready(State(app): State<Arc<App>>) -> Result<Json<HealthResponse>, Problem> {
     // Without this limit the check would wait in the queue of a saturated connection pool.
     match tokio::time::timeout(DATABASE_TIMEOUT, restore::db::check_tables(&app.db)).await {
         Ok(Ok(())) => Ok(Json(HealthResponse { status: "ready" })),

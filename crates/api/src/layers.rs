@@ -3,7 +3,7 @@
 //! It gives the request an id, continues its trace, limits its time, catches panics, writes the body of a problem, adds
 //! the common headers, records metrics and logs one line.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -20,21 +20,23 @@ use tracing::Instrument;
 use crate::{
     App, Problem, audit, cors,
     request_id::{REQUEST_ID_HEADER, RequestId},
-    request_log::{RequestLog, request_span},
+    request_log::RequestLog,
+    request_metrics::RequestMetrics,
 };
 
 /// What the layer needs to know.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct LayerConfig {
     /// The `WWW-Authenticate` header of a 401.
     challenge: HeaderValue,
     /// How long a request may take.
     timeout: Duration,
+    metrics: Arc<RequestMetrics>,
 }
 
 impl From<&App> for LayerConfig {
     fn from(app: &App) -> Self {
-        Self { challenge: app.realm.challenge(), timeout: app.limits.answer }
+        Self { challenge: app.realm.challenge(), timeout: app.limits.answer, metrics: Arc::default() }
     }
 }
 
@@ -54,21 +56,22 @@ async fn handle_request(config: LayerConfig, request: Request, next: Next) -> Re
     let trace = TraceContext::from_header(
         request.headers().get(trace::TRACE_HEADER).and_then(|header| header.to_str().ok()),
     );
-    let span = request_span(&id, &trace);
-    let mut log = RequestLog::start(span.clone(), &request);
+    let mut log = RequestLog::start(&request, &id, &trace, config.metrics);
+    let span = log.span().clone();
     let work = async {
         let handler = async {
             let (response, statements) = count_statements(next.run(request)).await;
             log.set_statements(statements);
             response
         };
-        let mut response = respond_within(config.timeout, handler).await;
+        // Pinned here and below: by value, each function around it would hold a copy.
+        let mut response = respond_within(config.timeout, pin!(handler)).await;
         finish_response(&mut response, &id, config.challenge);
         log.set_status(response.status());
         response
     };
     // Calls to AWS during the request carry the trace header.
-    aws::trace::with_header(Some(trace.to_header()), work).instrument(span).await
+    aws::trace::with_header(Some(trace.to_header()), pin!(work)).instrument(span).await
 }
 
 /// Runs a handler. If it panics or takes too long, the response is a problem.

@@ -8,6 +8,8 @@
 //!
 //! | path | methods | who may call it |
 //! | --- | --- | --- |
+//! | `/packages/datasets` | `GET` | members of a workspace |
+//! | `/packages/children`, `/packages/metadata`, `/packages/assets` | `GET` | viewers |
 //! | `/packages/restore` | `POST`, `GET` | editors; viewers |
 //! | `/packages/trash` | `GET` | viewers |
 //! | `/packages/presign/s3` | `GET`, `HEAD`, `POST` | viewers |
@@ -18,19 +20,24 @@
 //! | `/packages/health`, `/packages/ready` | `GET` | everyone |
 
 mod app;
+mod assets;
 mod audit;
 mod body;
 mod caller;
 mod cdn;
+mod children;
 mod cloudfront;
 mod conditions;
 mod cors;
+mod cursor;
+mod datasets;
 mod head;
 mod health;
 mod layers;
 mod link_format;
 mod links;
 mod manifest;
+mod metadata;
 pub mod openapi;
 mod presign;
 mod problem;
@@ -42,9 +49,12 @@ mod redirect;
 mod request_host;
 mod request_id;
 mod request_log;
+mod request_metrics;
 mod response_size;
 mod restore;
 mod trash;
+
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -60,10 +70,12 @@ pub use query::{parse_dataset_id, parse_optional_dataset_id};
 /// What a route needs to know of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallerScope {
-    /// The caller's role in the dataset that the query names: [`Claims`](packages::access::Claims) in an [`Arc`](std::sync::Arc).
+    /// The caller's role in the dataset that the query names: [`Claims`](packages::access::Claims) in an [`Arc`].
     Dataset,
     /// Who the caller is, and in which workspace: [`Member`](packages::access::Member). The query need not name a dataset.
     Workspace,
+    /// The same, for a query that names no dataset.
+    Member,
 }
 
 /// All routes of the service, under the path prefix of the [`App`].
@@ -72,42 +84,56 @@ pub enum CallerScope {
 /// [`Member`](packages::access::Member) into a request's extensions, depending on the scope, or responds with a [`Problem`].
 /// A host whose requests already carry them returns the routes unchanged. `OPTIONS` and methods that are not allowed never
 /// reach that layer.
-pub fn router(app: App, authenticate: impl Fn(Router<App>, CallerScope) -> Router<App>) -> Router {
+pub fn router(app: App, authenticate: impl Fn(Router<Arc<App>>, CallerScope) -> Router<Arc<App>>) -> Router {
     let prefix = app.path_prefix.clone();
     let path = |route: &str| format!("{}{route}", prefix.as_str());
     let routes = authenticate(private_routes(path), CallerScope::Dataset)
-        .merge(authenticate(member_routes(path), CallerScope::Workspace))
+        .merge(authenticate(workspace_routes(path), CallerScope::Workspace))
+        .merge(authenticate(member_routes(path), CallerScope::Member))
         .merge(public_routes(path))
         // Without these two, axum would respond with an empty body.
         .fallback(async || Problem::no_route())
         .method_not_allowed_fallback(async || Problem::method_not_allowed());
-    layers::add_request_layer(routes, &app).with_state(app)
+    // Shared: axum clones the state for each request.
+    layers::add_request_layer(routes, &app).with_state(Arc::new(app))
 }
 
-fn private_routes(path: impl Fn(&str) -> String) -> Router<App> {
+fn private_routes(path: impl Fn(&str) -> String) -> Router<Arc<App>> {
     let links = get(presign::get_link).head(presign::head_object);
     Router::new()
         .route(&path("/restore"), get(progress::get_progress).post(restore::post_restore))
         .route(&path("/trash"), get(trash::get_trash))
+        .route(&path("/children"), get(children::get_children))
+        .route(&path("/metadata"), get(metadata::get_metadata))
+        .route(&path("/assets"), get(assets::get_assets))
         .route(&path("/presign/s3"), links.clone().post(presign::post_batch))
         .route(&path("/presign/s3/{name}"), links)
         .route(&path("/cloudfront/sign"), get(cloudfront::get_signed_link))
 }
 
 /// Routes for packages of several datasets.
-fn member_routes(path: impl Fn(&str) -> String) -> Router<App> {
+fn workspace_routes(path: impl Fn(&str) -> String) -> Router<Arc<App>> {
     Router::new().route(&path("/download-manifest"), post(manifest::post_manifest))
+}
+
+/// Routes that are about no dataset.
+fn member_routes(path: impl Fn(&str) -> String) -> Router<Arc<App>> {
+    Router::new().route(&path("/datasets"), get(datasets::get_datasets))
 }
 
 /// Routes without claims. `OPTIONS` is here for private paths too: a preflight carries no token (WHATWG Fetch, "CORS
 /// protocol and credentials").
-fn public_routes(path: impl Fn(&str) -> String) -> Router<App> {
+fn public_routes(path: impl Fn(&str) -> String) -> Router<Arc<App>> {
     const READ_METHODS: &str = "GET, HEAD, OPTIONS";
     let read_preflight = || preflight_route(READ_METHODS);
     let proxy_route = || read_preflight().get(proxy::get_redirect).head(proxy::head_object);
     Router::new()
         .route(&path("/restore"), preflight_route("GET, HEAD, POST, OPTIONS"))
         .route(&path("/trash"), read_preflight())
+        .route(&path("/datasets"), read_preflight())
+        .route(&path("/children"), read_preflight())
+        .route(&path("/metadata"), read_preflight())
+        .route(&path("/assets"), read_preflight())
         .route(&path("/presign/s3"), preflight_route("GET, HEAD, POST, OPTIONS"))
         .route(&path("/presign/s3/{name}"), read_preflight())
         .route(&path("/cloudfront/sign"), read_preflight())

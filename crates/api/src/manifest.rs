@@ -67,7 +67,7 @@ const RECEIVE_TIMEOUT: Duration = Duration::from_mins(1);
     ),
 )]
 pub(crate) async fn post_manifest(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     caller: MemberCaller,
     query: Query,
     headers: HeaderMap,

@@ -11,22 +11,27 @@ mod responses;
 use utoipa::{
     OpenApi as _,
     openapi::{
-        Components, OpenApi, PathItem, Ref, RefOr,
+        Components, OpenApi, PathItem, Ref, RefOr, Server,
         path::{Operation, OperationBuilder, Parameter, ParameterIn},
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
 };
 
+use crate::PathPrefix;
+
 pub(crate) use self::{
     parameters::{
-        AssetOrDirectoryParam, ConditionParams, CookiesParam, CursorParam, DatasetIdParam, DispositionParam,
-        DryRunParam, ExpiresInParam, LimitParam, ManifestCursorParam, ManifestFormatParam,
+        AssetCursorParam, AssetDirectoryParam, AssetLimitParam, AssetOrDirectoryParam, ConditionParams,
+        CookiesParam, CursorParam, DatasetIdParam, DatasetLimitParam, DispositionParam, DryRunParam,
+        ExpiresInParam, FolderParam, LimitParam, ManifestCursorParam, ManifestFormatParam,
         ManifestLimitParam, OptionalAssetPathParam, OptionalDatasetIdParam, OutlookParam, PackageIdParam,
-        ParentParam, PresignedUrlParam, RangeHeaderParam, RedirectParam,
+        PageLimitParam, ParentParam, PresignedUrlParam, RangeHeaderParam, RedirectParam, SortParam,
+        WorkspaceParam,
     },
     responses::{
         ArchivedProblem, ForbiddenProblem, InvalidRequestProblem, LinkResponse, NotFoundProblem,
-        ObjectHeadResponses, PrivateRouteProblems, RedirectResponse, RequestBodyProblems, UnavailableProblem,
+        ObjectHeadResponses, PrivateRouteProblems, RedirectResponse, RequestBodyProblems, StorageProblem,
+        UnavailableProblem,
     },
 };
 
@@ -53,11 +58,16 @@ const FILE_HEADER: &str =
         (url = "http://127.0.0.1:8080/packages", description = "The local stack (`make run`)"),
     ),
     tags(
+        (name = "listings", description = "Datasets, their folders and files"),
         (name = "links", description = "Links to files, and the headers of the files"),
         (name = "restore", description = "The trash, and restoring packages from it"),
         (name = "health", description = "Liveness and readiness probes"),
     ),
     paths(
+        crate::datasets::get_datasets,
+        crate::children::get_children,
+        crate::metadata::get_metadata,
+        crate::assets::get_assets,
         crate::presign::get_link,
         crate::presign::head_object,
         crate::presign::post_batch,
@@ -98,6 +108,14 @@ pub fn public_document() -> OpenApi {
 /// [`public_document`] as YAML, for `docs/openapi.yaml`.
 pub fn public_yaml() -> Result<String, yaml_serde::Error> {
     Ok(format!("{FILE_HEADER}{}", public_document().to_yaml()?))
+}
+
+/// [`public_document`] as JSON, for pages of a server that has the API beneath this prefix.
+pub fn server_json(prefix: &PathPrefix) -> Result<String, serde_json::Error> {
+    let mut document = public_document();
+    let server = Server::builder().url(prefix.as_str()).description(Some("This server")).build();
+    document.servers = Some(vec![server]);
+    document.to_json()
 }
 
 /// The document that API Gateway imports, for `terraform/packages-service.yml`. It is a template for Terraform's

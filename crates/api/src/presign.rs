@@ -2,6 +2,8 @@
 
 mod batch;
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::State,
@@ -44,7 +46,7 @@ pub(crate) use batch::*;
     ),
 )]
 pub(crate) async fn get_link(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Caller(access): Caller<ViewFiles>,
     query: Query,
     host: RequestHost,
@@ -83,7 +85,7 @@ pub(crate) async fn get_link(
     responses(openapi::ObjectHeadResponses, openapi::PrivateRouteProblems),
 )]
 pub(crate) async fn head_object(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Caller(access): Caller<ViewFiles>,
     query: Query,
     headers: HeaderMap,

@@ -1,6 +1,6 @@
 //! `GET /packages/restore`: the progress of restoring a package or a folder.
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use axum::{Json, extract::State};
 use packages::{access::ViewFiles, id::PackageNodeId, package::PackageState};
@@ -78,7 +78,7 @@ struct RestoreFailure {
     ),
 )]
 pub(crate) async fn get_progress(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Caller(access): Caller<ViewFiles>,
     query: Query,
 ) -> Result<Json<ProgressResponse>, Problem> {

@@ -4,6 +4,8 @@
 //! redirects to listed buckets in S3 only, in the partition and region where they are. It never signs a request for the
 //! URL's object with the service's own credentials.
 
+use std::sync::Arc;
+
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
@@ -44,7 +46,7 @@ pub(crate) fn proxy_url(app: &App, host: &RequestHost, link: &PresignResponse) -
     params(openapi::PresignedUrlParam),
     responses(openapi::RedirectResponse, openapi::InvalidRequestProblem, openapi::ForbiddenProblem)
 )]
-pub(crate) async fn get_redirect(State(app): State<App>, query: Query) -> Result<Response, Problem> {
+pub(crate) async fn get_redirect(State(app): State<Arc<App>>, query: Query) -> Result<Response, Problem> {
     redirect_to(parse_presigned_url(&app, &query)?.location())
 }
 
@@ -68,7 +70,7 @@ pub(crate) async fn get_redirect(State(app): State<App>, query: Query) -> Result
     )
 )]
 pub(crate) async fn head_object(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

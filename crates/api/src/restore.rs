@@ -3,6 +3,8 @@
 mod request;
 mod response;
 
+use std::sync::Arc;
+
 use aws::trace;
 use axum::{Json, body::Body, extract::State};
 use packages::{
@@ -37,7 +39,7 @@ use response::{OrderResponse, PreviewResponse, RestoreResponse};
     ),
 )]
 pub(crate) async fn post_restore(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Caller(access): Caller<CreateDeleteFiles>,
     query: Query,
     body: Body,
@@ -60,7 +62,7 @@ pub(crate) async fn post_restore(
 }
 
 async fn place_orders(
-    app: App,
+    app: Arc<App>,
     access: DatasetAccess<CreateDeleteFiles>,
     ids: Vec<PackageNodeId>,
 ) -> Result<PlacedOrders, Problem> {

@@ -173,7 +173,8 @@ async fn private_routes_need_authentication() {
 
 #[tokio::test]
 async fn a_role_without_the_permission_is_403() {
-    for path in private_paths() {
+    // Each member may list datasets: those that they have a role in.
+    for path in private_paths().into_iter().filter(|path| path != "/packages/datasets") {
         let (response, _) =
             send_as_member(1, Method::GET, &format!("{path}?dataset_id=N:dataset:41"), "").await;
         assert_eq!(response.status(), StatusCode::FORBIDDEN, "{path}");
@@ -229,7 +230,7 @@ async fn invalid_bodies_never_reach_the_database() {
 
 #[tokio::test]
 async fn an_unreachable_database_is_503_with_retry_after() {
-    const QUERY: &str = "dataset_id=N:dataset:41&package_id=N:package:1&path=a.txt";
+    const QUERY: &str = "dataset_id=N:dataset:41&package_id=N:package:1";
     for path in private_paths().into_iter().chain(["/packages/ready".to_owned()]) {
         let uri = format!("{path}?{QUERY}");
         let (response, body) = send_as_member(3, Method::GET, &uri, "").await;

@@ -1,5 +1,6 @@
 //! Queries on `pennsieve.*` and the role columns: who a caller is, and which role they have in a dataset.
 
+mod datasets;
 mod decision;
 mod identity;
 mod roles;
@@ -14,6 +15,7 @@ use tokio_postgres::{
 };
 
 pub use self::{
+    datasets::{DatasetPage, DatasetPosition, DatasetsError, ListedDataset, ListedWorkspace, list_datasets},
     decision::{DatasetPlace, Decision, decide_access},
     identity::{CallbackIdentity, Identity},
 };

@@ -123,9 +123,19 @@ impl Authorizer {
     ) -> Result<Arc<Claims>, AuthorizeError> {
         let now = self.clock.now();
         let remembered = self.decisions.as_ref().and_then(|cache| cache.find(credential, dataset, now));
-        if let Some(claims) = remembered {
-            return Ok(claims);
+        match remembered {
+            Some(claims) => Ok(claims),
+            // Boxed: otherwise each request would carry the large futures of the rare case.
+            None => Box::pin(self.authorize_anew(credential, dataset, now)).await,
         }
+    }
+
+    async fn authorize_anew(
+        &self,
+        credential: &Credential,
+        dataset: &DatasetNodeId,
+        now: u64,
+    ) -> Result<Arc<Claims>, AuthorizeError> {
         let VerifiedToken { identity, expires_at } = self.verify(credential, Some(dataset)).await?;
         let claims = self.decide(&identity, dataset).await?.map_err(|denial| {
             audit::log_access_refused(credential, Some(dataset), &denial);

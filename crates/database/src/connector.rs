@@ -233,7 +233,8 @@ impl Manager for Connector {
     async fn create(&self) -> Result<PooledClient, Error> {
         // Before: one that is opened during a failover may be to the server of before.
         let generation = self.generation.current();
-        let (client, canceller) = self.connect().instrument(statement_span("connect")).await?;
+        // Boxed: a request that finds an open connection would carry and copy this large future otherwise.
+        let (client, canceller) = Box::pin(self.connect().instrument(statement_span("connect"))).await?;
         let statements = StatementCache::new(self.prepared_statements.clone());
         Ok(PooledClient { client, last_used_at: self.clock.now(), canceller, statements, generation })
     }

@@ -52,7 +52,8 @@ pub async fn check_service(
     let configuration = check_complete_configuration(lookup, builder.platform(), own);
     let mut report = ReportBuilder::new(builder, configuration);
     report.add_network(service_endpoints(builder, config).await).await;
-    let samples = report.add_database(&[Purpose::Links, Purpose::Trash, Purpose::Orders]).await;
+    let samples =
+        report.add_database(&[Purpose::Listings, Purpose::Links, Purpose::Trash, Purpose::Orders]).await;
     report.add_storage_and_key(config, &samples).await;
     report.add_restores(config.restore_queue_url.as_deref(), None).await;
     report.add_clock(service_clock_urls(builder, config).await).await;

@@ -10,6 +10,7 @@ const LOG_TARGETS: &[&str] = &[
     "authorize",
     "authorizer",
     "aws",
+    "console",
     "database",
     "doctor",
     "hosting",

@@ -9,6 +9,7 @@
 mod authorize;
 mod buckets;
 mod connections;
+mod console;
 mod parse;
 mod platform;
 mod reader;
@@ -22,6 +23,7 @@ use std::time::Duration;
 pub use self::{
     authorize::AuthorizeConfig,
     connections::ConnectionsConfig,
+    console::{ConsoleConfig, LoginConfig, leaves_console_paths},
     platform::{DatabaseConfig, EndpointsConfig, PlatformConfig},
     reader::ConfigError,
     restore::RestoreConfig,
@@ -64,6 +66,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// The path that all routes of the API begin with.
     pub path_prefix: PathPrefix,
+    /// The web app.
+    pub console: ConsoleConfig,
 }
 
 impl ServerConfig {
@@ -80,6 +84,7 @@ impl ServerConfig {
             let connections = ConnectionsConfig::read_part(env);
             let (listen, path_prefix) =
                 (env.read(&variables::LISTEN_ADDRESS), env.read(&variables::API_PATH_PREFIX));
+            let console = ConsoleConfig::read_part(env);
             Some(Self {
                 service: service?,
                 authorize: authorize?,
@@ -88,6 +93,7 @@ impl ServerConfig {
                 connections: connections?,
                 listen: listen?,
                 path_prefix: path_prefix?,
+                console: console?,
             })
         })
     }

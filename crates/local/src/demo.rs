@@ -31,6 +31,10 @@ pub struct Demo {
     pub workspace: WorkspaceId,
     /// Its dataset.
     pub dataset: DatasetNodeId,
+    /// Its second dataset, of a course, in which the owner and the viewer have the same roles, and the others none. A state
+    /// directory of an earlier version has no such dataset.
+    #[serde(default)]
+    pub course_dataset: Option<DatasetNodeId>,
     /// The dataset of the second workspace.
     pub other_dataset: DatasetNodeId,
     /// The users: four of the laboratory, each with another role in its dataset, and one of the second workspace.
@@ -82,29 +86,42 @@ async fn create_demo(client: &Arc<Client>, store: &S3Store) -> io::Result<Demo> 
     let laboratory = create_workspace(client, "Hippocampus Laboratory").await?;
     let other_workspace = create_workspace(client, "Cerebellum Laboratory").await?;
     let dataset = laboratory.create_dataset("Hippocampal slice 12").await.map_err(io::Error::other)?;
+    let course = laboratory.create_dataset("Spikes for beginners").await.map_err(io::Error::other)?;
     let other_dataset = other_workspace.create_dataset("Purkinje cells").await.map_err(io::Error::other)?;
 
     let mut users = Vec::new();
     for role in ["owner", "editor", "viewer", "guest"] {
-        users.push(create_user(&laboratory, role, &dataset, role).await?);
+        let datasets =
+            if matches!(role, "owner" | "viewer") { &[&dataset, &course][..] } else { &[&dataset] };
+        users.push(create_user(&laboratory, role, datasets, role).await?);
     }
-    let mut stranger = create_user(&other_workspace, "stranger", &other_dataset, "owner").await?;
+    let mut stranger = create_user(&other_workspace, "stranger", &[&other_dataset], "owner").await?;
     // The role is that in the laboratory, and the stranger has none there.
     stranger.role = None;
     users.push(stranger);
 
     let mut seeder = DatasetSeeder::new(&laboratory, &dataset, store);
-    seeder.create_live_packages().await?;
+    let recording = files::recording();
+    seeder.create_live_packages(&recording).await?;
     seeder.create_trash().await?;
     let mut packages = seeder.named;
+    let mut seeder = DatasetSeeder::new(&laboratory, &course, store);
+    seeder.create_course(&recording).await?;
+    packages.extend(seeder.named);
 
     let mut seeder = DatasetSeeder::new(&other_workspace, &other_dataset, store);
     let csv = FileContent::new("text/csv", "cell,lobule,dendrites_um\n1,IV,812\n2,V,774\n");
     seeder.create_file("other_file", None, "cells.csv", csv).await?;
     other_workspace.populate_usage().await.map_err(io::Error::other)?;
     packages.extend(seeder.named);
-    let (dataset, other_dataset) = (dataset.node_id, other_dataset.node_id);
-    Ok(Demo { workspace: laboratory.id, dataset, other_dataset, users, packages })
+    Ok(Demo {
+        workspace: laboratory.id,
+        dataset: dataset.node_id,
+        course_dataset: Some(course.node_id),
+        other_dataset: other_dataset.node_id,
+        users,
+        packages,
+    })
 }
 
 async fn create_workspace(client: &Arc<Client>, name: &str) -> io::Result<Workspace> {
@@ -114,11 +131,13 @@ async fn create_workspace(client: &Arc<Client>, name: &str) -> io::Result<Worksp
 async fn create_user(
     workspace: &Workspace,
     name: &str,
-    dataset: &Dataset,
+    datasets: &[&Dataset],
     role: &str,
 ) -> io::Result<DemoUser> {
     let user = workspace.create_user(&format!("{name}@example.org")).await.map_err(io::Error::other)?;
-    workspace.grant_user_role(dataset, &user, role).await.map_err(io::Error::other)?;
+    for dataset in datasets {
+        workspace.grant_user_role(dataset, &user, role).await.map_err(io::Error::other)?;
+    }
     Ok(DemoUser {
         email: user.email,
         node_id: user.node_id.to_string(),
@@ -142,10 +161,10 @@ impl<'a> DatasetSeeder<'a> {
         Self { workspace, dataset, store, named: BTreeMap::new() }
     }
 
-    async fn create_live_packages(&mut self) -> io::Result<()> {
+    async fn create_live_packages(&mut self, recording: &[u8]) -> io::Result<()> {
         let recordings = self.create_collection("recordings", None, "recordings").await?;
         let folder = Some(&recordings);
-        let recording = FileContent::new("application/octet-stream", files::recording());
+        let recording = FileContent::new("application/octet-stream", recording);
         self.create_file("recording", folder, "slice-12.dat", recording).await?;
         let sidecar = FileContent::new("application/json", files::recording_json()?);
         self.create_file("recording_about", folder, "slice-12.json", sidecar).await?;
@@ -168,6 +187,20 @@ impl<'a> DatasetSeeder<'a> {
             self.create_asset(&pyramid, &format!("image.ome.zarr/{}", file.path), file.content)?;
         }
         Ok(())
+    }
+
+    /// A Markdown file, a sound, and a folder with a JSON file and a table.
+    async fn create_course(&mut self, recording: &[u8]) -> io::Result<()> {
+        let readme = FileContent::new("text/markdown", files::COURSE_README);
+        self.create_file("markdown", None, "README.md", readme).await?;
+        let sound = FileContent::new("audio/wav", files::recording_wav(recording));
+        self.create_file("sound", None, "channel-20.wav", sound).await?;
+        let exercise = self.create_collection("exercise", None, "exercise").await?;
+        let settings = FileContent::new("application/json", files::course_json());
+        self.create_file("settings", Some(&exercise), "course.json", settings).await?;
+        let answers = FileContent::new("text/tab-separated-values", files::answers_tsv());
+        self.create_file("answers", Some(&exercise), "answers.tsv", answers).await?;
+        self.workspace.populate_usage().await.map_err(io::Error::other)
     }
 
     /// A file, a folder of fifty pages in five folders, and a file whose name is taken by a live package. The counters are

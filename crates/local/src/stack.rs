@@ -1,6 +1,6 @@
 //! All servers that the service needs, started from one directory: Postgres, S3, the edge, the identity provider.
 
-use std::{fmt, io, net::SocketAddr, path::PathBuf};
+use std::{fmt, io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use aws::Clock;
 use signing::cloudfront::{KeyPairId, PrivateKey, Verifier};
@@ -57,7 +57,7 @@ pub struct Stack {
     /// The stand-in for the CDN.
     pub edge: EdgeServer,
     /// The identity provider.
-    pub issuer: LocalIssuer,
+    pub issuer: Arc<LocalIssuer>,
 }
 
 impl fmt::Debug for Stack {
@@ -101,7 +101,7 @@ impl Stack {
         let edge = EdgeServer::start(edge).await.map_err(|error| port_error("--edge-port", &error))?;
         let generate_key = || LocalIssuer::generate_key().map_err(io::Error::other);
         let token_key = state.read_or_create(TOKEN_KEY_FILE, generate_key)?;
-        let issuer = LocalIssuer::new(&token_key).map_err(io::Error::other)?;
+        let issuer = Arc::new(LocalIssuer::new(&token_key).map_err(io::Error::other)?);
         let postgres = postgres.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
         Ok(Self { postgres, s3, s3_credentials, store, edge, issuer })
     }

@@ -56,6 +56,19 @@ impl DatasetRole {
             _ => Self::None,
         }
     }
+
+    /// The text of a role column.
+    #[must_use]
+    pub const fn as_column(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Guest => "guest",
+            Self::Viewer => "viewer",
+            Self::Editor => "editor",
+            Self::Manager => "manager",
+            Self::Owner => "owner",
+        }
+    }
 }
 
 /// A permission that an endpoint requires, as a type.

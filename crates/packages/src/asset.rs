@@ -78,6 +78,12 @@ impl AssetDirectory {
         Ok(Self(path.to_owned()))
     }
 
+    /// The path in the package: empty, or with a slash at its end.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The beginning of all keys in the directory, with a slash at its end.
     #[must_use]
     pub fn key_prefix(&self, workspace: WorkspaceId, dataset: DatasetId, package: PackageId) -> String {

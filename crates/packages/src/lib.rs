@@ -10,6 +10,7 @@ pub mod file_name;
 pub mod id;
 pub mod link_period;
 pub mod links;
+pub mod listing;
 pub mod manifest;
 pub mod media_type;
 pub mod name;

@@ -17,6 +17,7 @@ pub(crate) mod missing_orders;
 pub(crate) mod order_ends;
 pub(crate) mod orders;
 pub mod outbox;
+pub mod overview;
 pub(crate) mod packages;
 pub(crate) mod preview;
 pub mod progress;

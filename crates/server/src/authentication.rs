@@ -1,5 +1,7 @@
 //! Authentication and authorization of private routes: from the credential to the caller's claims on the dataset.
 
+use std::sync::Arc;
+
 use api::{App, CallerScope, Problem};
 use authorize::{AuthenticationError, AuthorizeError, Authorizer, Credential, log_malformed_credential};
 use axum::{
@@ -16,9 +18,11 @@ const MALFORMED_HEADER: &str =
     "exactly one Authorization header with a bearer token or a callback is required";
 
 /// Wraps routes with the authentication of their callers.
-pub fn authenticate(authorizer: Authorizer) -> impl Fn(Router<App>, CallerScope) -> Router<App> {
+pub fn authenticate(authorizer: Authorizer) -> impl Fn(Router<Arc<App>>, CallerScope) -> Router<Arc<App>> {
+    // Shared: axum clones the state for each request.
+    let authorizer = Arc::new(authorizer);
     move |routes, scope| {
-        let caller = CallerCheck { authorizer: authorizer.clone(), scope };
+        let caller = CallerCheck { authorizer: Arc::clone(&authorizer), scope };
         routes.layer(from_fn_with_state(caller, authenticate_request))
     }
 }
@@ -26,7 +30,7 @@ pub fn authenticate(authorizer: Authorizer) -> impl Fn(Router<App>, CallerScope)
 /// What checks the callers of some routes.
 #[derive(Clone)]
 struct CallerCheck {
-    authorizer: Authorizer,
+    authorizer: Arc<Authorizer>,
     scope: CallerScope,
 }
 
@@ -64,12 +68,12 @@ async fn insert_caller(
         Ok(dataset) => dataset,
         Err(problem) => {
             // The credential first: without one, a caller learns nothing about the parameters.
-            authorizer.authenticate(credential).await.map_err(authorize_problem)?;
+            Box::pin(authorizer.authenticate(credential)).await.map_err(authorize_problem)?;
             return Err(problem);
         }
     };
     let Some(dataset) = dataset else {
-        let member = authorizer.find_member(credential).await.map_err(authorize_problem)?;
+        let member = Box::pin(authorizer.find_member(credential)).await.map_err(authorize_problem)?;
         parts.extensions.insert(member);
         return Ok(());
     };
@@ -81,11 +85,12 @@ async fn insert_caller(
     Ok(())
 }
 
-/// The dataset that the request names. It may be absent where the scope is a workspace.
+/// The dataset that the request names. It may be absent where the scope is a workspace, and is not looked for where it is a member.
 fn parse_dataset(scope: CallerScope, parts: &mut Parts) -> Result<Option<DatasetNodeId>, Problem> {
     match scope {
         CallerScope::Dataset => api::parse_dataset_id(parts).map(Some),
         CallerScope::Workspace => api::parse_optional_dataset_id(parts),
+        CallerScope::Member => Ok(None),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `packages-service dev`: the service and its local stack, in one process next to Postgres.
 
+mod console;
 mod environment;
 mod stack_file;
 pub(crate) mod token;
@@ -31,6 +32,7 @@ use server::{
 use telemetry::{Host, LogFormat, Telemetry, TelemetryConfig};
 
 use self::{
+    console::ConsoleSource,
     environment::{ENV_FILE_NAME, format_env_file, stack_variables},
     stack_file::{STACK_FILE_NAME, StackFile},
     token::TOKEN_LIFETIME_SECONDS,
@@ -64,6 +66,12 @@ pub(crate) struct DevOptions {
     /// The buckets whose presigned URLs the proxy accepts, if not both; a comma for none
     #[arg(long, env = PROXY_ALLOWED_BUCKETS.name(), value_name = "LIST")]
     proxy_allowed_buckets: Option<String>,
+    /// Do not serve the console, the web app at `/`
+    #[arg(long)]
+    no_console: bool,
+    /// A directory with the built console, which is read at each request, in place of the one in the program
+    #[arg(long, value_name = "DIR", conflicts_with = "no_console")]
+    console_dir: Option<PathBuf>,
     /// The log filter, for example `info,storage=debug`
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "info")]
     log: String,
@@ -126,24 +134,27 @@ impl LocalStack<'_> {
         let builder = HostBuilder::from_environment(config.service.platform.clone())?;
         let wake = Arc::new(Notify::new());
         let queue = WorkerQueue::Local(Arc::clone(&wake));
-        let (db, (cdn, _)) = (builder.connect_db().await?, builder.load_cdn(&config.service.cdn).await?);
+        let (db, (cdn, key)) = (builder.connect_db().await?, builder.load_cdn(&config.service.cdn).await?);
+        let telemetry = Arc::new(telemetry);
         let app = builder.build_server_app(&config, db, cdn, queue)?;
-        let restore = config.restore.ok_or("restore is not configured")?;
+        let restore = config.restore.clone().ok_or("restore is not configured")?;
         let stray_max_age = restore.stray_max_age;
         let worker = WorkerThread::start(build_restorer(restore, &builder, state)?, wake, stray_max_age)?;
         let callbacks = builder.callback_validators(&config.authorize.callback_functions)?;
         let authorizer = Authorizer::new(stack.issuer.verifier(), app.db.clone(), app.clock)
             .with_callbacks(callbacks)
             .with_decision_cache(config.authorization_cache);
-        let router = api::router(app, authenticate(authorizer))
+        let router = api::router(app.clone(), authenticate(authorizer))
             .merge(self.jwks_router())
-            .merge(metrics_router(telemetry));
+            .merge(metrics_router(Arc::clone(&telemetry)));
+        let source = ConsoleSource { config: &config, app: &app, telemetry, key, variables: &variables };
+        let router = self.add_console(router, &file, source).await?;
 
         // Late, because scripts wait for this file before they send requests.
         state.write_file(STACK_FILE_NAME, &serde_json::to_string_pretty(&file)?)?;
         state.write_file(ENV_FILE_NAME, &format_env_file(&variables))?;
         write_token_headers(state, &file)?;
-        print_welcome(&file, state.path());
+        print_welcome(&file, state.path(), !options.no_console);
         let limits = ConnectionLimits::from_config(&config.connections);
         serve(listener, router, limits, shutdown_signal()).await;
         print_line("Stopping.");
@@ -198,6 +209,7 @@ fn describe_stack(demo: &Demo, stack: &Stack, api: SocketAddr) -> Result<StackFi
         demo: stack_file::Demo {
             workspace_id: demo.workspace.0,
             dataset_node_id: demo.dataset.to_string(),
+            course_dataset_node_id: demo.course_dataset.as_ref().map(ToString::to_string),
             other_dataset_node_id: demo.other_dataset.to_string(),
             packages: demo.packages.clone(),
         },
@@ -207,8 +219,10 @@ fn describe_stack(demo: &Demo, stack: &Stack, api: SocketAddr) -> Result<StackFi
 /// Writes a header file for curl (`-H @FILE`) for each user. The tokens then stay out of command lines.
 fn write_token_headers(state: &StateDir, file: &StackFile) -> io::Result<()> {
     for user in &file.users {
-        let name = user.email.split('@').next().unwrap_or_default();
-        state.write_file(&format!("tokens/{name}"), &format!("Authorization: Bearer {}\n", user.token))?;
+        state.write_file(
+            &format!("tokens/{}", user.name()),
+            &format!("Authorization: Bearer {}\n", user.token),
+        )?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use doctor::{Report, check_server, render};
+use hosting::config::VariableLookup;
 
 use crate::{CommandError, print_line, standalone::load_credentials};
 
@@ -28,13 +29,19 @@ pub(crate) fn run_doctor(options: &DoctorOptions) -> Result<ExitCode, CommandErr
         Some(variables) => variables.get(name).cloned(),
         None => hosting::read_variable(name),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report =
-        runtime.block_on(Box::pin(check_server(&lookup, async |platform| load_credentials(platform).await)));
-    // A DNS look-up that timed out may still block a thread: do not wait for it.
-    runtime.shutdown_background();
+    let report = run_checks(&lookup)?;
     print_line(format_report(&report, options.json)?.trim_end());
     Ok(if report.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Checks what the variables of `serve` name, on a runtime of its own. It blocks.
+pub(crate) fn run_checks(lookup: VariableLookup<'_>) -> io::Result<Report> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report =
+        runtime.block_on(Box::pin(check_server(lookup, async |platform| load_credentials(platform).await)));
+    // A DNS look-up that timed out may still block a thread: do not wait for it.
+    runtime.shutdown_background();
+    Ok(report)
 }
 
 fn format_report(report: &Report, is_json: bool) -> serde_json::Result<String> {

@@ -7,8 +7,7 @@ use axum::{Router, http::header::CONTENT_TYPE, routing::get};
 use telemetry::{Telemetry, prometheus};
 
 /// The router of `/metrics`.
-pub fn metrics_router(telemetry: Telemetry) -> Router {
-    let telemetry = Arc::new(telemetry);
+pub fn metrics_router(telemetry: Arc<Telemetry>) -> Router {
     let render = async move || ([(CONTENT_TYPE, prometheus::CONTENT_TYPE)], telemetry.render_metrics());
     Router::new().route("/metrics", get(render))
 }

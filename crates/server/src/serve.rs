@@ -7,9 +7,9 @@ mod overload;
 mod request_head;
 mod timed_stream;
 
-use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, response::IntoResponse as _};
+use axum::{Router, body::Body, extract::ConnectInfo, response::IntoResponse as _};
 use futures_util::FutureExt as _;
 use hyper::{
     Request, Response, StatusCode,
@@ -51,7 +51,7 @@ pub async fn serve(
     let http = http1_builder();
     tokio::pin!(stop);
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             () = &mut stop => break,
             accepted = accept_connection(&listener) => accepted,
         };
@@ -62,7 +62,10 @@ pub async fn serve(
         let activity = Activity::new(limits);
         let stream = TokioIo::new(HttpErrorStream::new(TimedStream::new(stream, Arc::clone(&activity))));
         let (router, shared) = (router.clone(), Arc::clone(&activity));
-        let service = service_fn(move |request| handle_request(router.clone(), Arc::clone(&shared), request));
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            handle_request(router.clone(), Arc::clone(&shared), request)
+        });
         // `watch` finishes the current request on shutdown, then closes the connection.
         let connection = connections.watch(http.serve_connection(stream, service));
         tokio::spawn(async move {
@@ -107,13 +110,13 @@ async fn run_connection(connection: impl Future<Output = hyper::Result<()>>, act
 
 /// Accepts the next connection. After an error, for example when the process has no free file descriptor, it waits
 /// before the next attempt, to avoid a busy loop.
-async fn accept_connection(listener: &TcpListener) -> TcpStream {
+async fn accept_connection(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Small responses must not wait for an acknowledgement (Nagle's algorithm).
                 let _ = stream.set_nodelay(true);
-                return stream;
+                return (stream, peer);
             }
             Err(error) => {
                 tracing::warn!(%error, "accepting a connection failed");

@@ -2,15 +2,22 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use api::Cdn;
+use api::{App, Cdn};
 use aws::Clock;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use console::AppFiles;
 use hosting::HostBuilder;
 use hosting::config::{self, PlatformConfig};
 use restore::queue::WorkerQueue;
 use server::{
     authentication::authenticate,
+    console::{
+        ConsoleParts, add_console, build_security_headers, check_prefix,
+        operations::{Operations, RunDoctor},
+        operators::{OperatorGuard, OperatorToken},
+        settings::{ConsoleSettings, LoginSettings, Mode},
+    },
     metrics::metrics_router,
     serve::{ConnectionLimits, serve},
     worker::WorkerThread,
@@ -19,7 +26,7 @@ use signing_keys::KeyRotation;
 use telemetry::{Host, LogFormat, Telemetry, TelemetryConfig};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 
-use crate::{CommandError, CommandResult, shutdown::shutdown_signal};
+use crate::{CommandError, CommandResult, doctor::run_checks, shutdown::shutdown_signal};
 
 /// How often the process checks whether a reload of the signing key is due.
 const KEY_CHECK_INTERVAL: Duration = Duration::from_secs(20);
@@ -32,11 +39,19 @@ pub(crate) struct ServeOptions {
     /// Write the log as text instead of JSON
     #[arg(long)]
     plain_log: bool,
+    /// Serve the console, a web app, at `/`, as with the variable `CONSOLE=on`
+    #[arg(long)]
+    console: bool,
 }
 
 /// Runs the service until a signal stops it.
 pub(crate) fn run_serve(options: &ServeOptions) -> CommandResult {
-    let config = config::ServerConfig::read(&hosting::read_variable)?;
+    let mut config = config::ServerConfig::read(&hosting::read_variable)?;
+    config.console.is_on |= options.console;
+    if config.console.is_on {
+        // First, so that nothing is connected to when the server cannot start.
+        check_prefix(&config.path_prefix)?;
+    }
     let platform = &config.service.platform;
     let format = if options.plain_log { LogFormat::Text } else { LogFormat::Json };
     let telemetry = telemetry::init(TelemetryConfig {
@@ -70,9 +85,15 @@ async fn run_service(
         .build_authorizer(&config.authorize, db.clone())?
         .with_decision_cache(config.authorization_cache);
     let (cdn, rotation) = builder.load_cdn(&config.service.cdn).await?;
+    let (telemetry, rotation) = (Arc::new(telemetry), Arc::new(rotation));
     let app = builder.build_server_app(&config, db, cdn, queue)?;
-    background.spawn(reload_signer_periodically(app.cdn.clone(), app.clock, rotation));
-    let router = api::router(app, authenticate(authorizer)).merge(metrics_router(telemetry));
+    background.spawn(reload_signer_periodically(app.cdn.clone(), app.clock, Arc::clone(&rotation)));
+    let mut router =
+        api::router(app.clone(), authenticate(authorizer)).merge(metrics_router(Arc::clone(&telemetry)));
+    if config.console.is_on {
+        let parts = build_console(&config, &app, telemetry, rotation).await?;
+        router = add_console(router, &config.path_prefix, parts)?;
+    }
     tracing::info!(address = %listener.local_addr()?, "ready");
     serve(listener, router, ConnectionLimits::from_config(&config.connections), shutdown_signal()).await;
     drop(workers);
@@ -108,8 +129,35 @@ fn build_queue(
     Ok((WorkerQueue::Local(wake), Some(workers)))
 }
 
+/// What the console is made of. Without a token for operators there is no page for them.
+async fn build_console(
+    config: &config::ServerConfig,
+    app: &App,
+    telemetry: Arc<Telemetry>,
+    key: Arc<KeyRotation>,
+) -> Result<ConsoleParts, CommandError> {
+    let doctor: RunDoctor = Arc::new(|| run_checks(&hosting::read_variable));
+    let guard = config.console.operator_token.as_ref();
+    let guard = guard.map(|token| OperatorGuard::Token(OperatorToken::new(token)));
+    let operations = Operations { db: app.db.clone(), telemetry, key, clock: app.clock, doctor };
+    let settings = ConsoleSettings {
+        api: config.path_prefix.as_str().to_owned(),
+        mode: Mode::Serve,
+        version: env!("CARGO_PKG_VERSION"),
+        login: config.console.login.as_ref().map(LoginSettings::new),
+        operator: guard.is_some(),
+        demo: None,
+    };
+    Ok(ConsoleParts {
+        files: AppFiles::embedded(),
+        headers: build_security_headers(&config.service, &config.console, &app.objects).await?,
+        settings,
+        operations: guard.map(|guard| (guard, operations)),
+    })
+}
+
 /// Keeps the signing key up to date. Never returns.
-async fn reload_signer_periodically(cdn: Cdn, clock: Clock, rotation: KeyRotation) {
+async fn reload_signer_periodically(cdn: Cdn, clock: Clock, rotation: Arc<KeyRotation>) {
     loop {
         cdn.reload_signer(&rotation, clock.now()).await;
         tokio::time::sleep(KEY_CHECK_INTERVAL).await;

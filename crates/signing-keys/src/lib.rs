@@ -10,7 +10,7 @@ use signing::cloudfront::{KeyError, KeyPairId, PrivateKey, decode_pem_parameter}
 use zeroize::Zeroizing;
 
 pub use key_match::{KeyMatch, TrustedKey, is_published};
-pub use rotation::KeyRotation;
+pub use rotation::{KeyRotation, KeyStatus};
 
 use aws::JsonClient;
 

@@ -34,6 +34,17 @@ struct CurrentKey {
     key_match: KeyMatch,
 }
 
+/// The key that signs links now. It has no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyStatus {
+    /// Its id at CloudFront.
+    pub id: KeyPairId,
+    /// When it was last changed, in seconds since the Unix epoch, if its source says so.
+    pub changed_at: Option<u64>,
+    /// Whether CloudFront trusts it, as far as that is known.
+    pub key_match: KeyMatch,
+}
+
 impl KeyRotation {
     /// `trusted` is the environment's key. Its id counts for the first key, and for a later one only if that is known to
     /// belong to it.
@@ -92,6 +103,13 @@ impl KeyRotation {
         let signer = self.install_key(key, id, key_match).ok()?;
         tracing::info!(key_id = %signer.key_pair_id(), "a new signing key is in use");
         Some(signer)
+    }
+
+    /// The key that signs links now; `None` before the first is loaded.
+    pub fn current_key(&self) -> Option<KeyStatus> {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let CurrentKey { id, changed_at, key_match, .. } = current.as_ref()?;
+        Some(KeyStatus { id: id.clone(), changed_at: *changed_at, key_match: *key_match })
     }
 
     fn install_key(

@@ -62,6 +62,16 @@ pub enum BucketTableError {
     },
 }
 
+impl BucketEntry {
+    /// The bucket, if it is for one and not for a pattern.
+    pub(crate) fn bucket(&self) -> Option<&Bucket> {
+        match &self.bucket {
+            BucketPattern::Exact(bucket) => Some(bucket),
+            BucketPattern::Wildcard { .. } => None,
+        }
+    }
+}
+
 impl BucketTable {
     /// Reads a table, a JSON array. `home` is the service's own region, whose partition all entries must be in.
     pub fn parse(json: &str, home: &Region) -> Result<Self, BucketTableError> {

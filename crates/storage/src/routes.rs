@@ -1,7 +1,7 @@
 //! How requests for a bucket are made: what a table says, and what holds for all other buckets.
 
 use aws::sts::RoleArn;
-use signing::s3::{AddressingStyle, CustomEndpoint, Endpoint, Presigner, Region};
+use signing::s3::{AddressingStyle, Bucket, CustomEndpoint, Endpoint, Presigner, Region};
 
 use crate::{BucketTable, bucket_table::BucketEntry};
 
@@ -45,6 +45,22 @@ impl BucketRoutes {
 
     pub(crate) fn has_roles(&self) -> bool {
         self.table.has_roles()
+    }
+
+    /// The buckets that the table names.
+    pub(crate) fn named_buckets(&self) -> impl Iterator<Item = &Bucket> {
+        self.table.entries().iter().filter_map(BucketEntry::bucket)
+    }
+
+    /// The routes of the table's patterns.
+    pub(crate) fn pattern_routes(&self) -> impl Iterator<Item = &BucketRoute> {
+        let entries = self.table.entries().iter().zip(&self.routes);
+        entries.filter(|(entry, _)| entry.bucket().is_none()).map(|(_, route)| route)
+    }
+
+    /// The route of buckets that the table does not have.
+    pub(crate) fn other(&self) -> &BucketRoute {
+        &self.other
     }
 
     pub(crate) fn find(&self, bucket: &str) -> &BucketRoute {

@@ -380,3 +380,41 @@ async fn a_role_that_may_not_be_assumed_is_an_error_with_its_code() {
     let error = sessions.get(&role, &bucket, "12/files/a", Clock::System.now()).await.unwrap_err();
     assert!(error.to_string().contains("AccessDenied"), "{error}");
 }
+
+#[tokio::test]
+async fn what_links_begin_with_is_known_in_advance() {
+    let table = r#"[
+        {"bucket": "far", "region": "eu-west-1"},
+        {"bucket": "in.path", "region": "eu-west-1"},
+        {"bucket": "published-*", "region": "us-west-2"},
+        {"bucket": "elsewhere", "endpoint": "https://minio.example.org:9000"},
+        {"bucket": "home-*", "path_style": true, "region": "us-east-1"}
+    ]"#;
+    let region = Region::new("us-east-1").unwrap();
+    let table = BucketTable::parse(table, &region).unwrap();
+    let credentials = aws_credential_types::Credentials::new("id", "secret", None, None, "test");
+    let credentials = SharedCredentialsProvider::new(credentials);
+    let config = StorageConfig { endpoint: None, region, credentials };
+    let routes = BucketRoutes::new(&table, None);
+    let objects = ObjectStore::from_routes(config, routes, None, HttpClient::new().unwrap());
+    let known = Bucket::new("published-1").unwrap();
+    let prefixes = objects.list_link_prefixes(&[known]).await;
+    let expected = [
+        "https://*.s3.us-west-2.amazonaws.com",
+        "https://far.s3.eu-west-1.amazonaws.com",
+        "https://minio.example.org:9000/elsewhere/",
+        "https://published-1.s3.us-west-2.amazonaws.com",
+        "https://s3.eu-west-1.amazonaws.com/in.path/",
+        "https://s3.us-east-1.amazonaws.com",
+        "https://s3.us-west-2.amazonaws.com",
+    ];
+    assert_eq!(prefixes, expected.map(str::to_owned).into());
+    let home = ["https://*.s3.us-east-1.amazonaws.com", "https://s3.us-east-1.amazonaws.com"];
+    assert_eq!(objects.list_home_prefixes(), home);
+
+    // The region of a bucket that no table has is what S3 says.
+    let stub = Stub::start([said(403, "ap-south-1")]).await;
+    let learned = stub.objects.list_link_prefixes(&[Bucket::new("learned").unwrap()]).await;
+    assert_eq!(learned.len(), 1, "{learned:?}");
+    assert_eq!(stub.lines().len(), 1, "S3 was asked");
+}

@@ -15,9 +15,14 @@ use tracing::{
 pub(crate) struct Fields(Vec<(&'static str, Value)>);
 
 impl Fields {
+    pub(crate) fn with_capacity(fields: usize) -> Self {
+        Self(Vec::with_capacity(fields))
+    }
+
     /// The initial fields of a span.
     pub(crate) fn from_attributes(attributes: &Attributes<'_>) -> Self {
-        let mut fields = Self::default();
+        // As many as the span may ever have: later values do not make the list grow.
+        let mut fields = Self::with_capacity(attributes.metadata().fields().len());
         attributes.record(&mut fields);
         fields
     }

@@ -9,12 +9,14 @@
 mod clock;
 pub mod emf;
 mod fields;
+mod json_fields;
 pub mod logs;
 pub mod metric;
 #[cfg(test)]
 mod overhead;
 mod panics;
 pub mod prometheus;
+mod sample;
 pub mod trace;
 mod xray;
 
@@ -34,6 +36,7 @@ use prometheus::PrometheusMetrics;
 use xray::{DaemonClient, SegmentConfig};
 
 pub use metric::{MetricDescription, MetricKind};
+pub use sample::Sample;
 pub use trace::{SegmentKind, TraceContext, TraceHeader};
 
 /// The target of the outermost span of a unit of work. Its level should be `ERROR`, so that it exists with its ids
@@ -123,6 +126,13 @@ impl Telemetry {
             MetricsBackend::Emf(_) => String::new(),
             MetricsBackend::Prometheus(prometheus) => prometheus.render(),
         }
+    }
+
+    /// Returns the metrics since the start as numbers. A histogram is several samples, as in Prometheus's format. Empty in
+    /// Lambda.
+    #[must_use]
+    pub fn list_metrics(&self) -> Vec<Sample> {
+        sample::parse_samples(&self.render_metrics())
     }
 }
 

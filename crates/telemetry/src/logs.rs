@@ -15,8 +15,6 @@ use std::{
     time::Duration,
 };
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::Value;
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -33,15 +31,12 @@ use tracing_subscriber::{
 use crate::{
     TraceHeader,
     clock::{Clock, system_clock},
-    fields::Fields,
+    json_fields::JsonFields,
 };
 
 /// RFC 3339, to the millisecond.
 const TIMESTAMP_FORMAT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-
-/// The length of a timestamp, as of `2025-12-31T16:53:20.123Z`.
-const TIMESTAMP_BYTES: usize = 24;
 
 /// The members that every line has. A field cannot replace them.
 const RESERVED_FIELDS: [&str; 5] = ["timestamp", "level", "message", "target", "coldStart"];
@@ -85,7 +80,7 @@ impl<W> JsonLayer<W> {
 }
 
 /// The fields of a span, stored in its extensions.
-struct SpanFields(Fields);
+struct SpanFields(JsonFields);
 
 impl<S, W> Layer<S> for JsonLayer<W>
 where
@@ -94,7 +89,7 @@ where
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
         if let Some(span) = ctx.span(id) {
-            span.extensions_mut().insert(SpanFields(Fields::from_attributes(attributes)));
+            span.extensions_mut().insert(SpanFields(JsonFields::from_attributes(attributes)));
         }
     }
 
@@ -106,57 +101,93 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
+        // Taken and not borrowed: what writes the line may log itself.
+        let mut buffers = LINE_BUFFERS.take();
+        buffers.clear();
+        let LineBuffers { event_fields, line } = &mut buffers;
+        event.record(event_fields);
         let spans: Vec<_> = ctx.event_scope(event).into_iter().flat_map(Scope::from_root).collect();
         let extensions: Vec<_> = spans.iter().map(SpanRef::extensions).collect();
-        let mut event_fields = Fields::default();
-        event.record(&mut event_fields);
-        let mut line = LineFields::default();
+        let mut fields = LineFields(Vec::with_capacity(USUAL_FIELDS));
         // From the outermost span inwards, so that inner fields replace outer ones.
-        for SpanFields(fields) in extensions.iter().filter_map(Extensions::get) {
-            line.merge(fields);
+        for SpanFields(span_fields) in extensions.iter().filter_map(Extensions::get) {
+            fields.merge(span_fields);
         }
-        line.merge(&event_fields);
-        let is_cold_start = self.cold_start.load(Relaxed);
-        let line = LogLine { metadata: event.metadata(), time: (self.clock)(), is_cold_start, fields: &line };
-        write_line(self.writer.make_writer_for(event.metadata()), &line);
+        fields.merge(event_fields);
+        self.format_line(line, event.metadata(), &fields);
+        // One call, so that lines of several threads do not mix. A failure cannot be logged.
+        let _ = self.writer.make_writer_for(event.metadata()).write_all(line);
+        if buffers.capacity() <= MAX_KEPT_BYTES {
+            LINE_BUFFERS.set(buffers);
+        }
     }
 }
 
-/// The largest buffer that a thread keeps for its next line.
+impl<W> JsonLayer<W> {
+    fn format_line(&self, line: &mut Vec<u8>, metadata: &Metadata<'_>, fields: &LineFields<'_>) {
+        // The level and the target are literals in the code, which need no escapes.
+        line.extend_from_slice(b"{\"timestamp\":\"");
+        write_timestamp(line, (self.clock)());
+        for part in ["\",\"level\":\"", metadata.level().as_str(), "\",\"message\":"] {
+            line.extend_from_slice(part.as_bytes());
+        }
+        line.extend_from_slice(fields.get("message").unwrap_or(b"null"));
+        for part in [",\"target\":\"", metadata.target(), "\""] {
+            line.extend_from_slice(part.as_bytes());
+        }
+        if self.cold_start.load(Relaxed) {
+            line.extend_from_slice(b",\"coldStart\":true");
+        }
+        for (name, value) in fields.0.iter().filter(|(name, _)| !RESERVED_FIELDS.contains(name)) {
+            for part in [b",\"", name.as_bytes(), b"\":", value] {
+                line.extend_from_slice(part);
+            }
+        }
+        line.extend_from_slice(b"}\n");
+    }
+}
+
+/// The largest buffers that a thread keeps for its next line, in bytes.
 const MAX_KEPT_BYTES: usize = 16 * 1024;
 
-thread_local! {
-    static LINE_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
-/// Writes a line in one call, so that lines of several threads do not mix. A failure cannot be logged.
-fn write_line(mut writer: impl Write, line: &LogLine<'_>) {
-    // Taken and not borrowed: what writes the line may log itself.
-    let mut bytes = LINE_BUFFER.take();
-    bytes.clear();
-    if serde_json::to_writer(&mut bytes, line).is_ok() {
-        bytes.push(b'\n');
-        let _ = writer.write_all(&bytes);
-    }
-    if bytes.capacity() <= MAX_KEPT_BYTES {
-        LINE_BUFFER.set(bytes);
-    }
-}
-
-/// The members of a line, in the order of insertion. Names are unique.
+/// What a thread needs for one line.
 #[derive(Default)]
-struct LineFields<'a>(Vec<(&'static str, Cow<'a, Value>)>);
+struct LineBuffers {
+    event_fields: JsonFields,
+    line: Vec<u8>,
+}
+
+impl LineBuffers {
+    fn clear(&mut self) {
+        self.event_fields.clear();
+        self.line.clear();
+    }
+
+    fn capacity(&self) -> usize {
+        self.event_fields.capacity() + self.line.capacity()
+    }
+}
+
+thread_local! {
+    static LINE_BUFFERS: Cell<LineBuffers> = Cell::default();
+}
+
+/// Room for the members of most lines.
+const USUAL_FIELDS: usize = 24;
+
+/// The members of a line and their values in JSON, in the order of insertion. Names are unique.
+struct LineFields<'a>(Vec<(&'static str, Cow<'a, [u8]>)>);
 
 impl<'a> LineFields<'a> {
-    fn merge(&mut self, fields: &'a Fields) {
+    fn merge(&mut self, fields: &'a JsonFields) {
         for (name, value) in fields.iter() {
             match name {
                 "request_id" => self.insert("requestId", Cow::Borrowed(value)),
                 "trace_id" => self.insert("traceId", Cow::Borrowed(value)),
                 // The span of Lambda's runtime has the whole tracing header.
                 "xrayTraceId" => {
-                    if let Some(header) = value.as_str().and_then(TraceHeader::parse) {
-                        self.insert("traceId", Cow::Owned(header.root.into()));
+                    if let Some(id) = encode_trace_id(value) {
+                        self.insert("traceId", Cow::Owned(id));
                     }
                 }
                 // These are for the trace only.
@@ -167,56 +198,35 @@ impl<'a> LineFields<'a> {
     }
 
     /// Adds a member, or replaces its value.
-    fn insert(&mut self, name: &'static str, value: Cow<'a, Value>) {
+    fn insert(&mut self, name: &'static str, value: Cow<'a, [u8]>) {
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some((_, old)) => *old = value,
             None => self.0.push((name, value)),
         }
     }
 
-    fn get(&self, name: &str) -> Option<&Value> {
+    fn get(&self, name: &str) -> Option<&[u8]> {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| &**value)
     }
 }
 
-struct LogLine<'a> {
-    metadata: &'a Metadata<'a>,
-    time: Duration,
-    is_cold_start: bool,
-    fields: &'a LineFields<'a>,
+/// Reads a tracing header in JSON, and returns its trace id in JSON.
+fn encode_trace_id(header: &[u8]) -> Option<Vec<u8>> {
+    let header: Cow<'_, str> = serde_json::from_slice(header).ok()?;
+    serde_json::to_vec(&TraceHeader::parse(&header)?.root).ok()
 }
 
-impl Serialize for LogLine<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        let mut timestamp = [0; TIMESTAMP_BYTES];
-        map.serialize_entry("timestamp", format_timestamp(self.time, &mut timestamp))?;
-        map.serialize_entry("level", self.metadata.level().as_str())?;
-        map.serialize_entry("message", self.fields.get("message").unwrap_or(&Value::Null))?;
-        map.serialize_entry("target", self.metadata.target())?;
-        if self.is_cold_start {
-            map.serialize_entry("coldStart", &true)?;
-        }
-        for (name, value) in self.fields.0.iter().filter(|(name, _)| !RESERVED_FIELDS.contains(name)) {
-            map.serialize_entry(name, &**value)?;
-        }
-        map.end()
-    }
-}
-
-/// Formats a time into the buffer.
-fn format_timestamp(time: Duration, buffer: &mut [u8; TIMESTAMP_BYTES]) -> &str {
-    let written =
-        (OffsetDateTime::UNIX_EPOCH + time).format_into(&mut buffer.as_mut_slice(), TIMESTAMP_FORMAT);
-    let length = written.unwrap_or_default().min(TIMESTAMP_BYTES);
-    std::str::from_utf8(buffer.get(..length).unwrap_or_default()).unwrap_or_default()
+/// Writes a time as text.
+fn write_timestamp(line: &mut Vec<u8>, time: Duration) {
+    // It fails only after the year 9999.
+    let _ = (OffsetDateTime::UNIX_EPOCH + time).format_into(line, TIMESTAMP_FORMAT);
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
 
-    use serde_json::json;
+    use serde_json::{Value, json};
     use tracing::{Dispatch, dispatcher::DefaultGuard, field::Empty, subscriber::NoSubscriber};
     use tracing_subscriber::{Registry, layer::SubscriberExt};
 

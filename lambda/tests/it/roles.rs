@@ -30,7 +30,13 @@ const fn operation(
 }
 
 /// The private operations with a permitted caller.
-const PRIVATE_OPERATIONS: [PrivateOperation; 13] = [
+const PRIVATE_OPERATIONS: [PrivateOperation; 19] = [
+    operation("GET", "/children", "", 200),
+    operation("HEAD", "/children", "", 200),
+    operation("GET", "/metadata", "package_id=PACKAGE", 200),
+    operation("HEAD", "/metadata", "package_id=PACKAGE", 200),
+    operation("GET", "/assets", "package_id=PACKAGE", 200),
+    operation("HEAD", "/assets", "package_id=PACKAGE", 200),
     operation("GET", "/presign/s3", "package_id=PACKAGE", 307),
     operation("HEAD", "/presign/s3", "package_id=PACKAGE", 200),
     operation("POST", "/presign/s3", "", 200),
@@ -129,14 +135,37 @@ async fn a_manifest_is_for_those_who_may_read_the_packages() {
     invoke_service(&function, anonymous).await.assert_problem(403);
 }
 
+/// The same for the list of datasets, which looks up the roles in all of them.
+#[tokio::test]
+async fn a_list_of_datasets_is_for_the_members_of_the_workspace() {
+    let environment = TestEnvironment::start().await;
+    let function = Function::start(SERVICE, &environment.variables).await;
+    let request = |user: &User, query: &str| {
+        let mut context = environment.authorizer_context(5);
+        context["user_claim"] = json!({"Id": user.id, "NodeId": user.node_id, "IsSuperAdmin": false});
+        context.as_object_mut().unwrap().remove("dataset_claim");
+        with_path(build_event("get", query, context), "/datasets")
+    };
+    let guest = environment.create_user("guest").await;
+    let list = invoke_service(&function, request(&guest, "")).await.body();
+    assert_eq!(list["items"][0]["id"], json!(environment.dataset.node_id));
+    assert_eq!((&list["items"][0]["role"], list["items"].as_array().unwrap().len()), (&json!("guest"), 1));
+    // The authorizer of another release does not say whether the caller may act in other workspaces.
+    let elsewhere = invoke_service(&function, request(&guest, "workspace=2147483647")).await;
+    assert_eq!(elsewhere.assert_problem(403), "you have no access to this workspace");
+    let mut anonymous = request(&guest, "");
+    anonymous["requestContext"].as_object_mut().unwrap().remove("authorizer");
+    invoke_service(&function, anonymous).await.assert_problem(403);
+}
+
 #[test]
 fn the_table_of_roles_has_every_private_operation() {
     let document = serde_json::to_value(api::openapi::public_document()).unwrap();
     let mut private = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            // A route whose dataset is optional has no role in its claims.
-            let has_role = path != "/download-manifest";
+            // A route whose dataset is optional, or that has none, has no role in its claims.
+            let has_role = !["/download-manifest", "/datasets"].contains(&path.as_str());
             if operation.get("operationId").is_some() && operation["security"] != json!([]) && has_role {
                 private.insert((method.to_uppercase(), path.clone()));
             }

@@ -12,7 +12,7 @@ use super::*;
 
 fn with_layer(router: Router) -> Router {
     let (challenge, timeout) = (HeaderValue::from_static("Bearer"), Duration::from_secs(29));
-    add_request_layer(router, LayerConfig { challenge, timeout })
+    add_request_layer(router, LayerConfig { challenge, timeout, metrics: Arc::default() })
 }
 
 async fn get_from(router: Router, headers: &[(&str, &str)]) -> (Response, serde_json::Value) {

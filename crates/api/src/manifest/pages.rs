@@ -1,5 +1,7 @@
 //! Makes a manifest, a page of files at a time.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use packages::{
@@ -46,7 +48,7 @@ impl PageRange {
 
 /// A manifest that is being made.
 pub(super) struct ManifestPages {
-    app: App,
+    app: Arc<App>,
     access: ReadableDatasets,
     selection: Selection,
     format: ManifestFormat,
@@ -68,7 +70,7 @@ pub(super) struct ManifestPages {
 
 impl ManifestPages {
     pub(super) fn new(
-        app: App,
+        app: Arc<App>,
         access: ReadableDatasets,
         selection: Selection,
         range: PageRange,

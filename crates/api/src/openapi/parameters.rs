@@ -49,6 +49,17 @@ parameters! {
     /// The folder to list.
     ParentParam = query_param("parent", "The node id of a folder in the dataset. The folder may be in the trash.",
         node_id_schema("^N:(package|collection):[A-Za-z0-9-]+$", "N:collection:5f3c1b0e-7a51-4b8e-9a59-1d8d7c1f0a11"));
+    /// The folder whose packages are listed.
+    FolderParam = query_param("parent", "The node id of a folder in the dataset. It is not in the trash.",
+        node_id_schema("^N:(package|collection):[A-Za-z0-9-]+$", "N:collection:5f3c1b0e-7a51-4b8e-9a59-1d8d7c1f0a11"));
+    /// The order of a list.
+    SortParam = query_param("sort", "The order: by name, which is the default, or by name from the last to the first. A \
+        cursor is good for one of them.",
+        string_schema().enum_values(Some(["name", "-name"])));
+    /// The workspace whose datasets are listed.
+    WorkspaceParam = query_param("workspace",
+        "The number of a workspace that the caller belongs to. The default is the one that they are active in.",
+        Object::builder().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(i32::MAX)));
     /// The position of a page.
     CursorParam = query_param("cursor", "The `next` value of the previous page. Its content is opaque.",
         string_schema().max_length(Some(1400)));
@@ -56,6 +67,25 @@ parameters! {
     LimitParam = query_param("limit",
         "The largest number of packages in a page. The default is 100. With `outlook`, the maximum is 100.",
         Object::builder().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(1000)));
+    /// The size of a page of a folder.
+    PageLimitParam = query_param("limit",
+        "The largest number of packages in a page. The default is 100.",
+        Object::builder().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(1000)));
+    /// The size of a page of datasets.
+    DatasetLimitParam = query_param("limit",
+        "The largest number of datasets in a page. The default is 100.",
+        Object::builder().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(1000)));
+    /// The size of a page of viewer assets.
+    AssetLimitParam = query_param("limit",
+        "The largest number of viewer assets and directories in a page. The default is 1000.",
+        Object::builder().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(1000)));
+    /// The position of a page of viewer assets.
+    AssetCursorParam = query_param("cursor",
+        "The `next` value of the previous page of the same directory. Its content is opaque.",
+        string_schema().max_length(Some(6000)));
+    /// A directory of viewer assets.
+    AssetDirectoryParam = query_param("path", format!("The path of a directory of viewer assets, with a slash at its end. \
+        {ASSET_RULE}"), asset_path_schema(DIRECTORY_PATTERN, "image.ome.zarr/"));
     /// Whether to check the files in S3.
     OutlookParam = query_param("outlook",
         "`true` checks in S3 whether each file can be restored, and until when. This takes up to 10 seconds.",
@@ -183,6 +213,7 @@ macro_rules! asset_pattern {
 }
 
 const ASSET_PATTERN: &str = asset_pattern!("$");
+const DIRECTORY_PATTERN: &str = asset_pattern!("/$");
 const ASSET_OR_DIRECTORY_PATTERN: &str = asset_pattern!("/?$");
 
 fn asset_path_schema(pattern: &str, example: &str) -> ObjectBuilder {

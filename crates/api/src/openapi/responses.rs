@@ -42,6 +42,8 @@ problems! {
     NotFoundProblem = NOT_FOUND;
     /// The request body is too slow or too large.
     RequestBodyProblems = REQUEST_TIMEOUT PAYLOAD_TOO_LARGE;
+    /// S3 failed.
+    StorageProblem = BAD_GATEWAY;
     /// A dependency is unavailable.
     UnavailableProblem = SERVICE_UNAVAILABLE;
 }

@@ -117,7 +117,7 @@ async fn assert_documented(role: u8, method: Method, path: &str, query: &str) ->
 
 #[tokio::test]
 async fn responses_without_a_database_are_documented() {
-    const PACKAGE: &str = "dataset_id=N:dataset:41&package_id=N:package:1&path=a.txt";
+    const PACKAGE: &str = "dataset_id=N:dataset:41&package_id=N:package:1";
     for (path, method, _) in operations(&public()) {
         let send = async |role, query| assert_documented(role, method.clone(), &path, query).await;
         match (path.as_str(), &method) {
@@ -125,7 +125,7 @@ async fn responses_without_a_database_are_documented() {
             ("/health", _) => assert_eq!(send(0, "").await, 200),
             ("/ready", _) => assert_eq!(send(0, "").await, 503),
             // The roles are in the database.
-            ("/download-manifest", _) => {
+            ("/download-manifest" | "/datasets", _) => {
                 assert_eq!(send(5, "limit=0").await, 400);
                 assert_eq!(send(5, "").await, 503);
             }
@@ -162,8 +162,8 @@ fn the_gateway_has_the_same_routes_and_protects_the_private_ones() {
         let is_private = public["paths"][&path][method.as_str().to_lowercase()]["security"] != json!([]);
         let security = match (is_private, path.as_str()) {
             (false, _) => json!([]),
-            // Its dataset is optional.
-            (true, "/download-manifest") => json!([{ "token_auth": [] }]),
+            // The dataset is optional, or there is none.
+            (true, "/download-manifest" | "/datasets") => json!([{ "token_auth": [] }]),
             (true, _) => json!([{ "token_dataset_auth": [] }]),
         };
         assert_eq!(operation["security"], security, "{method} {path}");

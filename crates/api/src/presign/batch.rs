@@ -1,5 +1,7 @@
 //! `POST /packages/presign/s3`: links to many files in one call.
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
     extract::State,
@@ -95,7 +97,7 @@ struct ParsedItem {
     ),
 )]
 pub(crate) async fn post_batch(
-    State(app): State<App>,
+    State(app): State<Arc<App>>,
     Caller(access): Caller<ViewFiles>,
     query: Query,
     body: Body,

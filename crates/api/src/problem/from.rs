@@ -1,5 +1,6 @@
 //! Converts the errors of other crates into problems.
 
+use authorize::db::DatasetsError;
 use packages::{
     access::{AccessError, DatasetAccess},
     asset::InvalidAssetPath,
@@ -11,9 +12,10 @@ use signing::{
     cloudfront::SignError,
     s3::{PresignedUrl, PresignedUrlError},
 };
-use storage::{HeadError, PresignError, ProbeError};
+use storage::{DirectoryError, HeadError, PresignError, ProbeError};
 
 use super::{Problem, kind::Kind};
+use crate::cursor::invalid_cursor;
 
 impl Problem {
     pub(crate) fn from_order_error<P>(error: OrderError, access: &DatasetAccess<P>) -> Self {
@@ -105,6 +107,30 @@ impl From<LinkError> for Problem {
             LinkError::Database(error) => return error.into(),
         };
         Self::new(kind, error.to_string())
+    }
+}
+
+impl From<DatasetsError> for Problem {
+    fn from(error: DatasetsError) -> Self {
+        let detail = error.to_string();
+        match error {
+            DatasetsError::NoAccess => Self::forbidden(detail),
+            DatasetsError::Unreadable(_, cause) => {
+                Self::new(Kind::Internal, detail).with_cause(cause.to_string())
+            }
+            DatasetsError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<DirectoryError> for Problem {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::InvalidToken => invalid_cursor(),
+            DirectoryError::Unavailable(cause) => Self::unavailable(cause),
+            DirectoryError::Refused(cause) => Self::storage(cause),
+            DirectoryError::TimedOut => Self::from_probe(HeadError::TimedOut),
+        }
     }
 }
 

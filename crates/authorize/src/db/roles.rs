@@ -26,8 +26,11 @@ impl RolesQuery<'_> {
             "SELECT d.id AS dataset_id, d.node_id AS dataset_node_id,
                     -- What the dataset gives to all members of the workspace.
                     d.role AS default_role,
+                    -- OFFSET 0 keeps the look-ups by index: `team_user` has none that begins with the person, and all
+                    -- workspaces' teams are in it.
                     ARRAY(SELECT dt.role FROM {schema}.dataset_team dt
-                          JOIN pennsieve.team_user tu ON tu.team_id = dt.team_id AND tu.user_id = {user}
+                          CROSS JOIN LATERAL (SELECT FROM pennsieve.team_user tu
+                                              WHERE tu.team_id = dt.team_id AND tu.user_id = {user} OFFSET 0) tu
                           WHERE dt.dataset_id = d.id AND dt.role IS NOT NULL) AS team_roles,
                     (SELECT du.role FROM {schema}.dataset_user du
                      WHERE du.dataset_id = d.id AND du.user_id = {user}) AS user_role,
@@ -35,11 +38,11 @@ impl RolesQuery<'_> {
                     ARRAY(SELECT jsonb_build_object('id', t.id, 'name', t.name, 'node_id', t.node_id,
                                                     'permission', coalesce(tu.permission_bit, 0),
                                                     'team_type', coalesce(org_team.system_team_type, '<none>'))
-                          FROM pennsieve.team_user tu
-                          JOIN pennsieve.teams t ON t.id = tu.team_id
-                          JOIN pennsieve.organization_team org_team
-                              ON org_team.team_id = t.id AND org_team.organization_id = {workspace}
-                          WHERE tu.user_id = {user} ORDER BY t.id) AS teams
+                          FROM pennsieve.organization_team org_team
+                          CROSS JOIN LATERAL (SELECT tu.permission_bit FROM pennsieve.team_user tu
+                                              WHERE tu.team_id = org_team.team_id AND tu.user_id = {user} OFFSET 0) tu
+                          JOIN pennsieve.teams t ON t.id = org_team.team_id
+                          WHERE org_team.organization_id = {workspace} ORDER BY t.id) AS teams
              FROM {schema}.datasets d WHERE {condition}"
         )
     }

@@ -4,10 +4,12 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use authorize::UserPool;
 use hosting::config::{
-    AuthorizeConfig, ConfigError, PlatformConfig, RestoreConfig, ServiceConfig, VARIABLES, VariableLookup,
+    AuthorizeConfig, ConfigError, PlatformConfig, RestoreConfig, ServerConfig, ServiceConfig, VARIABLES,
+    VariableLookup, leaves_console_paths,
     variables::{
-        AWS_REGION, BUCKETS, CLOUDFRONT_DISTRIBUTION_DOMAIN, JOBS_QUEUE_ID, POSTGRES_HOST, POSTGRES_SSL_MODE,
-        RDS_PROXY_ENDPOINT, REGION, RESTORE_PACKAGE_QUEUE_URL, TOKEN_POOL, USER_POOL,
+        AWS_REGION, BUCKETS, CLOUDFRONT_DISTRIBUTION_DOMAIN, CONSOLE, JOBS_QUEUE_ID, POSTGRES_HOST,
+        POSTGRES_SSL_MODE, RDS_PROXY_ENDPOINT, REGION, RESTORE_PACKAGE_QUEUE_URL, STORAGE_BUCKETS,
+        TOKEN_POOL, USER_POOL,
     },
 };
 
@@ -87,6 +89,29 @@ fn describe_credentials(platform: &PlatformConfig) -> Option<Check> {
     platform.credentials.as_ref()?.session_token()?;
     let found = "temporary, and their end is unknown: a link may end before its expires_at (docs/limits.md)";
     Some(Check::ok("credentials", found))
+}
+
+/// Variables of the console that contradict others.
+pub(crate) fn check_console(config: &ServerConfig) -> Vec<Check> {
+    let ServerConfig { console, service, path_prefix, .. } = config;
+    if !console.is_on {
+        return Vec::new();
+    }
+    if !leaves_console_paths(path_prefix) {
+        let found = "on, but its pages would be paths of the API: `serve` does not start";
+        let advice = "set API_PATH_PREFIX to another prefix, such as /packages, or turn the console off";
+        return vec![Check::failure(CONSOLE.name(), found, advice)];
+    }
+    let operators = if console.operator_token.is_some() { "with" } else { "without" };
+    let login = if console.login.is_some() { "log in" } else { "paste a token" };
+    let mut checks =
+        vec![Check::ok(CONSOLE.name(), format!("on, {operators} a page for operators; people {login}"))];
+    if service.source_buckets.is_empty() {
+        let found =
+            format!("not set: the console's pages may read any bucket in {}", service.platform.region);
+        checks.push(Check::warning(STORAGE_BUCKETS.name(), found, "set it to the buckets of source files"));
+    }
+    checks
 }
 
 /// Variables of token verification that contradict others.

@@ -61,7 +61,8 @@ pub(crate) async fn check_database(
     for purpose in purposes {
         checks.push(check_privileges(&db, *purpose, &info.role).await);
     }
-    if purposes.iter().any(|purpose| !matches!(purpose, Purpose::Roles | Purpose::Links)) {
+    if purposes.iter().any(|purpose| !matches!(purpose, Purpose::Roles | Purpose::Listings | Purpose::Links))
+    {
         checks.extend(check_own_tables(&db, purposes).await);
     }
     let samples = check_workspace(&db, purposes, &mut checks).await;

@@ -4,7 +4,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use hosting::{
     HostBuilder,
     config::{
-        AuthorizeConfig, ConfigError, Host, PlatformConfig, RestoreConfig, ServiceConfig, VariableLookup,
+        AuthorizeConfig, ConfigError, Host, PlatformConfig, RestoreConfig, ServerConfig, ServiceConfig,
+        VariableLookup,
         variables::{DELETE_RECORD_DYNAMODB_TABLE_NAME, JOBS_QUEUE_ID, RESTORE_PACKAGE_QUEUE_URL},
     },
 };
@@ -52,6 +53,8 @@ struct ServerParts {
     authorize: Result<AuthorizeConfig, ConfigError>,
     /// `None`: the restore function runs restores, and its variables are not set here.
     restore: Option<Result<RestoreConfig, ConfigError>>,
+    /// All of them, with the variables that only a server has.
+    server: Result<ServerConfig, ConfigError>,
 }
 
 impl ServerParts {
@@ -64,6 +67,7 @@ impl ServerParts {
             service: ServiceConfig::read(Host::Server, lookup),
             authorize: AuthorizeConfig::read(Host::Server, lookup),
             restore: runs_restores.then(|| RestoreConfig::read(Host::Server, lookup)),
+            server: ServerConfig::read(lookup),
         }
     }
 
@@ -79,7 +83,9 @@ impl ServerParts {
 
     fn errors(&self) -> impl Iterator<Item = &ConfigError> + Clone {
         let restore = self.restore.as_ref().and_then(|part| part.as_ref().err());
-        self.service.as_ref().err().into_iter().chain(self.authorize.as_ref().err()).chain(restore)
+        let parts =
+            [self.service.as_ref().err(), self.authorize.as_ref().err(), restore, self.server.as_ref().err()];
+        parts.into_iter().flatten()
     }
 
     fn check_configuration(&self, lookup: VariableLookup<'_>, platform: &PlatformConfig) -> Vec<Check> {
@@ -94,6 +100,7 @@ impl ServerParts {
         checks.extend(authorize.flat_map(|config| configuration::check_authorizer(platform, config)));
         let restore = self.restore().into_iter();
         checks.extend(restore.flat_map(|config| configuration::check_restore(platform, config)));
+        checks.extend(self.server.iter().flat_map(configuration::check_console));
         checks
     }
 
@@ -109,7 +116,7 @@ impl ServerParts {
         if let Some(config) = service {
             endpoints.extend(service_endpoints(builder, config).await);
             clock_urls.extend(service_clock_urls(builder, config).await);
-            purposes.extend([Purpose::Links, Purpose::Trash, Purpose::Orders]);
+            purposes.extend([Purpose::Listings, Purpose::Links, Purpose::Trash, Purpose::Orders]);
         }
         if let Some(config) = restore {
             endpoints.extend(restore_endpoints(builder, config));

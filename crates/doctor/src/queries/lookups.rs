@@ -31,36 +31,42 @@ struct LookupCheck {
     purposes: &'static [Purpose],
 }
 
-const LOOKUP_CHECKS: [LookupCheck; 9] = [
+const LOOKUP_CHECKS: [LookupCheck; 10] = [
     LookupCheck {
         table: "packages",
         condition: "node_id = 'N:package:0'",
         columns: "node_id",
-        purposes: &[Purpose::Links, Purpose::Orders],
+        purposes: &[Purpose::Listings, Purpose::Links, Purpose::Orders],
     },
     LookupCheck {
         table: "packages",
         condition: "parent_id = 0",
         columns: "parent_id",
-        purposes: &[Purpose::Trash, Purpose::Restores],
+        purposes: &[Purpose::Listings, Purpose::Trash, Purpose::Restores],
     },
     LookupCheck {
         table: "packages",
         condition: "name = '' AND dataset_id = 0 AND parent_id IS NULL",
         columns: "name, dataset_id",
-        purposes: &[Purpose::Trash, Purpose::Restores],
+        purposes: &[Purpose::Listings, Purpose::Trash, Purpose::Restores],
     },
     LookupCheck {
         table: "packages",
         condition: "name = '' AND dataset_id = 0 AND parent_id = 0",
         columns: "name, dataset_id, parent_id",
-        purposes: &[Purpose::Trash, Purpose::Restores],
+        purposes: &[Purpose::Listings, Purpose::Trash, Purpose::Restores],
+    },
+    LookupCheck {
+        table: "packages",
+        condition: "dataset_id = 0",
+        columns: "dataset_id",
+        purposes: &[Purpose::Listings],
     },
     LookupCheck {
         table: "files",
         condition: "package_id = 0",
         columns: "package_id",
-        purposes: &[Purpose::Links, Purpose::Trash, Purpose::Restores],
+        purposes: &[Purpose::Listings, Purpose::Links, Purpose::Trash, Purpose::Restores],
     },
     LookupCheck {
         table: "datasets",

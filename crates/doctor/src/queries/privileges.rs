@@ -11,6 +11,8 @@ use crate::queries::text_array;
 pub enum Purpose {
     /// Finding callers and their roles in a dataset.
     Roles,
+    /// Listing datasets, and the packages in them.
+    Listings,
     /// Finding a package's stored file.
     Links,
     /// Listing the trash.
@@ -27,6 +29,7 @@ impl Purpose {
     pub fn name(self) -> &'static str {
         match self {
             Self::Roles => "roles of people",
+            Self::Listings => "listings",
             Self::Links => "links",
             Self::Trash => "the trash",
             Self::Orders => "restore orders",
@@ -108,6 +111,21 @@ const ROLES: &[TablePrivileges] = &[
     workspace("dataset_team", READ),
 ];
 
+const LISTINGS: &[TablePrivileges] = &[
+    workspace("datasets", READ),
+    workspace("dataset_status", READ),
+    workspace("dataset_storage", READ),
+    workspace("dataset_user", READ),
+    workspace("dataset_team", READ),
+    platform("organizations", READ),
+    platform("organization_user", READ),
+    platform("organization_team", READ),
+    platform("teams", READ),
+    platform("team_user", READ),
+    workspace("packages", READ),
+    workspace("files", READ),
+];
+
 const LINKS: &[TablePrivileges] =
     &[workspace("datasets", READ), workspace("packages", READ), workspace("files", READ)];
 
@@ -146,6 +164,7 @@ const RESTORES: &[TablePrivileges] = &[
 fn needed_privileges(purpose: Purpose) -> &'static [TablePrivileges] {
     match purpose {
         Purpose::Roles => ROLES,
+        Purpose::Listings => LISTINGS,
         Purpose::Links => LINKS,
         Purpose::Trash => TRASH,
         Purpose::Orders => ORDERS,

@@ -6,6 +6,7 @@ use std::{
     net::{Ipv6Addr, SocketAddr},
     num::NonZeroUsize,
     path::PathBuf,
+    str::FromStr,
     time::Duration,
 };
 
@@ -34,6 +35,12 @@ pub(super) fn secret(text: &str) -> Option<Zeroizing<String>> {
     Some(Zeroizing::new(text.to_owned()))
 }
 
+/// A secret that nobody guesses, and that fits a header: 32 characters are 128 bits as hexadecimal digits.
+pub(super) fn operator_token(text: &str) -> Option<Zeroizing<String>> {
+    let is_valid = (32..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    is_valid.then(|| Zeroizing::new(text.to_owned()))
+}
+
 pub(super) fn path(text: &str) -> Option<PathBuf> {
     Some(text.into())
 }
@@ -57,8 +64,13 @@ pub(super) fn buckets(list: &str) -> Option<Vec<Bucket>> {
     list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(bucket).collect()
 }
 
+/// A number of digits only. `str::parse` would accept `+5`.
+fn parse_digits<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 pub(super) fn link_window(seconds: &str) -> Option<LinkWindow> {
-    LinkWindow::new(seconds.parse().ok()?)
+    LinkWindow::new(parse_digits(seconds)?)
 }
 
 /// `https://` and the domain. A scheme is allowed, for a stand-in of CloudFront without TLS.
@@ -105,25 +117,25 @@ pub(super) fn on_or_off(text: &str) -> Option<bool> {
 
 /// A number of hours, from one to a year.
 pub(super) fn hours(number: &str) -> Option<Duration> {
-    let hours: u64 = number.parse().ok()?;
+    let hours: u64 = parse_digits(number)?;
     (1..=366 * 24).contains(&hours).then(|| Duration::from_hours(hours))
 }
 
 /// A number of seconds, from one to an hour.
 pub(super) fn seconds(number: &str) -> Option<Duration> {
-    let seconds: u64 = number.parse().ok()?;
+    let seconds: u64 = parse_digits(number)?;
     (1..=3600).contains(&seconds).then(|| Duration::from_secs(seconds))
 }
 
 /// A number of connections that a system can have: not so many that counting them fails.
 pub(super) fn connections(number: &str) -> Option<NonZeroUsize> {
-    number.parse().ok().filter(|number: &NonZeroUsize| number.get() <= MAX_CONNECTIONS)
+    parse_digits(number).filter(|number: &NonZeroUsize| number.get() <= MAX_CONNECTIONS)
 }
 
 /// A number of connections to Postgres, up to the most that it can be configured for (PostgreSQL documentation,
 /// `max_connections`).
 pub(super) fn postgres_connections(number: &str) -> Option<usize> {
-    number.parse().ok().filter(|number| (1..=MAX_POSTGRES_CONNECTIONS).contains(number))
+    parse_digits(number).filter(|number| (1..=MAX_POSTGRES_CONNECTIONS).contains(number))
 }
 
 pub(super) fn path_prefix(path: &str) -> Option<PathPrefix> {
@@ -131,7 +143,7 @@ pub(super) fn path_prefix(path: &str) -> Option<PathPrefix> {
 }
 
 pub(super) fn port(number: &str) -> Option<u16> {
-    number.parse().ok()
+    parse_digits(number)
 }
 
 pub(super) fn socket_address(text: &str) -> Option<SocketAddr> {
@@ -145,7 +157,7 @@ pub(super) fn host(name: &str) -> Option<String> {
 /// A host name or address, with or without a port. An IPv6 address is in brackets.
 pub(super) fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
     let (name, port) = match text.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') => (name, Some(port.parse().ok()?)),
+        Some((name, port)) if !port.ends_with(']') => (name, Some(parse_digits(port)?)),
         _ => (text, None),
     };
     Some((ipv6_host(name).or_else(|| host(name))?, port))
@@ -197,7 +209,7 @@ pub(super) fn callback_functions(list: &str) -> Option<CallbackFunctions> {
 
 /// The longest time is the gateway's default for its own cache.
 pub(super) fn cache_seconds(seconds: &str) -> Option<Duration> {
-    let seconds: u64 = seconds.parse().ok()?;
+    let seconds: u64 = parse_digits(seconds)?;
     (seconds <= 300).then(|| Duration::from_secs(seconds))
 }
 
@@ -205,7 +217,7 @@ pub(super) fn cache_seconds(seconds: &str) -> Option<Duration> {
 pub(super) fn xray_address(text: &str) -> Option<String> {
     let udp = text.split(' ').find_map(|part| part.strip_prefix("udp:")).unwrap_or(text);
     let (host, port) = udp.rsplit_once(':')?;
-    (!host.is_empty() && port.parse::<u16>().is_ok()).then(|| udp.to_owned())
+    (!host.is_empty() && parse_digits::<u16>(port).is_some()).then(|| udp.to_owned())
 }
 
 pub(super) fn base_url(url: &str) -> Option<String> {

@@ -29,6 +29,8 @@ pub struct ServiceConfig {
     pub domain: String,
     /// The bucket of viewer assets.
     pub viewer_assets: Bucket,
+    /// The buckets of source files, as far as they are configured.
+    pub source_buckets: Vec<Bucket>,
     /// Buckets that the proxy serves.
     pub proxy_buckets: Vec<Bucket>,
     /// How long presigned links of one file stay the same.
@@ -76,7 +78,7 @@ impl ServiceConfig {
         let domain = env.read(&PENNSIEVE_DOMAIN);
         let viewer_assets = env.read(&VIEWER_ASSETS_BUCKET);
         let source_buckets = env.read(&STORAGE_BUCKETS).unwrap_or_default();
-        let own_buckets = viewer_assets.iter().cloned().chain(source_buckets).collect();
+        let own_buckets = viewer_assets.iter().chain(&source_buckets).cloned().collect();
         let proxy_buckets = env.read(&PROXY_ALLOWED_BUCKETS).unwrap_or(own_buckets);
         let link_window = env.read(&LINK_WINDOW_SECONDS);
         let cdn = CdnConfig::read(env);
@@ -85,6 +87,7 @@ impl ServiceConfig {
             platform: platform?,
             domain: domain?,
             viewer_assets: viewer_assets?,
+            source_buckets,
             proxy_buckets,
             link_window: link_window?,
             cdn: cdn?,

@@ -373,7 +373,7 @@ fn connections_of_a_server_have_defaults_and_bounds() {
         "LINK_WINDOW_SECONDS",
     ] {
         // Also one that is a number of 64 bits, which would fail later.
-        for value in [long, "18446744073709551615", "-1", "0x10", "1.5"] {
+        for value in [long, "18446744073709551615", "-1", "+300", "0x10", "1.5"] {
             let changes = [(name, value), ("RESTORE_PACKAGE_QUEUE_URL", "")];
             assert!(
                 server(&changes).unwrap_err().contains(&format!("invalid value: {name};")),
@@ -388,6 +388,50 @@ fn connections_of_a_server_have_defaults_and_bounds() {
         ["packages", "/packages/", "//", "/a//b", "/..", "/a/./b", "/{name}", "/a b", "/%61", "/a?b", "/*a"]
     {
         assert!(server(&[("API_PATH_PREFIX", prefix)]).is_err(), "{prefix}");
+    }
+}
+
+#[test]
+fn the_console_is_off_and_has_no_page_for_operators_unless_something_is_said() {
+    let console = server(&[("CONSOLE_OPERATOR_TOKEN", " "), ("CONSOLE", "")]).unwrap().console;
+    assert!(!console.is_on && console.operator_token.is_none() && console.login.is_none());
+
+    let token = "0123456789abcdef0123456789abcdef";
+    let console = [
+        ("CONSOLE", "on"),
+        ("CONSOLE_OPERATOR_TOKEN", token),
+        ("USER_POOL_DOMAIN", "people.auth.us-east-1.amazoncognito.com"),
+    ];
+    let console = server(&console).unwrap().console;
+    assert!(console.is_on);
+    assert_eq!(console.operator_token.as_ref().map(|token| token.as_str()), Some(token));
+    let login = console.login.as_ref().unwrap();
+    assert_eq!(login.origin, "https://people.auth.us-east-1.amazoncognito.com");
+    assert_eq!(login.client_id, "people", "USER_CLIENT");
+    assert!(!format!("{console:?}").contains(token), "secrets do not print");
+
+    for (prefix, expected) in [
+        ("/packages", true),
+        ("/consoles", true),
+        ("/data/console", true),
+        ("/", false),
+        ("/console/v2", false),
+    ] {
+        assert_eq!(leaves_console_paths(&PathPrefix::new(prefix).unwrap()), expected, "{prefix}");
+    }
+
+    let long: &'static str = Box::leak("a".repeat(257).into_boxed_str());
+    for (name, value) in [
+        ("CONSOLE", "true"),
+        ("CONSOLE_OPERATOR_TOKEN", &token[1..]),
+        ("CONSOLE_OPERATOR_TOKEN", "0123456789abcdef 0123456789abcdef"),
+        ("CONSOLE_OPERATOR_TOKEN", long),
+        ("USER_POOL_DOMAIN", "https://people.example.org/login"),
+    ] {
+        assert!(
+            server(&[(name, value)]).unwrap_err().contains(&format!("invalid value: {name};")),
+            "{name} {value}"
+        );
     }
 }
 

@@ -138,6 +138,12 @@ variables! {
 
     API_PATH_PREFIX: PathPrefix = (SERVER, Default("/packages"), parse::path_prefix,
         "the path that all routes of the API begin with; `/` for none");
+    CONSOLE: bool = (SERVER, Default("off"), parse::on_or_off,
+        "`on` serves the console, a web app, at `/`; see below");
+    CONSOLE_OPERATOR_TOKEN: Zeroizing<String> = (SERVER, Optional("none"), parse::operator_token,
+        "the secret that opens the console's page for operators: 32 to 256 letters, digits and punctuation marks; without it there is no such page");
+    USER_POOL_DOMAIN: String = (SERVER, Optional("none"), parse::origin,
+        "the domain of the hosted pages of `USER_POOL`, where people log in to the console; see below");
     MAX_CONNECTIONS: NonZeroUsize = (SERVER, Optional("three quarters of the files that the process may open, at most 8,192"), parse::connections,
         "the most connections of clients; a client beyond them gets 503 at once");
     IDLE_TIMEOUT_SECONDS: Duration = (SERVER, Default("75"), parse::seconds,

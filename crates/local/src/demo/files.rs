@@ -14,6 +14,7 @@
     reason = "invented numbers, each far inside the range of its type"
 )]
 
+mod course;
 mod microscope;
 mod notebook;
 mod preview;
@@ -22,16 +23,19 @@ mod recording;
 mod slice;
 mod spike_table;
 mod spikes;
+mod tone;
 mod units;
 
 use ::time::{OffsetDateTime, macros::datetime};
 
 pub use self::{
+    course::{COURSE_README, answers_tsv, course_json},
     microscope::{AssetFile, ome_zarr},
     notebook::notebook_page,
     preview::preview_png,
     recording::{recording, recording_json},
     spike_table::spikes_parquet,
+    tone::recording_wav,
     units::units_csv,
 };
 

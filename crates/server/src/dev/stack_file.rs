@@ -49,11 +49,21 @@ pub(crate) struct Demo {
     /// The workspace's number, which is the name of its schema.
     pub(crate) workspace_id: i32,
     pub(crate) dataset_node_id: String,
+    /// The second dataset of the workspace. A state directory of an earlier version has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) course_dataset_node_id: Option<String>,
     /// A dataset of another workspace, to which the users have no access.
     pub(crate) other_dataset_node_id: String,
     /// Node ids of example packages, by name.
     #[serde(flatten)]
     pub(crate) packages: BTreeMap<String, String>,
+}
+
+impl User {
+    /// The name before the `@`, which names the file with the token.
+    pub(crate) fn name(&self) -> &str {
+        self.email.split('@').next().unwrap_or_default()
+    }
 }
 
 impl StackFile {

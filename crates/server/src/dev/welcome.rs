@@ -8,17 +8,20 @@ use crate::{
 };
 
 /// Prints the message. `state` is absolute, so that the commands work in any directory.
-pub(crate) fn print_welcome(file: &StackFile, state: &Path) {
+pub(crate) fn print_welcome(file: &StackFile, state: &Path, has_console: bool) {
     let header = |user: &str| shell_quote(&format!("@{}", state.join("tokens").join(user).display()));
     let (viewer, editor) = (header("viewer"), header("editor"));
     let (api, dataset) = (&file.api, &file.demo.dataset_node_id);
     let package = |name: &str| file.demo.packages.get(name).map_or("", String::as_str);
     let (table, spikes, folder) = (package("table"), package("spikes"), package("trashed_folder"));
+    // First: it shows what the rest of the message tells.
+    let console = file.api.strip_suffix("/packages").filter(|_| has_console);
+    let console = console.map(|origin| format!("  Console   {origin}/\n")).unwrap_or_default();
     print_line(&format!(
         "
 Ready.
 
-  API       {api}
+{console}  API       {api}
   Edge      {edge}
   S3        {s3}
   Postgres  {database}

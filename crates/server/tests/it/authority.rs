@@ -11,7 +11,7 @@ use crate::{
         TestApp, build_request, build_router_with_verifier, issue_api_key_token, issue_expired_token,
         issue_token,
     },
-    routes::private_requests,
+    routes::{PrivateRequest, private_requests},
 };
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn another_workspace_gets_no_access() {
     let stranger = other.create_token("owner").await;
 
     // Another workspace's dataset and package: 403, whether or not they exist.
-    for request in private_requests(&app, &package) {
+    for request in private_requests(&app, &package).into_iter().filter(PrivateRequest::names_dataset) {
         let known = app.send(request.build(&stranger)).await;
         assert_eq!(known.status, 403, "{} {}", request.method, request.path());
         let request = request.with_parameter("dataset_id", "N:dataset:no-such");
@@ -84,7 +84,7 @@ async fn another_workspace_gets_no_access() {
     }
 
     // Another workspace's package in the caller's own dataset: it does not exist.
-    for request in private_requests(&other, &package) {
+    for request in private_requests(&other, &package).into_iter().filter(PrivateRequest::names_dataset) {
         let response = other.send(request.build(&stranger)).await;
         match (request.method.as_str(), request.route.as_str()) {
             ("POST", "/restore") => {
@@ -97,6 +97,13 @@ async fn another_workspace_gets_no_access() {
             ("POST", "/download-manifest") => {
                 assert_eq!(response.json()["data"], json!([]));
                 assert_eq!(response.json()["skipped"][0]["reason"], "not-found");
+            }
+            (method, "/children") => {
+                assert_eq!(response.status, 200, "{method} {}", request.path());
+                let is_empty = || response.json() == json!({"items": [], "path": [], "next": null});
+                assert!(method == "HEAD" || is_empty(), "{:?}", response.body);
+                let inside = request.with_parameter("parent", package.node_id.as_str());
+                assert_eq!(other.send(inside.build(&stranger)).await.status, 404);
             }
             (method, "/trash") => {
                 assert_eq!(response.status, 200, "{method} {}", request.path());

@@ -114,6 +114,29 @@ async fn dev_serves_the_demo_and_keeps_its_state() {
     );
     assert_eq!(dev.send("GET", &path, "stranger", String::new()).await.status, 403);
 
+    // The second dataset, which the editor does not see.
+    for (user, names) in [
+        ("viewer", &["Hippocampal slice 12", "Spikes for beginners"][..]),
+        ("editor", &["Hippocampal slice 12"]),
+    ] {
+        let list = dev.send("GET", "/datasets?", user, String::new()).await.json();
+        let listed: Vec<_> =
+            list["items"].as_array().unwrap().iter().map(|item| item["name"].clone()).collect();
+        assert_eq!(json!(listed), json!(names), "{user}");
+    }
+    let url = format!(
+        "{}/children?dataset_id={}",
+        dev.stack_text("/api"),
+        dev.stack_text("/demo/course_dataset_node_id")
+    );
+    let token = dev.user_token("viewer");
+    let children =
+        crate::app::send_over_tcp(build_request("GET", &url, token, String::new().into())).await.json();
+    let names: Vec<_> =
+        children["items"].as_array().unwrap().iter().map(|item| item["name"].clone()).collect();
+    assert_eq!(json!(names), json!(["README.md", "channel-20.wav", "exercise"]));
+    assert_eq!(children["items"][1]["id"], dev.stack_text("/demo/sound"));
+
     // Killed during a restore, it resumes the order at the next start.
     dev.order_restore("trashed_folder").await;
     dev.signal("-KILL");

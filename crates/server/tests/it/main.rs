@@ -10,14 +10,18 @@
 )]
 
 mod app;
+mod assets;
 mod audit;
 mod authority;
 mod aws_restore;
 mod callbacks;
+mod children;
 mod cloudfront;
 mod connections;
+mod console;
 mod cors;
 mod database;
+mod datasets;
 mod dev;
 mod doctor;
 mod external_buckets;

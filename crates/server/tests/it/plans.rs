@@ -1,6 +1,7 @@
 //! The cost of a statement depends on its subject, not on the size of the tenant: no statement reads a whole table of
 //! packages or files.
 
+mod decisions;
 mod recorder;
 
 use axum::body::Body;

@@ -30,13 +30,26 @@ async fn start_with_grants(purposes: &[Purpose]) -> TestApp {
 
 #[tokio::test]
 async fn the_grants_allow_everything_the_service_does() {
-    let all = [Purpose::Roles, Purpose::Links, Purpose::Trash, Purpose::Orders, Purpose::Restores];
+    let all = [
+        Purpose::Roles,
+        Purpose::Listings,
+        Purpose::Links,
+        Purpose::Trash,
+        Purpose::Orders,
+        Purpose::Restores,
+    ];
     let app = start_with_grants(&all).await;
     let folder = app.create_folder(None, "folder").await;
     let file = app.create_file(Some(&folder), "a.txt", b"precious").await;
     let token = app.create_token("editor").await;
     assert_eq!(app.get(&app.presign_path(&file, "&redirect=false"), &token).await.status, 200);
     assert_eq!(app.get(&app.sign_path(&file, "a.parquet"), &token).await.status, 200);
+    assert_eq!(app.get("/packages/datasets", &token).await.json()["items"].as_array().unwrap().len(), 1);
+    for path in ["children", "metadata", "assets"] {
+        let (dataset, package) = (&app.dataset.node_id, &file.node_id);
+        let path = format!("/packages/{path}?dataset_id={dataset}&package_id={package}");
+        assert_eq!(app.get(&path, &token).await.status, 200, "{path}");
+    }
     app.trash_package(&folder).await;
     let trash = format!("/packages/trash?dataset_id={}&outlook=true", app.dataset.node_id);
     assert_eq!(app.get(&trash, &token).await.json()["items"].as_array().unwrap().len(), 1);
@@ -47,6 +60,16 @@ async fn the_grants_allow_everything_the_service_does() {
     run_maintenance(&app.restorer, Duration::from_hours(24)).await.unwrap();
     app.assert_usage_is_exact().await;
     assert_eq!(app.load_row(file.id).await.0, "READY");
+}
+
+/// As for a function that only lists: whom the request is from was decided elsewhere.
+#[tokio::test]
+async fn a_workspace_that_is_closed_to_the_service_is_a_clear_problem() {
+    let app = start_with_grants(&[Purpose::Roles]).await;
+    let token = app.create_token("viewer").await;
+    let detail = app.get("/packages/datasets", &token).await.assert_problem(500);
+    let expected = "cannot be read: its tables are missing, or closed to this service";
+    assert_eq!(detail, format!("workspace {} {expected}", app.workspace.id));
 }
 
 #[tokio::test]

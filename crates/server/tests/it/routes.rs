@@ -33,7 +33,15 @@ const DIRECTORY: &[(&str, &str)] = &[("package_id", "PACKAGE"), ("path", "image.
 
 const ONE_ITEM: &str = r#"{"items":[{"package_id":"PACKAGE"}]}"#;
 
-const SAMPLES: [Sample; 16] = [
+const SAMPLES: [Sample; 24] = [
+    Sample { method: "get", path: "/datasets", least_role: DatasetRole::None, ..READ },
+    Sample { method: "head", path: "/datasets", least_role: DatasetRole::None, ..READ },
+    Sample { method: "get", path: "/children", ..READ },
+    Sample { method: "head", path: "/children", query: &[("sort", "-name")], ..READ },
+    Sample { method: "get", path: "/metadata", query: FILE, ..READ },
+    Sample { method: "head", path: "/metadata", query: FILE, ..READ },
+    Sample { method: "get", path: "/assets", query: FILE, ..READ },
+    Sample { method: "head", path: "/assets", query: DIRECTORY, ..READ },
     Sample { method: "get", path: "/presign/s3", query: FILE, success: 307, ..READ },
     Sample { method: "get", path: "/presign/s3", query: ASSET, success: 307, ..READ },
     Sample { method: "head", path: "/presign/s3", query: FILE, ..READ },
@@ -72,6 +80,11 @@ pub(crate) struct PrivateRequest {
 }
 
 impl PrivateRequest {
+    /// Whether it is about one dataset. Otherwise `dataset_id` in its query means nothing.
+    pub(crate) fn names_dataset(&self) -> bool {
+        self.parameters.iter().any(|parameter| parameter == "dataset_id")
+    }
+
     pub(crate) fn path(&self) -> String {
         let query: Vec<String> = self.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
         format!("/packages{}?{}", self.route.replace("{name}", "scan.bam"), query.join("&"))

@@ -19,10 +19,10 @@ use crate::{
     dev::{DevProcess, PROGRAM},
 };
 
-struct ServeProcess {
+pub(crate) struct ServeProcess {
     process: Child,
-    api: String,
-    log: Receiver<Value>,
+    pub(crate) api: String,
+    pub(crate) log: Receiver<Value>,
 }
 
 impl ServeProcess {
@@ -31,7 +31,7 @@ impl ServeProcess {
         Self::spawn(serve_command(state))
     }
 
-    fn spawn(mut command: Command) -> Self {
+    pub(crate) fn spawn(mut command: Command) -> Self {
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let (sender, log) = mpsc::channel();
@@ -50,11 +50,11 @@ impl ServeProcess {
         Self { process, api: format!("http://{}", ready["address"].as_str().unwrap()), log }
     }
 
-    async fn get(&self, path: &str, token: &str) -> TestResponse {
+    pub(crate) async fn get(&self, path: &str, token: &str) -> TestResponse {
         send_over_tcp(build_request("GET", &format!("{}{path}", self.api), token, String::new().into())).await
     }
 
-    fn terminate(&mut self) {
+    pub(crate) fn terminate(&mut self) {
         Command::new("kill").arg(self.process.id().to_string()).status().unwrap();
         assert!(self.process.wait().unwrap().success());
     }
@@ -68,7 +68,7 @@ impl Drop for ServeProcess {
 }
 
 /// The command with the variables of `serve.env` only.
-fn serve_command(state: &Path) -> Command {
+pub(crate) fn serve_command(state: &Path) -> Command {
     let file = std::fs::read_to_string(state.join("serve.env")).unwrap();
     let mut command = Command::new(PROGRAM);
     command.arg("serve").env_clear().envs(file.lines().map(|line| line.split_once('=').unwrap()));

@@ -43,6 +43,14 @@ impl Endpoint {
         let ObjectUrl { scheme, host, path } = ObjectUrl::new(self, self.default_style(), region, bucket, "");
         format!("{scheme}://{host}{path}")
     }
+
+    /// The scheme, and the host without a bucket.
+    pub(super) fn scheme_and_host(&self, region: &Region) -> (&'static str, String) {
+        match self {
+            Self::Aws => ("https", region.service_host("s3")),
+            Self::Custom(custom) => (custom.scheme, custom.authority.clone()),
+        }
+    }
 }
 
 /// The base URL of an S3-compatible server, such as `http://127.0.0.1:9000`.
@@ -162,6 +170,7 @@ impl ObjectUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::s3::Presigner;
 
     fn object_url(endpoint: &Endpoint, region: &str, bucket: &str) -> String {
         object_url_in(endpoint, endpoint.default_style(), region, bucket)
@@ -204,6 +213,28 @@ mod tests {
         ] {
             assert_eq!(Endpoint::Aws.bucket_url(&region, &bucket.parse().unwrap()), url);
         }
+    }
+
+    #[test]
+    fn a_pattern_stands_for_the_urls_of_all_buckets() {
+        let region = Region::new("eu-west-1").unwrap();
+        let custom = Endpoint::Custom("http://127.0.0.1:9000/".parse().unwrap());
+        for (presigner, patterns) in [
+            (
+                Presigner::new(Endpoint::Aws),
+                &["https://*.s3.eu-west-1.amazonaws.com", "https://s3.eu-west-1.amazonaws.com"][..],
+            ),
+            (
+                Presigner::new(Endpoint::Aws).with_style(AddressingStyle::Path),
+                &["https://s3.eu-west-1.amazonaws.com"],
+            ),
+            (Presigner::new(custom), &["http://127.0.0.1:9000"]),
+        ] {
+            assert_eq!(presigner.bucket_url_patterns(&region), patterns);
+        }
+        let in_path = Presigner::new(Endpoint::Aws).with_style(AddressingStyle::Path);
+        let url = in_path.bucket_url(&region, &"good".parse().unwrap());
+        assert_eq!(url, "https://s3.eu-west-1.amazonaws.com/good/");
     }
 
     #[test]

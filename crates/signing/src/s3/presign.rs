@@ -67,6 +67,26 @@ impl Presigner {
         Self { style, ..self }
     }
 
+    /// What the URLs of a bucket's objects begin with, with a slash at the end.
+    #[must_use]
+    pub fn bucket_url(&self, region: &Region, bucket: &Bucket) -> String {
+        let ObjectUrl { scheme, host, path } = ObjectUrl::new(&self.endpoint, self.style, region, bucket, "");
+        format!("{scheme}://{host}{path}")
+    }
+
+    /// What the URLs of objects in all buckets of a region begin with, without a slash at the end. `*` stands for a bucket's
+    /// name in the host.
+    #[must_use]
+    pub fn bucket_url_patterns(&self, region: &Region) -> Vec<String> {
+        let (scheme, host) = self.endpoint.scheme_and_host(region);
+        // Also where buckets are in the host: one with dots in its name is in the path.
+        let in_path = format!("{scheme}://{host}");
+        match self.style {
+            AddressingStyle::Path => vec![in_path],
+            AddressingStyle::VirtualHosted => vec![format!("{scheme}://*.{host}"), in_path],
+        }
+    }
+
     /// The endpoint of the links.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {

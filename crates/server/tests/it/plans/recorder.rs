@@ -75,6 +75,14 @@ impl PlanRecorder {
         Db::new(self.config.clone(), 1).unwrap().with_prepared_statements(true)
     }
 
+    /// The same pool, whose prepared statements have one plan for all parameters from their first use on (PostgreSQL
+    /// documentation, `plan_cache_mode`).
+    pub(super) fn open_generic_db(&self) -> Db {
+        let mut config = self.config.clone();
+        config.options(format!("{AUTO_EXPLAIN_OPTIONS} -c plan_cache_mode=force_generic_plan"));
+        Db::new(config, 1).unwrap().with_prepared_statements(true)
+    }
+
     /// A connection through the proxy.
     pub(super) async fn connect(&self) -> tokio_postgres::Client {
         let (client, connection) = self.config.connect(tokio_postgres::NoTls).await.unwrap();
