@@ -25,6 +25,7 @@ interface LinkPanelProps {
 export function LinkPanel(props: LinkPanelProps) {
   const { file, view, route, source, onRoute } = props;
   const directory = route.path?.endsWith('/') ?? false;
+  const note = noteOf(view, directory);
   return (
     <aside class="link-panel" aria-label="The link">
       <Actions {...props} directory={directory} />
@@ -33,10 +34,15 @@ export function LinkPanel(props: LinkPanelProps) {
         <Routes routes={view.routes} chosen={route} onChoose={onRoute} />
         <Lifetime keeper={source.keeper} directory={directory} />
       </section>
-      <TrafficBox traffic={source.traffic} size={directory ? null : view.size} whole={directory} />
+      <TrafficBox traffic={source.traffic} size={note ? null : view.size} note={note} />
       <CopyAs file={file} path={route.path} />
     </aside>
   );
+}
+
+function noteOf({ viewer }: FileView, directory: boolean): string {
+  if (directory) return 'of a pyramid: only chunks in sight';
+  return viewer === 'video' || viewer === 'audio' ? 'without what the player reads by itself' : '';
 }
 
 function Actions({ file, view, source, directory }: LinkPanelProps & { directory: boolean }) {

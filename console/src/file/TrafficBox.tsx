@@ -10,12 +10,12 @@ interface TrafficBoxProps {
   traffic: Traffic;
   /** Of the file, in bytes; null if it is unknown. */
   size: number | null;
-  /** A directory, whose size nobody knows. */
-  whole: boolean;
+  /** What the numbers are of, if there is no size. */
+  note: string;
 }
 
 /** How many requests and bytes it took to show what is seen. */
-export function TrafficBox({ traffic, size, whole }: TrafficBoxProps) {
+export function TrafficBox({ traffic, size, note }: TrafficBoxProps) {
   const state = traffic.state.value;
   const read = coveredBytes(state.ranges);
   return (
@@ -28,7 +28,7 @@ export function TrafficBox({ traffic, size, whole }: TrafficBoxProps) {
             of {formatBytes(size)} ({percent(read, size)})
           </span>
         )}
-        {whole && <span>of a pyramid: only chunks in sight</span>}
+        {note && <span>{note}</span>}
       </p>
       {size !== null && size > 0 && <RangeMap state={state} size={size} read={read} />}
       <p class="traffic-servers">
