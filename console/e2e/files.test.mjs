@@ -71,6 +71,9 @@ test('a link to a file shows it, with the way to its folder', () =>
     assert.match(await page.title(), /units\.csv/);
     await page.getByRole('navigation', { name: 'Path' }).getByRole('link', { name: 'recordings' }).click();
     await row(page, 'spikes.parquet').waitFor();
+    // As programs write it that encode all they can.
+    await page.goto(new URL(filePath(demo.table).replaceAll(':', '%3A'), page.url()).href);
+    await page.getByRole('heading', { level: 1, name: 'units.csv' }).waitFor();
   }));
 
 test('what is not there, and what one may not see, says what to do', () =>
