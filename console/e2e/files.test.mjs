@@ -131,9 +131,13 @@ test('on a phone everything fits, and colours can be chosen by the keyboard', ()
     await checkAccessibility(page, 'files on a phone');
     await page.getByRole('button', { name: 'Colours' }).focus();
     await page.keyboard.press('Enter');
+    await page.locator('[role=menuitemradio]:focus').waitFor();
     await page.keyboard.press('End');
+    await page
+      .locator('[role=menuitemradio]:last-child:focus, li:last-child [role=menuitemradio]:focus')
+      .waitFor();
     await page.keyboard.press('Enter');
-    assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
+    await page.waitForFunction(() => document.documentElement.dataset.theme === 'dark');
     await page.goto(new URL('/', page.url()).href);
     await page.locator('.dataset-item').first().waitFor();
     await checkFits(page, 'datasets');

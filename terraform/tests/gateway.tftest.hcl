@@ -87,8 +87,8 @@ run "authorizer" {
     condition = [
       for path, methods in yamldecode(aws_apigatewayv2_api.packages.body).paths : path
       if anytrue([for operation in values(methods) : contains(flatten([for scheme in operation.security : keys(scheme)]), "token_auth")])
-    ] == ["/download-manifest"]
-    error_message = "Only /download-manifest may go without a dataset."
+    ] == ["/datasets", "/download-manifest"]
+    error_message = "Only /datasets and /download-manifest may go without a dataset."
   }
 
   assert {
