@@ -7,7 +7,6 @@ use packages::{
     access::ViewFiles,
     id::PackageNodeId,
     listing::{ListRequest, ListedPackage, PackagePage, PathFolder, list_packages},
-    name::MAX_NAME_CHARS,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -15,7 +14,7 @@ use utoipa::ToSchema;
 use crate::{
     App, Problem,
     caller::Caller,
-    cursor::{decode_cursor, encode_cursor, invalid_cursor},
+    cursor::{decode_name_cursor, encode_cursor},
     openapi,
     query::Query,
 };
@@ -119,10 +118,7 @@ pub(crate) async fn get_children(
         limit: request.limit.into(),
     };
     let page = list_packages(&app.db, &access, list).await?;
-    let page = page.ok_or_else(|| match request.parent {
-        Some(_) => Problem::no_package(),
-        None => Problem::no_dataset(&access),
-    })?;
+    let page = page.ok_or_else(|| Problem::no_folder(request.parent.as_ref(), &access))?;
     Ok(Json(ChildrenResponse::new(page, request.sort)))
 }
 
@@ -169,10 +165,7 @@ impl ChildrenRequest {
     fn from_query(query: &Query) -> Result<Self, Problem> {
         let sort = Sort::from_query(query)?;
         let after =
-            query.get("cursor").map(|cursor| decode_cursor(sort.cursor_form(), cursor)).transpose()?;
-        if after.as_ref().is_some_and(|name| name.chars().count() > MAX_NAME_CHARS) {
-            return Err(invalid_cursor());
-        }
+            query.get("cursor").map(|cursor| decode_name_cursor(sort.cursor_form(), cursor)).transpose()?;
         let limit = query.parse_number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
         Ok(Self { parent: query.parent_id()?, sort, after, limit })
     }

@@ -1,6 +1,7 @@
 //! The cursors of lists: text that a client passes on and does not read.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use packages::name::MAX_NAME_CHARS;
 
 use crate::Problem;
 
@@ -21,6 +22,12 @@ pub(crate) fn decode_cursor(form: &str, cursor: &str) -> Result<String, Problem>
     text.filter(|text| !text.is_empty() && !text.contains('\0') && text.len() <= MAX_CURSOR_BYTES)
         .map(str::to_owned)
         .ok_or_else(invalid_cursor)
+}
+
+/// Reads a cursor whose text is the name after which a page begins.
+pub(crate) fn decode_name_cursor(form: &str, cursor: &str) -> Result<String, Problem> {
+    let name = decode_cursor(form, cursor)?;
+    if name.chars().count() > MAX_NAME_CHARS { Err(invalid_cursor()) } else { Ok(name) }
 }
 
 /// 400: the cursor is not one that this list returned.
@@ -51,6 +58,14 @@ mod tests {
         ] {
             assert_eq!(decode_cursor("1", cursor).unwrap_err().status(), 400, "{cursor}");
         }
+    }
+
+    #[test]
+    fn a_name_has_the_length_of_a_package_name() {
+        let longest = "ü".repeat(MAX_NAME_CHARS);
+        assert_eq!(decode_name_cursor("1", &encode_cursor("1", &longest)).unwrap(), longest);
+        let cursor = encode_cursor("1", &format!("{longest}a"));
+        assert_eq!(decode_name_cursor("1", &cursor).unwrap_err().status(), 400);
     }
 
     proptest! {

@@ -19,7 +19,7 @@ use crate::{
     caller::MemberCaller,
     cursor::{decode_cursor, encode_cursor, invalid_cursor},
     openapi,
-    query::Query,
+    query::{Query, parse_digits},
 };
 
 /// The page size without a `limit`.
@@ -137,15 +137,10 @@ impl DatasetsRequest {
 }
 
 fn parse_workspace(text: &str) -> Result<WorkspaceId, Problem> {
-    parse_key(text)
+    parse_digits(text)
         .filter(|number| *number > 0)
         .map(WorkspaceId)
         .ok_or_else(|| Problem::invalid("query parameter 'workspace' must be the number of a workspace"))
-}
-
-/// Decimal digits. `str::parse` would accept a leading sign.
-fn parse_key(text: &str) -> Option<i32> {
-    Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()
 }
 
 fn format_cursor(position: &DatasetPosition) -> String {
@@ -156,7 +151,7 @@ fn parse_cursor(cursor: &str) -> Result<DatasetPosition, Problem> {
     let text = decode_cursor(CURSOR_FORM, cursor)?;
     let position = text.split_once('.').and_then(|(id, name)| {
         let is_name = name.chars().count() <= MAX_NAME_CHARS;
-        is_name.then_some(DatasetPosition { id: DatasetId(parse_key(id)?), name: name.to_owned() })
+        is_name.then_some(DatasetPosition { id: DatasetId(parse_digits(id)?), name: name.to_owned() })
     });
     position.ok_or_else(invalid_cursor)
 }

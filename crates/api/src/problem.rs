@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use packages::{access::DatasetAccess, links::LinkError};
+use packages::{access::DatasetAccess, id::PackageNodeId, links::LinkError};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 pub use body::ProblemDetails;
@@ -148,6 +148,11 @@ impl Problem {
     pub(crate) fn no_dataset<P>(access: &DatasetAccess<P>) -> Self {
         let (dataset, workspace) = (access.dataset_node_id(), access.workspace());
         Self::new(Kind::NoSuchDataset, format!("dataset {dataset} not found in workspace {workspace}"))
+    }
+
+    /// There is no such folder or, without one, no such dataset.
+    pub(crate) fn no_folder<P>(folder: Option<&PackageNodeId>, access: &DatasetAccess<P>) -> Self {
+        if folder.is_some() { Self::no_package() } else { Self::no_dataset(access) }
     }
 
     /// 502: S3 failed. The cause is logged.

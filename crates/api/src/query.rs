@@ -3,7 +3,7 @@
 //! Two programs may read a repeated parameter or a broken escape differently: the gateway's authorizer could check one
 //! dataset and this service could open another. So both are errors.
 
-use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
+use std::{collections::BTreeMap, ops::RangeInclusive, str::FromStr, sync::Arc};
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -120,9 +120,7 @@ impl Query {
         range: RangeInclusive<u16>,
     ) -> Result<Option<u16>, Problem> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        // `str::parse` would accept a leading plus sign.
-        let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-        let number = digits.and_then(|text| text.parse().ok()).filter(|number| range.contains(number));
+        let number = parse_digits(text).filter(|number| range.contains(number));
         let (first, last) = (range.start(), range.end());
         let invalid =
             || Problem::invalid(format!("query parameter '{name}' must be a number from {first} to {last}"));
@@ -172,6 +170,11 @@ fn decode_component(text: &str) -> Result<String, InvalidQuery> {
         return Err(InvalidQuery::Nul);
     }
     String::from_utf8(decoded).map_err(|_| InvalidQuery::Utf8)
+}
+
+/// A number in decimal digits. `str::parse` would accept a leading sign.
+pub(crate) fn parse_digits<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use packages::{
     file_name::Disposition,
     manifest::{FilePosition, ManifestFile, ReadableDatasets, Selection, load_files},
@@ -16,8 +15,9 @@ use super::{
 };
 use crate::{
     App, Problem,
+    cursor::{decode_cursor, encode_cursor},
     links::{parse_lifetime, presign_file, yield_between_signatures},
-    query::Query,
+    query::{Query, parse_digits},
     response_size::json_string_length,
 };
 
@@ -26,6 +26,9 @@ const PAGE_FILES: usize = 500;
 
 /// The largest `limit`.
 const MAX_LIMIT: u16 = 10_000;
+
+/// The version of a cursor.
+const CURSOR_FORM: &str = "1.";
 
 /// Kept back of a limited response for what comes after the files.
 const END_RESERVE_BYTES: usize = 500_000;
@@ -238,18 +241,15 @@ impl ManifestPages {
 /// The position in base64, so that clients do not come to depend on its form.
 fn format_cursor(position: FilePosition) -> String {
     let FilePosition { folder, package, file } = position;
-    BASE64_URL_SAFE_NO_PAD.encode(format!("1.{folder}.{package}.{file}"))
+    encode_cursor(CURSOR_FORM, &format!("{folder}.{package}.{file}"))
 }
 
 fn parse_cursor(text: &str) -> Result<FilePosition, Problem> {
     let decode = || {
-        let decoded = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let decoded = decode_cursor(CURSOR_FORM, text).ok()?;
         let mut parts = decoded.split('.');
-        // The version of the cursor's form.
-        parts.next().filter(|version| *version == "1")?;
-        // `str::parse` would accept a plus sign. A folder's id is 0 at the top, and none is negative.
-        let is_number = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
-        let mut number = || parts.next().filter(is_number)?.parse::<i32>().ok();
+        // A folder's id is 0 at the top, and none is negative.
+        let mut number = || parts.next().and_then(parse_digits);
         let position = FilePosition { folder: number()?, package: number()?, file: number()? };
         parts.next().is_none().then_some(position)
     };

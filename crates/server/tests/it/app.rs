@@ -204,6 +204,21 @@ impl TestApp {
         TestResponse { status: parts.status, headers: parts.headers, body }
     }
 
+    /// All items of a list, read in pages of `limit`. The path has a query.
+    pub(crate) async fn walk_pages(&self, token: &str, path: &str, limit: usize) -> Vec<Value> {
+        let (mut all, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let response = self.get(&format!("{path}&limit={limit}{cursor}"), token).await;
+            assert_eq!(response.status, 200, "{:?}", response.body);
+            let page = response.json();
+            let items = page["items"].as_array().unwrap();
+            assert!(items.len() <= limit);
+            all.extend_from_slice(items);
+            let Some(next) = page["next"].as_str() else { return all };
+            cursor = format!("&cursor={next}");
+        }
+    }
+
     pub(crate) async fn get(&self, path: &str, token: &str) -> TestResponse {
         self.send(build_request("GET", path, token, Body::empty())).await
     }
@@ -353,6 +368,11 @@ pub(crate) fn pool_config(url: &str) -> PoolConfig {
         max_connections: 4,
         clock: Clock::System,
     }
+}
+
+/// The parameter that lists a folder.
+pub(crate) fn parent_parameter(folder: &Package) -> String {
+    format!("&parent={}", folder.node_id)
 }
 
 pub(crate) fn build_router(app: &App) -> Router {

@@ -19,16 +19,10 @@ impl TestApp {
 
     /// The paths of a directory, read in pages of `limit`.
     async fn walk_assets(&self, token: &str, package: &Package, more: &str, limit: usize) -> Vec<String> {
-        let (mut paths, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let response = self.get_assets(token, package, &format!("{more}&limit={limit}{cursor}")).await;
-            assert_eq!(response.status, 200, "{:?}", response.body);
-            let page = response.json();
-            assert!(page["items"].as_array().unwrap().len() <= limit);
-            paths.extend(item_paths(&page));
-            let Some(next) = page["next"].as_str() else { return paths };
-            cursor = format!("&cursor={next}");
-        }
+        let (dataset, package) = (&self.dataset.node_id, &package.node_id);
+        let path = format!("/packages/assets?dataset_id={dataset}&package_id={package}{more}");
+        let items = self.walk_pages(token, &path, limit).await;
+        items.iter().map(|item| item["path"].as_str().unwrap().to_owned()).collect()
     }
 }
 

@@ -5,7 +5,7 @@ mod plans;
 use local::workspace::{NewPackage, Package, SourceFile};
 use serde_json::{Value, json};
 
-use crate::app::{STORAGE, TestApp, TestResponse, percent_encode};
+use crate::app::{STORAGE, TestApp, TestResponse, parent_parameter, percent_encode};
 
 impl TestApp {
     async fn get_children(&self, token: &str, more: &str) -> TestResponse {
@@ -19,17 +19,9 @@ impl TestApp {
 
     /// The names of a folder, read in pages of `limit`.
     async fn walk_children(&self, token: &str, more: &str, limit: usize) -> Vec<String> {
-        let (mut names, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let response = self.get_children(token, &format!("{more}&limit={limit}{cursor}")).await;
-            assert_eq!(response.status, 200, "{:?}", response.body);
-            let page = response.json();
-            let items = page["items"].as_array().unwrap();
-            assert!(items.len() <= limit);
-            names.extend(items.iter().map(|item| item["name"].as_str().unwrap().to_owned()));
-            let Some(next) = page["next"].as_str() else { return names };
-            cursor = format!("&cursor={next}");
-        }
+        let path = format!("/packages/children?dataset_id={}{more}", self.dataset.node_id);
+        let items = self.walk_pages(token, &path, limit).await;
+        items.iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
     }
 
     async fn set_times(&self) {
@@ -39,10 +31,6 @@ impl TestApp {
         )
         .await;
     }
-}
-
-fn parent_parameter(folder: &Package) -> String {
-    format!("&parent={}", folder.node_id)
 }
 
 #[tokio::test]

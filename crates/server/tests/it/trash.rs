@@ -14,7 +14,7 @@ use local::{
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::app::{STORAGE, TestApp, TestResponse, build_router};
+use crate::app::{STORAGE, TestApp, TestResponse, build_router, parent_parameter};
 
 impl TestApp {
     async fn get_trash(&self, token: &str, more: &str) -> TestResponse {
@@ -37,24 +37,14 @@ impl TestApp {
 
     /// The ids of all items, read in pages of `limit`.
     async fn walk_trash_pages(&self, token: &str, more: &str, limit: usize) -> Vec<String> {
-        let (mut ids, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let page = self.get_trash(token, &format!("{more}&limit={limit}{cursor}")).await.json();
-            let items = page["items"].as_array().unwrap();
-            assert!(items.len() <= limit);
-            ids.extend(items.iter().map(|item| item["id"].as_str().unwrap().to_owned()));
-            let Some(next) = page["next"].as_str() else { return ids };
-            cursor = format!("&cursor={next}");
-        }
+        let path = format!("/packages/trash?dataset_id={}{more}", self.dataset.node_id);
+        let items = self.walk_pages(token, &path, limit).await;
+        items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
     }
 }
 
 fn name_set<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
     names.map(str::to_owned).into()
-}
-
-fn parent_parameter(folder: &Package) -> String {
-    format!("&parent={}", folder.node_id)
 }
 
 #[tokio::test]
