@@ -65,7 +65,9 @@ pub fn add_console(host: Router, prefix: &PathPrefix, parts: ConsoleParts) -> Re
     check_prefix(prefix)?;
     let ConsoleParts { files, headers, settings, operations } = parts;
     if !files.is_built() {
-        tracing::warn!("the console was not built into this program: `/` says how");
+        tracing::warn!(
+            "there is no web app to serve at `/`: run `make console`, then build the program again"
+        );
     }
     let mut host = host.merge(settings_router(&settings, prefix)?);
     if let Some((guard, operations)) = operations {
