@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkAccessibility } from './browser.mjs';
-import { REFUSED, deepLink, readStorage, recordings, tokenChoice, viewer, visit } from './serve.mjs';
+import { deepLink, readStorage, recordings, tokenChoice, viewer, visit } from './serve.mjs';
 
 const toPool = (page) => page.getByRole('button', { name: 'Log in with your account' }).click();
 
@@ -56,7 +56,7 @@ function checkExchange(requests) {
 }
 
 test('an answer that is not to this login, or says no, has a message and a way on', () =>
-  visit({ path: deepLink, allowed: REFUSED }, async (page, serve) => {
+  visit({ path: deepLink, allowed: /status of [45]00/ }, async (page, serve) => {
     const { pool } = serve;
     const title = (text) => page.getByRole('heading', { name: text });
     for (const forged of ['code=x&state=y', 'error=access_denied&error_description=Call+us&state=y']) {
@@ -79,6 +79,10 @@ test('an answer that is not to this login, or says no, has a message and a way o
     await logIn(page, pool);
     await title('This login is over').waitFor();
     pool.codesAreUsed = false;
+    pool.isDown = true;
+    await page.getByRole('button', { name: 'Log in again' }).click();
+    await title('The user pool failed').waitFor();
+    pool.isDown = false;
     // The pool remembers who logged in.
     await page.getByRole('button', { name: 'Log in again' }).click();
     await recordings(page).waitFor();

@@ -109,6 +109,7 @@ test('the keyboard alone signs in and opens a dataset, on a small screen', () =>
     await tabTo(page.getByRole('button', { name: 'Sign in' }));
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Datasets' }).waitFor();
+    assert.ok(await page.locator('main').evaluate((main) => main === document.activeElement));
     await checkFits(page, 'datasets');
     await tabTo(page.getByRole('link', { name: /^Hippocampal slice 12/ }));
     await page.keyboard.press('Enter');

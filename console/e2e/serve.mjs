@@ -71,6 +71,8 @@ export async function startServe(isSet = () => true) {
   }
   variables.AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER = pool.endpoint;
   variables.LISTEN_ADDRESS = '127.0.0.1:0';
+  // Tests look for secrets in the log.
+  variables.LOG_LEVEL = 'debug';
   const child = spawn(PROGRAM, ['serve'], { env: variables, stdio: ['ignore', 'pipe', 'pipe'] });
   process.once('exit', () => child.kill());
   const serve = { pool, child, log: '', operatorToken: variables.CONSOLE_OPERATOR_TOKEN };

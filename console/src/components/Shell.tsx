@@ -15,12 +15,13 @@ import './Shell.css';
 export function Shell({ children }: { children: ComponentChildren }) {
   const main = useRef<HTMLElement>(null);
   const [path] = useLocation();
+  const person = session.value?.token;
   const first = useRef(true);
   useEffect(() => {
-    // After a change of page the keyboard starts at the page, as it does after a load.
+    // After a change of page or person the keyboard starts at the page, as it does after a load.
     if (!first.current && !main.current?.contains(document.activeElement)) main.current?.focus();
     first.current = false;
-  }, [path]);
+  }, [path, person]);
   return (
     <>
       <a class="skip-link" href="#main">

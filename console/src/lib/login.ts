@@ -1,4 +1,4 @@
-import { ApiError, unreachable } from '../api/problem';
+import { ApiError } from '../api/problem';
 import { sessionOfToken, type Session } from '../session';
 import type { LoginSettings } from '../settings';
 
@@ -101,9 +101,8 @@ async function post(url: string, options: RequestInit): Promise<[Response, strin
   try {
     const response = await fetch(url, { ...options, method: 'POST', credentials: 'omit' });
     return [response, await response.text()];
-  } catch (error) {
-    const { title } = unreachable(error);
-    throw loginError(title.replace('The service', 'The user pool'), 'Log in again in a moment.');
+  } catch {
+    throw loginError('The user pool cannot be reached', 'Is this computer online? Log in again in a moment.');
   }
 }
 
