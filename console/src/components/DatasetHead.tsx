@@ -1,6 +1,7 @@
 import { Link } from 'wouter-preact';
 import { findDataset, knownDataset } from '../api/datasets';
 import type { Dataset, PathPart } from '../api/types';
+import { plainName } from '../lib/names';
 import { routes } from '../lib/routes';
 import { useLoad } from '../lib/useLoad';
 import { Icon } from './Icon';
@@ -44,48 +45,30 @@ export function DatasetHead({ dataset, known, view, path, leaf }: DatasetHeadPro
   );
 }
 
+/** The way to what is shown, and its name as the heading. Neither takes more lines when the names come. */
 function Breadcrumbs(props: Omit<DatasetHeadProps, 'known'> & { name: string }) {
   const { dataset, name, path, leaf, view } = props;
-  const isFile = leaf !== undefined;
-  const folders = path ?? [];
-  const inTrash = view === 'trash';
-  const top = folders.length === 0 && !isFile && !inTrash;
+  const above = [
+    { name: 'Datasets', href: routes.home() },
+    { name, href: routes.dataset(dataset) },
+  ];
+  for (const part of path ?? []) above.push({ name: part.name, href: routes.folder(dataset, part.id) });
+  const shown = leaf ?? (view === 'trash' ? 'Trash' : above.pop()?.name);
   return (
     <nav aria-label="Path" class="breadcrumbs">
       <ol>
-        <li>
-          <Link href={routes.home()}>Datasets</Link>
-        </li>
-        <Crumb name={name} href={routes.dataset(dataset)} last={top} />
-        {folders.map((part, index) => (
-          <Crumb
-            key={part.id}
-            name={part.name}
-            href={routes.folder(dataset, part.id)}
-            last={!isFile && index === folders.length - 1}
-          />
+        {above.map((crumb) => (
+          <li key={crumb.href}>
+            <Link href={crumb.href} title={plainName(crumb.name)}>
+              <Name name={crumb.name} />
+            </Link>
+            <Icon name="chevronRight" size={14} />
+          </li>
         ))}
-        {isFile && <Crumb name={leaf} last />}
-        {inTrash && <Crumb name="Trash" last />}
       </ol>
+      <h1 aria-current="page" title={plainName(shown ?? '')}>
+        <Name name={shown ?? ''} />
+      </h1>
     </nav>
-  );
-}
-
-/** The last part is the page's heading. */
-function Crumb({ name, href, last }: { name: string; href?: string; last: boolean }) {
-  return (
-    <li class={last ? 'crumb-last' : undefined}>
-      <Icon name="chevronRight" size={14} />
-      {last ? (
-        <h1 aria-current="page">
-          <Name name={name} />
-        </h1>
-      ) : (
-        <Link href={href ?? ''}>
-          <Name name={name} />
-        </Link>
-      )}
-    </li>
   );
 }

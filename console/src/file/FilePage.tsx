@@ -1,6 +1,9 @@
 import { useMemo, useState } from 'preact/hooks';
 import { lazy } from '../components/lazy';
+import { Name } from '../components/Name';
 import type { ViewedFile, ViewerProps } from '../viewers/types';
+import { Failure } from '../viewers/ReadFailure';
+import { whyUnavailable } from './availability';
 import { LinkPanel } from './LinkPanel';
 import { useFileSource } from './useFile';
 import { viewsOf, type FileView, type ViewRoute, type ViewerKind } from './views';
@@ -35,6 +38,8 @@ export function FilePage({ file }: { file: ViewedFile }) {
   const views = useMemo(() => viewsOf(file), [file]);
   const [index, setIndex] = useState(0);
   const view = views[index] ?? views[0];
+  const reason = whyUnavailable(file);
+  if (reason) return <Failure {...reason} />;
   if (!view) return null;
   return (
     <div class="file-page">
@@ -54,7 +59,7 @@ function Views(props: { views: FileView[]; chosen: number; onChoose: (index: num
           aria-pressed={props.chosen === index}
           onClick={() => props.onChoose(index)}
         >
-          <bdi>{name}</bdi>
+          <Name name={name} />
           <span>{routes.some(({ path }) => path === null) ? 'source file' : 'viewer asset'}</span>
         </button>
       ))}

@@ -3,6 +3,7 @@ import { IconButton } from '../components/Button';
 import { describeError, Notice } from '../components/States';
 import { countOf } from '../lib/format';
 import { renewAhead, type FileLink, type LinkKeeper, type LinkState } from './link';
+import { describeLinkError } from './availability';
 import { useNow } from './useNow';
 
 /** Until when the link works, for whom, and what happens then. */
@@ -42,7 +43,7 @@ export function Lifetime({ keeper, directory }: { keeper: LinkKeeper; directory:
 
 function NoLink({ state, onRetry }: { state: LinkState; onRetry: () => void }) {
   if (state.error === null || wasAborted(state.error)) return <p class="muted">Asking for a link …</p>;
-  const { title, advice } = describeError(state.error);
+  const { title, advice } = describeLinkError(state.error);
   return (
     <Notice tone="danger">
       No link: {title}. {advice}{' '}

@@ -48,7 +48,7 @@ function noteOf({ viewer }: FileView, directory: boolean): string {
 function Actions({ file, view, source, directory }: LinkPanelProps & { directory: boolean }) {
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState('');
-  // A directory is no file. The package's source file can be downloaded, whatever is shown.
+  // A directory is no file. The package's source file can be downloaded, whatever is shown, if there is one.
   const asset = directory ? null : (view.routes.find(({ route }) => route === 's3')?.path ?? null);
   const download = async () => {
     setBusy(true);
@@ -63,9 +63,11 @@ function Actions({ file, view, source, directory }: LinkPanelProps & { directory
   const { link } = source.keeper.state.value;
   return (
     <div class="link-actions">
-      <Button look="primary" icon="download" busy={busy} onClick={() => void download()}>
-        Download
-      </Button>
+      {(asset !== null || file.files !== 0) && (
+        <Button look="primary" icon="download" busy={busy} onClick={() => void download()}>
+          Download
+        </Button>
+      )}
       {link && (
         <Button icon="link" onClick={() => void copyText(linkText(link), 'The link')}>
           Copy link

@@ -1,11 +1,15 @@
 /** Why bytes of a file could not be read. */
-export type FileErrorKind = 'refused' | 'missing' | 'busy' | 'network' | 'stalled' | 'unexpected';
+export type FileErrorKind =
+  'refused' | 'archived' | 'missing' | 'busy' | 'network' | 'stalled' | 'unexpected';
 
 const TEXTS: Record<FileErrorKind, { title: string; advice: string }> = {
   refused: {
     title: 'The link was refused, and so was a new one',
-    advice:
-      'The file may be archived, or the credentials of the service may have ended. Try another link, or later.',
+    advice: 'The credentials of the service may have ended. Try another link, or later.',
+  },
+  archived: {
+    title: 'The file is archived',
+    advice: 'Somebody has to restore the object in S3 before it can be read. Its entry here stays.',
   },
   missing: {
     title: 'The file is not in storage',

@@ -100,6 +100,13 @@ describe('reading through a link', () => {
     expect(traffic.snapshot().waiting).toBeNull();
   });
 
+  it('asks for no other link when the object is archived', async () => {
+    const body = '<Error><Code>InvalidObjectState</Code></Error>';
+    const { source, urls } = sourceOf(() => new Response(body, { status: 403 }));
+    await expect(source.read()).rejects.toMatchObject({ kind: 'archived', status: 403 });
+    expect(urls).toHaveLength(1);
+  });
+
   it('does not repeat what is missing', async () => {
     const { source, urls } = sourceOf(() => new Response('', { status: 404 }));
     await expect(source.read()).rejects.toMatchObject({ kind: 'missing' });

@@ -184,11 +184,15 @@ function totalOf(response: Response): number | null {
 
 // S3 says with 400 that the credentials which signed a link have ended (docs/limits.md, "When a link ends").
 const ENDED_CODES = new Set(['ExpiredToken', 'TokenRefreshRequired', 'InvalidToken']);
+// S3's answer for an object in a class that has to be restored first (S3, "Error responses").
+const ARCHIVED_CODE = 'InvalidObjectState';
 
 async function failureOf(response: Response): Promise<Failure> {
   const { status } = response;
   const text = await response.text().catch(() => '');
   const code = /<Code>(\w{1,60})<\/Code>/.exec(text)?.[1] ?? '';
+  // Another link would be refused, too.
+  if (code === ARCHIVED_CODE) return { error: new FileError('archived', status, code) };
   if (status === 403 || (status === 400 && ENDED_CODES.has(code)))
     return { error: new FileError('refused', status, code) };
   if (status === 404) return { error: new FileError('missing', status, code) };

@@ -8,6 +8,7 @@ const file = (name: string, paths: string[] = []): ViewedFile => ({
   name,
   kind: 'Unknown',
   size: 5,
+  files: 1,
   state: 'READY',
   assets: paths.map((path) => ({ path, size: path.endsWith('/') ? null : 7, directory: path.endsWith('/') })),
 });
@@ -30,6 +31,11 @@ describe('the viewer', () => {
     expect(views).toHaveLength(1);
     expect(views[0]?.routes.map(({ route }) => route)).toEqual(['cdn', 's3', 'proxy']);
     expect(views[0]?.size).toBe(7);
+  });
+
+  it('shows no source file of a package that has none', () => {
+    const views = viewsOf({ ...file('rings.ome.zarr', ['image.ome.zarr/']), files: 0 });
+    expect(views.map(({ name }) => name)).toEqual(['image.ome.zarr']);
   });
 
   it('shows an asset before a file that no viewer knows', () => {

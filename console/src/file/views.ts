@@ -74,6 +74,7 @@ export function viewsOf(file: ViewedFile): FileView[] {
   const others = assets.filter((view) => view !== twin && view.viewer !== 'none');
   const pyramids = others.filter(({ viewer }) => viewer === 'zarr');
   const rest = others.filter(({ viewer }) => viewer !== 'zarr');
+  if (file.files === 0 && !twin && others.length > 0) return [...pyramids, ...rest];
   return source.viewer === 'none' ? [...pyramids, ...rest, source] : [...pyramids, source, ...rest];
 }
 

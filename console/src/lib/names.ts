@@ -12,6 +12,13 @@ export function nameParts(name: string): NamePart[] {
     .map((part) => (CONTROL.test(part) ? { control: codePoint(part) } : { text: part }));
 }
 
+/** A name as text alone, where nothing can be marked: `evilU+202Egnp.exe`. */
+export function plainName(name: string): string {
+  return nameParts(name)
+    .map((part) => ('text' in part ? part.text : part.control))
+    .join('');
+}
+
 function codePoint(character: string): string {
   return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 }

@@ -9,6 +9,7 @@ import { Name } from '../components/Name';
 import { Badge, EmptyState } from '../components/States';
 import { countOf, formatBytes, formatCount, formatDay, formatMoment } from '../lib/format';
 import { isFolder, kindIcon, kindText, stateOf } from '../lib/kinds';
+import { plainName } from '../lib/names';
 import { routeOf, routes } from '../lib/routes';
 import { useTitle } from '../lib/useTitle';
 import { openFolder, type OpenFolder } from '../tree/folders';
@@ -135,7 +136,7 @@ function NameCell({ dataset, item }: { dataset: string; item: Child }) {
   return (
     <>
       <Icon name={kindIcon(item)} />
-      <Link href={routeOf(dataset, item)} tabIndex={-1} title={item.name}>
+      <Link href={routeOf(dataset, item)} tabIndex={-1} title={plainName(item.name)}>
         <Name name={item.name} />
         <span class="name-detail">
           {isFolder(item) ? sizeText(item) || 'Folder' : `${kindText(item.kind)} · ${formatBytes(item.size)}`}

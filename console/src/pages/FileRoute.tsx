@@ -74,8 +74,8 @@ async function readAssets(
 }
 
 function viewedFile(datasetId: string, { file, assets }: Opened) {
-  const { id: packageId, name, kind, size, state } = file;
-  return { datasetId, packageId, name, kind, size, state, assets };
+  const { id: packageId, name, kind, size, files, state } = file;
+  return { datasetId, packageId, name, kind, size, files, state, assets };
 }
 
 /** There from the beginning, so that nothing moves when the values come. */

@@ -5,7 +5,7 @@ import { Button } from '../components/Button';
 import { Icon } from '../components/Icon';
 import { typeText, type ApiDocument, type Operation, type Parameter } from './document';
 import { inline, Prose } from './Prose';
-import { firstValues } from './prefill';
+import { askForValues, firstValues } from './prefill';
 import { curlOf } from './request';
 import { sampleResponse } from './sample';
 import { TryIt } from './TryIt';
@@ -20,6 +20,11 @@ interface OperationViewProps {
 export function OperationView({ document, base, operation }: OperationViewProps) {
   const [filled, setFilled] = useState(() => firstValues(document, operation));
   const [trying, setTrying] = useState(false);
+  const startTrying = async () => {
+    setTrying(true);
+    const found = await askForValues(operation);
+    setFilled((before) => ({ ...before, values: { ...before.values, ...found } }));
+  };
   const sample = sampleResponse(document, operation);
   const errors = operation.responses.filter(({ status }) => Number(status) >= 400);
   const successes = operation.responses.filter(({ status }) => Number(status) < 400);
@@ -54,7 +59,7 @@ export function OperationView({ document, base, operation }: OperationViewProps)
           <TryIt document={document} base={base} operation={operation} filled={filled} onFill={setFilled} />
         ) : (
           <div>
-            <Button small icon="play" onClick={() => setTrying(true)}>
+            <Button small icon="play" onClick={() => void startTrying()}>
               Try it
               <span class="visually-hidden">{`: ${operation.method} ${operation.path}`}</span>
             </Button>

@@ -1,3 +1,6 @@
+import { requestApi } from '../api/client';
+import type { PresignedLink } from '../api/types';
+import { session } from '../session';
 import { currentSettings } from '../settings';
 import type { ApiDocument, Operation } from './document';
 import type { Filled } from './request';
@@ -24,6 +27,21 @@ export function firstValues(document: ApiDocument, operation: Operation): Filled
     values[name] = String(known[name] ?? (typeof example === 'string' ? example : ''));
   }
   return { values, body: operation.body ? bodyOf(document, operation, demo) : '' };
+}
+
+/** Values that only the service can give, asked for when somebody is about to send them: a link, for the proxy. */
+export async function askForValues(operation: Operation): Promise<Record<string, string>> {
+  const demo = currentSettings().demo;
+  if (!operation.parameters.some(({ name }) => name === 'presigned_url') || !demo || !session.value)
+    return {};
+  const query = { dataset_id: demo.dataset_node_id, package_id: demo.table, redirect: false };
+  try {
+    const { presigned_url } = await requestApi<PresignedLink>('/presign/s3', { query });
+    return { presigned_url };
+  } catch {
+    // Whoever may not have a link to it fills in another.
+    return {};
+  }
 }
 
 function bodyOf(document: ApiDocument, operation: Operation, demo: Record<string, string | number>): string {

@@ -4,6 +4,7 @@ import { Name } from '../components/Name';
 import { Badge } from '../components/States';
 import { countOf, formatBytes, formatDay, formatMoment, formatRelative } from '../lib/format';
 import { isFolder, kindIcon } from '../lib/kinds';
+import { plainName } from '../lib/names';
 import type { Column } from '../tree/TreeTable';
 import { outlookOf } from './outlook';
 
@@ -23,7 +24,7 @@ function NameCell({ item }: { item: TrashItem }) {
   return (
     <>
       <Icon name={kindIcon(item)} />
-      <span class="name-text" title={item.name}>
+      <span class="name-text" title={plainName(item.name)}>
         <Name name={item.name} />
         <span class="name-detail">{`${sizeText(item)} · deleted ${formatRelative(item.deleted_at)}`}</span>
       </span>

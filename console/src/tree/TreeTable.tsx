@@ -7,6 +7,7 @@ import { handleKey, type Keyboard } from './keyboard';
 import type { Row, TreeStore } from './store';
 import { TreeRow } from './TreeRow';
 import { TypeAhead } from './typeahead';
+import { useAnchor } from './useAnchor';
 import { scrollToRow, visibleRows } from './window';
 import './TreeTable.css';
 
@@ -57,7 +58,7 @@ export function TreeTable<T extends { id: string; name: string }>(props: TreeTab
   const { store, columns } = props;
   const view = useTableView(props);
   const { scroller, first, end, rowHeight, active } = view;
-  const only = store.rowCount === 1 ? store.rowAt(0)?.kind : undefined;
+  const only = onlyRow(store);
   if (only === 'error') return <ErrorState error={store.root.error} retry={() => void store.loadMore()} />;
   if (only === 'empty') return <>{props.empty}</>;
   const rows = Array.from({ length: end - first }, (_, offset) => first + offset);
@@ -73,7 +74,7 @@ export function TreeTable<T extends { id: string; name: string }>(props: TreeTab
       aria-busy={store.root.loading}
       tabIndex={0}
       onScroll={view.onScroll}
-      onKeyDown={view.onKeyDown}
+      onKeyDown={(event) => handleKey(event, view.keyboard)}
     >
       <TreeHead {...props} />
       <div role="rowgroup" class="tree-body" style={{ height: `${store.rowCount * rowHeight}px` }}>
@@ -139,6 +140,12 @@ function HeadCell<T>({ column, sort, onSort }: HeadCellProps<T>) {
   );
 }
 
+/** What a list of one row tells in place of a table. */
+function onlyRow<T extends { id: string }>(store: TreeStore<T>): 'error' | 'empty' | null {
+  const kind = store.rowCount === 1 ? store.rowAt(0)?.kind : undefined;
+  return kind === 'error' || kind === 'empty' ? kind : null;
+}
+
 /** What is in sight and where the keyboard is. */
 function useTableView<T extends { id: string; name: string }>(props: TreeTableProps<T>) {
   const { store, place } = props;
@@ -153,8 +160,18 @@ function useTableView<T extends { id: string; name: string }>(props: TreeTablePr
   const sought = useRef<number | null>(null);
   // Reading it redraws the table whenever the rows change.
   const version = store.version.value;
+  const onScroll = () => {
+    const top = scroller.current?.scrollTop ?? 0;
+    setScrollTop(top);
+    if (place) place.scrollTop = top;
+    remember(top);
+  };
+  const { grown, remember } = useAnchor({ store, scroller, rowHeight, onMoved: onScroll });
+  // Where many rows have come, the active one mostly is as far from the end as before.
+  if (grown !== 0 && store.rowAt(hint.current)?.key !== activeKey) hint.current += grown;
   const active = activeKey === null ? 0 : Math.max(0, store.indexOf(activeKey, hint.current));
   hint.current = active;
+  const isTable = onlyRow(store) === null;
   const { first, end } = visibleRows(scrollTop, height, rowHeight, store.rowCount);
 
   const seek = () => {
@@ -188,18 +205,13 @@ function useTableView<T extends { id: string; name: string }>(props: TreeTablePr
     const observer = new ResizeObserver(() => setHeight(element.clientHeight));
     observer.observe(element);
     return () => observer.disconnect();
-  }, [store, place]);
+    // After an error, the table is another element.
+  }, [store, place, isTable]);
   useEffect(() => loadWhatIsInSight(store, first, end), [store, version, first, end]);
 
-  const onScroll = () => {
-    const top = scroller.current?.scrollTop ?? 0;
-    setScrollTop(top);
-    if (place) place.scrollTop = top;
-  };
   const page = Math.max(1, Math.floor((height - HEADER) / rowHeight) - 1);
   const keyboard: Keyboard = { ...props, typed: typed.current, active, page, setActive };
-  const onKeyDown = (event: KeyboardEvent) => handleKey(event, keyboard);
-  return { scroller, first, end, rowHeight, active, setActive, onScroll, onKeyDown };
+  return { scroller, first, end, rowHeight, active, setActive, onScroll, keyboard };
 }
 
 /** Loads the next page of each level whose end is in sight. */

@@ -2,7 +2,7 @@ import { signal, type Signal } from '@preact/signals';
 import { requestApi } from '../api/client';
 import type { Child, ChildPage, PathPart } from '../api/types';
 import { session } from '../session';
-import { TreeStore } from './store';
+import { TreeStore, type ReadPage } from './store';
 import type { Place } from './TreeTable';
 
 /** A folder of a dataset as it was shown: its rows, and where one was in them. */
@@ -47,11 +47,15 @@ function dropOldest(): void {
 
 function readFolder(dataset: string, folder: string | null, sort: string): OpenFolder {
   const path = signal<PathPart[] | null>(folder === null ? [] : null);
-  const store = new TreeStore<Child>(async (parent, cursor, limit, abort) => {
-    const query = { dataset_id: dataset, parent: parent ?? folder, cursor, limit, sort };
-    const page = await requestApi<ChildPage>('/children', { query, signal: abort });
-    if (parent === null) path.value = page.path;
-    return page;
-  });
+  const readBy =
+    (order: string): ReadPage<Child> =>
+    async (parent, cursor, limit, abort) => {
+      const query = { dataset_id: dataset, parent: parent ?? folder, cursor, limit, sort: order };
+      const page = await requestApi<ChildPage>('/children', { query, signal: abort });
+      if (parent === null) path.value = page.path;
+      return page;
+    };
+  const backwards = sort.startsWith('-') ? sort.slice(1) : `-${sort}`;
+  const store = new TreeStore<Child>(readBy(sort), undefined, readBy(backwards));
   return { folder, store, path, place: { scrollTop: 0, active: null }, openedAt: Date.now() };
 }

@@ -91,7 +91,7 @@ function closeOrLeave(keyboard: Keyboard, row: Row<Named> | undefined): void {
 
 let ending: AbortController | undefined;
 
-/** To the end of the list, which may have to be loaded first. Any other key stops that. */
+/** To the end of the list, which is loaded first, if there is a way; then what lies between. Any other key stops that. */
 function goToEnd(keyboard: Keyboard): void {
   const { store } = keyboard;
   ending?.abort();
@@ -101,10 +101,19 @@ function goToEnd(keyboard: Keyboard): void {
   keyboard.setActive(store.rowCount - 1);
   if (store.root.next === null) return;
   say('Loading to the end. Press any key to stop');
-  void store.loadAll(store.root, controller.signal).then(() => {
-    keyboard.setActive(store.rowCount - 1);
-    say(`${formatCount(store.itemCount)} entries loaded`);
-  });
+  void loadToEnd(keyboard, controller.signal);
+}
+
+async function loadToEnd(keyboard: Keyboard, signal: AbortSignal): Promise<void> {
+  const { store } = keyboard;
+  const toLast = () => {
+    if (!signal.aborted) keyboard.setActive(store.rowCount - 1);
+  };
+  await store.loadTail();
+  if (store.root.tail) toLast();
+  await store.loadAll(store.root, signal);
+  toLast();
+  say(`${formatCount(store.itemCount)} entries loaded`);
 }
 
 /** To the next row whose name starts with the word. A word's first letter moves on; further letters may stay. */

@@ -96,6 +96,49 @@ describe('pages', () => {
   });
 });
 
+describe('the end', () => {
+  const forwards = pagesOf({ top: 20, '19': 2 });
+  const backwards = async (parent: string | null) => {
+    const { items } = await forwards(parent, null, 20);
+    return { items: items.toReversed().slice(0, 4), next: 'more' };
+  };
+
+  it('is shown before what lies between, which then fills the gap', async () => {
+    const calls: string[] = [];
+    const store = new TreeStore(pagesOf({ top: 20, '19': 2 }, calls), { first: 3, later: 5 }, backwards);
+    await store.loadMore();
+    await store.loadTail();
+    expect(keys(store)).toEqual(['0', '1', '2', 'end of top', '16', '17', '18', '19']);
+    expect(store.itemCount).toBe(7);
+    expect([...store.items()].map(({ id }) => id)).toEqual(['0', '1', '2', '16', '17', '18', '19']);
+    store.toggle(store.rowAt(7)!);
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(keys(store).slice(-3)).toEqual(['19', '19/0', '19/1']);
+    await store.loadAll(store.root, new AbortController().signal);
+    expect(keys(store)).toEqual([...Array(20).keys()].map(String).concat('19/0', '19/1'));
+    expect(calls.filter((call) => call.startsWith('top'))).toHaveLength(4);
+    store.toggle(store.rowAt(19)!);
+    expect(store.rowCount).toBe(20);
+  });
+
+  it('is what comes from the front, if its items went away meanwhile', async () => {
+    const gone = () => Promise.resolve({ items: [{ id: 'gone' }], next: null });
+    const store = new TreeStore(pagesOf({ top: 4 }), limits, gone);
+    await store.loadMore();
+    await store.loadTail();
+    expect(keys(store)).toEqual(['0', '1', 'end of top', 'gone']);
+    await store.loadAll(store.root, new AbortController().signal);
+    expect(keys(store)).toEqual(['0', '1', '2', '3']);
+  });
+
+  it('is reached from the front, if the way backwards fails', async () => {
+    const store = new TreeStore<Item>(pagesOf({ top: 4 }), limits, () => Promise.reject(new Error('no')));
+    await store.loadMore();
+    await store.loadTail();
+    expect(keys(store)).toEqual(['0', '1', 'end of top']);
+  });
+});
+
 describe('folders', () => {
   async function opened() {
     const store = new TreeStore(pagesOf({ top: 3, '0': 2, '1': 1, '1/0': 1 }), { first: 5, later: 5 });

@@ -19,6 +19,8 @@ export interface Level<T> {
   next: string | null | undefined;
   loading: boolean;
   error: unknown;
+  /** Its last items, if they were read before those between; null if not, and once these are there. */
+  tail: Level<T> | null;
   /** The positions of the open folders, ascending, and what is in them. */
   open: { position: number; level: Level<T> }[];
 }
@@ -33,6 +35,11 @@ interface Run<T> {
   level: Level<T>;
   from: number | null;
   count: number;
+}
+
+interface Limits {
+  first: number;
+  later: number;
 }
 
 /** What is quick to show at first, and what is quick to scroll through. */
@@ -52,9 +59,11 @@ export class TreeStore<T extends { id: string }> {
   private readonly abort = new AbortController();
   private readonly pages = new Map<Level<T>, Promise<void>>();
 
+  /** `readBackwards` reads the same items from the last one on, where that can be done. */
   constructor(
     private readonly read: ReadPage<T>,
-    private readonly limits: { first: number; later: number } = { first: FIRST_PAGE, later: LATER_PAGE },
+    private readonly limits: Limits = { first: FIRST_PAGE, later: LATER_PAGE },
+    private readonly readBackwards: ReadPage<T> | null = null,
   ) {
     this.arrange();
   }
@@ -104,6 +113,22 @@ export class TreeStore<T extends { id: string }> {
     return page;
   }
 
+  /** Loads the last items of the top, whatever lies between. Without a way backwards, or if it fails, nothing happens. */
+  async loadTail(): Promise<void> {
+    const { root } = this;
+    if (!this.readBackwards || root.next === null || root.tail) return;
+    try {
+      const page = await this.readBackwards(root.parent, null, this.limits.first, this.abort.signal);
+      // Meanwhile all may have come from the front.
+      if (this.root.next === null || page.items.length === 0) return;
+      root.tail = { ...newLevel<T>(root.parent, root.depth), items: page.items.reverse(), next: null };
+      this.joinTail(root, 0);
+    } catch {
+      // The way from the front is still there.
+    }
+    this.arrange();
+  }
+
   /** Loads a level to its end, unless it fails or `signal` ends it. */
   async loadAll(level: Level<T>, signal: AbortSignal): Promise<void> {
     while (level.next !== null && !signal.aborted) {
@@ -131,6 +156,7 @@ export class TreeStore<T extends { id: string }> {
   update(replace: (item: T) => T, level: Level<T> = this.root): void {
     level.items = level.items.map(replace);
     for (const { level: child } of level.open) this.update(replace, child);
+    if (level.tail) this.update(replace, level.tail);
     if (level === this.root) this.changed();
   }
 
@@ -138,6 +164,7 @@ export class TreeStore<T extends { id: string }> {
   *items(level: Level<T> = this.root): Iterable<T> {
     yield* level.items;
     for (const { level: child } of level.open) yield* this.items(child);
+    if (level.tail) yield* this.items(level.tail);
   }
 
   private async loadPage(level: Level<T>): Promise<void> {
@@ -152,12 +179,31 @@ export class TreeStore<T extends { id: string }> {
         const page = await this.read(level.parent, level.next ?? null, limit, this.abort.signal);
         level.items.push(...page.items);
         level.next = page.next;
+        this.joinTail(level, before);
       }
     } catch (error) {
       if (!wasAborted(error)) level.error = error;
     }
     level.loading = false;
     this.arrange();
+  }
+
+  /** Once the items from the front, new from a position on, reach those from the end, they are one list. */
+  private joinTail(level: Level<T>, from: number): void {
+    const { tail } = level;
+    if (!tail) return;
+    const known = new Set(tail.items.map(({ id }) => id));
+    const found = level.items.slice(from).findIndex(({ id }) => known.has(id));
+    const meeting = found < 0 ? -1 : from + found;
+    if (meeting < 0 && level.next !== null) return;
+    if (meeting >= 0) {
+      level.items.length = meeting;
+      const moved = tail.open.map((entry) => ({ ...entry, position: entry.position + meeting }));
+      level.open = [...level.open.filter(({ position }) => position < meeting), ...moved];
+      level.items.push(...tail.items);
+      level.next = null;
+    }
+    level.tail = null;
   }
 
   private arrange(): void {
@@ -180,6 +226,7 @@ export class TreeStore<T extends { id: string }> {
     }
     this.addRun(level, from, level.items.length - from);
     if (statusOf(level)) this.addRun(level, null, 1);
+    if (level.tail) this.addLevel(level.tail);
   }
 
   private addRun(level: Level<T>, from: number | null, count: number): void {
@@ -203,7 +250,7 @@ export class TreeStore<T extends { id: string }> {
 }
 
 function newLevel<T>(parent: string | null, depth: number): Level<T> {
-  return { parent, depth, items: [], next: undefined, loading: false, error: null, open: [] };
+  return { parent, depth, items: [], next: undefined, loading: false, error: null, tail: null, open: [] };
 }
 
 /** What the row at the end of a level tells, if it has one. */

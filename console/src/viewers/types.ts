@@ -17,6 +17,8 @@ export interface ViewedFile {
   /** The platform's package type. */
   kind: string;
   size: number | null;
+  /** How many source files it has; null if that is unknown. */
+  files: number | null;
   state: string;
   /** The top level of the package's viewer assets; empty if there are none, or if they cannot be listed. */
   assets: AssetEntry[];

@@ -9,6 +9,8 @@ declare module 'jsfive' {
     name: string;
     shape: number[];
     dtype: unknown;
+    /** In C order. It is unpacked at each call. */
+    value: ArrayLike<unknown>;
     attrs: Record<string, unknown>;
   }
   export class File extends Group {

@@ -1,5 +1,6 @@
 import { Dataset, File, Group } from 'jsfive';
 import { FormatError } from '../../file/error';
+import { valueRows, type ValueRows } from './values';
 
 /** A group or a dataset of an HDF5 file. */
 export interface Hdf5Node {
@@ -9,12 +10,16 @@ export interface Hdf5Node {
   shape: string;
   attributes: [string, string][];
   children: Hdf5Node[];
+  /** Of a dataset whose values can be shown: unpacks them. It throws if they are packed in a way that jsfive does not know. */
+  read: (() => ValueRows) | null;
 }
 
 const MOST_NODES = 5_000;
 const DEEPEST = 32;
+/** jsfive unpacks a dataset as a whole. */
+const MOST_VALUES = 4_000_000;
 
-/** The tree of a file. Its data are not decoded. */
+/** The tree of a file. Its values are unpacked when somebody wants to see them. */
 export function readTree(content: ArrayBuffer, name: string): Hdf5Node {
   const budget = { left: MOST_NODES };
   try {
@@ -33,32 +38,52 @@ function nodeOf(
   budget: { left: number },
 ): Hdf5Node {
   budget.left -= 1;
-  if (object instanceof Dataset) {
-    const shape = `${object.shape.length > 0 ? object.shape.join(' × ') : 'one value'}, ${typeName(object.dtype)}`;
-    return { name, kind: 'dataset', shape, attributes: attributesOf(object), children: [] };
-  }
-  if (!object)
-    return {
-      name,
-      kind: 'unreadable',
-      shape: 'a link to nothing, or outside of the file',
-      attributes: [],
-      children: [],
-    };
+  if (object instanceof Dataset) return datasetNode(object, name);
+  if (!object) return leaf(name, 'unreadable', 'a link to nothing, or outside of the file');
   const children: Hdf5Node[] = [];
   for (const key of depth < DEEPEST ? object.keys : []) {
     if (budget.left <= 0) break;
     children.push(childOf(object, key, depth + 1, budget));
   }
-  return { name, kind: 'group', shape: '', attributes: attributesOf(object), children };
+  return { ...leaf(name, 'group', ''), attributes: attributesOf(object), children };
+}
+
+function leaf(name: string, kind: Hdf5Node['kind'], shape: string): Hdf5Node {
+  return { name, kind, shape, attributes: [], children: [], read: null };
+}
+
+function datasetNode(dataset: Dataset, name: string): Hdf5Node {
+  const { shape } = dataset;
+  const type = typeOf(dataset);
+  const text = `${shape.length > 0 ? shape.join(' × ') : 'one value'}, ${type ?? 'of several parts'}`;
+  const count = shape.reduce((product, length) => product * length, 1);
+  const shown = type !== null && count > 0 && count <= MOST_VALUES;
+  return {
+    ...leaf(name, 'dataset', text),
+    attributes: attributesOf(dataset),
+    read: shown ? () => valueRows(dataset.value, shape, digitsOf(type)) : null,
+  };
+}
+
+/** How many digits of a number mean something. */
+function digitsOf(type: string): number {
+  return type === '32-bit float' ? 7 : 15;
+}
+
+/** null: a type that jsfive does not know, such as a compound one. */
+function typeOf(dataset: Dataset): string | null {
+  try {
+    return typeName(dataset.dtype);
+  } catch {
+    return null;
+  }
 }
 
 function childOf(group: Group, key: string, depth: number, budget: { left: number }): Hdf5Node {
   try {
     return nodeOf(group.get(key), key, depth, budget);
   } catch (error) {
-    const shape = error instanceof Error ? error.message : String(error);
-    return { name: key, kind: 'unreadable', shape, attributes: [], children: [] };
+    return leaf(key, 'unreadable', error instanceof Error ? error.message : String(error));
   }
 }
 
@@ -75,21 +100,28 @@ function attributeText(value: unknown): string {
   return (text as string | undefined)?.slice(0, 300) ?? '';
 }
 
-/** Of NumPy's letters: `<f4`. Compound types are lists. */
+// jsfive names types of HDF5 that NumPy has none of by lists.
+const LISTED: Record<string, string> = {
+  VLEN_STRING: 'text',
+  VLEN_SEQUENCE: 'lists',
+  REFERENCE: 'references',
+};
+
+const LETTERS: Record<string, string> = {
+  f: 'float',
+  i: 'integer',
+  u: 'unsigned integer',
+  S: 'text',
+  U: 'text',
+  b: 'boolean',
+};
+
+/** Of NumPy's letters: `<f4`. */
 export function typeName(type: unknown): string {
-  if (typeof type !== 'string')
-    return Array.isArray(type) ? String(type[0] ?? 'compound').toLowerCase() : 'compound';
-  const found = /^[<>|=]?([a-zA-Z])(\d+)$/.exec(type);
-  if (!found) return type;
-  const kinds: Record<string, string> = {
-    f: 'float',
-    i: 'integer',
-    u: 'unsigned integer',
-    S: 'text',
-    U: 'text',
-    b: 'boolean',
-  };
-  const kind = kinds[found[1] ?? ''];
+  if (Array.isArray(type)) return LISTED[String(type[0])] ?? String(type[0]).toLowerCase();
+  if (typeof type !== 'string') return 'an unknown type';
+  const [, letter = '', bytes = ''] = /^[<>|=]?([a-zA-Z])(\d+)$/.exec(type) ?? [];
+  const kind = LETTERS[letter];
   if (!kind) return type;
-  return kind === 'text' ? `text of ${found[2]}` : `${Number(found[2]) * 8}-bit ${kind}`;
+  return kind === 'text' ? `text of ${bytes}` : `${Number(bytes) * 8}-bit ${kind}`;
 }

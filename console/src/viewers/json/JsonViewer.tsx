@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import { FormatError } from '../../file/error';
 import { formatBytes, formatCount } from '../../lib/format';
 import { decodeText, detectEncoding } from '../csv/decode';
+import { LongText } from '../text/LongText';
 import TextViewer from '../text/TextViewer';
 import type { ViewerProps } from '../types';
 import { WholeFile } from '../WholeFile';
@@ -67,9 +68,7 @@ function Content({ content, view }: ViewerProps & { content: Parsed }) {
       {form === 'tree' ? (
         <JsonTree value={content.value} label={view.name} />
       ) : (
-        <pre class="text-lines" tabIndex={0} aria-label={view.name}>
-          {content.text}
-        </pre>
+        <LongText text={content.text} label={view.name} />
       )}
     </div>
   );

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { decodeText, detectEncoding } from '../csv/decode';
+import { LongText } from '../text/LongText';
 import TextViewer from '../text/TextViewer';
 import type { ViewerProps } from '../types';
 import { WholeFile } from '../WholeFile';
@@ -35,13 +36,7 @@ function Content({ text, name }: { text: string; name: string }) {
           </button>
         </div>
       </div>
-      {form === 'read' ? (
-        <Rendered text={text} name={name} />
-      ) : (
-        <pre class="text-lines" tabIndex={0} aria-label={name}>
-          {text}
-        </pre>
-      )}
+      {form === 'read' ? <Rendered text={text} name={name} /> : <LongText text={text} label={name} />}
     </div>
   );
 }

@@ -1,17 +1,30 @@
 import DOMPurify from 'dompurify';
-import { marked } from 'marked';
+import { Marked } from 'marked';
 
 const TAGS = (
   'h1 h2 h3 h4 h5 h6 p br hr blockquote ul ol li pre code em strong del s sub sup kbd mark dl dt dd ' +
   'table thead tbody tr th td a img details summary span div'
 ).split(' ');
 
+const reader = new Marked({ gfm: true, renderer: { html: ({ text }) => withoutStyles(text) } });
+
+/**
+ * The browser applies the page's policy even to the document that the sanitizer works in, and reports what it refuses there. So that which
+ * it would report is left out before. What is safe, the sanitizer decides.
+ */
+function withoutStyles(html: string): string {
+  return html
+    .replace(/<style\b[^]*?<\/style\s*>/gi, '')
+    .replace(/<\/?(?:style|base|meta|link)\b[^>]*>/gi, '')
+    .replace(/\sstyle\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>]+)/gi, '');
+}
+
 /**
  * Markdown as nodes of a page. Tags and attributes are those of a list: no ids (they would shadow names of scripts), styles, forms
  * or frames. Nothing is loaded: a picture becomes its text, a link opens in a tab that knows nothing of this one.
  */
 export function renderMarkdown(text: string): DocumentFragment {
-  const html = marked.parse(text, { async: false, gfm: true });
+  const html = reader.parse(text, { async: false });
   const fragment = DOMPurify.sanitize(html, {
     RETURN_DOM_FRAGMENT: true,
     ALLOWED_TAGS: TAGS,

@@ -129,7 +129,8 @@ async fn explain_lookup(
     let rows = tx.query(&sql, &[]).await?;
     let plan: Value = rows.first().map(|row| row.try_get("QUERY PLAN")).transpose()?.unwrap_or_default();
     // All plans for a small table cost about the same, so the planner may ignore a suitable index.
-    Ok(uses_index(tx, &plan, &table_name, columns).await? || has_index(tx, &table_name, columns).await?)
+    Ok(uses_index(tx, &plan, &table_name, columns).await?
+        || has_index(tx, &table_name, columns, predicate_of(condition)).await?)
 }
 
 /// Whether a plan scans an index by all these columns. One of them must be the index's first column: otherwise the scan
@@ -174,19 +175,32 @@ async fn load_first_column(tx: &Transaction<'_>, index: &str, table: &str) -> Re
     Ok(rows.first().map(|row| row.try_get("name")).transpose()?.unwrap_or_default())
 }
 
-/// Whether a table has a complete index that begins with these columns, in any order.
-async fn has_index(tx: &Transaction<'_>, table: &str, columns: &str) -> Result<bool, Error> {
+/// The predicate, as Postgres writes it, of a partial index that has all rows of a lookup. The platform has two indexes on names: one of
+/// the packages at the top of a dataset, and one of those in folders.
+fn predicate_of(condition: &str) -> &'static str {
+    if !condition.contains("parent_id") {
+        ""
+    } else if condition.contains("parent_id IS NULL") {
+        "(parent_id IS NULL)"
+    } else {
+        "(parent_id IS NOT NULL)"
+    }
+}
+
+/// Whether a table has an index that begins with these columns, in any order. It is complete, or has the rows of this predicate.
+async fn has_index(tx: &Transaction<'_>, table: &str, columns: &str, predicate: &str) -> Result<bool, Error> {
     let mut columns: Vec<String> = columns.split(", ").map(str::to_owned).collect();
     columns.sort_unstable();
-    // A partial index (indpred) does not serve every lookup. `indkey` counts from 0.
+    // Another partial index (indpred) does not serve the lookup. `indkey` counts from 0.
     let sql = "SELECT EXISTS (
                    SELECT 1 FROM pg_index x
-                   WHERE x.indrelid = $1::text::regclass AND x.indisvalid AND x.indpred IS NULL
+                   WHERE x.indrelid = $1::text::regclass AND x.indisvalid
+                     AND coalesce(pg_get_expr(x.indpred, x.indrelid), $3) = $3
                      AND $2 = ARRAY(SELECT a.attname::text COLLATE \"C\"
                                     FROM unnest((x.indkey::int2[])[0:cardinality($2) - 1]) AS key (attnum)
                                     JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = key.attnum
                                     ORDER BY 1)) AS has_index";
-    let rows = tx.query(sql, &[(&table, Type::TEXT), text_array(&columns)]).await?;
+    let rows = tx.query(sql, &[(&table, Type::TEXT), text_array(&columns), (&predicate, Type::TEXT)]).await?;
     Ok(rows.first().map(|row| row.try_get("has_index")).transpose()?.unwrap_or_default())
 }
 

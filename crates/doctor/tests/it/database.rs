@@ -142,6 +142,22 @@ async fn reports_missing_indexes() {
     }
 }
 
+/// The planner then looks up a name by the folder, which has few packages or none. The index on names is there nevertheless.
+#[tokio::test]
+async fn finds_the_indexes_on_names_whatever_the_statistics_say() {
+    let environment = TestEnvironment::start().await;
+    let dataset = environment.workspace.create_dataset("Large").await.unwrap();
+    let folder = environment.workspace.create_collection(&dataset, None, "folder").await.unwrap();
+    let fill = format!(
+        "INSERT INTO WORKSPACE.packages (name, type, state, dataset_id, parent_id, node_id)
+         SELECT 'trial ' || i, 'CSV', 'READY', {}, {}, 'N:package:' || gen_random_uuid() FROM generate_series(1, 10000) i;
+         ANALYZE WORKSPACE.packages",
+        dataset.id, folder.id
+    );
+    environment.run_sql(&fill).await;
+    assert_check(&environment.run_checks().await, "indexes", Ok, ["all 10 lookups", ""]);
+}
+
 #[tokio::test]
 async fn a_workspace_that_is_half_migrated_does_not_hide_other_lookups() {
     let environment = TestEnvironment::start().await;
