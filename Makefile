@@ -4,6 +4,8 @@
 STATE ?= .local
 ARGS ?=
 PACKAGES ?=
+# Many tests wait for other processes, so there are two at once for each processor.
+TEST_THREADS = $$((2 * $$(getconf _NPROCESSORS_ONLN)))
 # The program that the tests have built.
 TESTED_PROGRAM = PROGRAM="$${CARGO_TARGET_DIR:-target}/debug/packages-service"
 # Variables for the scripts: make package ARCH=arm64, make publish BUCKET=my-artifacts TAG=v1.
@@ -24,7 +26,7 @@ run: ## Start the service with everything that it needs (ARGS="--port 9000 --fre
 	cargo run --locked --package server -- dev --state-dir "$(STATE)" $(ARGS)
 
 test: setup console ## Run all tests, also in a browser, and compare the running service with its OpenAPI document
-	cargo test --workspace --locked --lib --bins --tests
+	RUST_TEST_THREADS=$(TEST_THREADS) cargo test --workspace --locked --lib --bins --tests
 	cargo test --workspace --locked --doc
 	$(TESTED_PROGRAM) scripts/schemathesis
 	$(TESTED_PROGRAM) scripts/browser-tests
