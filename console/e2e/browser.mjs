@@ -15,7 +15,14 @@ export const stack = JSON.parse(readFileSync(process.env.STACK, 'utf8'));
 export const origin = new URL(process.env.URL).origin;
 export const dataset = stack.demo.dataset_node_id;
 
-const own = [origin, new URL(stack.s3.endpoint).origin, new URL(stack.edge).origin];
+/** Where `dev` is, and to where its pages send requests; `serve` has another. */
+const devSite = { origin, hosts: dataHosts() };
+
+/** The origins that files come from. */
+export function dataHosts() {
+  return [new URL(stack.s3.endpoint).origin, new URL(stack.edge).origin];
+}
+
 const arguments_ = [
   '--no-sandbox',
   '--disable-gpu',
@@ -34,11 +41,11 @@ export function launch() {
 }
 
 /**
- * Runs `use` with a new page of a new tab, as one of the demo's users or nobody. Afterwards the page must have had no errors, but those
- * that `allowed` matches: a browser logs each response of 400 and up.
+ * Runs `use` with a new page of a new tab, as one of the demo's users or nobody. Afterwards the page must have had no errors and no
+ * warnings, but those that `allowed` matches: a browser logs each response of 400 and up.
  */
 export async function withPage(
-  { user, path = '/', width = 1280, height = 800, allowed, scheme = 'light' },
+  { user, site = devSite, path = '/', width = 1280, height = 800, allowed, scheme = 'light' },
   use,
 ) {
   const context = await browser.newContext({
@@ -49,20 +56,20 @@ export async function withPage(
   const page = await context.newPage();
   const faults = [];
   page.on('console', (message) => {
-    if (message.type() === 'error' && !allowed?.test(message.text()))
+    if (['error', 'warning'].includes(message.type()) && !allowed?.test(message.text()))
       faults.push(`console: ${message.text()}`);
   });
   page.on('pageerror', (error) => faults.push(`exception: ${error.message}`));
   page.on('dialog', (dialog) => faults.push(`dialog: ${dialog.message()}`));
   page.on('request', (request) => {
     const address = request.url();
-    if (!/^(blob|data):/.test(address) && !own.includes(new URL(address).origin))
+    if (!/^(blob|data):/.test(address) && ![site.origin, ...site.hosts].includes(new URL(address).origin))
       faults.push(`request to ${address}`);
   });
   await context.addInitScript(record);
   try {
     if (user) await signIn(page, user);
-    await page.goto(origin + path);
+    await page.goto(site.origin + path);
     const result = await use(page);
     faults.push(...(await page.evaluate(() => window.recorded.violations)));
     const shift = await page.evaluate(() => window.recorded.shift);

@@ -1,4 +1,5 @@
 import { signal } from '@preact/signals';
+import { readClaims, textClaim } from './lib/token';
 
 /** Who is signed in, in this tab. */
 export interface Session {
@@ -6,22 +7,22 @@ export interface Session {
   token: string;
   /** What to call the person: an e-mail address, or the token's subject. */
   name: string;
-  /** A demo user of `dev`, whose token the page can renew by itself. */
-  demoUser: boolean;
+  /** Where the token is from: the page of `dev`, the user pool's page, or the person. */
+  source: 'demo' | 'login' | 'pasted';
   /** In milliseconds since the epoch; null if unknown. */
   expiresAt: number | null;
 }
 
 const KEY = 'packages-service.session';
 
-export const session = signal<Session | null>(readStored());
+/** Why there is nobody any more, in a sentence: the sign-in page says so. Null after a sign-out. */
+export const sessionEnded = signal<string | null>(null);
 
-/** Set when the service refused the token: the sign-in page says so. */
-export const sessionEnded = signal(false);
+export const session = signal<Session | null>(readStored());
 
 export function signIn(next: Session): void {
   session.value = next;
-  sessionEnded.value = false;
+  sessionEnded.value = null;
   try {
     sessionStorage.setItem(KEY, JSON.stringify(next));
   } catch {
@@ -29,9 +30,14 @@ export function signIn(next: Session): void {
   }
 }
 
-export function signOut(ended = false): void {
+/** `reason` is a sentence, if the person did not ask for it. */
+export function signOut(reason: string | null = null): void {
   session.value = null;
-  sessionEnded.value = ended;
+  sessionEnded.value = reason;
+  forgetStored();
+}
+
+function forgetStored(): void {
   try {
     sessionStorage.removeItem(KEY);
   } catch {
@@ -42,39 +48,27 @@ export function signOut(ended = false): void {
 function readStored(): Session | null {
   try {
     const stored = JSON.parse(sessionStorage.getItem(KEY) ?? 'null') as Session | null;
-    return stored && !hasExpired(stored) ? stored : null;
+    if (!stored || !hasExpired(stored)) return stored;
+    sessionEnded.value = 'Your session has ended.';
   } catch {
-    return null;
+    // What is stored is not ours.
   }
+  forgetStored();
+  return null;
 }
 
-export function hasExpired(candidate: Session, now = Date.now()): boolean {
-  return candidate.expiresAt !== null && candidate.expiresAt <= now;
+export function hasExpired({ expiresAt }: Pick<Session, 'expiresAt'>, now = Date.now()): boolean {
+  return expiresAt !== null && expiresAt <= now;
 }
 
-/** A session of a pasted token. The claims only label it: the service checks the token, not this page. */
-export function sessionOfToken(token: string): Session {
+/**
+ * The session of an access token. The claims only label it: the service checks the token, not this page. An access token of Cognito has
+ * no e-mail address; the ID token that comes with it may have one.
+ */
+export function sessionOfToken(token: string, source: Session['source'], idToken?: string): Session {
   const claims = readClaims(token);
-  const name = claims.email ?? claims.username ?? claims['cognito:username'] ?? claims.sub;
-  const expiry = claims.exp;
-  return {
-    token,
-    name: typeof name === 'string' ? name : 'Signed in',
-    demoUser: false,
-    expiresAt: typeof expiry === 'number' ? expiry * 1000 : null,
-  };
-}
-
-/** The claims of a JSON web token, unchecked; none if it is not one. */
-export function readClaims(token: string): Record<string, unknown> {
-  try {
-    const payload = token.split('.')[1] ?? '';
-    const bytes = Uint8Array.from(atob(payload.replace(/-/g, '+').replace(/_/g, '/')), (c) =>
-      c.charCodeAt(0),
-    );
-    const claims: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    return typeof claims === 'object' && claims !== null ? (claims as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
+  const person = idToken === undefined ? claims : { ...claims, ...readClaims(idToken) };
+  const name = textClaim(person, 'email', 'username', 'cognito:username', 'sub');
+  const { exp } = claims;
+  return { token, name: name ?? 'Signed in', source, expiresAt: typeof exp === 'number' ? exp * 1000 : null };
 }

@@ -4,8 +4,9 @@ import { signal } from '@preact/signals';
 export interface LoginSettings {
   authorize_url: string;
   token_url: string;
+  logout_url: string;
   client_id: string;
-  scopes: string[] | string;
+  scopes: string[];
 }
 
 /** `/console/settings.json`: what the service tells its console. */

@@ -25,7 +25,8 @@ export async function requestApi<T>(path: string, options: RequestOptions = {}):
     return await requestJson<T>(currentSettings().api + path, { ...options, headers });
   } catch (error) {
     // Another person may have signed in meanwhile: only the refused token ends.
-    if (error instanceof ApiError && error.status === 401 && token === session.value?.token) signOut(true);
+    if (error instanceof ApiError && error.status === 401 && token === session.value?.token)
+      signOut(`Your session has ended: ${error.detail || error.title}.`);
     throw error;
   }
 }

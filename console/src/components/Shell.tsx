@@ -1,8 +1,10 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { Link, useLocation } from 'wouter-preact';
+import { logoutUrl } from '../lib/login';
 import { routes } from '../lib/routes';
 import { theme, type Theme } from '../lib/theme';
+import { forgetOperatorToken } from '../operations/token';
 import { session, signOut } from '../session';
 import { settings } from '../settings';
 import { Icon, type IconName } from './Icon';
@@ -13,12 +15,13 @@ import './Shell.css';
 export function Shell({ children }: { children: ComponentChildren }) {
   const main = useRef<HTMLElement>(null);
   const [path] = useLocation();
+  const person = session.value?.token;
   const first = useRef(true);
   useEffect(() => {
-    // After a change of page the keyboard starts at the page, as it does after a load.
+    // After a change of page or person the keyboard starts at the page, as it does after a load.
     if (!first.current && !main.current?.contains(document.activeElement)) main.current?.focus();
     first.current = false;
-  }, [path]);
+  }, [path, person]);
   return (
     <>
       <a class="skip-link" href="#main">
@@ -99,11 +102,15 @@ function ThemeMenu() {
 function UserMenu({ name }: { name: string }) {
   const [, navigate] = useLocation();
   const leave = () => {
+    const login = session.value?.source === 'login' ? settings.value?.login : null;
     signOut();
+    forgetOperatorToken();
     navigate(routes.home());
+    // Else the pool's page would let the next person in as this one.
+    if (login) location.assign(logoutUrl(login, location.origin));
   };
   return (
-    <Menu label={`Signed in as ${name}`} icon="user" text={name.split('@')[0] ?? name}>
+    <Menu label={`Signed in as ${name}`} icon="user" text={shortName(name)}>
       <li class="menu-note" role="none">
         Signed in as <bdi>{name}</bdi>
       </li>
@@ -112,4 +119,9 @@ function UserMenu({ name }: { name: string }) {
       </MenuItem>
     </Menu>
   );
+}
+
+/** An e-mail address without its host. A token without one names a person by an id, which says nothing to people. */
+function shortName(name: string): string {
+  return name.includes('@') ? (name.split('@')[0] ?? name) : 'Signed in';
 }

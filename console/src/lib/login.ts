@@ -1,22 +1,27 @@
-import { ApiError, parseProblem, unreachable } from '../api/problem';
+import { ApiError } from '../api/problem';
 import { sessionOfToken, type Session } from '../session';
 import type { LoginSettings } from '../settings';
 
 /** What has to survive the way to the user pool's page and back, in this tab. */
-interface Pending {
+export interface Pending {
   state: string;
   verifier: string;
-  /** The path where the person was. */
+  /** Path, query and fragment of the page where the person was. */
   from: string;
 }
 
 const KEY = 'packages-service.login';
+/** How long the user pool may take to answer, in milliseconds. */
+const TIMEOUT = 20_000;
 
-/** Leaves for the user pool's page (authorization code with PKCE, RFC 7636). */
-export async function startLogin(login: LoginSettings): Promise<void> {
-  const pending: Pending = { state: randomText(), verifier: randomText(), from: location.pathname };
+/** Leaves for the user pool's page (authorization code with PKCE, RFC 7636). Afterwards the person is at `from` again. */
+export async function startLogin(login: LoginSettings, from: string): Promise<void> {
+  // Browsers hash for a secure context only: a page by HTTPS, or of this machine.
+  if (!isSecureContext) throw loginError('Logging in needs HTTPS', 'Open this page by https://.');
+  const pending: Pending = { state: randomText(), verifier: randomText(), from };
+  const url = await authorizeUrl(login, pending, redirectUri());
   sessionStorage.setItem(KEY, JSON.stringify(pending));
-  location.assign(await authorizeUrl(login, pending, redirectUri()));
+  location.assign(url);
 }
 
 export async function authorizeUrl(
@@ -24,38 +29,60 @@ export async function authorizeUrl(
   pending: Pending,
   redirect: string,
 ): Promise<string> {
-  const url = new URL(login.authorize_url);
-  const scopes = Array.isArray(login.scopes) ? login.scopes.join(' ') : login.scopes;
-  const parameters = {
+  return addParameters(login.authorize_url, {
     response_type: 'code',
     client_id: login.client_id,
     redirect_uri: redirect,
-    scope: scopes,
+    scope: login.scopes.join(' '),
     state: pending.state,
     code_challenge: await challengeOf(pending.verifier),
     code_challenge_method: 'S256',
-  };
+  });
+}
+
+/** Where the user pool forgets who logged in, and sends people back to the console (Amazon Cognito, "Logout endpoint"). */
+export function logoutUrl(login: LoginSettings, origin: string): string {
+  return addParameters(login.logout_url, { client_id: login.client_id, logout_uri: `${origin}/` });
+}
+
+function addParameters(address: string, parameters: Record<string, string>): string {
+  const url = new URL(address);
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
   return url.href;
 }
 
-/** Exchanges the code that the user pool's page sent back. Only the tab that left for it can. */
+/** The login that was begun in this tab, if the user pool's answer is to it. It is forgotten: an answer counts once. */
+export function takePending(query: URLSearchParams): Pending | null {
+  const stored = sessionStorage.getItem(KEY);
+  sessionStorage.removeItem(KEY);
+  const pending = stored ? (JSON.parse(stored) as Pending) : null;
+  return pending && pending.state === query.get('state') ? pending : null;
+}
+
+/** Exchanges the code that the user pool's page sent back. */
 export async function finishLogin(
   login: LoginSettings,
   query: URLSearchParams,
-): Promise<{ session: Session; from: string }> {
-  const pending = takePending();
+  pending: Pending | null,
+): Promise<Session> {
+  // Whoever made the address of another login chose its texts too: they are not shown.
+  if (!pending)
+    throw loginError('This login was not begun in this tab', 'Or it has been used already. Log in again.');
+  const refused = query.get('error');
+  if (refused !== null) throw refusedLogin(refused, query.get('error_description'));
   const code = query.get('code');
-  const refused = query.get('error_description') ?? query.get('error');
-  if (refused) throw new Error(refused);
-  if (!code || !pending || pending.state !== query.get('state')) {
-    throw new Error('This login was not begun in this tab, or has been used already. Begin again.');
-  }
-  const token = await exchange(login, code, pending.verifier);
-  return { session: sessionOfToken(token), from: pending.from };
+  if (!code) throw loginError('The user pool sent no code', 'Log in again.');
+  const tokens = await exchange(login, code, pending.verifier);
+  return sessionOfToken(tokens.access_token, 'login', tokens.id_token);
 }
 
-async function exchange(login: LoginSettings, code: string, verifier: string): Promise<string> {
+interface Tokens {
+  access_token: string;
+  /** It only says what to call the person. */
+  id_token?: string;
+}
+
+async function exchange(login: LoginSettings, code: string, verifier: string): Promise<Tokens> {
   const body = new URLSearchParams({
     grant_type: 'authorization_code',
     client_id: login.client_id,
@@ -63,18 +90,52 @@ async function exchange(login: LoginSettings, code: string, verifier: string): P
     code,
     code_verifier: verifier,
   });
-  const response = await fetch(login.token_url, { method: 'POST', body }).catch((error: unknown) => {
-    throw unreachable(error);
-  });
-  const text = await response.text();
-  if (!response.ok) throw new ApiError(parseProblem(response.status, response.headers, text));
-  return (JSON.parse(text) as { access_token: string }).access_token;
+  const signal = AbortSignal.timeout(TIMEOUT);
+  const [response, text] = await post(login.token_url, { body, signal });
+  const answer = parseObject(text);
+  if (response.ok && typeof answer.access_token === 'string') return answer as unknown as Tokens;
+  throw refusedCode(response.status, answer.error);
 }
 
-function takePending(): Pending | null {
-  const stored = sessionStorage.getItem(KEY);
-  sessionStorage.removeItem(KEY);
-  return stored ? (JSON.parse(stored) as Pending) : null;
+async function post(url: string, options: RequestInit): Promise<[Response, string]> {
+  try {
+    const response = await fetch(url, { ...options, method: 'POST', credentials: 'omit' });
+    return [response, await response.text()];
+  } catch {
+    throw loginError('The user pool cannot be reached', 'Is this computer online? Log in again in a moment.');
+  }
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+/** The user pool's page sent an error in place of a code (RFC 6749, section 4.1.2.1). */
+function refusedLogin(error: string, description: string | null): ApiError {
+  const said = `The user pool says: ${description ?? error}.`.replace(/\.\.$/, '.');
+  if (error === 'access_denied') return loginError('You were not logged in', said);
+  return loginError('The user pool refused the login', said);
+}
+
+/** The token endpoint's errors (Amazon Cognito Developer Guide, "Token endpoint"). */
+function refusedCode(status: number, error: unknown): ApiError {
+  if (error === 'invalid_grant')
+    return loginError('This login is over', 'Its code was used already, or is too old. Log in again.');
+  if (status >= 400 && status < 500 && typeof error === 'string')
+    return loginError(
+      'The user pool refused the login',
+      `It says: ${error}. Whoever runs this service has to correct the pool's app client.`,
+    );
+  return loginError('The user pool failed', 'Log in again in a moment.');
+}
+
+function loginError(title: string, detail: string): ApiError {
+  return new ApiError({ status: 0, title, detail, type: '', requestId: null, retryAfter: null });
 }
 
 function redirectUri(): string {

@@ -10,7 +10,6 @@ import { formatBytes, formatMoment, formatRelative } from '../lib/format';
 import { routes } from '../lib/routes';
 import { useLoad } from '../lib/useLoad';
 import { useTitle } from '../lib/useTitle';
-import { session } from '../session';
 import './DatasetsPage.css';
 
 export function DatasetsPage() {
@@ -126,8 +125,8 @@ function DatasetItem({ dataset }: { dataset: Dataset }) {
 function NoDatasets() {
   return (
     <EmptyState icon="dataset" title="No dataset is shared with you here">
-      {session.value?.name} has no role in a dataset of this workspace. Ask the owner of a dataset, or choose
-      another workspace.
+      You have no role in a dataset of this workspace. Ask the owner of a dataset, or choose another
+      workspace.
     </EmptyState>
   );
 }

@@ -1,4 +1,3 @@
-import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { requestJson, wasAborted } from '../api/client';
 import { ApiError } from '../api/problem';
@@ -8,33 +7,14 @@ import { formatDuration } from '../lib/format';
 import { useTitle } from '../lib/useTitle';
 import { Doctor } from '../operations/Doctor';
 import { addMoment, momentOf, type Moment } from '../operations/metrics';
+import { OperatorForm } from '../operations/OperatorForm';
 import { Figures, Latencies, Links, Refusals, Restores, SigningKey } from '../operations/Panels';
 import type { OperationsReport } from '../operations/report';
+import { forgetOperatorToken, operatorToken } from '../operations/token';
 import { currentSettings } from '../settings';
 import './OperationsPage.css';
 
-const KEY = 'packages-service.operator';
 const PAUSE = 2000;
-
-/** The operators' token of `serve`, for this tab. `dev` needs none. */
-const token = signal(readToken());
-
-function readToken(): string {
-  try {
-    return sessionStorage.getItem(KEY) ?? '';
-  } catch {
-    return '';
-  }
-}
-
-function keepToken(value: string): void {
-  token.value = value;
-  try {
-    sessionStorage.setItem(KEY, value);
-  } catch {
-    // Without storage the token is asked for after a reload.
-  }
-}
 
 /** What the metrics know, what waits, and whether all is well. */
 export function OperationsPage() {
@@ -47,24 +27,48 @@ export function OperationsPage() {
       </EmptyState>
     );
   }
-  const headers: Record<string, string> = token.value ? { authorization: `Bearer ${token.value}` } : {};
-  return mode === 'serve' && !token.value ? (
-    <TokenForm refused={false} />
-  ) : (
-    <Live key={token.value} headers={headers} />
+  return mode === 'serve' ? <Guarded /> : <Live />;
+}
+
+/** In `serve`, whoever has the operators' token sees the numbers. */
+function Guarded() {
+  const [refused, setRefused] = useState(false);
+  const token = operatorToken.value;
+  if (!token) return <OperatorForm refused={refused} />;
+  return (
+    <Live
+      key={token}
+      token={token}
+      onRefused={() => {
+        setRefused(true);
+        forgetOperatorToken();
+      }}
+    />
   );
 }
 
-function Live({ headers }: { headers: Record<string, string> }) {
+function Live({ token, onRefused }: { token?: string; onRefused?: () => void }) {
+  const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
   const { report, moments, error, retry } = useReports(headers);
-  if (error instanceof ApiError && error.status === 401) return <TokenForm refused />;
+  const refused = error instanceof ApiError && error.status === 401;
+  useEffect(() => {
+    if (refused) onRefused?.();
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- once
+  }, [refused]);
   return (
     <div class="page">
       <div class="page-head">
         <h1>Operations</h1>
-        {report && (
-          <span class="muted">{`Version ${report.version}, up for ${formatDuration(report.uptime_seconds)}. Counted since the start.`}</span>
-        )}
+        <div class="operations-since">
+          {report && (
+            <span class="muted">{`Version ${report.version}, up for ${formatDuration(report.uptime_seconds)}. Counted since the start.`}</span>
+          )}
+          {token && (
+            <Button small icon="signOut" onClick={forgetOperatorToken}>
+              Forget the token
+            </Button>
+          )}
+        </div>
       </div>
       {error !== null && report && (
         <Notice tone="warn">The numbers are old: the service does not answer. Trying again.</Notice>
@@ -123,47 +127,4 @@ function useReports(headers: Record<string, string>) {
     };
   }, [authorization, attempt]);
   return { report, moments, error, retry: () => setAttempt((before) => before + 1) };
-}
-
-function TokenForm({ refused }: { refused: boolean }) {
-  const [typed, setTyped] = useState('');
-  const submit = (event: Event) => {
-    event.preventDefault();
-    if (typed.trim()) keepToken(typed.trim());
-  };
-  return (
-    <form class="page sign-in" onSubmit={submit}>
-      <div class="sign-in-head">
-        <h1>Operations</h1>
-        <p class="muted">
-          For whoever runs the service. The token is CONSOLE_OPERATOR_TOKEN; it stays in this tab.
-        </p>
-      </div>
-      <div class="card sign-in-card">
-        <label for="operator-token">Operators' token</label>
-        <input
-          id="operator-token"
-          class="field"
-          type="password"
-          autocomplete="off"
-          value={typed}
-          aria-invalid={refused}
-          aria-describedby="operator-help"
-          onInput={(event) => setTyped(event.currentTarget.value)}
-        />
-        <p
-          id="operator-help"
-          class={refused ? 'field-problem' : 'visually-hidden'}
-          role={refused ? 'alert' : undefined}
-        >
-          {refused ? 'The service refused this token.' : 'It is sent to this service only.'}
-        </p>
-        <div>
-          <Button type="submit" look="primary" disabled={typed.trim() === ''}>
-            Show the numbers
-          </Button>
-        </div>
-      </div>
-    </form>
-  );
 }

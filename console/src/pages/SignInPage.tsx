@@ -8,8 +8,9 @@ import { ErrorState, Notice, Skeleton } from '../components/States';
 import { startLogin } from '../lib/login';
 import { useLoad } from '../lib/useLoad';
 import { useTitle } from '../lib/useTitle';
-import { hasExpired, sessionEnded, sessionOfToken, signIn, type Session } from '../session';
-import { currentSettings } from '../settings';
+import { sessionEnded, sessionOfToken, signIn, type Session } from '../session';
+import { currentSettings, type LoginSettings } from '../settings';
+import { TokenForm } from './TokenForm';
 import './SignInPage.css';
 
 /** Shown in place of any page that needs somebody: after signing in, that page is there. */
@@ -27,9 +28,9 @@ export function SignInPage() {
         </p>
       </div>
       {sessionEnded.value && (
-        <Notice tone="warn">Your session has ended. Sign in again to go on where you were.</Notice>
+        <Notice tone="warn">{`${sessionEnded.value} Sign in again to go on where you were.`}</Notice>
       )}
-      {demo ? <DemoUsers /> : <TokenForm />}
+      {demo ? <DemoUsers /> : <Choices />}
     </div>
   );
 }
@@ -93,55 +94,44 @@ function DemoUsers() {
 async function demoSession({ name, email }: DemoUser): Promise<Session> {
   const path = `/console/users/${encodeURIComponent(name)}/token`;
   const { token } = await requestJson<{ token: string }>(path, { method: 'POST' });
-  return { ...sessionOfToken(token), name: email, demoUser: true };
+  return { ...sessionOfToken(token, 'demo'), name: email };
 }
 
-function TokenForm() {
+function Choices() {
   const { login } = currentSettings();
-  const [token, setToken] = useState('');
-  const [problem, setProblem] = useState('');
-  const submit = (event: Event) => {
-    event.preventDefault();
-    const session = sessionOfToken(token.trim().replace(/^Bearer\s+/i, ''));
-    if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(session.token))
-      return setProblem('This is no access token: it has three parts with dots between.');
-    if (hasExpired(session)) return setProblem('This token has expired. Get a new one.');
-    enter(session);
+  if (!login) return <TokenForm class="card sign-in-card" enter={enter} />;
+  return (
+    <div class="card">
+      <PoolLogin login={login} />
+      <details class="sign-in-other">
+        <summary>Use an access token instead</summary>
+        <TokenForm class="sign-in-card" enter={enter} />
+      </details>
+    </div>
+  );
+}
+
+function PoolLogin({ login }: { login: LoginSettings }) {
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<unknown>(null);
+  const leave = async () => {
+    setBusy(true);
+    try {
+      await startLogin(login, location.pathname + location.search + location.hash);
+    } catch (cause) {
+      setFailure(cause);
+      setBusy(false);
+    }
   };
   return (
-    <>
-      {login && (
-        <div class="card sign-in-card">
-          <Button look="primary" icon="key" onClick={() => void startLogin(login)}>
-            Log in with your account
-          </Button>
-        </div>
-      )}
-      <form class="card sign-in-card" onSubmit={submit} noValidate>
-        <label for="token">{login ? 'Or paste an access token' : 'Access token'}</label>
-        <textarea
-          id="token"
-          rows={5}
-          spellcheck={false}
-          autocomplete="off"
-          aria-describedby="token-help"
-          aria-invalid={problem !== ''}
-          value={token}
-          onInput={(event) => {
-            setToken(event.currentTarget.value);
-            setProblem('');
-          }}
-        />
-        <p id="token-help" class={problem ? 'field-problem' : 'muted'} role={problem ? 'alert' : undefined}>
-          {problem ||
-            "An access token of the platform's user pool, or of an API key. It is sent to this service only."}
-        </p>
-        <div>
-          <Button type="submit" look={login ? 'plain' : 'primary'} disabled={token.trim() === ''}>
-            Sign in
-          </Button>
-        </div>
-      </form>
-    </>
+    <div class="sign-in-card">
+      {failure !== null && <ErrorState error={failure} />}
+      <Button look="primary" icon="key" busy={busy} onClick={() => void leave()}>
+        Log in with your account
+      </Button>
+      <p class="sign-in-help">
+        You log in at {new URL(login.authorize_url).host}, and come back to this page.
+      </p>
+    </div>
   );
 }

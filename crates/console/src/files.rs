@@ -43,12 +43,16 @@ impl AppFiles {
         Self::from_table(EMBEDDED)
     }
 
-    /// Whether there is an app, and not only the page that says how to build it.
+    /// What to do about an app that is missing, for a log; `None` if there is one. Without one there is only the page that says how to
+    /// build it.
     #[must_use]
-    pub fn is_built(&self) -> bool {
+    pub fn missing_app_advice(&self) -> Option<&'static str> {
         match self {
-            Self::Embedded(files) => files.contains_key(INDEX),
-            Self::Directory(dir) => dir.join(INDEX).is_file(),
+            Self::Embedded(files) => {
+                (!files.contains_key(INDEX)).then_some("run `make console`, then build the program again")
+            }
+            Self::Directory(dir) => (!dir.join(INDEX).is_file())
+                .then_some("build it into this directory (`npm run build` in `console`)"),
         }
     }
 

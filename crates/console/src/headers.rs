@@ -5,11 +5,12 @@ use http::{
     header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
 };
 
-/// Everything that the app does not need. It copies texts to the clipboard and shows pictures in full screen.
-const PERMISSIONS: &str = "accelerometer=(), autoplay=(), bluetooth=(), browsing-topics=(), camera=(), \
-                           display-capture=(), encrypted-media=(), geolocation=(), gyroscope=(), hid=(), \
-                           idle-detection=(), local-fonts=(), magnetometer=(), microphone=(), midi=(), payment=(), \
-                           publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=(), web-share=(), \
+/// Everything that the app does not need. It copies texts to the clipboard and shows pictures in full screen. Only features that Chromium
+/// knows: it warns of each other one, and a page has them only if a person allows it (`bluetooth`) or asks for it (`web-share`).
+const PERMISSIONS: &str = "accelerometer=(), autoplay=(), browsing-topics=(), camera=(), display-capture=(), \
+                           encrypted-media=(), geolocation=(), gyroscope=(), hid=(), idle-detection=(), \
+                           local-fonts=(), magnetometer=(), microphone=(), midi=(), payment=(), \
+                           publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=(), \
                            xr-spatial-tracking=(), clipboard-write=(self), fullscreen=(self)";
 
 /// The headers of all of the app's responses.

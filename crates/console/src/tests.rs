@@ -151,8 +151,14 @@ fn a_source_cannot_change_the_policy() {
 #[tokio::test]
 async fn an_app_that_was_not_built_says_how_to_build_it() {
     let empty = tempfile::tempdir().unwrap();
-    for files in [AppFiles::from_table(&[]), AppFiles::Directory(empty.path().to_owned())] {
-        assert!(!files.is_built());
+    for (files, advice) in [
+        (AppFiles::from_table(&[]), "run `make console`, then build the program again"),
+        (
+            AppFiles::Directory(empty.path().to_owned()),
+            "build it into this directory (`npm run build` in `console`)",
+        ),
+    ] {
+        assert_eq!(files.missing_app_advice(), Some(advice));
         let router = console(files);
         let page = send(&router, "GET", "/", &[]).await;
         assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);

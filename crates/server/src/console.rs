@@ -64,8 +64,8 @@ pub enum ConsoleError {
 pub fn add_console(host: Router, prefix: &PathPrefix, parts: ConsoleParts) -> Result<Router, ConsoleError> {
     check_prefix(prefix)?;
     let ConsoleParts { files, headers, settings, operations } = parts;
-    if !files.is_built() {
-        tracing::warn!("the console was not built into this program: `/` says how");
+    if let Some(advice) = files.missing_app_advice() {
+        tracing::warn!(advice, "there is no web app to serve at `/`");
     }
     let mut host = host.merge(settings_router(&settings, prefix)?);
     if let Some((guard, operations)) = operations {

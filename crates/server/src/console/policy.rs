@@ -6,6 +6,8 @@ use console::{InvalidSource, SecurityHeaders};
 use hosting::config::{ConsoleConfig, ServiceConfig};
 use storage::ObjectStore;
 
+use super::settings::token_url;
+
 /// The headers of the console's pages. They may read files where the service's links lead: the CDN, the configured buckets,
 /// and those of the table of buckets. If no bucket of source files is configured, they may read any bucket in the service's own
 /// region.
@@ -21,6 +23,6 @@ pub async fn build_security_headers(
         data.extend(objects.list_home_prefixes());
     }
     data.insert(service.cdn.origin.clone());
-    let login = console.login.as_ref().map(|login| login.origin.clone());
+    let login = console.login.as_ref().map(|login| token_url(&login.origin));
     SecurityHeaders::new(&data.into_iter().collect::<Vec<_>>(), login.as_slice())
 }

@@ -42,11 +42,12 @@ pub enum Mode {
 }
 
 /// The hosted pages of a user pool, for the authorization code flow with PKCE (RFC 7636; Amazon Cognito Developer Guide,
-/// "Authorize endpoint", "Token endpoint").
+/// "Authorize endpoint", "Token endpoint", "Logout endpoint").
 #[derive(Debug, Clone, Serialize)]
 pub struct LoginSettings {
     authorize_url: String,
     token_url: String,
+    logout_url: String,
     client_id: String,
     scopes: [&'static str; 1],
 }
@@ -57,12 +58,18 @@ impl LoginSettings {
     pub fn new(LoginConfig { origin, client_id }: &LoginConfig) -> Self {
         Self {
             authorize_url: format!("{origin}/oauth2/authorize"),
-            token_url: format!("{origin}/oauth2/token"),
+            token_url: token_url(origin),
+            logout_url: format!("{origin}/logout"),
             client_id: client_id.clone(),
             // Roles come from the database, so the token needs no other scope.
             scopes: ["openid"],
         }
     }
+}
+
+/// Where the app exchanges a code for tokens. It calls nothing else of the user pool: people go to the other pages themselves.
+pub(super) fn token_url(origin: &str) -> String {
+    format!("{origin}/oauth2/token")
 }
 
 /// The routes of what the app is told.

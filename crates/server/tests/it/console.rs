@@ -236,19 +236,20 @@ async fn serve_without_an_operators_token_has_no_page_for_them() {
     let settings = serve.get("/console/settings.json", "").await;
     let policy = settings.header("content-security-policy");
     let connect = policy.split("; ").find(|directive| directive.starts_with("connect-src")).unwrap();
-    assert!(connect.ends_with(" https://people.auth.us-east-1.amazoncognito.com"), "{policy}");
+    assert!(connect.ends_with(" https://people.auth.us-east-1.amazoncognito.com/oauth2/token"), "{policy}");
+    assert_eq!(policy.matches("amazoncognito").count(), 1, "{policy}");
     assert!(connect.contains(dev.stack_text("/edge")), "{policy}");
     let settings = settings.json();
     assert_eq!(
         (&settings["mode"], &settings["operator"], &settings["demo"]),
         (&json!("serve"), &json!(false), &Value::Null)
     );
-    let login = "https://people.auth.us-east-1.amazoncognito.com/oauth2";
+    let pool = "https://people.auth.us-east-1.amazoncognito.com";
     assert_eq!(
         settings["login"],
         json!({
-            "authorize_url": format!("{login}/authorize"), "token_url": format!("{login}/token"),
-            "client_id": "localPeople", "scopes": ["openid"],
+            "authorize_url": format!("{pool}/oauth2/authorize"), "token_url": format!("{pool}/oauth2/token"),
+            "logout_url": format!("{pool}/logout"), "client_id": "localPeople", "scopes": ["openid"],
         })
     );
     // Without a token in the configuration there is no page for operators, and nobody gets tokens of users.
