@@ -34,6 +34,11 @@ export function countOf(count: number, singular: string, plural = `${singular}s`
 const days = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
 const clocks = new Intl.DateTimeFormat('en-GB', { timeStyle: 'long' });
 
+/** The word alone, where the number stands out: `row`, `rows`. */
+export function wordFor(count: number, singular: string): string {
+  return count === 1 ? singular : `${singular}s`;
+}
+
 /** A day for a table: `27 Nov 2026`. */
 export function formatDay(time: string | null | undefined): string {
   const date = parseTime(time);
