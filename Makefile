@@ -4,6 +4,8 @@
 STATE ?= .local
 ARGS ?=
 PACKAGES ?=
+# The program that the tests have built.
+TESTED_PROGRAM = PROGRAM="$${CARGO_TARGET_DIR:-target}/debug/packages-service"
 # Variables for the scripts: make package ARCH=arm64, make publish BUCKET=my-artifacts TAG=v1.
 export ARCH BUCKET TAG ZIG
 
@@ -22,9 +24,10 @@ run: ## Start the service with everything that it needs (ARGS="--port 9000 --fre
 	cargo run --locked --package server -- dev --state-dir "$(STATE)" $(ARGS)
 
 test: setup console ## Run all tests, also in a browser, and compare the running service with its OpenAPI document
-	cargo test --workspace --locked
-	scripts/schemathesis
-	scripts/browser-tests
+	cargo test --workspace --locked --lib --bins --tests
+	cargo test --workspace --locked --doc
+	$(TESTED_PROGRAM) scripts/schemathesis
+	$(TESTED_PROGRAM) scripts/browser-tests
 
 clients: ## Read the demo with real clients (PACKAGES="zarr-python zarrita")
 	@scripts/clients $(PACKAGES)

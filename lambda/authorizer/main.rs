@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         let config = config::AuthorizeConfig::read(Host::Lambda, &hosting::read_variable)?;
         let telemetry = host::init_telemetry("packages-authorizer", &config.platform);
         let builder = HostBuilder::from_environment(config.platform.clone())?;
-        let start = async || Ok(builder.build_authorizer(&config, builder.connect_db().await?)?);
+        let start = async || Ok(builder.build_authorizer(&config, builder.connect_db().await?)?.with_teams());
         let check = async || check_authorizer(&hosting::read_variable, &builder, &config).await;
         let handle = async |authorizer: &Authorizer, event| authorizer::handle_event(authorizer, event).await;
         host::poll_events(telemetry, check, start, handle).await

@@ -9,15 +9,13 @@ use packages::{
     access::{Claims, DatasetClaim, DatasetRole, Member, UserClaim, WorkspaceClaim},
     id::{DatasetNodeId, PackageNodeId, UserNodeId, WorkspaceId},
 };
-use tokio_postgres::{
-    Row,
-    types::{Json, Type},
-};
+use tokio_postgres::{Row, types::Type};
 
 pub use self::{
     datasets::{DatasetPage, DatasetPosition, DatasetsError, ListedDataset, ListedWorkspace, list_datasets},
     decision::{DatasetPlace, Decision, decide_access},
     identity::{CallbackIdentity, Identity},
+    roles::TeamList,
 };
 use self::{
     identity::CallerQuery,
@@ -91,14 +89,13 @@ pub async fn list_claims_by_packages(
         workspace: &workspace.to_string(),
         user: "$1",
         condition: &has_package,
+        teams: TeamList::Omitted,
     };
-    let sql = format!("SELECT to_jsonb(found) AS roles FROM ({}) found", roles.to_sql());
     let packages: Vec<&str> = packages.iter().map(PackageNodeId::as_str).collect();
-    let rows = db.query(&sql, &[(&member.user.id, Type::INT8), (&packages, Type::TEXT_ARRAY)]).await?;
-    let claims = rows.iter().map(|row| {
-        let Json(roles) = row.try_get("roles")?;
-        Ok(member_claims(member, roles))
-    });
+    let rows =
+        db.query(&roles.to_sql(), &[(&member.user.id, Type::INT8), (&packages, Type::TEXT_ARRAY)]).await?;
+    let claims =
+        rows.iter().map(|row| Ok(RolesRow::read(row)?.and_then(|roles| member_claims(member, roles))));
     claims.filter_map(Result::transpose).collect()
 }
 

@@ -31,7 +31,7 @@ pub use crate::{
 };
 use crate::{
     cache::{DecisionCache, PlaceCache},
-    db::{Decision, Identity, decide_access, find_member},
+    db::{Decision, Identity, TeamList, decide_access, find_member},
 };
 
 /// Verifies credentials, and finds what their owners may do. Clones share what they remember.
@@ -43,6 +43,7 @@ pub struct Authorizer {
     clock: Clock,
     decisions: Option<DecisionCache>,
     places: PlaceCache,
+    teams: TeamList,
 }
 
 /// Why there are no claims.
@@ -61,11 +62,24 @@ pub enum AuthorizeError {
 }
 
 impl Authorizer {
-    /// Accepts the tokens that the verifier accepts, and no callbacks. It remembers no decision.
+    /// Accepts the tokens that the verifier accepts, and no callbacks. It remembers no decision, and lists no teams.
     #[must_use]
     pub fn new(verifier: TokenVerifier, db: Db, clock: Clock) -> Self {
-        let places = PlaceCache::default();
-        Self { verifier, callbacks: CallbackValidators::default(), db, clock, decisions: None, places }
+        Self {
+            verifier,
+            callbacks: CallbackValidators::default(),
+            db,
+            clock,
+            decisions: None,
+            places: PlaceCache::default(),
+            teams: TeamList::Omitted,
+        }
+    }
+
+    /// The same, whose claims list the caller's teams in the workspace.
+    #[must_use]
+    pub fn with_teams(self) -> Self {
+        Self { teams: TeamList::Included, ..self }
     }
 
     /// The same, which also accepts the callbacks that these validators accept.
@@ -162,7 +176,8 @@ impl Authorizer {
         }
         let now = self.clock.now();
         let known = self.places.find(dataset, now);
-        let Decision { result, place } = decide_access(&self.db, identity, dataset, known).await?;
+        let Decision { result, place } =
+            decide_access(&self.db, identity, dataset, known, self.teams).await?;
         match place {
             // It keeps its age.
             Some(_) if place == known => {}

@@ -72,6 +72,25 @@ async fn authorizes_members_with_their_claims() {
     assert!(test.is_authorized(&test.create_token("guest").await).await);
 }
 
+/// The platform's other services read them. The first decision does not know the dataset's workspace, the second does.
+#[tokio::test]
+async fn claims_list_the_teams_of_the_caller() {
+    let test = AuthorizerTest::start().await;
+    let (member, other) =
+        (test.environment.create_user("viewer").await, test.environment.create_user("viewer").await);
+    let workspace = &test.environment.workspace;
+    let team = workspace.create_team("lab", &[&member]).await.unwrap();
+    for _ in 0..2 {
+        let response = test.authorize(&sign_user_token(&member)).await.unwrap();
+        let teams = &response["context"]["team_claims"];
+        assert_eq!(teams.as_array().unwrap().len(), 1);
+        assert_eq!((&teams[0]["IntId"], &teams[0]["Name"]), (&json!(team.id), &json!("lab")));
+        assert!(Claims::from_context(&response["context"]).is_ok(), "the service accepts the context");
+        let response = test.authorize(&sign_user_token(&other)).await.unwrap();
+        assert_eq!(response["context"]["team_claims"], Value::Null);
+    }
+}
+
 /// A route whose dataset is optional has the token as its only identity source.
 #[tokio::test]
 async fn a_token_without_a_dataset_gets_no_role() {

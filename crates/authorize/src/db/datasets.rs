@@ -4,12 +4,9 @@ use packages::{
     access::{DatasetRole, Member},
     id::{DatasetId, DatasetNodeId, WorkspaceId},
 };
-use tokio_postgres::{
-    Row,
-    types::{Json, Type},
-};
+use tokio_postgres::{Row, types::Type};
 
-use super::roles::{RolesQuery, RolesRow};
+use super::roles::{RolesQuery, RolesRow, TeamList};
 use database::{Db, Error};
 
 /// How many workspaces of a person are listed.
@@ -135,7 +132,9 @@ fn datasets_sql(workspace: WorkspaceId) -> String {
     let (schema, number) = (format!(r#""{workspace}""#), workspace.to_string());
     // By name, so that a page ends before all roles of a large workspace are looked up.
     let condition = "d.id = named.id";
-    let roles = RolesQuery { schema: &schema, workspace: &number, user: "$1", condition }.to_sql();
+    let roles =
+        RolesQuery { schema: &schema, workspace: &number, user: "$1", condition, teams: TeamList::Omitted };
+    let roles = roles.to_sql();
     format!(
         r#"WITH
            -- One row if the person belongs to the workspace: without it the answer has no row.
@@ -144,7 +143,7 @@ fn datasets_sql(workspace: WorkspaceId) -> String {
            ),
            -- One row more than requested, where there is one. Of datasets with the same node id, access is decided by the first.
            page AS MATERIALIZED (
-               SELECT named.*, to_jsonb(found) AS roles
+               SELECT named.*, found.*
                FROM place CROSS JOIN LATERAL (
                    SELECT d.id, d.node_id, d.name, d.status_id, d.updated_at FROM {schema}.datasets d
                    WHERE d.node_id IS NOT NULL AND (d.name, d.id) > ($3, $4) ORDER BY d.name, d.id OFFSET 0
@@ -154,8 +153,8 @@ fn datasets_sql(workspace: WorkspaceId) -> String {
                  AND NOT EXISTS (SELECT FROM {schema}.datasets o WHERE o.node_id = named.node_id AND o.id < named.id)
                ORDER BY named.name, named.id LIMIT $5 + 1
            )
-           SELECT i.id, i.name, i.roles, s.display_name AS status, b.size AS bytes,
-                  to_char(i.updated_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS updated_at,
+           SELECT i.*, s.display_name AS status, b.size AS bytes,
+                  to_char(i.updated_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS updated_at_text,
                   w.ids AS workspace_ids, w.names AS workspace_names
            FROM place
            CROSS JOIN (
@@ -192,8 +191,7 @@ fn read_workspaces(row: &Row) -> Result<Vec<ListedWorkspace>, Error> {
 
 /// `None`: the page is empty, the node id is not valid, or the columns name no role.
 fn read_dataset(row: &Row) -> Result<Option<ListedDataset>, Error> {
-    let roles: Option<Json<RolesRow>> = row.try_get("roles")?;
-    let Some(Json(roles)) = roles else { return Ok(None) };
+    let Some(roles) = RolesRow::read(row)? else { return Ok(None) };
     let id = roles.dataset_node_id.as_deref().and_then(|id| DatasetNodeId::parse(id).ok());
     let Some(id) = id.filter(|_| roles.highest_role() != DatasetRole::None) else { return Ok(None) };
     Ok(Some(ListedDataset {
@@ -202,7 +200,7 @@ fn read_dataset(row: &Row) -> Result<Option<ListedDataset>, Error> {
         role: roles.highest_role(),
         status: row.try_get("status")?,
         bytes: row.try_get("bytes")?,
-        updated_at: row.try_get("updated_at")?,
+        updated_at: row.try_get("updated_at_text")?,
     }))
 }
 

@@ -4,15 +4,12 @@ use packages::{
     access::{Claims, DatasetClaim, DatasetRole, UserClaim, WorkspaceClaim},
     id::{DatasetNodeId, UserNodeId, WorkspaceId},
 };
-use tokio_postgres::{
-    Row,
-    types::{Json, Type},
-};
+use tokio_postgres::{Row, types::Type};
 
 use super::{
     identity::{CallerQuery, Identity},
     read_workspace,
-    roles::{RolesQuery, RolesRow},
+    roles::{ROLES_COLUMNS, RolesQuery, RolesRow, TeamList},
 };
 use crate::denial::{Denial, DenialReason};
 use database::{Db, Error, Param};
@@ -47,15 +44,16 @@ pub async fn decide_access(
     identity: &Identity,
     dataset: &DatasetNodeId,
     place: Option<DatasetPlace>,
+    teams: TeamList,
 ) -> Result<Decision, Error> {
     if place.is_some() {
-        match query_access(db, identity, dataset, place).await {
+        match query_access(db, identity, dataset, place, teams).await {
             Ok(decision) if decision.place == place => return Ok(decision),
             Err(error) if !is_undefined(&error) => return Err(error),
             Ok(_) | Err(_) => {}
         }
     }
-    query_access(db, identity, dataset, None).await
+    query_access(db, identity, dataset, None, teams).await
 }
 
 /// Whether a statement names a schema, a table or a column that does not exist (PostgreSQL documentation, "PostgreSQL Error
@@ -69,6 +67,7 @@ async fn query_access(
     identity: &Identity,
     dataset: &DatasetNodeId,
     place: Option<DatasetPlace>,
+    teams: TeamList,
 ) -> Result<Decision, Error> {
     let caller = identity.query();
     let dataset_id = dataset.as_str();
@@ -76,23 +75,23 @@ async fn query_access(
     if let Some((id, sql_type)) = &caller.workspace_node_id {
         params.push((&**id, sql_type.clone()));
     }
-    let rows = db.query_prepared(&decision_sql(&caller, place), &params).await?;
+    let rows = db.query_prepared(&decision_sql(&caller, place, teams), &params).await?;
     // An id that is not unique identifies nobody.
     let [row] = rows.as_slice() else { return Ok(Decision::deny_unknown_caller()) };
     let record = AccessRecord::read(row)?;
     Ok(Decision { place: record.place(), result: record.decide(dataset) })
 }
 
-fn decision_sql(caller: &CallerQuery, place: Option<DatasetPlace>) -> String {
+fn decision_sql(caller: &CallerQuery, place: Option<DatasetPlace>, teams: TeamList) -> String {
     let CallerQuery { tables, condition, only_workspace, default_workspace, .. } = caller;
     let located = located_sql(default_workspace, place);
-    let roles = roles_sql(place);
+    let roles = roles_sql(place, teams);
     format!(
         "SELECT u.id AS user_id, u.node_id AS user_node_id, coalesce(u.is_super_admin, false) AS is_super_admin,
                 {only_workspace} AS only_workspace,
                 o.id AS workspace_id, o.node_id AS workspace_node_id,
                 m.user_id IS NOT NULL AS is_member, coalesce(m.permission_bit, 0) AS workspace_role,
-                located.has_table, roles.roles
+                located.has_table, roles.*
          FROM {tables}
          -- The workspace of the dataset.
          CROSS JOIN LATERAL ({located}) located
@@ -125,28 +124,35 @@ fn located_sql(default_workspace: &str, place: Option<DatasetPlace>) -> String {
     }
 }
 
-/// Selects a [`RolesRow`] as JSON, for a member only.
-fn roles_sql(place: Option<DatasetPlace>) -> String {
+/// Selects a [`RolesRow`], for a member only.
+fn roles_sql(place: Option<DatasetPlace>, teams: TeamList) -> String {
     if let Some(DatasetPlace { workspace, .. }) = place {
         let (schema, number) = (format!(r#""{workspace}""#), workspace.to_string());
         let condition = format!("d.node_id = $2 AND m.organization_id = {number} ORDER BY d.id LIMIT 1");
-        let query = RolesQuery { schema: &schema, workspace: &number, user: "u.id", condition: &condition };
-        return format!("SELECT to_jsonb(found) AS roles FROM ({}) found", query.to_sql());
+        return RolesQuery {
+            schema: &schema,
+            workspace: &number,
+            user: "u.id",
+            condition: &condition,
+            teams,
+        }
+        .to_sql();
     }
     let query = RolesQuery {
         schema: "%1$I",
         workspace: "%1$s",
         user: "%2$s",
         condition: "d.node_id = %3$L ORDER BY d.id LIMIT 1",
+        teams,
     };
     // The schema is named by a value of this row. Base64, because JSON may have characters that XML has not. For no member
     // the text is null, and nothing runs.
     format!(
-        "SELECT convert_from(decode((xpath('/table/row/roles/text()', query_to_xml(
+        "SELECT found.* FROM jsonb_to_record(convert_from(decode((xpath('/table/row/roles/text()', query_to_xml(
                     format(CASE WHEN m.user_id IS NOT NULL THEN
                         $roles$SELECT encode(convert_to(to_jsonb(found)::text, 'UTF8'), 'base64') AS roles
                                FROM ({}) found$roles$ END, o.id, u.id, $2),
-                    false, false, '')))[1]::text, 'base64'), 'UTF8')::jsonb AS roles",
+                    false, false, '')))[1]::text, 'base64'), 'UTF8')::jsonb) AS found ({ROLES_COLUMNS})",
         query.to_sql()
     )
 }
@@ -168,7 +174,6 @@ impl AccessRecord {
     fn read(row: &Row) -> Result<Self, Error> {
         let user: Option<&str> = row.try_get("user_node_id")?;
         let only_workspace: Option<i32> = row.try_get("only_workspace")?;
-        let roles: Option<Json<RolesRow>> = row.try_get("roles")?;
         Ok(Self {
             user_id: row.try_get::<_, i32>("user_id")?.into(),
             user: user.and_then(|id| UserNodeId::parse(id).ok()),
@@ -177,7 +182,7 @@ impl AccessRecord {
             has_table: row.try_get("has_table")?,
             workspace: read_workspace(row)?,
             is_member: row.try_get("is_member")?,
-            roles: roles.map(|Json(roles)| roles),
+            roles: RolesRow::read(row)?,
         })
     }
 

@@ -7,6 +7,7 @@ use std::{
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
+static FREED_BYTES: AtomicU64 = AtomicU64::new(0);
 
 /// The system's allocator, with counters.
 pub(crate) struct CountingAllocator;
@@ -21,12 +22,14 @@ unsafe impl GlobalAlloc for CountingAllocator {
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        FREED_BYTES.fetch_add(layout.size() as u64, Relaxed);
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         add(new_size);
+        FREED_BYTES.fetch_add(layout.size() as u64, Relaxed);
         // SAFETY: the caller's promise.
         unsafe { System.realloc(pointer, layout, new_size) }
     }
@@ -35,6 +38,11 @@ unsafe impl GlobalAlloc for CountingAllocator {
 fn add(size: usize) {
     ALLOCATIONS.fetch_add(1, Relaxed);
     BYTES.fetch_add(size as u64, Relaxed);
+}
+
+/// The bytes that are allocated and not freed.
+pub(crate) fn live_bytes() -> u64 {
+    BYTES.load(Relaxed).saturating_sub(FREED_BYTES.load(Relaxed))
 }
 
 /// Allocations so far, and their bytes.

@@ -27,6 +27,8 @@ pub(crate) struct LoadRequest {
     pub(crate) body: String,
     pub(crate) status: u16,
     pub(crate) seconds: f64,
+    /// Requests per second, of all connections together; as many as possible if it is absent.
+    pub(crate) rate: Option<f64>,
 }
 
 /// What came back.
@@ -56,9 +58,15 @@ async fn run_connection(request: LoadRequest, number: usize, end: Instant) -> Ve
     let mut stream = TcpStream::connect(request.address).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let (mut latencies, mut buffer) = (Vec::new(), Vec::with_capacity(1 << 20));
+    let interval = request.rate.map(|rate| Duration::from_secs_f64(CONNECTIONS as f64 / rate));
+    let mut due = tokio::time::Instant::now();
     // Another number in each turn, too.
     let mut n = u64::from(std::process::id()) * 100_000_000 + number as u64 * 10_000_000;
     while Instant::now() < end {
+        if let Some(interval) = interval {
+            due += interval;
+            tokio::time::sleep_until(due).await;
+        }
         n += 1;
         let head = build_head(&request, n);
         let begun = Instant::now();

@@ -4,6 +4,9 @@
 //! link, prepared or not. So a busy machine slows both down, and their ratio says something where the figures do not. The clients
 //! are another process. Processor time is that of the server's process and of Postgres's, from `/proc`.
 //!
+//! `--soak MINUTES` is another measurement: it keeps one endpoint busy at 80 % of its rate, and says each minute what memory the
+//! server has.
+//!
 //! `warm` is with roles that the server remembers (`AUTHORIZATION_CACHE_SECONDS`), `cold` without. `--log off` runs without log
 //! and metrics.
 #![allow(
@@ -26,6 +29,7 @@ mod client;
 mod floors;
 mod processor_time;
 mod scenarios;
+mod soak;
 
 use std::{
     net::SocketAddr,
@@ -63,6 +67,9 @@ struct Options {
     /// How long roles are remembered, in seconds
     #[arg(long, env = "AUTHORIZATION_CACHE_SECONDS", default_value_t = 60)]
     cache: u64,
+    /// Instead of comparing, keeps the endpoints of `--only` busy for this many minutes
+    #[arg(long, default_value_t = 0)]
+    soak: u32,
     /// Sends requests as the JSON on standard input says
     #[arg(long, hide = true)]
     client: bool,
@@ -84,6 +91,9 @@ async fn main() {
         telemetry::init(config);
     }
     let services = Box::pin(Services::start(Duration::from_secs(options.cache))).await;
+    if options.soak > 0 {
+        return soak::run(&services, &options.only, options.soak).await;
+    }
     println!("log and metrics: {}", options.log);
     println!(
         "{:26} | req/s | floor | ratio | p50 µs | p99 µs | server µs | floor µs | Postgres µs | floor µs | allocations | KB",

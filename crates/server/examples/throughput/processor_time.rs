@@ -12,6 +12,13 @@ pub(crate) fn of_this_process() -> Duration {
     read_stat("self").map(|stat| stat.time).unwrap_or_default()
 }
 
+/// The memory of this process that is in RAM, in bytes.
+pub(crate) fn resident_bytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or_default() * 1024
+}
+
 /// The server that a database is on.
 pub(crate) struct PostgresProcesses {
     /// The process that starts all others.

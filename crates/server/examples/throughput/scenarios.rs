@@ -77,6 +77,7 @@ impl Service {
             body: String::new(),
             status,
             seconds: 0.0,
+            rate: None,
         }
     }
 }

@@ -100,6 +100,8 @@ impl PresignedUrl {
             return Err(PresignedUrlError::NotYetValid);
         }
         let mut location = origin;
+        // Most are spelled as we spell them.
+        location.reserve(url.len().saturating_sub(location.len()));
         percent::encode_into(&mut location, &key, EncodeSet::Path);
         query.write_to(&mut location);
         let version_id = query.get("versionId").map(str::to_owned);
@@ -238,7 +240,7 @@ impl ObjectLocation {
         let in_path = || parts.path.split_once('/').unwrap_or((parts.path, ""));
         let (bucket, key) = parts.bucket.map_or_else(in_path, |bucket| (bucket, parts.path));
         let bucket = Bucket::new(bucket).map_err(|_| PresignedUrlError::InvalidBucket)?;
-        let key = percent::decode_utf8(key).ok_or(PresignedUrlError::InvalidKey)?;
+        let key = percent::decode_utf8(key).ok_or(PresignedUrlError::InvalidKey)?.into_owned();
         if !(1..=MAX_KEY_BYTES).contains(&key.len()) {
             return Err(PresignedUrlError::InvalidKey);
         }

@@ -1,5 +1,7 @@
 //! The query of a presigned URL that reads an object: a complete signature, and nothing that makes it another operation.
 
+use std::borrow::Cow;
+
 use super::date::AmzDate;
 use super::names::Region;
 use super::presigned_error::PresignedUrlError;
@@ -26,14 +28,14 @@ const READ_PARAMETERS: [&str; 3] = ["versionId", "partNumber", "x-id"];
 const SIGV2_PARAMETERS: [&str; 2] = ["AWSAccessKeyId", "Signature"];
 
 /// A query that reads an object, in which every parameter is given once and those that are known are valid.
-pub(super) struct PresignedQuery {
+pub(super) struct PresignedQuery<'a> {
     /// Decoded names and values, in the order of the URL.
-    pairs: Vec<(String, String)>,
+    pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
-impl PresignedQuery {
-    pub(super) fn parse(query: &str) -> Result<Self, PresignedUrlError> {
-        let mut pairs: Vec<(String, String)> = Vec::with_capacity(8);
+impl<'a> PresignedQuery<'a> {
+    pub(super) fn parse(query: &'a str) -> Result<Self, PresignedUrlError> {
+        let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::with_capacity(8);
         // The rebuilt query keeps this order: botocore's is not canonical, and S3 sorts before it verifies.
         for pair in query.split('&') {
             let (name, value) = pair.split_once('=').ok_or(PresignedUrlError::MalformedQuery)?;
@@ -50,7 +52,7 @@ impl PresignedQuery {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.pairs.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
     }
 
     /// Whether the signature covers the header `host` and no other one.
