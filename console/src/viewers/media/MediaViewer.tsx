@@ -26,7 +26,7 @@ export default function MediaViewer({ source, view }: ViewerProps) {
     onError,
     onLoadedMetadata: onPlaying,
     onProgress,
-    onSeeked: onProgress,
+    onTimeUpdate: onProgress,
   };
   return (
     <div class={`media media-${view.viewer}`}>
