@@ -17,6 +17,8 @@ from _pages import NEEDS, NOT_RUN, PAGES_NOT_RUN, ROOT, RUN, SERVERS, find_forgo
 from stack import API, DATASET, STACK, TOKEN, check, finish, leave_out, package
 
 LOCAL_API = "http://127.0.0.1:8080/packages"
+# Programs that are not installed here may be those of another group's environment: aria2 is.
+PATH = os.pathsep.join([os.environ["PATH"], str(ROOT / ".tools/clients-downloads/bin")])
 # What pages expect in the environment.
 VARIABLES = {"API": API, "DATASET": DATASET, "TOKEN": TOKEN, "PACKAGE": package("pyramid"), "FOLDER": package("recordings")}
 
@@ -35,7 +37,7 @@ def prepare_folder(folder, port):
 
 def start_bash(script, folder, **options):
     """Starts bash with the script, in a group of processes of its own."""
-    environment = {**os.environ, **VARIABLES, "HOME": str(folder), "PGOPTIONS": "", "NO_COLOR": "1"}
+    environment = {**os.environ, **VARIABLES, "PATH": PATH, "HOME": str(folder), "NO_COLOR": "1"}
     # Without pipefail, as people's shells are: `curl … | head` would fail where curl has more to say.
     command = ["bash", "-euc", script.replace(LOCAL_API, API)]
     return subprocess.Popen(
@@ -111,7 +113,7 @@ def run_page(page, folder, port):
         where = (page, block.name)
         if block.name == "variables":
             variables = block.text
-        elif where in NEEDS and not shutil.which(NEEDS[where]):
+        elif where in NEEDS and not shutil.which(NEEDS[where], path=PATH):
             leave_out(f"{page}: {block.name}", f"{NEEDS[where]} is not installed")
         elif where not in NOT_RUN:
             with check(f"{page}: {block.name}"):

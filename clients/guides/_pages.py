@@ -57,6 +57,7 @@ NOT_RUN = {
     ("CONTRIBUTING.md", "start"): STARTS,
     ("docs/configuration.md", "container"): "it needs Docker and a published image",
     ("docs/configuration.md", "doctor"): AWS,
+    ("docs/console.md", "client"): AWS,
     ("docs/operations.md", "operator"): "its host is a deployment. Tests of the server ask the same (crates/server/tests/it/console.rs)",
     ("docs/operations.md", "functions"): AWS,
     ("docs/operations.md", "hand"): AWS,

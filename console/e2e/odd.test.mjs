@@ -71,7 +71,7 @@ test('a file with such a name is downloaded, and copied for a shell', options, a
   });
 });
 
-/** Empties columns one at a time, each in a package of its own. */
+/** All that may be empty; but for where a file is, which it takes to read it. */
 const COLUMNS = {
   packages: ['size', 'owner_id', 'attributes', 'created_at', 'updated_at'],
   files: [
@@ -86,23 +86,29 @@ const COLUMNS = {
   ],
 };
 
+/** Statements that empty columns of a package, or of its file. A trigger would set times at an update. */
+function emptyColumns(table, columns) {
+  const values = columns.map((column) => `${column} = NULL`);
+  const key = table === 'files' ? 'package_id' : 'id';
+  return (id) => `SET LOCAL session_replication_role = replica;
+    UPDATE ${schema}.${table} SET ${values} WHERE ${key} = ${numberOf(id)};`;
+}
+
 test('a page needs no column that may be empty', options, async () => {
   const files = [];
   for (const [table, columns] of Object.entries(COLUMNS)) {
-    for (const column of columns) {
-      const name = `${table} without ${column}.csv`;
-      const key = table === 'files' ? 'package_id' : 'id';
-      // A trigger sets times at an update.
-      const empty = (id) => `SET LOCAL session_replication_role = replica;
-        UPDATE ${schema}.${table} SET ${column} = NULL WHERE ${key} = ${numberOf(id)};`;
-      files.push({ name, id: await addFile({ name, parent: folder, bytes: 'a,b\n1,2\n' }, empty) });
+    // The size alone, too: without it there is more to ask for.
+    for (const empty of [columns, ['size']]) {
+      const name = `${table} without ${empty.length} columns.csv`;
+      const file = { name, parent: folder, bytes: 'a,b\n1,2\n' };
+      files.push({ name, id: await addFile(file, emptyColumns(table, empty)) });
     }
   }
   await withPage({ user: 'viewer', path: folderPath(folder) }, async (page) => {
     for (const { name } of files) await row(page, name).waitFor();
     for (const { name, id } of files) {
       await pageOf(page, id);
-      await page.getByText('1 rows, 2 columns').or(page.getByText('1 row, 2 columns')).first().waitFor();
+      await page.getByText('1 row, 2 columns').waitFor();
       assert.equal(await heading(page).textContent(), name);
       assert.doesNotMatch(await page.locator('main').innerText(), /\b(null|undefined|NaN|Invalid Date)\b/);
     }
@@ -130,7 +136,6 @@ test('a package without a file, or without the place of one, says so', options, 
     ]) {
       await pageOf(page, id);
       await page.getByRole('alert').getByText(text).first().waitFor();
-      await checkAccessibility(page, String(text));
     }
   });
 });
@@ -148,9 +153,9 @@ test('states in which a package cannot be read', options, async () => {
     for (const [state, text] of Object.entries(states)) {
       await pageOf(page, await make(state));
       await page.getByRole('alert').getByText(text).first().waitFor();
-      await checkAccessibility(page, state);
     }
     await page.goto(new URL(folderPath(folder), page.url()).href);
+    await checkAccessibility(page, 'states');
     await row(page, 'INFECTED.csv').getByText('Unsafe').waitFor();
     await row(page, 'ERROR.csv').getByText('Failed').waitFor();
     for (const state of ['DELETED', 'RESTORING', 'UNAVAILABLE'])
@@ -180,7 +185,6 @@ test('an archived object: what to do, and no second link', options, async () => 
       .getByText(/restore the object in S3/)
       .waitFor();
     assert.equal(links, 1);
-    await checkAccessibility(page, 'archived');
     assert.ok(page.url().includes(dataset));
   });
 });

@@ -65,7 +65,7 @@ export async function startServe(isSet = () => true) {
     USER_POOL_DOMAIN: pool.origin,
     CONSOLE_OPERATOR_TOKEN: randomBytes(32).toString('hex'),
   };
-  for (const name of Object.keys(parseVariables(blockOf('sh')))) {
+  for (const name of Object.keys(parseVariables(blockOf('ini')))) {
     if (!ours[name]) throw new Error(`docs/console.md sets ${name}, which these tests do not know`);
     if (isSet(name)) variables[name] = ours[name];
   }

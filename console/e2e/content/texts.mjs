@@ -35,9 +35,6 @@ export function largeJson() {
 
 /** A log of more than a piece, in UTF-8 with characters of several bytes. */
 export function longText() {
-  const lines = Array.from(
-    { length: 8_000 },
-    (_, number) => `${number} µV – <b>größer</b> als ${number / 2}`,
-  );
+  const lines = Array.from({ length: 8_000 }, (_, number) => `${number} µV – <b>größer</b> ${number / 2}`);
   return lines.join('\n');
 }

@@ -79,8 +79,10 @@ function shareLeft(link: FileLink, now: number): number {
   return Math.min(Math.max((link.expiresAt - now) / whole, 0), 1);
 }
 
+const clocks = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+
 function clockTime(at: number): string {
-  return new Date(at).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
+  return clocks.format(at);
 }
 
 /** `59:04`, `1:02:10` */

@@ -25,7 +25,7 @@ interface LinkPanelProps {
 export function LinkPanel(props: LinkPanelProps) {
   const { file, view, route, source, onRoute } = props;
   const directory = route.path?.endsWith('/') ?? false;
-  const note = noteOf(view, directory);
+  const note = directory ? 'of a pyramid: only chunks in sight' : '';
   return (
     <aside class="link-panel" aria-label="The link">
       <Actions {...props} directory={directory} />
@@ -38,11 +38,6 @@ export function LinkPanel(props: LinkPanelProps) {
       <CopyAs file={file} path={route.path} />
     </aside>
   );
-}
-
-function noteOf({ viewer }: FileView, directory: boolean): string {
-  if (directory) return 'of a pyramid: only chunks in sight';
-  return viewer === 'video' || viewer === 'audio' ? 'without what the player reads by itself' : '';
 }
 
 function Actions({ file, view, source, directory }: LinkPanelProps & { directory: boolean }) {

@@ -22,7 +22,7 @@ export function TrafficBox({ traffic, size, note }: TrafficBoxProps) {
     <section class="link-section" aria-label="What was read">
       <h2>Read so far</h2>
       <p class="traffic-sum">
-        <b>{formatBytes(state.bytes)}</b>
+        <b>{state.estimated ? `about ${formatBytes(read)}` : formatBytes(state.bytes)}</b>
         {size !== null && size > 0 && (
           <span>
             of {formatBytes(size)} ({percent(read, size)})
@@ -38,6 +38,9 @@ export function TrafficBox({ traffic, size, note }: TrafficBoxProps) {
           .map((server) => `${SERVERS[server]} ${formatCount(state.byServer[server].requests)}`)
           .join(', ')}
       </p>
+      {state.estimated && (
+        <p class="traffic-servers">The player reads by itself: by ranges, and often ahead.</p>
+      )}
       <Waiting state={state} />
       <details class="traffic-list">
         <summary>Requests</summary>

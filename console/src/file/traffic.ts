@@ -34,6 +34,8 @@ export interface TrafficState {
   running: RequestEntry[];
   /** What was fetched of the file, in order and without overlaps. */
   ranges: ByteRange[];
+  /** Whether `ranges` are those of a player, which tells times only. */
+  estimated: boolean;
   /** Set while a request waits because a server asked for it, or did not answer. */
   waiting: { until: number; why: string } | null;
 }
@@ -86,6 +88,13 @@ export class Traffic {
     this.#report();
   }
 
+  /** What a player has read by itself, as far as it can be told. */
+  estimate(ranges: ByteRange[]): void {
+    this.#state.ranges = ranges;
+    this.#state.estimated = true;
+    this.#report();
+  }
+
   wait(until: number, why: string): void {
     this.#state.waiting = { until, why };
     this.#report();
@@ -113,7 +122,16 @@ export class Traffic {
 function emptyState(): TrafficState {
   const none = () => ({ requests: 0, bytes: 0 });
   const byServer = { api: none(), s3: none(), cdn: none() };
-  return { requests: 0, bytes: 0, byServer, recent: [], running: [], ranges: [], waiting: null };
+  return {
+    requests: 0,
+    bytes: 0,
+    byServer,
+    recent: [],
+    running: [],
+    ranges: [],
+    estimated: false,
+    waiting: null,
+  };
 }
 
 /** Ranges with one more, joined where they touch. */

@@ -18,9 +18,11 @@ function trimZeros(text: string): string {
   return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
 }
 
+const counts = new Intl.NumberFormat('en-US');
+
 /** Digits in groups of three: `12,345`. */
 export function formatCount(count: number): string {
-  return count.toLocaleString('en-US');
+  return counts.format(count);
 }
 
 /** `1 file`, `2 files`. */
@@ -28,10 +30,19 @@ export function countOf(count: number, singular: string, plural = `${singular}s`
   return `${formatCount(count)} ${count === 1 ? singular : plural}`;
 }
 
+// Formats are made once: to make one takes longer than to draw a row of a table.
+const days = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+const clocks = new Intl.DateTimeFormat('en-GB', { timeStyle: 'long' });
+
+/** The word alone, where the number stands out: `row`, `rows`. */
+export function wordFor(count: number, singular: string): string {
+  return count === 1 ? singular : `${singular}s`;
+}
+
 /** A day for a table: `27 Nov 2026`. */
 export function formatDay(time: string | null | undefined): string {
   const date = parseTime(time);
-  return date ? date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' }) : '–';
+  return date ? days.format(date) : '–';
 }
 
 /** A moment in full, for a tooltip: `27 Nov 2026, 10:15:30 UTC+1`. */
@@ -39,8 +50,7 @@ export function formatMoment(time: string | null | undefined): string {
   const date = parseTime(time);
   if (!date) return '';
   const day = formatDay(time);
-  const clock = date.toLocaleTimeString('en-GB', { timeZoneName: 'short' });
-  return `${day}, ${clock}`;
+  return `${day}, ${clocks.format(date)}`;
 }
 
 const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [

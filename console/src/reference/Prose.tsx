@@ -28,8 +28,8 @@ function Block({ block }: { block: string }) {
 }
 
 export function inline(text: string): ComponentChildren {
-  return text.split(/(`[^`]+`|\*\*[^*]+\*\*)/).map((part, index) => {
+  return text.split(/(\*\*[^*]+\*\*|`[^`]+`)/).map((part, index) => {
     if (part.startsWith('`')) return <code key={index}>{part.slice(1, -1)}</code>;
-    return part.startsWith('**') ? <strong key={index}>{part.slice(2, -2)}</strong> : part;
+    return part.startsWith('**') ? <strong key={index}>{inline(part.slice(2, -2))}</strong> : part;
   });
 }

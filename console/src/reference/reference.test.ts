@@ -103,7 +103,7 @@ describe('requests', () => {
 
   it('have their parameters where they belong', () => {
     const address = addressOf('http://localhost/packages', find('getThing'), filled);
-    expect(address).toBe('http://localhost/packages/things/a%20b%2Fc.csv?dataset_id=N%3Adataset%3A1');
+    expect(address).toBe('http://localhost/packages/things/a%20b%2Fc.csv?dataset_id=N:dataset:1');
     expect(headersOf(find('getThing'), filled)).toEqual({ Range: 'bytes=0-9' });
   });
 

@@ -15,7 +15,8 @@ export function addressOf(base: string, operation: Operation, { values }: Filled
     if (parameter.in === 'path') path = path.replace(`{${parameter.name}}`, encodeURIComponent(value));
     else if (parameter.in === 'query' && value !== '') query.set(parameter.name, value);
   }
-  const text = query.toString();
+  // As node ids are written: a query may have colons as they are (RFC 3986, section 3.4).
+  const text = query.toString().replaceAll('%3A', ':');
   return base + path + (text ? `?${text}` : '');
 }
 

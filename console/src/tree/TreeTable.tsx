@@ -166,13 +166,13 @@ function useTableView<T extends { id: string; name: string }>(props: TreeTablePr
     if (place) place.scrollTop = top;
     remember(top);
   };
-  const { grown, remember } = useAnchor({ store, scroller, rowHeight, onMoved: onScroll });
+  const { grown, shift, remember } = useAnchor({ store, scroller, rowHeight, onMoved: onScroll });
   // Where many rows have come, the active one mostly is as far from the end as before.
   if (grown !== 0 && store.rowAt(hint.current)?.key !== activeKey) hint.current += grown;
   const active = activeKey === null ? 0 : Math.max(0, store.indexOf(activeKey, hint.current));
   hint.current = active;
   const isTable = onlyRow(store) === null;
-  const { first, end } = visibleRows(scrollTop, height, rowHeight, store.rowCount);
+  const { first, end } = visibleRows(scrollTop + shift, height, rowHeight, store.rowCount);
 
   const seek = () => {
     const element = scroller.current;

@@ -168,9 +168,11 @@ export class TreeStore<T extends { id: string }> {
   }
 
   private async loadPage(level: Level<T>): Promise<void> {
+    const isRetry = level.error !== null;
     level.loading = true;
     level.error = null;
-    this.arrange();
+    // Else its last row says already that there is more to come.
+    if (isRetry || level.next === undefined) this.arrange();
     try {
       const limit = level.next === undefined ? this.limits.first : this.limits.later;
       const before = level.items.length;

@@ -2,7 +2,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { wasAborted } from '../../api/client';
 import { Button } from '../../components/Button';
 import { EmptyState, Skeleton } from '../../components/States';
-import { formatBytes, formatCount } from '../../lib/format';
+import { formatBytes, formatCount, wordFor } from '../../lib/format';
 import { useLoad } from '../../lib/useLoad';
 import { ReadFailure } from '../ReadFailure';
 import { ColumnPanel } from '../table/ColumnPanel';
@@ -80,9 +80,9 @@ function Head({ table, pieces }: { table: CsvTable; pieces: ReturnType<typeof us
   return (
     <>
       <span>
-        <b>{formatCount(table.rowCount)}</b> rows
+        <b>{formatCount(table.rowCount)}</b> {wordFor(table.rowCount, 'row')}
         {!table.done && ` read of about ${formatCount(Number(table.estimatedRows.toPrecision(2)))}`},{' '}
-        <b>{table.columnCount}</b> columns, {delimiterName(table.delimiter)}
+        <b>{table.columnCount}</b> {wordFor(table.columnCount, 'column')}, {delimiterName(table.delimiter)}
         {table.encoding !== 'utf-8' && `, ${table.encoding}`}
       </span>
       {!table.done &&

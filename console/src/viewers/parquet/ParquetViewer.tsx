@@ -4,7 +4,7 @@ import { Button } from '../../components/Button';
 import { EmptyState, Skeleton } from '../../components/States';
 import { FormatError } from '../../file/error';
 import { RangeReader } from '../../file/ranges';
-import { countOf, formatBytes, formatCount } from '../../lib/format';
+import { countOf, formatBytes, formatCount, wordFor } from '../../lib/format';
 import { useLoad } from '../../lib/useLoad';
 import { ReadFailure } from '../ReadFailure';
 import { TableFrame } from '../table/TableFrame';
@@ -80,7 +80,8 @@ function Table({ table, name }: { table: ParquetTable; name: string }) {
       head={
         <>
           <span>
-            <b>{formatCount(table.rowCount)}</b> rows, <b>{table.columns.length}</b> columns in{' '}
+            <b>{formatCount(table.rowCount)}</b> {wordFor(table.rowCount, 'row')},{' '}
+            <b>{table.columns.length}</b> {wordFor(table.columns.length, 'column')} in{' '}
             {countOf(table.groups.length, 'row group')}
           </span>
           <Button small icon="table" aria-pressed={schema} onClick={() => setSchema(!schema)}>

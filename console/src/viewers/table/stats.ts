@@ -115,12 +115,14 @@ export function countTexts(texts: string[], most = 12): TextCounts {
   return { distinct: counts.size, top: top.slice(0, most) };
 }
 
+const numbers = new Intl.NumberFormat('en-US', { maximumFractionDigits: 10 });
+
 /** A number for people: six significant digits, and no more zeros than needed. */
 export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-4 || size >= 1e9)) return value.toExponential(3).replace(/\.?0+e/, 'e');
-  return Number(value.toPrecision(6)).toLocaleString('en-US', { maximumFractionDigits: 10 });
+  return numbers.format(Number(value.toPrecision(6)));
 }
 
 export function formatTime(milliseconds: number): string {
