@@ -5,7 +5,13 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use axum::{Router, extract::State, routing::get};
+use axum::{
+    Router,
+    extract::{RawQuery, State},
+    http::{StatusCode, header::LOCATION},
+    response::IntoResponse,
+    routing::get,
+};
 use tokio::net::TcpListener;
 use tokio_postgres::{
     Client, NoTls, Statement,
@@ -37,7 +43,7 @@ impl FloorState {
     }
 }
 
-/// Serves `/plain`, `/prepared` and `/unnamed`.
+/// Serves `/plain`, `/redirect`, `/prepared` and `/unnamed`.
 pub(crate) async fn start_floors(database: &str, statement: LinkStatement) -> std::net::SocketAddr {
     let mut clients = Vec::new();
     for _ in 0..CONNECTIONS {
@@ -50,6 +56,7 @@ pub(crate) async fn start_floors(database: &str, statement: LinkStatement) -> st
         FloorState { statement: Arc::new(statement), clients: Arc::new(clients), next: Arc::default() };
     let router = Router::new()
         .route("/plain", get(async || "ok"))
+        .route("/redirect", get(redirect_to_query))
         .route("/prepared", get(run_prepared))
         .route("/unnamed", get(run_unnamed))
         .with_state(state);
@@ -61,6 +68,11 @@ pub(crate) async fn start_floors(database: &str, statement: LinkStatement) -> st
         axum::serve(listener, router).await.unwrap();
     });
     address
+}
+
+/// As many bytes as the proxy reads and writes, and no work on them.
+async fn redirect_to_query(RawQuery(query): RawQuery) -> impl IntoResponse {
+    (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, query.unwrap_or_default())])
 }
 
 async fn run_prepared(State(state): State<FloorState>) -> String {

@@ -110,11 +110,14 @@ impl Services {
             LoadRequest { method: "POST".to_owned(), body: self.batch.clone(), ..p256.get(path, 200) }
         };
         let floor = |path: &str| LoadRequest { address: self.floors, ..p256.get(path.to_owned(), 200) };
+        let redirect = format!("/redirect?presigned_url={}", self.link);
+        let redirect = LoadRequest { address: self.floors, ..p256.get(redirect, 307) };
         let compare = |name, request, path| Scenario { name, request, floor: floor(path) };
         let cold = |service: &Service, request| LoadRequest { address: service.cold, ..request };
         vec![
             compare("health / plain", health(), "/plain"),
             compare("proxy / plain", proxy(), "/plain"),
+            Scenario { name: "proxy / redirect", request: proxy(), floor: redirect },
             compare("presign warm / prepared", link(""), "/prepared"),
             compare("presign cold / prepared", cold(p256, link("")), "/prepared"),
             compare("presign cold / unnamed", cold(p256, link("")), "/unnamed"),
