@@ -55,17 +55,18 @@ export function parseProblem(status: number, headers: Headers, body: string): Pr
 /** A request that got no response: `cause` is what `fetch` threw. */
 export function unreachable(cause: unknown): ApiError {
   const timedOut = cause instanceof DOMException && cause.name === 'TimeoutError';
-  return new ApiError({
-    status: 0,
-    title: timedOut ? 'The service did not answer in time' : 'The service cannot be reached',
-    detail: timedOut ? 'It may be busy. Try again.' : 'Is it running, and is this computer online?',
-    type: '',
-    requestId: null,
-    retryAfter: null,
-  });
+  return timedOut
+    ? localError('The service did not answer in time', 'It may be busy. Try again.')
+    : localError('The service cannot be reached', 'Is it running, and is this computer online?');
 }
 
-function parseObject(body: string): Record<string, unknown> {
+/** An error that no response of the service told. */
+export function localError(title: string, detail: string): ApiError {
+  return new ApiError({ status: 0, title, detail, type: '', requestId: null, retryAfter: null });
+}
+
+/** The members of an object in JSON; none if the text is not one. */
+export function parseObject(body: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(body);
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};

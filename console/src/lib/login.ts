@@ -1,4 +1,4 @@
-import { ApiError } from '../api/problem';
+import { localError, parseObject, type ApiError } from '../api/problem';
 import { sessionOfToken, type Session } from '../session';
 import type { LoginSettings } from '../settings';
 
@@ -17,7 +17,7 @@ const TIMEOUT = 20_000;
 /** Leaves for the user pool's page (authorization code with PKCE, RFC 7636). Afterwards the person is at `from` again. */
 export async function startLogin(login: LoginSettings, from: string): Promise<void> {
   // Browsers hash for a secure context only: a page by HTTPS, or of this machine.
-  if (!isSecureContext) throw loginError('Logging in needs HTTPS', 'Open this page by https://.');
+  if (!isSecureContext) throw localError('Logging in needs HTTPS', 'Open this page by https://.');
   const pending: Pending = { state: randomText(), verifier: randomText(), from };
   const url = await authorizeUrl(login, pending, redirectUri());
   sessionStorage.setItem(KEY, JSON.stringify(pending));
@@ -67,11 +67,11 @@ export async function finishLogin(
 ): Promise<Session> {
   // Whoever made the address of another login chose its texts too: they are not shown.
   if (!pending)
-    throw loginError('This login was not begun in this tab', 'Or it has been used already. Log in again.');
+    throw localError('This login was not begun in this tab', 'Or it has been used already. Log in again.');
   const refused = query.get('error');
   if (refused !== null) throw refusedLogin(refused, query.get('error_description'));
   const code = query.get('code');
-  if (!code) throw loginError('The user pool sent no code', 'Log in again.');
+  if (!code) throw localError('The user pool sent no code', 'Log in again.');
   const tokens = await exchange(login, code, pending.verifier);
   return sessionOfToken(tokens.access_token, 'login', tokens.id_token);
 }
@@ -102,40 +102,27 @@ async function post(url: string, options: RequestInit): Promise<[Response, strin
     const response = await fetch(url, { ...options, method: 'POST', credentials: 'omit' });
     return [response, await response.text()];
   } catch {
-    throw loginError('The user pool cannot be reached', 'Is this computer online? Log in again in a moment.');
-  }
-}
-
-function parseObject(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
+    throw localError('The user pool cannot be reached', 'Is this computer online? Log in again in a moment.');
   }
 }
 
 /** The user pool's page sent an error in place of a code (RFC 6749, section 4.1.2.1). */
 function refusedLogin(error: string, description: string | null): ApiError {
   const said = `The user pool says: ${description ?? error}.`.replace(/\.\.$/, '.');
-  if (error === 'access_denied') return loginError('You were not logged in', said);
-  return loginError('The user pool refused the login', said);
+  if (error === 'access_denied') return localError('You were not logged in', said);
+  return localError('The user pool refused the login', said);
 }
 
 /** The token endpoint's errors (Amazon Cognito Developer Guide, "Token endpoint"). */
 function refusedCode(status: number, error: unknown): ApiError {
   if (error === 'invalid_grant')
-    return loginError('This login is over', 'Its code was used already, or is too old. Log in again.');
+    return localError('This login is over', 'Its code was used already, or is too old. Log in again.');
   if (status >= 400 && status < 500 && typeof error === 'string')
-    return loginError(
+    return localError(
       'The user pool refused the login',
       `It says: ${error}. Whoever runs this service has to correct the pool's app client.`,
     );
-  return loginError('The user pool failed', 'Log in again in a moment.');
-}
-
-function loginError(title: string, detail: string): ApiError {
-  return new ApiError({ status: 0, title, detail, type: '', requestId: null, retryAfter: null });
+  return localError('The user pool failed', 'Log in again in a moment.');
 }
 
 function redirectUri(): string {

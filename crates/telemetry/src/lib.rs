@@ -10,7 +10,6 @@ mod clock;
 pub mod emf;
 mod fields;
 mod json_fields;
-mod log_output;
 pub mod logs;
 pub mod metric;
 #[cfg(test)]
@@ -32,7 +31,6 @@ use std::{
 use tracing_subscriber::{Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
 
 use emf::EmfRecorder;
-use log_output::LogOutput;
 use logs::JsonLayer;
 use prometheus::PrometheusMetrics;
 use xray::{DaemonClient, SegmentConfig};
@@ -168,11 +166,9 @@ fn log_layer(
     let filter = logs::log_filter(config.filter, config.catalog.log_targets);
     match config.host {
         Host::Lambda => JsonLayer::new(io::stdout, cold_start).with_filter(filter).boxed(),
-        Host::Server(LogFormat::Json) => {
-            JsonLayer::new(LogOutput::stderr(), cold_start).with_filter(filter).boxed()
-        }
+        Host::Server(LogFormat::Json) => JsonLayer::new(io::stderr, cold_start).with_filter(filter).boxed(),
         Host::Server(LogFormat::Text) => {
-            tracing_subscriber::fmt::layer().with_writer(LogOutput::stderr()).with_filter(filter).boxed()
+            tracing_subscriber::fmt::layer().with_writer(io::stderr).with_filter(filter).boxed()
         }
     }
 }
