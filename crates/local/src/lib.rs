@@ -10,6 +10,7 @@ pub mod full_backlog;
 mod http_host;
 mod http_server;
 pub mod lambda;
+mod lock_file;
 pub mod postgres;
 pub mod s3;
 pub mod schema;

@@ -1,11 +1,13 @@
 //! The directory with the state of the local stack between two starts.
 
 use std::{
-    fs::{self, File, OpenOptions, Permissions},
+    fs::{self, OpenOptions, Permissions},
     io::{self, Write as _},
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
+
+use crate::lock_file::LockFile;
 
 /// The files and directories of the stack. `--fresh` removes these and nothing else.
 const ENTRIES: [&str; 9] = [
@@ -24,7 +26,7 @@ const ENTRIES: [&str; 9] = [
 #[derive(Debug)]
 pub struct StateDir {
     path: PathBuf,
-    _lock: File,
+    _lock: LockFile,
 }
 
 impl StateDir {
@@ -32,13 +34,11 @@ impl StateDir {
     pub fn lock(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
         let path = path.canonicalize()?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join("lock"))?;
-        // The system releases the lock when the process ends, even by a kill.
-        if lock.try_lock().is_err() {
+        let lock = LockFile::try_lock(&path.join("lock"))?.ok_or_else(|| {
             let message =
                 format!("{} is in use by another packages-service: stop that one first", path.display());
-            return Err(io::Error::new(io::ErrorKind::ResourceBusy, message));
-        }
+            io::Error::new(io::ErrorKind::ResourceBusy, message)
+        })?;
         Ok(Self { path, _lock: lock })
     }
 

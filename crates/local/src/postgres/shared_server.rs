@@ -1,9 +1,7 @@
 //! One server for all tests of a process.
 
 use std::{
-    fs,
-    fs::{File, OpenOptions, TryLockError},
-    io,
+    fs, io,
     path::{Path, PathBuf},
     sync::LazyLock,
     time::Duration,
@@ -13,7 +11,7 @@ use super::{
     Durability, PostgresConfig, PostgresError, PostgresServer, account::effective_uid, data_dir,
     error::io_error, postmaster,
 };
-use crate::testing;
+use crate::{lock_file::LockFile, testing};
 
 /// Tests leave data behind, so an older data directory is replaced.
 const MAX_DATA_DIR_AGE: Duration = Duration::from_hours(24);
@@ -29,7 +27,7 @@ const MAX_DATA_DIR_AGE: Duration = Duration::from_hours(24);
 /// If the server does not start. No test could continue.
 #[must_use]
 pub fn shared_server_url() -> String {
-    static SERVER: LazyLock<Result<(PostgresServer, File), PostgresError>> = LazyLock::new(start_server);
+    static SERVER: LazyLock<Result<(PostgresServer, LockFile), PostgresError>> = LazyLock::new(start_server);
     match &*SERVER {
         // The lock is part of the static value, so it is held until the process ends.
         Ok((server, _lock)) => server.url(),
@@ -38,7 +36,7 @@ pub fn shared_server_url() -> String {
     }
 }
 
-fn start_server() -> Result<(PostgresServer, File), PostgresError> {
+fn start_server() -> Result<(PostgresServer, LockFile), PostgresError> {
     let dir = std::env::temp_dir().join(format!("packages-service-tests-{}", effective_uid()));
     let (slot, lock) = lock_slot(&dir).map_err(io_error("cannot use", &dir))?;
     let config = PostgresConfig {
@@ -62,19 +60,17 @@ fn start_server() -> Result<(PostgresServer, File), PostgresError> {
 }
 
 /// Locks the first directory that no other process uses.
-fn lock_slot(dir: &Path) -> io::Result<(PathBuf, File)> {
+fn lock_slot(dir: &Path) -> io::Result<(PathBuf, LockFile)> {
     data_dir::create_own_dir(dir)?;
     // Several processes may run tests at the same time.
     let mut number = 0_u32;
     loop {
         let slot = dir.join(number.to_string());
         data_dir::create_own_dir(&slot)?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(slot.join("lock"))?;
-        match lock.try_lock() {
-            Ok(()) => return Ok((slot, lock)),
-            Err(TryLockError::WouldBlock) => number += 1,
-            Err(TryLockError::Error(error)) => return Err(error),
+        if let Some(lock) = LockFile::try_lock(&slot.join("lock"))? {
+            return Ok((slot, lock));
         }
+        number += 1;
     }
 }
 

@@ -1,6 +1,5 @@
 //! The store: buckets, keys and their versions, in memory and in the journal.
 
-use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +8,7 @@ use aws::Clock;
 use bytes::Bytes;
 use md5::{Digest, Md5};
 
+use crate::lock_file::LockFile;
 use crate::state::create_private_dir;
 
 use super::body_store::{BodyStore, StagedBody};
@@ -33,7 +33,7 @@ struct StoreInner {
     uploads: Mutex<MultipartUploads>,
     state: Mutex<StoreState>,
     /// Locked while the store is open.
-    _lock: File,
+    _lock: LockFile,
 }
 
 /// Complete content that has no version yet.
@@ -62,12 +62,8 @@ impl S3Store {
     /// or an error of the file system.
     pub fn open(dir: &Path, clock: Clock) -> io::Result<Self> {
         create_private_dir(dir)?;
-        let lock = File::create(dir.join("lock"))?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => {
-                io::Error::new(io::ErrorKind::WouldBlock, "another process has this store open")
-            }
-            TryLockError::Error(error) => error,
+        let lock = LockFile::try_lock(&dir.join("lock"))?.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::WouldBlock, "another process has this store open")
         })?;
         let bodies = BodyStore::open(dir)?;
         let state = StoreState::open(&dir.join("journal"))?;
