@@ -110,7 +110,7 @@ async fn decide_access(
     dataset: Option<&DatasetNodeId>,
 ) -> Result<AuthorizerResponse, Error> {
     let context = if let Some(dataset) = dataset {
-        authorizer.authorize(credential, dataset).await.map(|claims| claims.to_context())
+        authorizer.authorize(credential, dataset, None).await.map(|caller| caller.claims.to_context())
     } else {
         // Without a dataset the caller gets no permission: the service looks up their roles itself.
         authorizer.find_member(credential).await.map(|member| member.to_context())

@@ -41,7 +41,7 @@ impl Service {
         let app = App { max_response_bytes: Some(MAX_RESPONSE_BYTES), ..app };
         let (cdn, clock) = (app.cdn.clone(), app.clock);
         let router = api::router(app, |routes, scope| match scope {
-            CallerScope::Dataset => routes.layer(from_fn(insert_claims)),
+            CallerScope::Dataset | CallerScope::Package => routes.layer(from_fn(insert_claims)),
             CallerScope::Workspace | CallerScope::Member => routes.layer(from_fn(insert_member)),
         });
         Self { router, cdn, clock, rotation }

@@ -4,10 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
 use packages::{
-    access::ViewFiles,
     asset::{AssetDirectory, AssetPath},
     id::PackageNodeId,
-    links::find_asset_prefix,
+    links::PackageLookup,
 };
 use serde::Serialize;
 use storage::{DirectoryEntry, DirectoryPage, DirectoryRequest};
@@ -16,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::{
     App, Problem,
-    caller::Caller,
+    caller::FileViewer,
     cursor::{decode_cursor, encode_cursor, invalid_cursor},
     openapi,
     query::Query,
@@ -78,11 +77,12 @@ struct AssetItem {
 )]
 pub(crate) async fn get_assets(
     State(app): State<Arc<App>>,
-    Caller(access): Caller<ViewFiles>,
+    FileViewer { access, prefetched }: FileViewer,
     query: Query,
 ) -> Result<Json<AssetsResponse>, Problem> {
     let request = AssetsRequest::from_query(&query)?;
-    let prefix = find_asset_prefix(&app.db, &access, &request.package, &request.directory).await?;
+    let lookup = PackageLookup { db: &app.db, access: &access, prefetched };
+    let prefix = lookup.find_asset_prefix(&request.package, &request.directory).await?;
     let listing = DirectoryRequest {
         bucket: &app.viewer_assets,
         prefix: &prefix,

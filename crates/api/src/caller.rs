@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use packages::access::{Claims, DatasetAccess, Member, Permission};
-use tracing::Span;
+use packages::{
+    access::{Claims, DatasetAccess, Member, Permission, ViewFiles},
+    db::PrefetchedPackage,
+};
+use tracing::{Span, record_all};
 
 use crate::{Problem, audit, query::Query};
 
@@ -18,6 +21,22 @@ impl<P: Permission + Send, S: Sync> FromRequestParts<S> for Caller<P> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         check_access(parts).map(Self)
+    }
+}
+
+/// A caller who may view the files of the dataset that the query names, and the package that the query names, if the host has
+/// looked it up with the decision on their access.
+pub(crate) struct FileViewer {
+    pub(crate) access: DatasetAccess<ViewFiles>,
+    pub(crate) prefetched: Option<PrefetchedPackage>,
+}
+
+impl<S: Sync> FromRequestParts<S> for FileViewer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let access = check_access(parts)?;
+        Ok(Self { access, prefetched: parts.extensions.remove() })
     }
 }
 
@@ -58,10 +77,12 @@ fn check_access<P: Permission>(parts: &mut Parts) -> Result<DatasetAccess<P>, Pr
 
 /// Adds the caller to the request's span, and so to every later log line.
 fn record_claims(claims: &Claims) {
-    Span::current()
-        .record("user", claims.user.node_id.as_str())
-        .record("workspace", claims.workspace.id.0)
-        .record("dataset", claims.dataset.node_id.as_str());
+    record_all!(
+        Span::current(),
+        user = claims.user.node_id.as_str(),
+        workspace = claims.workspace.id.0,
+        dataset = claims.dataset.node_id.as_str(),
+    );
 }
 
 #[cfg(test)]

@@ -12,17 +12,16 @@ use axum::{
 };
 use http::header::SET_COOKIE;
 use packages::{
-    access::ViewFiles,
     asset::{AssetDirectory, AssetPath},
     id::PackageNodeId,
-    links::{find_asset_prefix, find_viewer_asset},
+    links::PackageLookup,
 };
 use signing::cloudfront::SignError;
 
 use crate::{
     App, Problem,
     audit::{self, LinkKind},
-    caller::Caller,
+    caller::FileViewer,
     cdn::LinkSigner,
     links::parse_lifetime,
     openapi,
@@ -54,7 +53,7 @@ use response::{DirectoryLinkResponse, LinkResponse, SignResponse};
 )]
 pub(crate) async fn get_signed_link(
     State(app): State<Arc<App>>,
-    Caller(access): Caller<ViewFiles>,
+    FileViewer { access, prefetched }: FileViewer,
     query: Query,
     host: RequestHost,
 ) -> Result<impl IntoResponse, Problem> {
@@ -63,14 +62,15 @@ pub(crate) async fn get_signed_link(
     let expires_at = app.link_window.link_period(now, parse_lifetime(&query)?).ends_at;
     // Loaded once: a key rotation between signing and the audit event must not mix two key ids.
     let signer = app.cdn.signer();
+    let lookup = PackageLookup { db: &app.db, access: &access, prefetched };
     let (link, kind) = match &request.target {
         SignTarget::Asset(path) => {
-            let asset = find_viewer_asset(&app.db, &access, package, &app.viewer_assets, path).await?;
+            let asset = lookup.find_asset(package, &app.viewer_assets, path).await?;
             let link = sign_asset(&signer, &app.cdn.url(&asset.key), expires_at)?;
             (SignResponse::Asset(link), LinkKind::CdnAsset(signer.key_pair_id()))
         }
         SignTarget::Directory(directory) => {
-            let prefix = find_asset_prefix(&app.db, &access, package, directory).await?;
+            let prefix = lookup.find_asset_prefix(package, directory).await?;
             let link = sign_directory(&signer, &app.cdn.url(&prefix), expires_at)?;
             (SignResponse::Directory(link), LinkKind::CdnDirectory(signer.key_pair_id()))
         }

@@ -24,6 +24,9 @@ use crate::{
     request_metrics::RequestMetrics,
 };
 
+/// How many headers every response gets.
+const COMMON_HEADERS: usize = 8;
+
 /// What the layer needs to know.
 #[derive(Clone)]
 pub(crate) struct LayerConfig {
@@ -90,6 +93,8 @@ fn finish_response(response: &mut Response, id: &RequestId, challenge: HeaderVal
         problem.refusal_name().into_iter().for_each(audit::count_refusal);
     }
     let headers = response.headers_mut();
+    // Once, and not each time that the map is full.
+    headers.reserve(COMMON_HEADERS);
     cors::add_cors_headers(headers);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // A link's query has its signature; a browser must not send it on as a referrer.

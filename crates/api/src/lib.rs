@@ -65,13 +65,16 @@ pub use app::{App, PathPrefix, ProxyPolicy, Realm, RequestLimits};
 pub use cdn::Cdn;
 use cors::preflight_route;
 pub use problem::{Problem, ProblemDetails};
-pub use query::{parse_dataset_id, parse_optional_dataset_id};
+pub use query::{find_package_id, parse_dataset_id, parse_optional_dataset_id};
 
 /// What a route needs to know of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallerScope {
     /// The caller's role in the dataset that the query names: [`Claims`](packages::access::Claims) in an [`Arc`].
     Dataset,
+    /// The same. The route also reads one package, `package_id`: a host that asks the database for the role may look the package up
+    /// with the same statement, and add the [`PrefetchedPackage`](packages::db::PrefetchedPackage) to the request.
+    Package,
     /// Who the caller is, and in which workspace: [`Member`](packages::access::Member). The query need not name a dataset.
     Workspace,
     /// The same, for a query that names no dataset.
@@ -88,6 +91,7 @@ pub fn router(app: App, authenticate: impl Fn(Router<Arc<App>>, CallerScope) -> 
     let prefix = app.path_prefix.clone();
     let path = |route: &str| format!("{}{route}", prefix.as_str());
     let routes = authenticate(private_routes(path), CallerScope::Dataset)
+        .merge(authenticate(package_routes(path), CallerScope::Package))
         .merge(authenticate(workspace_routes(path), CallerScope::Workspace))
         .merge(authenticate(member_routes(path), CallerScope::Member))
         .merge(public_routes(path))
@@ -99,15 +103,21 @@ pub fn router(app: App, authenticate: impl Fn(Router<Arc<App>>, CallerScope) -> 
 }
 
 fn private_routes(path: impl Fn(&str) -> String) -> Router<Arc<App>> {
-    let links = get(presign::get_link).head(presign::head_object);
     Router::new()
         .route(&path("/restore"), get(progress::get_progress).post(restore::post_restore))
         .route(&path("/trash"), get(trash::get_trash))
         .route(&path("/children"), get(children::get_children))
         .route(&path("/metadata"), get(metadata::get_metadata))
+        .route(&path("/presign/s3"), post(presign::post_batch))
+}
+
+/// Routes for the files of one package.
+fn package_routes(path: impl Fn(&str) -> String) -> Router<Arc<App>> {
+    let links = || get(presign::get_link).head(presign::head_object);
+    Router::new()
         .route(&path("/assets"), get(assets::get_assets))
-        .route(&path("/presign/s3"), links.clone().post(presign::post_batch))
-        .route(&path("/presign/s3/{name}"), links)
+        .route(&path("/presign/s3"), links())
+        .route(&path("/presign/s3/{name}"), links())
         .route(&path("/cloudfront/sign"), get(cloudfront::get_signed_link))
 }
 

@@ -8,7 +8,7 @@ mod turns;
 
 use std::{io, sync::Arc, time::Duration};
 
-use authorize::db::{Identity, TeamList, decide_access, list_claims_by_packages};
+use authorize::db::{AccessRequest, Identity, TeamList, decide_access, list_claims_by_packages};
 use axum::{
     body::{Body, Bytes},
     extract::State,
@@ -119,7 +119,8 @@ async fn find_readable_datasets(
 /// The claims of a member on a dataset, in whatever workspace of theirs it is.
 async fn find_claims(app: &App, member: &Member, dataset: &DatasetNodeId) -> Result<Claims, Problem> {
     let identity = Identity::from_member(member);
-    let decision = decide_access(&app.db, &identity, dataset, None, TeamList::Omitted).await?;
+    let request = AccessRequest { identity: &identity, dataset, package: None, teams: TeamList::Omitted };
+    let decision = decide_access(&app.db, request, None).await?;
     Ok(decision.result.map_err(|denial| {
         audit::log_dataset_denied(member, dataset, &denial);
         AccessError::OtherDataset

@@ -10,11 +10,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, header};
-use packages::{access::ViewFiles, links::find_linked_file};
+use packages::links::PackageLookup;
 
 use crate::{
     App, Problem, audit,
-    caller::Caller,
+    caller::FileViewer,
     head::head_response,
     link_format::LinkFormat,
     links::{LinkOptions, link_kind, parse_link_request, response_headers, sign_link},
@@ -47,7 +47,7 @@ pub(crate) use batch::*;
 )]
 pub(crate) async fn get_link(
     State(app): State<Arc<App>>,
-    Caller(access): Caller<ViewFiles>,
+    FileViewer { access, prefetched }: FileViewer,
     query: Query,
     host: RequestHost,
     headers: HeaderMap,
@@ -55,7 +55,8 @@ pub(crate) async fn get_link(
     let request = parse_link_request(&query)?;
     let options = LinkOptions::from_query(&query)?;
     let format = LinkFormat::from_request(&query, &headers)?;
-    let file = find_linked_file(&app.db, &access, &app.viewer_assets, &request).await?;
+    let lookup = PackageLookup { db: &app.db, access: &access, prefetched };
+    let file = lookup.find_file(&app.viewer_assets, &request).await?;
     let is_proxied = app.proxy.is_allowed(&file.location.bucket);
     let mut link = sign_link(&app, &request, &file, options).await?;
     audit::log_link_issued(&access, &request.package, link_kind(&request), link.expires_at);
@@ -86,12 +87,13 @@ pub(crate) async fn get_link(
 )]
 pub(crate) async fn head_object(
     State(app): State<Arc<App>>,
-    Caller(access): Caller<ViewFiles>,
+    FileViewer { access, prefetched }: FileViewer,
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (request, options) = (parse_link_request(&query)?, LinkOptions::from_query(&query)?);
-    let file = find_linked_file(&app.db, &access, &app.viewer_assets, &request).await?;
+    let lookup = PackageLookup { db: &app.db, access: &access, prefetched };
+    let file = lookup.find_file(&app.viewer_assets, &request).await?;
     // As `GET` has them, so that a client that asks first saves the file under the same name.
     let link_headers = response_headers(&request, &file, options.disposition)?;
     let head = app.objects.head_object(&file.location, &link_headers, app.clock.now()).await;

@@ -152,6 +152,12 @@ pub fn parse_optional_dataset_id(parts: &mut Parts) -> Result<Option<DatasetNode
     query.get("dataset_id").map(|_| query.dataset_id()).transpose()
 }
 
+/// The package that a request names, for a host that looks it up with its decision on access. `None` if the endpoint will refuse
+/// the query.
+pub fn find_package_id(parts: &mut Parts) -> Option<PackageNodeId> {
+    PackageNodeId::parse(Query::from_parts(parts).ok()?.get("package_id")?).ok()
+}
+
 fn invalid_node_id(name: &str, error: InvalidNodeId) -> Problem {
     Problem::invalid(format!("query parameter '{name}' is {error}"))
 }
@@ -163,6 +169,9 @@ fn is_plain_name(name: &str) -> bool {
 }
 
 fn decode_component(text: &str) -> Result<String, InvalidQuery> {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+' | 0)) {
+        return Ok(text.to_owned());
+    }
     // Plus signs first, so that `%2B` stays a plus sign.
     let decoded = signing::percent::decode(&text.replace('+', " ")).ok_or(InvalidQuery::Escape)?;
     // Postgres's text type has no NUL.

@@ -13,7 +13,7 @@ use tokio_postgres::{Row, types::Type};
 
 pub use self::{
     datasets::{DatasetPage, DatasetPosition, DatasetsError, ListedDataset, ListedWorkspace, list_datasets},
-    decision::{DatasetPlace, Decision, decide_access},
+    decision::{AccessRequest, DatasetPlace, Decision, decide_access},
     identity::{CallbackIdentity, Identity},
     roles::TeamList,
 };

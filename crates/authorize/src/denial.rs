@@ -14,6 +14,13 @@ pub struct Denial {
     pub workspace: Option<WorkspaceId>,
 }
 
+impl From<DenialReason> for Denial {
+    /// Of a caller of whom nothing is known.
+    fn from(reason: DenialReason) -> Self {
+        Self { reason, user: None, workspace: None }
+    }
+}
+
 /// Why a caller has no access to a dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DenialReason {

@@ -18,7 +18,8 @@ use aws::Clock;
 use database::Db;
 use packages::{
     access::{Claims, Member},
-    id::DatasetNodeId,
+    db::PrefetchedPackage,
+    id::{DatasetNodeId, PackageNodeId},
 };
 
 pub use crate::{
@@ -31,7 +32,7 @@ pub use crate::{
 };
 use crate::{
     cache::{DecisionCache, PlaceCache},
-    db::{Decision, Identity, TeamList, decide_access, find_member},
+    db::{AccessRequest, Decision, Identity, TeamList, decide_access, find_member},
 };
 
 /// Verifies credentials, and finds what their owners may do. Clones share what they remember.
@@ -44,6 +45,15 @@ pub struct Authorizer {
     decisions: Option<DecisionCache>,
     places: PlaceCache,
     teams: TeamList,
+}
+
+/// What a caller has access to.
+#[derive(Debug)]
+pub struct Authorization {
+    /// Their claims on the dataset.
+    pub claims: Arc<Claims>,
+    /// The package that they ask for, if the statement for the claims looked it up, too.
+    pub package: Option<PrefetchedPackage>,
 }
 
 /// Why there are no claims.
@@ -121,26 +131,27 @@ impl Authorizer {
     pub async fn find_member(&self, credential: &Credential) -> Result<Member, AuthorizeError> {
         let VerifiedToken { identity, .. } = self.verify(credential, None).await?;
         let member = find_member(&self.db, &identity).await?.ok_or_else(|| {
-            let denial = Denial { reason: DenialReason::NotMember, user: None, workspace: None };
-            audit::log_access_refused(credential, None, &denial);
+            audit::log_access_refused(credential, None, &DenialReason::NotMember.into());
             AuthorizeError::NoAccess
         })?;
         audit::log_member_identified(credential, &member);
         Ok(member)
     }
 
-    /// Finds the caller's claims on a dataset. One statement; none if the decision is remembered.
+    /// Finds the caller's claims on a dataset. One statement; none if the decision is remembered. The statement also looks up the
+    /// package that the caller asks for, once the dataset's workspace is known from an earlier decision.
     pub async fn authorize(
         &self,
         credential: &Credential,
         dataset: &DatasetNodeId,
-    ) -> Result<Arc<Claims>, AuthorizeError> {
+        package: Option<&PackageNodeId>,
+    ) -> Result<Authorization, AuthorizeError> {
         let now = self.clock.now();
         let remembered = self.decisions.as_ref().and_then(|cache| cache.find(credential, dataset, now));
         match remembered {
-            Some(claims) => Ok(claims),
+            Some(claims) => Ok(Authorization { claims, package: None }),
             // Boxed: otherwise each request would carry the large futures of the rare case.
-            None => Box::pin(self.authorize_anew(credential, dataset, now)).await,
+            None => Box::pin(self.authorize_anew(credential, dataset, package, now)).await,
         }
     }
 
@@ -148,10 +159,13 @@ impl Authorizer {
         &self,
         credential: &Credential,
         dataset: &DatasetNodeId,
+        package: Option<&PackageNodeId>,
         now: u64,
-    ) -> Result<Arc<Claims>, AuthorizeError> {
+    ) -> Result<Authorization, AuthorizeError> {
         let VerifiedToken { identity, expires_at } = self.verify(credential, Some(dataset)).await?;
-        let claims = self.decide(&identity, dataset).await?.map_err(|denial| {
+        let request = AccessRequest { identity: &identity, dataset, package, teams: self.teams };
+        let Decision { result, package, .. } = self.decide(request).await?;
+        let claims = result.map_err(|denial| {
             audit::log_access_refused(credential, Some(dataset), &denial);
             AuthorizeError::NoAccess
         })?;
@@ -160,30 +174,26 @@ impl Authorizer {
         if let Some(cache) = &self.decisions {
             cache.insert(credential, &claims, expires_at, now);
         }
-        Ok(claims)
+        Ok(Authorization { claims, package })
     }
 
-    async fn decide(
-        &self,
-        identity: &Identity,
-        dataset: &DatasetNodeId,
-    ) -> Result<Result<Claims, Denial>, database::Error> {
+    async fn decide(&self, request: AccessRequest<'_>) -> Result<Decision, database::Error> {
+        let AccessRequest { identity, dataset, .. } = request;
         if let Identity::Callback(callback) = identity
             && callback.dataset != *dataset
         {
             let user = Some(callback.user.clone());
-            return Ok(Err(Denial { reason: DenialReason::OtherDataset, user, workspace: None }));
+            return Ok(Decision::deny(Denial { reason: DenialReason::OtherDataset, user, workspace: None }));
         }
         let now = self.clock.now();
         let known = self.places.find(dataset, now);
-        let Decision { result, place } =
-            decide_access(&self.db, identity, dataset, known, self.teams).await?;
-        match place {
+        let decision = decide_access(&self.db, request, known).await?;
+        match decision.place {
             // It keeps its age.
-            Some(_) if place == known => {}
+            Some(_) if decision.place == known => {}
             Some(place) => self.places.insert(dataset, place, now),
             None => self.places.remove(dataset),
         }
-        Ok(result)
+        Ok(decision)
     }
 }

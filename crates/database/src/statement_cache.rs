@@ -16,7 +16,8 @@ use lru::LruCache;
 use tokio_postgres::{Statement, error::SqlState};
 
 /// How many texts one connection remembers. In the memory of the connection's own process, Postgres keeps 100 KB for the
-/// statement of a link and 330 KB for that of a decision on access (`pg_backend_memory_contexts`, contexts `CachedPlan…`).
+/// statement of a link, 170 KB for that of a decision on access and 340 KB for both in one (`pg_backend_memory_contexts`, contexts
+/// `CachedPlan…`).
 const MAX_STATEMENTS: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
 
 /// Whether the connections of a pool prepare statements by name. Shared, so that one connection turns it off for all.

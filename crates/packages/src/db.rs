@@ -10,7 +10,7 @@ use tokio_postgres::{Row, types::Type};
 use crate::{
     access::{DatasetAccess, ViewFiles},
     file_name::FileName,
-    id::{PackageId, PackageNodeId},
+    id::{DatasetId, PackageId, PackageNodeId, WorkspaceId},
     package::PackageState,
 };
 use database::{Db, Error, Param};
@@ -56,32 +56,48 @@ pub async fn find_package_sources(
     let node_ids: BTreeSet<&str> = packages.iter().map(|package| package.as_str()).collect();
     let node_ids: Vec<&str> = node_ids.into_iter().collect();
     let (dataset, dataset_node_id) = (access.dataset().0, access.dataset_node_id().as_str());
-    let (id, node_id): (Param<'_>, Param<'_>) = ((&dataset, Type::INT4), (&dataset_node_id, Type::TEXT));
-    let rows = match &node_ids[..] {
-        // Prepared, one plan serves all: with one text Postgres knows that there is one package. With a list it would guess
-        // ten, and plan each time anew.
-        [package] => {
-            let sql = package_sources_sql(access, "(SELECT $3::text)");
-            db.query_prepared(&sql, &[id, node_id, (package, Type::TEXT)]).await?
-        }
-        packages => {
-            let sql = package_sources_sql(access, "unnest($3::text[])");
-            db.query(&sql, &[id, node_id, (&packages, Type::TEXT_ARRAY)]).await?
-        }
-    };
+    let params: [Param<'_>; 3] =
+        [(&dataset, Type::INT4), (&dataset_node_id, Type::TEXT), (&node_ids, Type::TEXT_ARRAY)];
+    let rows = db.query(&dataset_sources_sql(access.workspace(), "unnest($3::text[])"), &params).await?;
     rows.iter().map(|row| Ok((row.try_get("node_id")?, read_package_source(row)?))).collect()
 }
 
+/// Finds one package of the caller's dataset and its newest source file. One statement. `None`: the dataset does not have it.
+///
+/// It is prepared, and one plan serves all packages: with one id Postgres knows that there is one. With a list it would guess
+/// ten, and plan each time anew.
+pub(crate) async fn find_package_source(
+    db: &Db,
+    access: &DatasetAccess<ViewFiles>,
+    package: &PackageNodeId,
+) -> Result<Option<PackageSource>, Error> {
+    let (dataset, dataset_node_id) = (access.dataset().0, access.dataset_node_id().as_str());
+    let params: [Param<'_>; 3] =
+        [(&dataset, Type::INT4), (&dataset_node_id, Type::TEXT), (&package.as_str(), Type::TEXT)];
+    let sql = dataset_sources_sql(access.workspace(), "(SELECT $3::text)");
+    let row = db.query_opt_prepared(&sql, &params).await?;
+    row.as_ref().map(read_package_source).transpose()
+}
+
 /// The packages of a dataset ($1, $2) with these node ids.
-fn package_sources_sql(access: &DatasetAccess<ViewFiles>, node_ids: &str) -> String {
-    let workspace = access.workspace();
+fn dataset_sources_sql(workspace: WorkspaceId, node_ids: &str) -> String {
+    let mut sql = package_sources_sql(workspace, "$1", node_ids);
+    // Both ids of the claims must be those of one dataset.
+    let condition =
+        format!(r#" WHERE EXISTS (SELECT FROM "{workspace}".datasets WHERE id = $1 AND node_id = $2)"#);
+    sql.push_str(&condition);
+    sql
+}
+
+/// The packages of a dataset with these node ids. `dataset` is SQL for its primary key.
+fn package_sources_sql(workspace: WorkspaceId, dataset: &str, node_ids: &str) -> String {
     // OFFSET 0 keeps the lookups by index: with many ids the planner would rather read the whole table.
     format!(
         r#"SELECT p.id, p.node_id, p.state, p.name, f.s3_bucket, f.s3_key, f.file_name, f.size, f.file_count, f.version, f.scan_status
            FROM {node_ids} AS wanted (node_id)
            CROSS JOIN LATERAL (
                SELECT id, node_id, state, name FROM "{workspace}".packages
-               WHERE node_id = wanted.node_id AND dataset_id = $1 OFFSET 0
+               WHERE node_id = wanted.node_id AND dataset_id = {dataset} OFFSET 0
            ) p
            -- These columns are newer than some schemas. Where `files` has no such column, the name means this one.
            CROSS JOIN (SELECT NULL::text AS published_s3_version_id, NULL::text AS scan_status) absent
@@ -91,10 +107,54 @@ fn package_sources_sql(access: &DatasetAccess<ViewFiles>, node_ids: &str) -> Str
                FROM "{workspace}".files f
                WHERE f.package_id = p.id AND {IS_STORED_SOURCE}
                ORDER BY f.created_at DESC, f.id DESC LIMIT 1
-           ) f ON true
-           WHERE EXISTS (SELECT FROM "{workspace}".datasets WHERE id = $1 AND node_id = $2)"#
+           ) f ON true"#
     )
 }
+
+/// A package that was looked up by the statement that decides on a caller's access to its dataset. Only somebody who may view the
+/// files of that dataset can read it.
+#[derive(Debug, Clone)]
+pub struct PrefetchedPackage {
+    workspace: WorkspaceId,
+    dataset: DatasetId,
+    node_id: PackageNodeId,
+    source: Option<PackageSource>,
+}
+
+impl PrefetchedPackage {
+    /// A query of one row at most, since packages have unique node ids, with columns for [`PrefetchedPackage::read`]. `dataset` is
+    /// SQL for the primary key of the dataset, `node_id` for the package's node id.
+    #[must_use]
+    pub fn to_sql(workspace: WorkspaceId, dataset: &str, node_id: &str) -> String {
+        package_sources_sql(workspace, dataset, &format!("(SELECT {node_id}::text)"))
+    }
+
+    /// Reads the columns of the query from a row. They are null if the dataset has no such package.
+    pub fn read(
+        row: &Row,
+        workspace: WorkspaceId,
+        dataset: DatasetId,
+        node_id: &PackageNodeId,
+    ) -> Result<Self, Error> {
+        let is_found = row.try_get::<_, Option<i32>>("id")?.is_some();
+        let source = is_found.then(|| read_package_source(row)).transpose()?;
+        Ok(Self { workspace, dataset, node_id: node_id.clone(), source })
+    }
+
+    /// The package; `None` if the dataset does not have it.
+    pub(crate) fn open(
+        self,
+        access: &DatasetAccess<ViewFiles>,
+        package: &PackageNodeId,
+    ) -> Result<Option<PackageSource>, OtherPackage> {
+        let is_same = self.node_id == *package
+            && (self.workspace, self.dataset) == (access.workspace(), access.dataset());
+        if is_same { Ok(self.source) } else { Err(OtherPackage) }
+    }
+}
+
+/// Another package was looked up, or one of another dataset.
+pub(crate) struct OtherPackage;
 
 fn read_package_source(row: &Row) -> Result<PackageSource, Error> {
     Ok(PackageSource {

@@ -5,7 +5,9 @@
 use crate::{
     access::{DatasetAccess, ViewFiles},
     asset::{AssetDirectory, AssetPath},
-    db::{PackageSource, SourceFile, find_package_sources},
+    db::{
+        OtherPackage, PackageSource, PrefetchedPackage, SourceFile, find_package_source, find_package_sources,
+    },
     file_name::FileName,
     id::PackageNodeId,
     package::PackageState,
@@ -64,15 +66,60 @@ pub struct LinkedFile {
     pub size: Option<u64>,
 }
 
-/// Finds the file of one request. One statement. It does not ask S3 whether the object exists.
-pub async fn find_linked_file(
-    db: &Db,
-    access: &DatasetAccess<ViewFiles>,
-    viewer_assets: &Bucket,
-    request: &LinkRequest,
-) -> Result<LinkedFile, LinkError> {
-    let sources = find_package_sources(db, access, &[&request.package]).await?;
-    resolve_request(access, viewer_assets, request, sources.get(request.package.as_str()))
+/// Looks up one package for a caller who may view the files of its dataset. One statement, or none if the package was looked up
+/// with the decision on their access.
+#[derive(Debug)]
+pub struct PackageLookup<'a> {
+    /// The database.
+    pub db: &'a Db,
+    /// The caller's access to the dataset.
+    pub access: &'a DatasetAccess<ViewFiles>,
+    /// The package, if it was looked up already. Another one is ignored.
+    pub prefetched: Option<PrefetchedPackage>,
+}
+
+impl PackageLookup<'_> {
+    /// Finds the file of a request. It does not ask S3 whether the object exists.
+    pub async fn find_file(
+        self,
+        viewer_assets: &Bucket,
+        request: &LinkRequest,
+    ) -> Result<LinkedFile, LinkError> {
+        let access = self.access;
+        let source = self.find_source(&request.package).await?;
+        resolve_request(access, viewer_assets, request, source.as_ref())
+    }
+
+    /// Finds the location of a viewer asset in the assets bucket. It does not ask whether the object exists.
+    pub async fn find_asset(
+        self,
+        package: &PackageNodeId,
+        bucket: &Bucket,
+        path: &AssetPath,
+    ) -> Result<Location, LinkError> {
+        let request = LinkRequest { package: package.clone(), path: Some(path.clone()) };
+        Ok(self.find_file(bucket, &request).await?.location)
+    }
+
+    /// Finds the beginning of the keys of a directory in the assets bucket. It does not ask whether anything is there.
+    pub async fn find_asset_prefix(
+        self,
+        package: &PackageNodeId,
+        directory: &AssetDirectory,
+    ) -> Result<String, LinkError> {
+        let access = self.access;
+        let source = self.find_source(package).await?;
+        let source = require_readable(source.as_ref())?;
+        Ok(directory.key_prefix(access.workspace(), access.dataset(), source.package))
+    }
+
+    async fn find_source(self, package: &PackageNodeId) -> Result<Option<PackageSource>, database::Error> {
+        let Self { db, access, prefetched } = self;
+        match prefetched.map(|prefetched| prefetched.open(access, package)) {
+            Some(Ok(source)) => Ok(source),
+            None | Some(Err(OtherPackage)) => find_package_source(db, access, package).await,
+        }
+    }
 }
 
 /// Finds the files of many requests, in their order. One statement. Packages may be repeated.
@@ -91,31 +138,6 @@ pub async fn find_linked_files(
         resolve_request(access, viewer_assets, request, sources.get(request.package.as_str()))
     };
     Ok(requests.iter().map(resolve).collect())
-}
-
-/// Finds the location of a viewer asset in the assets bucket. One statement. It does not ask whether the object exists.
-pub async fn find_viewer_asset(
-    db: &Db,
-    access: &DatasetAccess<ViewFiles>,
-    package: &PackageNodeId,
-    bucket: &Bucket,
-    path: &AssetPath,
-) -> Result<Location, LinkError> {
-    let request = LinkRequest { package: package.clone(), path: Some(path.clone()) };
-    Ok(find_linked_file(db, access, bucket, &request).await?.location)
-}
-
-/// Finds the beginning of the keys of a directory in the assets bucket. One statement. It does not ask whether anything is
-/// there.
-pub async fn find_asset_prefix(
-    db: &Db,
-    access: &DatasetAccess<ViewFiles>,
-    package: &PackageNodeId,
-    directory: &AssetDirectory,
-) -> Result<String, LinkError> {
-    let sources = find_package_sources(db, access, &[package]).await?;
-    let source = require_readable(sources.get(package.as_str()))?;
-    Ok(directory.key_prefix(access.workspace(), access.dataset(), source.package))
 }
 
 fn resolve_request(

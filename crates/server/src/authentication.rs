@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use api::{App, CallerScope, Problem};
-use authorize::{AuthenticationError, AuthorizeError, Authorizer, Credential, log_malformed_credential};
+use authorize::{
+    AuthenticationError, Authorization, AuthorizeError, Authorizer, Credential, log_malformed_credential,
+};
 use axum::{
     Router,
     extract::{Request, State},
@@ -77,7 +79,12 @@ async fn insert_caller(
         parts.extensions.insert(member);
         return Ok(());
     };
-    let claims = authorizer.authorize(credential, &dataset).await.map_err(authorize_problem)?;
+    let package = if *scope == CallerScope::Package { api::find_package_id(parts) } else { None };
+    let authorization = authorizer.authorize(credential, &dataset, package.as_ref()).await;
+    let Authorization { claims, package } = authorization.map_err(authorize_problem)?;
+    if let Some(package) = package {
+        parts.extensions.insert(package);
+    }
     if scope == &CallerScope::Workspace {
         parts.extensions.insert(Member::from_claims(&claims));
     }
@@ -88,7 +95,7 @@ async fn insert_caller(
 /// The dataset that the request names. It may be absent where the scope is a workspace, and is not looked for where it is a member.
 fn parse_dataset(scope: CallerScope, parts: &mut Parts) -> Result<Option<DatasetNodeId>, Problem> {
     match scope {
-        CallerScope::Dataset => api::parse_dataset_id(parts).map(Some),
+        CallerScope::Dataset | CallerScope::Package => api::parse_dataset_id(parts).map(Some),
         CallerScope::Workspace => api::parse_optional_dataset_id(parts),
         CallerScope::Member => Ok(None),
     }

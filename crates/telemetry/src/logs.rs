@@ -21,8 +21,7 @@ use tracing::{
     span::{Attributes, Id, Record},
 };
 use tracing_subscriber::{
-    EnvFilter,
-    filter::{FilterExt, filter_fn},
+    filter::{FilterExt, LevelFilter, Targets, filter_fn},
     fmt::MakeWriter,
     layer::{Context, Filter, Layer},
     registry::{Extensions, LookupSpan, Scope, SpanRef},
@@ -38,9 +37,6 @@ use crate::{
 const TIMESTAMP_FORMAT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
-/// The members that every line has. A field cannot replace them.
-const RESERVED_FIELDS: [&str; 5] = ["timestamp", "level", "message", "target", "coldStart"];
-
 /// The filter of the log layer. It must not filter the whole registry, because traces need their spans.
 ///
 /// Root spans always pass. Step spans pass only if the filter names them. Events below `INFO` pass only from
@@ -51,11 +47,23 @@ where
     S: Subscriber + for<'a> LookupSpan<'a> + 'static,
 {
     let text = if text.trim().is_empty() { "info" } else { text };
-    // Lossy: an invalid directive must not keep a host from starting. Later directives win over the first two.
-    let filter = EnvFilter::builder().parse_lossy(format!("trace=off,trace.root=error,{text}"));
     let is_allowed =
         filter_fn(move |metadata| *metadata.level() <= Level::INFO || is_own(metadata, own_targets));
-    FilterExt::<S>::and(filter, is_allowed)
+    FilterExt::<S>::and(parse_levels(text), is_allowed)
+}
+
+/// Parses levels, each for all targets or for one: `warn,audit=info`. An invalid one is ignored, since it must not keep a host
+/// from starting.
+fn parse_levels(text: &str) -> Targets {
+    let first = Targets::new()
+        .with_target(crate::STEP_SPAN_TARGET, LevelFilter::OFF)
+        .with_target(crate::ROOT_SPAN_TARGET, LevelFilter::ERROR);
+    let levels = text.split(',').map(str::trim).filter(|level| !level.is_empty());
+    let levels = levels.filter_map(|level| level.parse::<Targets>().ok());
+    levels.fold(first, |all, one| match one.default_level() {
+        Some(level) => all.with_default(level),
+        None => all.with_targets(one),
+    })
 }
 
 fn is_own(metadata: &Metadata<'_>, own_targets: &[&str]) -> bool {
@@ -108,7 +116,7 @@ where
         event.record(event_fields);
         let spans: Vec<_> = ctx.event_scope(event).into_iter().flat_map(Scope::from_root).collect();
         let extensions: Vec<_> = spans.iter().map(SpanRef::extensions).collect();
-        let mut fields = LineFields(Vec::with_capacity(USUAL_FIELDS));
+        let mut fields = LineFields { message: None, members: Vec::with_capacity(USUAL_FIELDS) };
         // From the outermost span inwards, so that inner fields replace outer ones.
         for SpanFields(span_fields) in extensions.iter().filter_map(Extensions::get) {
             fields.merge(span_fields);
@@ -131,14 +139,14 @@ impl<W> JsonLayer<W> {
         for part in ["\",\"level\":\"", metadata.level().as_str(), "\",\"message\":"] {
             line.extend_from_slice(part.as_bytes());
         }
-        line.extend_from_slice(fields.get("message").unwrap_or(b"null"));
+        line.extend_from_slice(fields.message.unwrap_or(b"null"));
         for part in [",\"target\":\"", metadata.target(), "\""] {
             line.extend_from_slice(part.as_bytes());
         }
         if self.cold_start.load(Relaxed) {
             line.extend_from_slice(b",\"coldStart\":true");
         }
-        for (name, value) in fields.0.iter().filter(|(name, _)| !RESERVED_FIELDS.contains(name)) {
+        for (name, value) in &fields.members {
             for part in [b",\"", name.as_bytes(), b"\":", value] {
                 line.extend_from_slice(part);
             }
@@ -175,13 +183,18 @@ thread_local! {
 /// Room for the members of most lines.
 const USUAL_FIELDS: usize = 24;
 
-/// The members of a line and their values in JSON, in the order of insertion. Names are unique.
-struct LineFields<'a>(Vec<(&'static str, Cow<'a, [u8]>)>);
+/// The members of a line that are fields, and their values in JSON.
+struct LineFields<'a> {
+    message: Option<&'a [u8]>,
+    /// The others, in the order of insertion. Names are unique.
+    members: Vec<(&'static str, Cow<'a, [u8]>)>,
+}
 
 impl<'a> LineFields<'a> {
     fn merge(&mut self, fields: &'a JsonFields) {
         for (name, value) in fields.iter() {
             match name {
+                "message" => self.message = Some(value),
                 "request_id" => self.insert("requestId", Cow::Borrowed(value)),
                 "trace_id" => self.insert("traceId", Cow::Borrowed(value)),
                 // The span of Lambda's runtime has the whole tracing header.
@@ -190,8 +203,8 @@ impl<'a> LineFields<'a> {
                         self.insert("traceId", Cow::Owned(id));
                     }
                 }
-                // These are for the trace only.
-                "parent_id" | "segment_id" | "kind" => {}
+                // Every line has the first four: a field cannot replace them. The others are for the trace only.
+                "timestamp" | "level" | "target" | "coldStart" | "parent_id" | "segment_id" | "kind" => {}
                 _ => self.insert(name, Cow::Borrowed(value)),
             }
         }
@@ -199,14 +212,10 @@ impl<'a> LineFields<'a> {
 
     /// Adds a member, or replaces its value.
     fn insert(&mut self, name: &'static str, value: Cow<'a, [u8]>) {
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
+        match self.members.iter_mut().find(|(known, _)| *known == name) {
             Some((_, old)) => *old = value,
-            None => self.0.push((name, value)),
+            None => self.members.push((name, value)),
         }
-    }
-
-    fn get(&self, name: &str) -> Option<&[u8]> {
-        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| &**value)
     }
 }
 
@@ -333,6 +342,29 @@ mod tests {
             let lines = lines.json();
             assert_eq!((lines.len(), &lines[0]["requestId"]), (1, &json!("r-1")), "{filter}");
             assert_eq!(lines[0].get("operation"), None, "{filter}");
+        }
+    }
+
+    #[test]
+    fn a_filter_has_levels_for_all_targets_and_for_one() {
+        for (filter, passing) in [
+            ("info", "shop INFO, shop WARN, audit INFO, audit WARN"),
+            ("", "shop INFO, shop WARN, audit INFO, audit WARN"),
+            ("warn,audit=info", "shop WARN, audit INFO, audit WARN"),
+            ("audit=info, warn ,", "shop WARN, audit INFO, audit WARN"),
+            ("shop=warn", "shop WARN"),
+            ("off", ""),
+            ("loud=very,shop=info,=", "shop INFO, shop WARN"),
+        ] {
+            let (lines, _guard) = capture_log(filter, false);
+            tracing::info!(target: "shop", "it happened");
+            tracing::warn!(target: "shop", "it happened");
+            tracing::info!(target: "audit", "it happened");
+            tracing::warn!(target: "audit", "it happened");
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            let found: Vec<String> =
+                lines.json().iter().map(|line| text(&line["target"]) + " " + &text(&line["level"])).collect();
+            assert_eq!(found.join(", "), passing, "{filter}");
         }
     }
 

@@ -2,7 +2,8 @@
 
 use packages::{
     access::{Claims, DatasetClaim, DatasetRole, UserClaim, WorkspaceClaim},
-    id::{DatasetNodeId, UserNodeId, WorkspaceId},
+    db::PrefetchedPackage,
+    id::{DatasetNodeId, PackageNodeId, UserNodeId, WorkspaceId},
 };
 use tokio_postgres::{Row, types::Type};
 
@@ -14,6 +15,19 @@ use super::{
 use crate::denial::{Denial, DenialReason};
 use database::{Db, Error, Param};
 
+/// What is to be decided.
+#[derive(Debug, Clone, Copy)]
+pub struct AccessRequest<'a> {
+    /// The caller.
+    pub identity: &'a Identity,
+    /// The dataset.
+    pub dataset: &'a DatasetNodeId,
+    /// A package of the dataset that the caller asks for, to look it up with the same statement.
+    pub package: Option<&'a PackageNodeId>,
+    /// Whether the claims list the caller's teams.
+    pub teams: TeamList,
+}
+
 /// Whether a caller has access to a dataset.
 #[derive(Debug)]
 pub struct Decision {
@@ -21,6 +35,8 @@ pub struct Decision {
     pub result: Result<Claims, Denial>,
     /// Where the dataset is; `None` if that is not known.
     pub place: Option<DatasetPlace>,
+    /// The requested package, if the place was known before.
+    pub package: Option<PrefetchedPackage>,
 }
 
 /// The workspace of a dataset, and who says so.
@@ -41,19 +57,17 @@ pub struct DatasetPlace {
 /// compares the place, too: if the dataset is in another one now, a second statement decides.
 pub async fn decide_access(
     db: &Db,
-    identity: &Identity,
-    dataset: &DatasetNodeId,
+    request: AccessRequest<'_>,
     place: Option<DatasetPlace>,
-    teams: TeamList,
 ) -> Result<Decision, Error> {
     if place.is_some() {
-        match query_access(db, identity, dataset, place, teams).await {
+        match query_access(db, request, place).await {
             Ok(decision) if decision.place == place => return Ok(decision),
             Err(error) if !is_undefined(&error) => return Err(error),
             Ok(_) | Err(_) => {}
         }
     }
-    query_access(db, identity, dataset, None, teams).await
+    query_access(db, request, None).await
 }
 
 /// Whether a statement names a schema, a table or a column that does not exist (PostgreSQL documentation, "PostgreSQL Error
@@ -64,34 +78,60 @@ fn is_undefined(error: &Error) -> bool {
 
 async fn query_access(
     db: &Db,
-    identity: &Identity,
-    dataset: &DatasetNodeId,
+    request: AccessRequest<'_>,
     place: Option<DatasetPlace>,
-    teams: TeamList,
 ) -> Result<Decision, Error> {
-    let caller = identity.query();
-    let dataset_id = dataset.as_str();
+    let caller = request.identity.query();
+    // Only with the place is the schema known in which the package is.
+    let package = place.and(request.package);
+    let (dataset_id, package_id) = (request.dataset.as_str(), package.map(PackageNodeId::as_str));
     let mut params: Vec<Param<'_>> = vec![(&*caller.key.0, caller.key.1.clone()), (&dataset_id, Type::TEXT)];
     if let Some((id, sql_type)) = &caller.workspace_node_id {
         params.push((&**id, sql_type.clone()));
     }
-    let rows = db.query_prepared(&decision_sql(&caller, place, teams), &params).await?;
+    let mut lookup = PackageSql::default();
+    if let (Some(DatasetPlace { workspace, .. }), Some(package_id)) = (place, &package_id) {
+        params.push((package_id, Type::TEXT));
+        lookup = PackageSql::new(workspace, params.len());
+    }
+    let rows = db.query_prepared(&decision_sql(&caller, place, request.teams, &lookup), &params).await?;
     // An id that is not unique identifies nobody.
-    let [row] = rows.as_slice() else { return Ok(Decision::deny_unknown_caller()) };
+    let [row] = rows.as_slice() else { return Ok(Decision::deny(DenialReason::UnknownCaller.into())) };
     let record = AccessRecord::read(row)?;
-    Ok(Decision { place: record.place(), result: record.decide(dataset) })
+    let package = package.map(|package| record.read_package(row, package)).transpose()?.flatten();
+    Ok(Decision { place: record.place(), package, result: record.decide(request.dataset) })
 }
 
-fn decision_sql(caller: &CallerQuery, place: Option<DatasetPlace>, teams: TeamList) -> String {
+/// What a package adds to the text of a decision.
+#[derive(Default)]
+struct PackageSql {
+    columns: &'static str,
+    join: String,
+}
+
+impl PackageSql {
+    /// The package whose node id is the parameter with this number.
+    fn new(workspace: WorkspaceId, parameter: usize) -> Self {
+        let query = PrefetchedPackage::to_sql(workspace, "roles.dataset_id", &format!("${parameter}"));
+        Self { columns: ", package.*", join: format!("LEFT JOIN LATERAL ({query}) package ON true") }
+    }
+}
+
+fn decision_sql(
+    caller: &CallerQuery,
+    place: Option<DatasetPlace>,
+    teams: TeamList,
+    package: &PackageSql,
+) -> String {
     let CallerQuery { tables, condition, only_workspace, default_workspace, .. } = caller;
-    let located = located_sql(default_workspace, place);
-    let roles = roles_sql(place, teams);
+    let (located, roles) = (located_sql(default_workspace, place), roles_sql(place, teams));
+    let PackageSql { columns, join } = package;
     format!(
         "SELECT u.id AS user_id, u.node_id AS user_node_id, coalesce(u.is_super_admin, false) AS is_super_admin,
                 {only_workspace} AS only_workspace,
                 o.id AS workspace_id, o.node_id AS workspace_node_id,
                 m.user_id IS NOT NULL AS is_member, coalesce(m.permission_bit, 0) AS workspace_role,
-                located.has_table, roles.*
+                located.has_table, roles.*{columns}
          FROM {tables}
          -- The workspace of the dataset.
          CROSS JOIN LATERAL ({located}) located
@@ -99,6 +139,7 @@ fn decision_sql(caller: &CallerQuery, place: Option<DatasetPlace>, teams: TeamLi
          LEFT JOIN pennsieve.organization_user m ON m.organization_id = o.id AND m.user_id = u.id
          -- The dataset, with the caller's roles in it.
          LEFT JOIN LATERAL ({roles}) roles ON true
+         {join}
          WHERE {condition}"
     )
 }
@@ -191,6 +232,15 @@ impl AccessRecord {
         Some(DatasetPlace { workspace, has_table: self.has_table })
     }
 
+    /// The package that the statement looked up. `None`: there is no dataset.
+    fn read_package(&self, row: &Row, package: &PackageNodeId) -> Result<Option<PrefetchedPackage>, Error> {
+        let place = self.workspace.as_ref().zip(self.roles.as_ref());
+        let read = |(workspace, roles): (&WorkspaceClaim, &RolesRow)| {
+            PrefetchedPackage::read(row, workspace.id, roles.dataset(), package)
+        };
+        place.map(read).transpose()
+    }
+
     /// The claims, or why there are none. What is missing first is the reason.
     fn decide(self, dataset: &DatasetNodeId) -> Result<Claims, Denial> {
         let (workspace_id, user) = (self.workspace.as_ref().map(|workspace| workspace.id), self.user.clone());
@@ -221,8 +271,8 @@ impl AccessRecord {
 }
 
 impl Decision {
-    fn deny_unknown_caller() -> Self {
-        let denial = Denial { reason: DenialReason::UnknownCaller, user: None, workspace: None };
-        Self { result: Err(denial), place: None }
+    /// A refusal for which no statement was needed, or found nothing.
+    pub(crate) fn deny(denial: Denial) -> Self {
+        Self { result: Err(denial), place: None, package: None }
     }
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use authorize::db::{Identity, TeamList, decide_access};
+use authorize::db::{AccessRequest, Identity, TeamList, decide_access};
 use database::Db;
 use local::{
     postgres::PostgresServer,
@@ -65,7 +65,9 @@ async fn load_counter(workspace: &Workspace, package: &Package) -> Option<i64> {
 async fn find_role(workspace: &Workspace, dataset: &Dataset, user: &User) -> Option<DatasetRole> {
     let db = Db::new(testing::database_url().await.parse().unwrap(), 1).unwrap();
     let identity = Identity::User(user.cognito_id);
-    let decision = decide_access(&db, &identity, &dataset.node_id, None, TeamList::Omitted).await.unwrap();
+    let (identity, dataset) = (&identity, &dataset.node_id);
+    let request = AccessRequest { identity, dataset, package: None, teams: TeamList::Omitted };
+    let decision = decide_access(&db, request, None).await.unwrap();
     let claims = decision.result.ok()?;
     assert_eq!(claims.workspace.id, workspace.id);
     Some(claims.dataset.role)

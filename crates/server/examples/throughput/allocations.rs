@@ -23,11 +23,7 @@ struct Counters {
 
 impl Counters {
     const fn new() -> Self {
-        Self {
-            allocations: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-            freed_bytes: AtomicU64::new(0),
-        }
+        Self { allocations: AtomicU64::new(0), bytes: AtomicU64::new(0), freed_bytes: AtomicU64::new(0) }
     }
 
     fn add(&self, size: usize) {

@@ -25,10 +25,14 @@ pub(crate) async fn lock_packages(app: &TestApp) -> Client {
 
 /// How many statements wait for a lock on the tenant's packages.
 pub(crate) async fn count_waiting_statements(app: &TestApp) -> i64 {
-    let sql =
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND position($1 IN query) > 0";
-    let table = format!(r#""{}".packages"#, app.workspace.id);
-    app.workspace.client.query_one(sql, &[&table]).await.unwrap().get(0)
+    // Who waits for a row has the lock of its table. The activity has only the beginning of a statement's text.
+    let sql = format!(
+        r#"SELECT count(*) FROM pg_stat_activity a
+           WHERE wait_event_type = 'Lock'
+             AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.relation = '"{}".packages'::regclass)"#,
+        app.workspace.id
+    );
+    app.workspace.client.query_one(&sql, &[]).await.unwrap().get(0)
 }
 
 /// Requests a link to a locked package, and drops the request while its statement waits.

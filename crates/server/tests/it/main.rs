@@ -38,6 +38,7 @@ mod openapi;
 mod pinning;
 mod plans;
 mod postgres_proxy;
+mod prefetched_packages;
 mod prepared_statements;
 mod presign;
 mod presign_batch;

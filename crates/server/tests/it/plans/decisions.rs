@@ -80,7 +80,7 @@ async fn decisions_read_few_rows_in_tenants_of_every_shape() {
         let authorizer = Authorizer::new(issuer().verifier(), app.app.db.clone(), Clock::System).with_teams();
         let credential = Credential::parse(&format!("Bearer {token}")).unwrap();
         for _ in 0..10 {
-            authorizer.authorize(&credential, &app.dataset.node_id).await.unwrap();
+            authorizer.authorize(&credential, &app.dataset.node_id, None).await.unwrap();
         }
         let decisions = plans.list_statements().iter().filter(|sql| sql.contains("located")).count();
         assert_eq!(decisions, 20, "{shape}");
