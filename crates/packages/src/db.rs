@@ -1,7 +1,7 @@
 //! Statements on the platform's tables.
 //!
 //! A file's bucket and key come from its row; no key is derived from ids. A workspace's schema gets into a statement
-//! only as [`WorkspaceId`](crate::id::WorkspaceId), an integer.
+//! only as [`WorkspaceId`], an integer.
 
 use std::collections::{BTreeSet, HashMap};
 
