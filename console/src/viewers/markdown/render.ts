@@ -6,17 +6,23 @@ const TAGS = (
   'table thead tbody tr th td a img details summary span div'
 ).split(' ');
 
-const reader = new Marked({ gfm: true, renderer: { html: ({ text }) => withoutStyles(text) } });
+const reader = new Marked({ gfm: true, renderer: { html: ({ text }) => withoutReported(text) } });
 
 /**
  * The browser applies the page's policy even to the document that the sanitizer works in, and reports what it refuses there. So that which
- * it would report is left out before. What is safe, the sanitizer decides.
+ * it would report, styles and scripts of attributes, is left out before. What is safe, the sanitizer decides.
  */
-function withoutStyles(html: string): string {
+function withoutReported(html: string): string {
   return html
     .replace(/<style\b[^]*?<\/style\s*>/gi, '')
     .replace(/<\/?(?:style|base|meta|link)\b[^>]*>/gi, '')
-    .replace(/\sstyle\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>]+)/gi, '');
+    .replace(/<[a-z][^>]*>/gi, (tag) => tag.replace(ATTRIBUTE, keepUnreported));
+}
+
+const ATTRIBUTE = /([^\s"'<>/=]+)\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>]+)/g;
+
+function keepUnreported(attribute: string, name: string): string {
+  return /^(?:style$|on)/i.test(name) ? '' : attribute;
 }
 
 /**
