@@ -37,7 +37,7 @@ impl LinkKind<'_> {
     }
 
     /// Counts links. With the label `key_id` an operator sees when a revoked key stops signing links.
-    fn count(self, links: u64) {
+    fn count_links(self, links: u64) {
         // Labels that are literals take no memory.
         let counter = match self {
             Self::SourceFile => {
@@ -72,7 +72,7 @@ pub(crate) fn log_link_issued<P>(
         package = package.as_str(), what = kind.name(), expires_at, "link issued",
     );
     // Without user and dataset: each label value is a time series of its own.
-    kind.count(1);
+    kind.count_links(1);
 }
 
 /// Logs the links of one batch as one event, and counts each.
@@ -85,7 +85,7 @@ pub(crate) fn log_links_issued<P>(access: &DatasetAccess<P>, links: &[(&LinkRequ
         "links issued",
     );
     for (request, _) in links {
-        link_kind(request).count(1);
+        link_kind(request).count_links(1);
     }
 }
 
@@ -100,7 +100,7 @@ pub(crate) fn log_manifest_issued(access: &ReadableDatasets, request: &ManifestR
         user = %first.user(), workspace = first.workspace().0, datasets = names.join(" "),
         packages = packages.join(" "), count = files, "manifest issued",
     );
-    LinkKind::SourceFile.count(files as u64);
+    LinkKind::SourceFile.count_links(files as u64);
 }
 
 /// Logs that the caller ordered the restore of a package.

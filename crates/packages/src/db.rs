@@ -142,7 +142,7 @@ impl PrefetchedPackage {
     }
 
     /// The package; `None` if the dataset does not have it.
-    pub(crate) fn open(
+    pub(crate) fn into_source(
         self,
         access: &DatasetAccess<ViewFiles>,
         package: &PackageNodeId,

@@ -115,7 +115,7 @@ impl PackageLookup<'_> {
 
     async fn find_source(self, package: &PackageNodeId) -> Result<Option<PackageSource>, database::Error> {
         let Self { db, access, prefetched } = self;
-        match prefetched.map(|prefetched| prefetched.open(access, package)) {
+        match prefetched.map(|prefetched| prefetched.into_source(access, package)) {
             Some(Ok(source)) => Ok(source),
             None | Some(Err(OtherPackage)) => find_package_source(db, access, package).await,
         }

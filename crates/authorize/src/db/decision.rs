@@ -83,22 +83,22 @@ async fn query_access(
 ) -> Result<Decision, Error> {
     let caller = request.identity.query();
     // Only with the place is the schema known in which the package is.
-    let package = place.and(request.package);
-    let (dataset_id, package_id) = (request.dataset.as_str(), package.map(PackageNodeId::as_str));
+    let package = place.zip(request.package);
+    let (dataset_id, package_id) = (request.dataset.as_str(), package.map(|(_, package)| package.as_str()));
     let mut params: Vec<Param<'_>> = vec![(&*caller.key.0, caller.key.1.clone()), (&dataset_id, Type::TEXT)];
     if let Some((id, sql_type)) = &caller.workspace_node_id {
         params.push((&**id, sql_type.clone()));
     }
     let mut lookup = PackageSql::default();
-    if let (Some(DatasetPlace { workspace, .. }), Some(package_id)) = (place, &package_id) {
-        params.push((package_id, Type::TEXT));
+    if let Some((DatasetPlace { workspace, .. }, _)) = package {
+        params.push((&package_id, Type::TEXT));
         lookup = PackageSql::new(workspace, params.len());
     }
     let rows = db.query_prepared(&decision_sql(&caller, place, request.teams, &lookup), &params).await?;
     // An id that is not unique identifies nobody.
     let [row] = rows.as_slice() else { return Ok(Decision::deny(DenialReason::UnknownCaller.into())) };
     let record = AccessRecord::read(row)?;
-    let package = package.map(|package| record.read_package(row, package)).transpose()?.flatten();
+    let package = package.map(|(_, package)| record.read_package(row, package)).transpose()?.flatten();
     Ok(Decision { place: record.place(), package, result: record.decide(request.dataset) })
 }
 

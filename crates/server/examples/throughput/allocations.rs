@@ -13,7 +13,6 @@ const SHARDS: usize = 64;
 ///
 /// They have cache lines of their own. Threads that count in the same line wait for each other, which would slow down a service
 /// more than a floor that allocates less.
-#[derive(Default)]
 #[repr(align(128))]
 struct Counters {
     allocations: AtomicU64,
@@ -26,12 +25,12 @@ impl Counters {
         Self { allocations: AtomicU64::new(0), bytes: AtomicU64::new(0), freed_bytes: AtomicU64::new(0) }
     }
 
-    fn add(&self, size: usize) {
+    fn record_allocation(&self, size: usize) {
         self.allocations.fetch_add(1, Relaxed);
         self.bytes.fetch_add(size as u64, Relaxed);
     }
 
-    fn free(&self, size: usize) {
+    fn record_free(&self, size: usize) {
         self.freed_bytes.fetch_add(size as u64, Relaxed);
     }
 }
@@ -46,7 +45,7 @@ thread_local! {
     static SHARD: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-fn counters() -> &'static Counters {
+fn own_counters() -> &'static Counters {
     let shard = SHARD.get().unwrap_or_else(|| {
         let shard = THREADS.fetch_add(1, Relaxed) % SHARDS;
         SHARD.set(Some(shard));
@@ -62,27 +61,27 @@ pub(crate) struct CountingAllocator;
 // SAFETY: every call is the system allocator's, with the caller's arguments.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        counters().add(layout.size());
+        own_counters().record_allocation(layout.size());
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        counters().add(layout.size());
+        own_counters().record_allocation(layout.size());
         // SAFETY: the caller's promise.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        counters().free(layout.size());
+        own_counters().record_free(layout.size());
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        let counters = counters();
-        counters.add(new_size);
-        counters.free(layout.size());
+        let counters = own_counters();
+        counters.record_allocation(new_size);
+        counters.record_free(layout.size());
         // SAFETY: the caller's promise.
         unsafe { System.realloc(pointer, layout, new_size) }
     }
