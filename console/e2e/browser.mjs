@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 
@@ -38,6 +39,28 @@ after(() => browser?.close());
 
 export function launch() {
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: arguments_ });
+}
+
+/** Asks until the answer is right, and returns it. */
+export async function eventually(ask, isRight) {
+  const end = Date.now() + 30_000;
+  for (;;) {
+    const answer = await ask();
+    if (isRight(answer)) return answer;
+    assert.ok(Date.now() < end, `the last answer: ${JSON.stringify(answer)}`);
+    await setTimeout(50);
+  }
+}
+
+/** Asks until the answer is the same twice, half a second apart, and returns it. */
+export async function settled(ask) {
+  let last;
+  const isLast = (answer) => {
+    const isSame = answer === last;
+    last = answer;
+    return isSame;
+  };
+  return eventually(() => setTimeout(500).then(ask), isLast);
 }
 
 /**

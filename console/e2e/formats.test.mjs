@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { before, test } from 'node:test';
-import { checkAccessibility, filePath, stack, withPage } from './browser.mjs';
+import { checkAccessibility, eventually, filePath, settled, stack, withPage } from './browser.mjs';
 import { HOSTILE_MARKDOWN, largeJson, longText } from './content/texts.mjs';
 import { plainZarr, shardedZarr } from './content/zarr.mjs';
 import { addAssets, addFile, addFolder, addPackage, skip } from './seed.mjs';
@@ -38,6 +38,13 @@ function coloursOfQuarters() {
   return places.map((place) => [...data.subarray(place, place + 3)]);
 }
 
+/** Waits until those quarters of the canvas are magenta, and only those. */
+async function waitForMagenta(page, expected) {
+  const isMagenta = ([red, , blue]) => red > 10 && red === blue;
+  const isExpected = (quarters) => quarters.every((colour, at) => isMagenta(colour) === expected[at]);
+  await eventually(() => page.evaluate(coloursOfQuarters), isExpected);
+}
+
 const requestsOf = (page) => {
   const urls = [];
   page.on('request', (request) => {
@@ -53,10 +60,8 @@ test('OME-Zarr of version 3: a chunk that is missing is dark', options, async ()
     await page.goto(new URL(filePath(id), page.url()).href);
     await page.getByText(/Level 1 of 2/).waitFor();
     await page.getByRole('checkbox', { name: 'rings' }).waitFor();
-    await page.waitForTimeout(500);
-    const quarters = await page.evaluate(coloursOfQuarters);
-    const magenta = quarters.map(([red, , blue]) => red > 10 && red === blue);
-    assert.deepEqual(magenta, [true, true, true, false], JSON.stringify(quarters));
+    await waitForMagenta(page, [true, true, true, false]);
+    await settled(() => requests.length);
     // The group, two levels; of each channel the coarsest chunk, which is drawn first, and four in sight.
     assert.equal(requests.filter(([url]) => /\/c\/\d/.test(url)).length, 10);
     assert.equal(requests.filter(([url]) => /zarr\.json/.test(url)).length, 3);
@@ -69,12 +74,8 @@ test('OME-Zarr in shards: the index, and then ranges', options, async () => {
     const requests = requestsOf(page);
     await page.goto(new URL(filePath(id), page.url()).href);
     await page.getByText(/Level 1 of 2/).waitFor();
-    await page.waitForTimeout(500);
-    const quarters = await page.evaluate(coloursOfQuarters);
-    assert.ok(
-      quarters.every(([red, , blue]) => red > 10 && red === blue),
-      JSON.stringify(quarters),
-    );
+    await waitForMagenta(page, [true, true, true, true]);
+    await settled(() => requests.length);
     const chunks = requests.filter(([url]) => /\/c\/\d/.test(url));
     assert.ok(
       chunks.every(([, range]) => /^bytes=/.test(range)),

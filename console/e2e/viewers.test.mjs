@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkAccessibility, checkFits, filePath, stack, withPage } from './browser.mjs';
+import { checkAccessibility, checkFits, eventually, filePath, settled, stack, withPage } from './browser.mjs';
 
 const { demo } = stack;
 const s3 = `${new URL(stack.s3.endpoint).origin}/**`;
@@ -10,17 +10,19 @@ const panel = (page) => page.getByRole('complementary', { name: 'The link' });
 const cell = (page, text) => page.getByRole('gridcell', { name: text, exact: true }).first();
 const traffic = (page) => page.getByRole('region', { name: 'What was read' });
 
-/** What the page says about its requests. It says it a little later. */
-async function settledTraffic(page) {
-  await page.waitForTimeout(600);
-  return traffic(page).innerText();
+/** What the page says about its requests as soon as it matches a pattern, if it stays so. */
+async function settledTraffic(page, pattern) {
+  const read = () => traffic(page).innerText();
+  await eventually(read, (text) => pattern.test(text));
+  const text = await settled(read);
+  assert.match(text, pattern);
+  return text;
 }
 
 test('a table of Parquet: the rows in sight by ranges, a histogram of a column', () =>
   withPage({ user: 'viewer', path: filePath(demo.spikes) }, async (page) => {
     await cell(page, '231.855').waitFor();
-    const first = await settledTraffic(page);
-    assert.match(first, /3 requests: API 1, CDN 2/);
+    const first = await settledTraffic(page, /3 requests: API 1, CDN 2/);
     const kilobytes = Number(/([\d.]+) kB\n/.exec(first)[1]);
     assert.ok(kilobytes < 150, first);
     await checkAccessibility(page, 'Parquet');
@@ -48,7 +50,7 @@ test('the same table by the other links', () =>
     ]) {
       await panel(page).getByRole('button', { name, exact: true }).click();
       await cell(page, '231.855').waitFor();
-      assert.match(await settledTraffic(page), servers);
+      await settledTraffic(page, servers);
     }
   }));
 
@@ -66,19 +68,18 @@ test('a pyramid: the chunks in sight under one link, by mouse and keyboard', () 
     const stage = page.getByRole('application');
     await stage.waitFor();
     await page.getByText(/Level \d of 3/).waitFor();
-    await page.waitForTimeout(800);
-    assert.ok((await page.evaluate(countLit)) > 1000, 'the canvas is dark');
-    assert.match(await settledTraffic(page), /API 1, CDN \d+/);
+    const lit = () => page.evaluate(countLit);
+    await eventually(lit, (count) => count > 1000);
+    await settledTraffic(page, /API 1, CDN \d+/);
     await stage.focus();
     await page.keyboard.press('-');
     await page.keyboard.press('-');
     await page.keyboard.press('-');
     await page.keyboard.press('-');
     await page.getByText(/Level [23] of 3/).waitFor();
-    const before = await page.evaluate(countLit);
+    const before = await settled(lit);
     await page.getByRole('checkbox', { name: 'Biocytin (neurons)' }).uncheck();
-    await page.waitForTimeout(200);
-    assert.ok((await page.evaluate(countLit)) < before);
+    await eventually(lit, (count) => count < before);
     await checkAccessibility(page, 'pyramid');
   }));
 

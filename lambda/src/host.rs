@@ -6,12 +6,14 @@ use aws::Clock;
 use doctor::Report;
 use futures_util::FutureExt;
 use hosting::config::PlatformConfig;
-use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde_json::Value;
 use telemetry::{Telemetry, TelemetryConfig};
 use tokio::{sync::OnceCell, time::timeout};
 use tracing::Instrument;
+
+use crate::deadline::time_left;
 
 /// Runs a function until Lambda stops its process. One thread is enough: Lambda sends one event at a time. An error
 /// ends the process; Lambda reports it and starts another one.
@@ -67,7 +69,7 @@ pub async fn poll_events<S, R: Serialize>(
         let span = tracing::error_span!("invocation", invocation = event.context.request_id);
         let response = async {
             if event.payload.get("doctor") == Some(&Value::Bool(true)) {
-                let report = timeout(time_left(&event), Box::pin(check())).await;
+                let report = timeout(time_for_checks(&event.context), Box::pin(check())).await;
                 return report.map(InvocationResponse::Report).map_err(|_| {
                     "the checks did not finish in time; raise the timeout of the function".into()
                 });
@@ -87,9 +89,8 @@ pub async fn poll_events<S, R: Serialize>(
 }
 
 /// The time until Lambda ends the process, less a second for the response.
-fn time_left(event: &LambdaEvent<Value>) -> Duration {
-    let milliseconds = event.context.deadline.saturating_sub(Clock::System.now() * 1000);
-    Duration::from_millis(milliseconds).saturating_sub(Duration::from_secs(1))
+fn time_for_checks(context: &Context) -> Duration {
+    time_left(context, Clock::System).saturating_sub(Duration::from_secs(1))
 }
 
 /// Whether this process was started for a waiting event. With provisioned concurrency there is none, and a failed start

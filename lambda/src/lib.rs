@@ -10,6 +10,7 @@
 //! without a library; `docs/decisions/0006-events-without-lambda-http.md` has the reasons.
 
 pub mod authorizer;
+mod deadline;
 mod event;
 pub mod gateway;
 pub mod host;

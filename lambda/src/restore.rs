@@ -9,8 +9,6 @@
 //! A schedule sends `{"task": "resume"}` every few minutes, which continues what no message does, and `{"task": "maintain"}`
 //! once a day, which maintains all workspaces.
 
-mod time;
-
 use std::time::Duration;
 
 use aws::{SqsQueue, trace};
@@ -26,9 +24,7 @@ use telemetry::{SegmentKind, TraceContext};
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field::Empty};
 
-use time::read_deadline;
-
-use crate::event::or_default;
+use crate::{deadline::time_left, event::or_default};
 
 /// How long the queue may take to change a message's visibility timeout.
 const CHANGE_VISIBILITY_TIMEOUT: Duration = Duration::from_secs(1);
@@ -119,7 +115,7 @@ struct BatchItemFailure {
 /// Processes the messages of one event, as time allows, or a schedule's task. An error means that the event is of an unknown
 /// shape. SQS then delivers all of its messages again.
 pub async fn handle_event(worker: &Worker, event: LambdaEvent<Value>) -> Result<BatchResponse, Error> {
-    let deadline = read_deadline(&event.context, worker.restorer.clock);
+    let deadline = Instant::now() + time_left(&event.context, worker.restorer.clock);
     if let Ok(ScheduledEvent { task }) = ScheduledEvent::deserialize(&event.payload) {
         run_task(worker, task, deadline).await?;
         return Ok(BatchResponse { batch_item_failures: Vec::new() });

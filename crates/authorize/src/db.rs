@@ -73,6 +73,11 @@ fn read_workspace(row: &Row) -> Result<Option<WorkspaceClaim>, Error> {
     }))
 }
 
+/// Whether a schema, a table or a column does not exist, or may not be used (PostgreSQL documentation, "PostgreSQL Error Codes").
+fn is_unreadable(error: &Error) -> bool {
+    matches!(error.sql_state(), Some("3F000" | "42P01" | "42703" | "42501"))
+}
+
 /// Lists the claims of a member on the datasets of their workspace that have these packages. A dataset in which they have no
 /// role is not listed.
 pub async fn list_claims_by_packages(

@@ -2,6 +2,7 @@
 
 pub mod aws;
 mod child_process;
+pub mod closed_port;
 mod cors;
 pub mod demo;
 pub mod edge;

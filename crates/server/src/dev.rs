@@ -150,13 +150,14 @@ impl LocalStack<'_> {
         let source = ConsoleSource { config: &config, app: &app, telemetry, key, variables: &variables };
         let router = self.add_console(router, &file, source).await?;
 
+        let stop = shutdown_signal();
         // Late, because scripts wait for this file before they send requests.
         state.write_file(STACK_FILE_NAME, &serde_json::to_string_pretty(&file)?)?;
         state.write_file(ENV_FILE_NAME, &format_env_file(&variables))?;
         write_token_headers(state, &file)?;
         print_welcome(&file, state.path(), !options.no_console);
         let limits = ConnectionLimits::from_config(&config.connections);
-        serve(listener, router, limits, shutdown_signal()).await;
+        serve(listener, router, limits, stop).await;
         print_line("Stopping.");
         // Before Postgres stops: the workers use it.
         drop(worker);

@@ -1,18 +1,24 @@
 //! The signals that stop the process.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::io;
 
-/// Completes on Ctrl-C, or on SIGTERM from a supervisor.
-pub(crate) async fn shutdown_signal() {
-    let terminate = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            // No handler: the default action of SIGTERM still ends the process.
-            Err(_) => std::future::pending().await,
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Completes on Ctrl-C, or on SIGTERM from a supervisor. A signal counts from this call on, also before the future is polled.
+pub(crate) fn shutdown_signal() -> impl Future<Output = ()> {
+    let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async {
+        tokio::select! {
+            () = wait_for(interrupt) => {}
+            () = wait_for(terminate) => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
+    }
+}
+
+async fn wait_for(signal: io::Result<Signal>) {
+    match signal {
+        Ok(mut signal) => drop(signal.recv().await),
+        // Without a handler the signal itself still ends the process.
+        Err(_) => std::future::pending().await,
     }
 }

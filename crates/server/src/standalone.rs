@@ -94,8 +94,9 @@ async fn run_service(
         let parts = build_console(&config, &app, telemetry, rotation).await?;
         router = add_console(router, &config.path_prefix, parts)?;
     }
+    let stop = shutdown_signal();
     tracing::info!(address = %listener.local_addr()?, "ready");
-    serve(listener, router, ConnectionLimits::from_config(&config.connections), shutdown_signal()).await;
+    serve(listener, router, ConnectionLimits::from_config(&config.connections), stop).await;
     drop(workers);
     tracing::info!("stopped");
     Ok(())

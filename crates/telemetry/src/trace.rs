@@ -134,8 +134,8 @@ impl TraceContext {
     /// The header for calls that this unit of work makes.
     #[must_use]
     pub fn to_header(&self) -> String {
-        let TraceHeader { root, sampled, .. } = &self.header;
-        format!("Root={root};Parent={};Sampled={}", self.id, u8::from(*sampled == Some(true)))
+        let sampled = if self.is_sampled() { "1" } else { "0" };
+        ["Root=", &self.header.root, ";Parent=", &self.id, ";Sampled=", sampled].concat()
     }
 }
 
@@ -143,14 +143,18 @@ fn new_trace_header(now: Duration, random: Uuid) -> TraceHeader {
     let (_, unique) = random.as_u64_pair();
     // A trace id has 96 random bits. These parts of a version 4 UUID have 94.
     let unique = (u128::from(unique) << 32) | u128::from(random.as_fields().0);
-    TraceHeader { root: format!("1-{:08x}-{unique:024x}", now.as_secs()), parent: None, sampled: None }
+    let id = Uuid::from_u128((u128::from(now.as_secs()) << 96) | unique);
+    let mut buffer = Uuid::encode_buffer();
+    let (start, unique) = id.simple().encode_lower(&mut buffer).split_at(8);
+    TraceHeader { root: ["1-", start, "-", unique].concat(), parent: None, sampled: None }
 }
 
 /// The id of a segment: 64 bits in hexadecimal digits.
 pub(crate) fn new_segment_id(random: Uuid) -> String {
     let (high, low) = random.as_u64_pair();
     // The fixed bits of the two halves are at different positions, so every bit of the result is random.
-    format!("{:016x}", high ^ low)
+    let id = Uuid::from_u64_pair(0, high ^ low);
+    id.simple().encode_lower(&mut Uuid::encode_buffer()).split_at(16).1.to_owned()
 }
 
 fn is_trace_id(id: &str) -> bool {

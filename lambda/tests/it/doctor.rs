@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use local::closed_port::bind_closed_port;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -62,12 +63,12 @@ async fn a_client_of_the_gateway_cannot_run_the_doctor() {
 #[tokio::test]
 async fn a_function_that_cannot_start_reports_and_starts_later() {
     let mut environment = TestEnvironment::start().await;
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let closed = bind_closed_port().unwrap();
     let key = std::path::PathBuf::from(&environment.variables["CLOUDFRONT_PRIVATE_KEY_FILE"]);
     let hidden = key.with_extension("hidden");
     std::fs::rename(&key, &hidden).unwrap();
     environment.variables.insert("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned());
-    environment.variables.insert("AWS_ENDPOINT_URL_SQS", format!("http://{closed}"));
+    environment.variables.insert("AWS_ENDPOINT_URL_SQS", format!("http://{}", closed.local_addr().unwrap()));
     let function = Function::start(SERVICE, &environment.variables).await;
     let started = Instant::now();
     let report = function.invoke(json!({"doctor": true})).await.unwrap();

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use local::workspace::Package;
+use local::{closed_port::bind_closed_port, workspace::Package};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
 };
 
 use crate::{
@@ -326,9 +326,8 @@ async fn finds_a_database_that_starts_later() {
     let environment = TestEnvironment::start().await;
     let (host, port) = (&environment.variables["POSTGRES_HOST"], &environment.variables["POSTGRES_PORT"]);
     let database = format!("{host}:{port}");
-    let reserved = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = reserved.local_addr().unwrap();
-    drop(reserved);
+    let closed = bind_closed_port().unwrap();
+    let address = closed.local_addr().unwrap();
     let mut variables = environment.variables.clone();
     variables
         .extend([("POSTGRES_HOST", "127.0.0.1".to_owned()), ("POSTGRES_PORT", address.port().to_string())]);
@@ -337,7 +336,7 @@ async fn finds_a_database_that_starts_later() {
     let get = build_event("get", &package_query(&environment, &package), environment.authorizer_context(2));
     invoke_service(&function, get.clone()).await.assert_problem(503);
 
-    let listener = TcpListener::bind(address).await.unwrap();
+    let listener = closed.listen(16).unwrap();
     tokio::spawn(async move {
         while let Ok((mut client, _)) = listener.accept().await {
             let mut server = TcpStream::connect(&database).await.unwrap();

@@ -13,13 +13,29 @@ const reader = new Marked({ gfm: true, renderer: { html: ({ text }) => withoutRe
  * it would report, styles and scripts of attributes, is left out before. What is safe, the sanitizer decides.
  */
 function withoutReported(html: string): string {
-  return html
-    .replace(/<style\b[^]*?<\/style\s*>/gi, '')
-    .replace(/<\/?(?:style|base|meta|link)\b[^>]*>/gi, '')
-    .replace(/<[a-z][^>]*>/gi, (tag) => tag.replace(ATTRIBUTE, keepUnreported));
+  return withoutStyles(html)
+    .replace(/<\/?(?:style|base|meta|link)\b[^<>]*>/gi, '')
+    .replace(/<[a-z][^<>]*>/gi, (tag) => tag.replace(ATTRIBUTE, keepUnreported));
 }
 
-const ATTRIBUTE = /([^\s"'<>/=]+)\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>]+)/g;
+/** Styles end at the first end tag, or nowhere. In parts, because one expression would look for the end of each again and again. */
+function withoutStyles(html: string): string {
+  const [before, ...styles] = html.split(/<style\b/i);
+  return (
+    (before ?? '') +
+    styles
+      .map((style) =>
+        style
+          .split(/<\/style\s*>/i)
+          .slice(1)
+          .join(''),
+      )
+      .join('')
+  );
+}
+
+// A name begins where none is before it: otherwise a long name would be read once for each of its characters.
+const ATTRIBUTE = /(?<![^\s"'<>/=])([^\s"'<>/=]+)\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>]+)/g;
 
 function keepUnreported(attribute: string, name: string): string {
   return /^(?:style$|on)/i.test(name) ? '' : attribute;

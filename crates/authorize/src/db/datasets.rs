@@ -6,7 +6,10 @@ use packages::{
 };
 use tokio_postgres::{Row, types::Type};
 
-use super::roles::{RolesQuery, RolesRow, TeamList};
+use super::{
+    is_unreadable,
+    roles::{RolesQuery, RolesRow, TeamList},
+};
 use database::{Db, Error};
 
 /// How many workspaces of a person are listed.
@@ -110,11 +113,6 @@ pub async fn list_datasets(
         Err(error) => return Err(error.into()),
     };
     read_page(&rows, limit)?.ok_or(DatasetsError::NoAccess)
-}
-
-/// Whether a schema, a table or a column does not exist, or may not be used (PostgreSQL documentation, "PostgreSQL Error Codes").
-fn is_unreadable(error: &Error) -> bool {
-    matches!(error.sql_state(), Some("3F000" | "42P01" | "42703" | "42501"))
 }
 
 /// Only who belongs to a workspace learns that it cannot be read.

@@ -9,7 +9,7 @@ use tokio_postgres::{Row, types::Type};
 
 use super::{
     identity::{CallerQuery, Identity},
-    read_workspace,
+    is_unreadable, read_workspace,
     roles::{ROLES_COLUMNS, RolesQuery, RolesRow, TeamList},
 };
 use crate::denial::{Denial, DenialReason};
@@ -63,17 +63,11 @@ pub async fn decide_access(
     if place.is_some() {
         match query_access(db, request, place).await {
             Ok(decision) if decision.place == place => return Ok(decision),
-            Err(error) if !is_undefined(&error) => return Err(error),
+            Err(error) if !is_unreadable(&error) => return Err(error),
             Ok(_) | Err(_) => {}
         }
     }
     query_access(db, request, None).await
-}
-
-/// Whether a statement names a schema, a table or a column that does not exist (PostgreSQL documentation, "PostgreSQL Error
-/// Codes").
-fn is_undefined(error: &Error) -> bool {
-    matches!(error.sql_state(), Some("3F000" | "42P01" | "42703"))
 }
 
 async fn query_access(

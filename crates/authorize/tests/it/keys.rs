@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use authorize::{AuthenticationError, InvalidToken, TokenSubject, TokenVerifier};
 use futures_util::{FutureExt as _, future::join_all};
+use tokio::{net::TcpSocket, time::timeout};
 
 use crate::{
     key_server::{KeyServer, ServerReply},
@@ -20,6 +21,15 @@ async fn verify(verifier: &TokenVerifier, token: &str, now: u64) -> Result<(), A
 
 fn is_unavailable<T>(result: &Result<T, AuthenticationError>) -> bool {
     matches!(result, Err(AuthenticationError::Unavailable(_)))
+}
+
+async fn wait_for_requests(server: &KeyServer, count: usize) {
+    let polling = async {
+        while server.request_count() < count {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), polling).await.unwrap();
 }
 
 const UNKNOWN_KEY: Result<(), AuthenticationError> =
@@ -134,9 +144,7 @@ async fn one_caller_fetches_keys_again_after_an_hour() {
         let (verifier, good) = (verifier.clone(), good.clone());
         async move { verify(&verifier, &good, NOW + HOUR_SECONDS).await }
     });
-    while server.request_count() < 2 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    wait_for_requests(&server, 2).await;
     for _ in 0..50 {
         let other = verify(&verifier, &good, NOW + HOUR_SECONDS).now_or_never();
         assert_eq!(other, Some(Ok(())), "the others do not wait");
@@ -195,9 +203,10 @@ async fn a_slow_server_times_out() {
 
 #[tokio::test]
 async fn a_closed_port_is_unavailable() {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    // Bound, so that nobody else takes the port, and without a listener.
+    let closed = TcpSocket::new_v4().unwrap();
+    closed.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let url = format!("http://{}", closed.local_addr().unwrap());
     let people = trusted_issuer("people", TokenSubject::People, &url);
     let result = verify(&TokenVerifier::new(vec![people]), &token(0), NOW).await;
     assert!(is_unavailable(&result));
@@ -212,9 +221,7 @@ async fn a_caller_who_disconnects_does_not_cancel_the_fetch() {
     let token = token(0);
     let disconnecting_caller = || verify(&verifier, &token, NOW).now_or_never();
     assert_eq!(disconnecting_caller(), None);
-    while server.request_count() < 1 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    wait_for_requests(&server, 1).await;
     assert!((0..20).all(|_| disconnecting_caller().is_none()));
     assert_eq!(verify(&verifier, &token, NOW).await, Ok(()));
     assert_eq!(server.request_count(), 1);

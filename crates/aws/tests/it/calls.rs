@@ -4,9 +4,12 @@ use std::time::Instant;
 
 use aws::{Error, HttpClient, JsonClient};
 use aws_credential_types::Credentials;
-use local::aws::{
-    Account,
-    scripted::{RecordedRequest, ScriptedReply, ScriptedServer},
+use local::{
+    aws::{
+        Account,
+        scripted::{RecordedRequest, ScriptedReply, ScriptedServer},
+    },
+    closed_port::bind_closed_port,
 };
 use serde_json::json;
 
@@ -88,10 +91,10 @@ async fn a_refusal_is_not_retried() {
 #[tokio::test]
 async fn a_closed_port_is_reported_after_three_attempts() {
     let server = ScriptedServer::start([]).await.unwrap();
-    // A listener of the standard library closes its port at once.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = bind_closed_port().unwrap();
+    let address = closed.local_addr().unwrap();
     let settings =
-        aws::ClientConfig { endpoint: Some(format!("http://{port}")), ..server.settings().unwrap() };
+        aws::ClientConfig { endpoint: Some(format!("http://{address}")), ..server.settings().unwrap() };
     let service = JsonClient::sqs(&settings, HttpClient::new().unwrap()).unwrap();
     let started_at = Instant::now();
     let result = service.call("SendMessage", &json!({})).await;

@@ -1,16 +1,9 @@
 //! Unreachable services: the report names the usual cause in time, and skips the checks that need them.
 
 use doctor::Status::{Failure, Ok, Warning};
-use local::full_backlog::FullBacklogListener;
-use tokio::net::TcpListener;
+use local::{closed_port::bind_closed_port, full_backlog::FullBacklogListener};
 
 use crate::environment::{TestEnvironment, assert_check, list_failures};
-
-/// The address of a port without a listener.
-async fn find_closed_port() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap().to_string()
-}
 
 #[tokio::test]
 async fn reports_names_that_do_not_resolve() {
@@ -33,11 +26,10 @@ async fn reports_names_that_do_not_resolve() {
 #[tokio::test]
 async fn reports_closed_ports() {
     let environment = TestEnvironment::start().await;
-    let (database, s3) = (find_closed_port().await, find_closed_port().await);
-    let port = database.rsplit(':').next().unwrap();
-    let report = environment
-        .run_checks_with(&[("POSTGRES_PORT", port), ("AWS_ENDPOINT_URL_S3", &format!("http://{s3}"))])
-        .await;
+    let closed = bind_closed_port().unwrap();
+    let address = closed.local_addr().unwrap();
+    let (port, s3) = (address.port().to_string(), format!("http://{address}"));
+    let report = environment.run_checks_with(&[("POSTGRES_PORT", &port), ("AWS_ENDPOINT_URL_S3", &s3)]).await;
     assert_check(&report, "database", Failure, ["refuses connections", "POSTGRES_PORT"]);
     assert_check(&report, "s3", Failure, ["refuses connections", "that the service is running"]);
 }

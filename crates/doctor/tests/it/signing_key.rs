@@ -1,6 +1,7 @@
 //! The signing key, and a link signed with it.
 
 use doctor::Status::{Failure, Ok, Skipped, Warning};
+use local::closed_port::bind_closed_port;
 
 use crate::environment::{
     ASSET_KEY, ASSETS, KEY_ID, STORAGE, TestEnvironment, assert_check, list_failures, start_edge, write_key,
@@ -78,7 +79,8 @@ async fn reports_a_distribution_of_another_bucket() {
     environment.store.delete_version(ASSETS, ASSET_KEY, &version).unwrap();
     let report = environment.run_checks().await;
     assert_check(&report, "a signed link", Skipped, ["no viewer asset", ""]);
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = bind_closed_port().unwrap();
+    let address = closed.local_addr().unwrap();
     environment.set_variable("CLOUDFRONT_DISTRIBUTION_DOMAIN", &format!("http://{address}"));
     assert_check(&environment.run_checks().await, "cdn", Warning, ["refuses", ""]);
 }

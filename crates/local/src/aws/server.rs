@@ -17,6 +17,9 @@ use crate::{child_process::spawn_child, testing::env_variable};
 /// ministack usually starts within a second.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// How often it is started before its error counts.
+const MAX_ATTEMPTS: u32 = 3;
+
 /// Pause between two health checks.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -87,7 +90,18 @@ impl AwsServer {
     }
 }
 
+/// Another process may take the port before ministack binds it, so each attempt looks for a new one.
 fn start_ministack(root: &Credentials) -> io::Result<(String, Child)> {
+    let mut attempt = 1;
+    loop {
+        match try_start_ministack(root) {
+            Err(_) if attempt < MAX_ATTEMPTS => attempt += 1,
+            result => return result,
+        }
+    }
+}
+
+fn try_start_ministack(root: &Credentials) -> io::Result<(String, Child)> {
     let program = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(MINISTACK_PATH);
     if !program.exists() {
         return Err(io::Error::other(format!("{MINISTACK_PATH} is missing: run scripts/setup")));

@@ -5,6 +5,7 @@
 mod restores;
 
 use std::{
+    error::Error,
     sync::{Arc, LazyLock},
     time::Duration,
 };
@@ -421,11 +422,15 @@ pub(crate) async fn fetch_url(method: &str, url: &str) -> TestResponse {
 
 /// Sends a request over TCP.
 pub(crate) async fn send_over_tcp(request: Request<Body>) -> TestResponse {
+    try_send_over_tcp(request).await.unwrap()
+}
+
+/// Sends a request to a server that may reset the connection.
+pub(crate) async fn try_send_over_tcp(request: Request<Body>) -> Result<TestResponse, Box<dyn Error>> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
-    let response = client.request(request).await.unwrap();
-    let (parts, body) = response.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    TestResponse { status: parts.status, headers: parts.headers, body }
+    let (parts, body) = client.request(request).await?.into_parts();
+    let body = body.collect().await?.to_bytes();
+    Ok(TestResponse { status: parts.status, headers: parts.headers, body })
 }
 
 /// Waits until a condition holds. Panics after half a minute: that is enough for a busy machine.

@@ -114,21 +114,18 @@ async fn wait_until_closed(stream: &mut TcpStream) -> Duration {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_after_the_idle_limit_only() {
-    let limits = ConnectionLimits {
-        idle: Duration::from_millis(1500),
-        head: Duration::from_millis(200),
-        ..long_limits()
-    };
+    let limits =
+        ConnectionLimits { idle: Duration::from_secs(4), head: Duration::from_millis(500), ..long_limits() };
     let service = Service::start(limits).await;
     let mut silent = service.connect().await;
     let mut used = service.connect().await;
     // Longer in all than the idle limit, and each wait longer than the limit for heads.
     for _ in 0..4 {
-        sleep(Duration::from_millis(500)).await;
+        sleep(Duration::from_millis(1200)).await;
         used.write_all(REQUEST.as_bytes()).await.unwrap();
         assert_eq!(read_response(&mut used).await.body, "hello");
     }
-    assert!(wait_until_closed(&mut silent).await < Duration::from_secs(1), "it was never used");
+    assert!(wait_until_closed(&mut silent).await < Duration::from_secs(2), "it was never used");
     assert!(wait_until_closed(&mut used).await >= Duration::from_secs(1));
 }
 
@@ -312,5 +309,6 @@ async fn a_slow_answer_is_504() {
     );
     service.request(&request).await.assert_problem(504);
     lock.batch_execute("ROLLBACK").await.unwrap();
-    assert_eq!(service.request(&request).await.status, 307);
+    // The next request needs a new connection to Postgres, which may take as long on a busy machine.
+    wait_until("it answers again", async || service.request(&request).await.status == 307).await;
 }

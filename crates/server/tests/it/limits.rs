@@ -110,7 +110,7 @@ async fn a_timeout_of_the_database_is_503() {
         let lock = lock_packages(&app).await;
         assert_retry_later(&request_link(&app, &package, &token).await);
         lock.batch_execute("ROLLBACK").await.unwrap();
-        assert_eq!(request_link(&app, &package, &token).await.status, 307, "{limit}");
+        wait_until(limit, async || request_link(&app, &package, &token).await.status == 307).await;
     }
 }
 

@@ -20,7 +20,16 @@ impl Outcome {
     fn of(response: &TestResponse) -> Self {
         let mut body: Option<Value> = serde_json::from_slice(&response.body).ok();
         if let Some(body) = &mut body {
-            for changing in ["requestId", "presigned_url", "url", "query", "cookies", "expires_at"] {
+            for changing in [
+                "requestId",
+                "presigned_url",
+                "proxy_url",
+                "signed_url",
+                "url",
+                "query",
+                "cookies",
+                "expires_at",
+            ] {
                 body.as_object_mut().unwrap().remove(changing);
             }
         }

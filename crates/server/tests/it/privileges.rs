@@ -72,6 +72,18 @@ async fn a_workspace_that_is_closed_to_the_service_is_a_clear_problem() {
     assert_eq!(detail, format!("workspace {} {expected}", app.workspace.id));
 }
 
+/// The statement that decides also looks the package up. Where it may not, one without the package decides.
+#[tokio::test]
+async fn decisions_need_only_their_own_grants() {
+    let app = start_with_grants(&[Purpose::Roles]).await;
+    let path = app.presign_path(&app.create_file(None, "a.txt", b"precious").await, "");
+    let (viewer, guest) = (app.create_token("viewer").await, app.create_token("guest").await);
+    for what in ["the workspace is not known yet", "it is known"] {
+        assert_eq!(app.get(&path, &guest).await.status, 403, "{what}");
+        assert_eq!(app.get(&path, &viewer).await.status, 500, "{what}");
+    }
+}
+
 #[tokio::test]
 async fn links_need_only_their_own_grants() {
     let app = start_with_grants(&[Purpose::Roles, Purpose::Links]).await;

@@ -145,7 +145,8 @@ async fn an_order_costs_one_statement_and_a_run_a_fixed_number() {
         app.run_orders().await;
         costs.push(app.app.db.statement_count() - before);
     }
-    assert_eq!(costs[0], costs[1], "{costs:?}");
+    // A run that takes seconds on a busy machine also renews its lease.
+    assert!(costs[0].abs_diff(costs[1]) <= 2, "{costs:?}");
     assert!(costs[0] <= 40, "{costs:?}");
 }
 

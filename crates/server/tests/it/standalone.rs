@@ -11,11 +11,13 @@ use std::{
     },
 };
 
+use axum::body::Body;
+use http::Request;
 use serde_json::Value;
 use tokio::{io::AsyncWriteExt as _, net::TcpSocket, task::JoinSet};
 
 use crate::{
-    app::{TestResponse, build_request, fetch_url, send_over_tcp, wait_until},
+    app::{TestResponse, build_request, fetch_url, send_over_tcp, try_send_over_tcp, wait_until},
     dev::{DevProcess, PROGRAM},
 };
 
@@ -51,7 +53,16 @@ impl ServeProcess {
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> TestResponse {
-        send_over_tcp(build_request("GET", &format!("{}{path}", self.api), token, String::new().into())).await
+        send_over_tcp(self.build_get(path, token)).await
+    }
+
+    /// `None`: a server that is full has reset the connection.
+    async fn try_get(&self, path: &str, token: &str) -> Option<TestResponse> {
+        try_send_over_tcp(self.build_get(path, token)).await.ok()
+    }
+
+    fn build_get(&self, path: &str, token: &str) -> Request<Body> {
+        build_request("GET", &format!("{}{path}", self.api), token, String::new().into())
     }
 
     pub(crate) fn terminate(&mut self) {
@@ -151,7 +162,7 @@ async fn a_process_with_few_files_outlives_clients_that_never_read() {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n 256 && exec \"$0\" serve", PROGRAM]);
     command.env_clear().envs(serve.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.envs([("API_PATH_PREFIX", "/data"), ("WRITE_TIMEOUT_SECONDS", "2")]);
+    command.envs([("API_PATH_PREFIX", "/data"), ("WRITE_TIMEOUT_SECONDS", "10")]);
     let mut serve = ServeProcess::spawn(command);
     let viewer = dev.user_token("viewer").to_owned();
     let path = format!(
@@ -168,16 +179,19 @@ async fn a_process_with_few_files_outlives_clients_that_never_read() {
     assert_eq!(serve.get("/metrics", "").await.status, 200);
 
     let silent = start_silent_clients(&serve, 300);
-    // 192 connections are a quarter less than 256.
-    wait_until("it is full", async || serve.get("/data/health", "").await.status == 503).await;
+    // 192 connections are a quarter less than 256. All of them have to be there before the first is cut off.
+    let has_status = async |path: &str, token: &str, status: u16| {
+        serve.try_get(path, token).await.is_some_and(|response| response.status == status)
+    };
+    wait_until("it is full", async || has_status("/data/health", "", 503).await).await;
     wait_until("they are cut off", async || {
-        let metrics = serve.get("/metrics", "").await.body;
-        let metrics = String::from_utf8(metrics.to_vec()).unwrap();
+        let Some(metrics) = serve.try_get("/metrics", "").await else { return false };
+        let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
         metrics.contains(r#"connections_timed_out_total{phase="write"}"#)
             && metrics.contains("connections_refused_total")
     })
     .await;
-    wait_until("it serves again", async || serve.get(&path, &viewer).await.status == 200).await;
+    wait_until("it serves again", async || has_status(&path, &viewer, 200).await).await;
     drop(silent);
     serve.terminate();
     dev.signal("-TERM");

@@ -11,7 +11,7 @@ use serde_json::json;
 use server::authentication::authenticate;
 
 use crate::{
-    app::{TestApp, build_request, issue_api_key_token, issue_token, issuer},
+    app::{TestApp, build_request, issue_api_key_token, issue_token, issuer, wait_until},
     routes::{PrivateRequest, private_requests},
 };
 
@@ -155,19 +155,19 @@ async fn a_decision_is_one_statement() {
     assert_eq!(count(&issue_api_key_token("unknown"), 403).await, 2, "the dataset's place is of no use");
 }
 
+fn remember_decisions(app: &mut TestApp, window: Duration) {
+    let authorizer = Authorizer::new(issuer().verifier(), app.app.db.clone(), Clock::System);
+    app.router = api::router(app.app.clone(), authenticate(authorizer.with_decision_cache(window)));
+}
+
 #[tokio::test]
 async fn a_server_remembers_who_has_access_for_a_while() {
     let mut app = TestApp::start().await;
     let package = app.create_file(None, "a", b"-").await;
-    let authorizer = Authorizer::new(issuer().verifier(), app.app.db.clone(), Clock::System);
-    let authorizer = authorizer.with_decision_cache(Duration::from_secs(2));
-    app.router = api::router(app.app.clone(), authenticate(authorizer));
+    remember_decisions(&mut app, Duration::from_hours(1));
     let user = app.create_user("viewer").await;
     let (path, token) = (app.presign_path(&package, ""), issue_token(&user));
     assert_eq!(app.get(&path, &token).await.status, 307);
-    let before = app.app.db.statement_count();
-    assert_eq!(app.get(&path, &token).await.status, 307);
-    assert_eq!(app.app.db.statement_count() - before, 1, "the file");
 
     // What the claims do not allow is refused, whoever is remembered.
     let second = app.workspace.create_dataset("Second").await.unwrap();
@@ -182,9 +182,17 @@ async fn a_server_remembers_who_has_access_for_a_while() {
     app.get(&path, &token).await.assert_problem(404);
     app.run_sql(&format!(r#"UPDATE "WORKSPACE".packages SET dataset_id = {}"#, app.dataset.id)).await;
 
+    let before = app.app.db.statement_count();
     app.workspace.grant_user_role(&app.dataset, &user, "none").await.unwrap();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    app.get(&path, &token).await.assert_problem(403);
+    assert_eq!(app.get(&path, &token).await.status, 307, "the role is remembered");
+    assert_eq!(app.app.db.statement_count() - before, 1, "the file");
+
+    app.workspace.grant_user_role(&app.dataset, &user, "viewer").await.unwrap();
+    remember_decisions(&mut app, Duration::from_secs(1));
+    assert_eq!(app.get(&path, &token).await.status, 307);
+    app.workspace.grant_user_role(&app.dataset, &user, "none").await.unwrap();
+    wait_until("a role that was taken away is gone", async || app.get(&path, &token).await.status == 403)
+        .await;
     // A role that was just given counts at once.
     app.workspace.grant_user_role(&app.dataset, &user, "viewer").await.unwrap();
     assert_eq!(app.get(&path, &token).await.status, 307);
