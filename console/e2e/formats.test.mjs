@@ -26,13 +26,13 @@ async function addPyramid(name, files) {
 
 /** In the page: the colours of the canvas, of each quarter its middle. */
 function coloursOfQuarters() {
-  const { width, height } = document.querySelector('.stage canvas');
-  const side = Math.min(width, height);
-  const [left, top] = [(width - side) / 2, (height - side) / 2];
-  const { data } = document
-    .querySelector('.stage canvas')
-    .getContext('2d')
-    .getImageData(left, top, side, side);
+  const canvas = document.querySelector('.stage canvas');
+  const side = Math.min(canvas.width, canvas.height);
+  const [left, top] = [(canvas.width - side) / 2, (canvas.height - side) / 2];
+  // A copy: Chromium warns of a canvas that is read again and again.
+  const copy = new OffscreenCanvas(side, side).getContext('2d', { willReadFrequently: true });
+  copy.drawImage(canvas, -left, -top);
+  const { data } = copy.getImageData(0, 0, side, side);
   const at = (x, y) => 4 * (Math.floor(side * y) * Math.floor(side) + Math.floor(side * x));
   const places = [at(0.25, 0.25), at(0.75, 0.25), at(0.25, 0.75), at(0.75, 0.75)];
   return places.map((place) => [...data.subarray(place, place + 3)]);
