@@ -95,7 +95,7 @@ impl CallbackValidators {
         Self((!functions.is_empty()).then_some(ConfiguredValidators { client, functions, permits }))
     }
 
-    /// Asks the service's validator for whom and on what a callback acts. One call to Lambda.
+    /// Asks the service's validator for the person and the dataset of a callback. One call to Lambda.
     pub(crate) async fn validate(
         &self,
         credential: &CallbackCredential,

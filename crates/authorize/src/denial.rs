@@ -15,7 +15,7 @@ pub struct Denial {
 }
 
 impl From<DenialReason> for Denial {
-    /// Of a caller of whom nothing is known.
+    /// The denial of an unknown caller.
     fn from(reason: DenialReason) -> Self {
         Self { reason, user: None, workspace: None }
     }

@@ -9,8 +9,8 @@ const TAGS = (
 const reader = new Marked({ gfm: true, renderer: { html: ({ text }) => withoutReported(text) } });
 
 /**
- * The browser applies the page's policy even to the document that the sanitizer works in, and reports what it refuses there. So that which
- * it would report, styles and scripts of attributes, is left out before. What is safe, the sanitizer decides.
+ * Removes styles and inline handlers. The browser applies the page's policy even to the document that the sanitizer works in, and would
+ * report them there. The sanitizer still decides what is safe.
  */
 function withoutReported(html: string): string {
   return withoutStyles(html)
@@ -18,20 +18,11 @@ function withoutReported(html: string): string {
     .replace(/<[a-z][^<>]*>/gi, (tag) => tag.replace(ATTRIBUTE, keepUnreported));
 }
 
-/** Styles end at the first end tag, or nowhere. In parts, because one expression would look for the end of each again and again. */
+/** A style ends at its first end tag, or with the text. Split, because one expression would search for the end again from each start. */
 function withoutStyles(html: string): string {
   const [before, ...styles] = html.split(/<style\b/i);
-  return (
-    (before ?? '') +
-    styles
-      .map((style) =>
-        style
-          .split(/<\/style\s*>/i)
-          .slice(1)
-          .join(''),
-      )
-      .join('')
-  );
+  const rests = styles.map((style) => style.replace(/^[^]*?(?:<\/style\s*>|$)/i, ''));
+  return [before, ...rests].join('');
 }
 
 // A name begins where none is before it: otherwise a long name would be read once for each of its characters.

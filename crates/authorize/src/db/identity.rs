@@ -1,4 +1,4 @@
-//! Whom a request is from, and how the database finds them.
+//! The caller of a request, and how the database finds them.
 
 use packages::{
     access::Member,
@@ -7,7 +7,7 @@ use packages::{
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-/// Whom a verified credential identifies.
+/// The caller that a verified credential identifies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
     /// A person who logged in: `users.cognito_id`.
@@ -27,7 +27,7 @@ pub enum Identity {
     },
 }
 
-/// For whom and on what a service acts, as its validator said (contract §1.7).
+/// The person for whom a service acts, and the dataset that it acts on, as its validator said (contract §1.7).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallbackIdentity {
     /// The person.

@@ -203,7 +203,7 @@ async fn a_slow_server_times_out() {
 
 #[tokio::test]
 async fn a_closed_port_is_unavailable() {
-    // Bound, so that nobody else takes the port, and without a listener.
+    // A bound socket that does not listen reserves its port and refuses connections.
     let closed = TcpSocket::new_v4().unwrap();
     closed.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let url = format!("http://{}", closed.local_addr().unwrap());

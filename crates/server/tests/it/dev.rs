@@ -192,7 +192,7 @@ fn mode(path: &Path) -> u32 {
 #[tokio::test]
 async fn the_secrets_of_a_state_directory_are_its_own() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    // Not one of those that the system gives out, so that nobody else has it during the restart.
+    // Below the ports that the system assigns, so that no other process gets it during the restart.
     let port = (10_000 + std::process::id() % 20_000).to_string();
     let mut dev = DevProcess::start(one.path(), &["--s3-port", &port]);
     for name in ["s3", "s3/bodies", "keys", "tokens", "changelog.jsonl", "stack.json", "serve.env", "keys/s3"]

@@ -289,7 +289,7 @@ async fn a_link_costs_one_statement() {
     let token = app.create_token("viewer").await;
     let first = app.presign_path(&package, "");
     let paths = [
-        // Where the dataset is, the first request has to find out.
+        // The first request has to find out where the dataset is.
         (&first, 2),
         (&first, 1),
         (&app.presign_path(&package, "&path=a.png"), 1),

@@ -62,7 +62,7 @@ async fn the_grants_allow_everything_the_service_does() {
     assert_eq!(app.load_row(file.id).await.0, "READY");
 }
 
-/// As for a function that only lists: whom the request is from was decided elsewhere.
+/// For example a role that may only decide on access.
 #[tokio::test]
 async fn a_workspace_that_is_closed_to_the_service_is_a_clear_problem() {
     let app = start_with_grants(&[Purpose::Roles]).await;
@@ -72,7 +72,7 @@ async fn a_workspace_that_is_closed_to_the_service_is_a_clear_problem() {
     assert_eq!(detail, format!("workspace {} {expected}", app.workspace.id));
 }
 
-/// The statement that decides also looks the package up. Where it may not, one without the package decides.
+/// The statement that decides also looks the package up. Without the grants for that, a second statement decides alone.
 #[tokio::test]
 async fn decisions_need_only_their_own_grants() {
     let app = start_with_grants(&[Purpose::Roles]).await;

@@ -179,7 +179,7 @@ async fn a_process_with_few_files_outlives_clients_that_never_read() {
     assert_eq!(serve.get("/metrics", "").await.status, 200);
 
     let silent = start_silent_clients(&serve, 300);
-    // 192 connections are a quarter less than 256. All of them have to be there before the first is cut off.
+    // 192 connections are a quarter less than 256. All must be connected before the first is cut off.
     let has_status = async |path: &str, token: &str, status: u16| {
         serve.try_get(path, token).await.is_some_and(|response| response.status == status)
     };
