@@ -82,7 +82,9 @@ export async function withPage(
     if (['error', 'warning'].includes(message.type()) && !allowed?.test(message.text()))
       faults.push(`console: ${message.text()}`);
   });
-  page.on('pageerror', (error) => faults.push(`exception: ${error.message}`));
+  page.on('pageerror', ({ message }) => {
+    if (!allowed?.test(message)) faults.push(`exception: ${message}`);
+  });
   page.on('dialog', (dialog) => faults.push(`dialog: ${dialog.message()}`));
   page.on('request', (request) => {
     const address = request.url();

@@ -145,6 +145,34 @@ test('Markdown runs nothing, loads nothing, and leads away only with noopener', 
   });
 });
 
+test('Markdown that is nested too deeply is shown as text', options, async () => {
+  const id = await addFile({ name: 'deep.md', parent: folder, bytes: `${'> '.repeat(20_000)}deep` });
+  await withPage({ user: 'viewer', path: filePath(id) }, async (page) => {
+    await page.getByText('This Markdown is nested too deeply to be laid out.').waitFor();
+    await viewer(page)
+      .getByText(/> > > .*deep$/)
+      .waitFor();
+    await checkAccessibility(page, 'deep Markdown');
+  });
+});
+
+test('a viewer that fails leaves the page and the link', options, async () => {
+  const id = await addFile({ name: 'notes.md', parent: folder, bytes: '# Notes' });
+  await withPage({ user: 'viewer', path: '/', allowed: /a faulty viewer/ }, async (page) => {
+    const body = "export default () => { throw new Error('a faulty viewer'); }";
+    await page.route(/MarkdownViewer-[^/]*\.js$/, (route) =>
+      route.fulfill({ contentType: 'text/javascript', body }),
+    );
+    await page.goto(new URL(filePath(id), page.url()).href);
+    const alert = viewer(page).getByRole('alert');
+    await alert.getByText('a faulty viewer').waitFor();
+    await page.getByRole('complementary', { name: 'The link' }).getByText('Copy as').first().waitFor();
+    await checkAccessibility(page, 'a faulty viewer');
+    await alert.getByRole('button', { name: 'Try again' }).click();
+    await alert.getByText('a faulty viewer').waitFor();
+  });
+});
+
 test('Markdown of the demo is read as it is meant, and a table with tabs', () =>
   withPage({ user: 'viewer', path: course(stack.demo.markdown) }, async (page) => {
     await page.getByRole('heading', { level: 2, name: 'Spikes for beginners' }).waitFor();

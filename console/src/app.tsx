@@ -1,4 +1,5 @@
-import { Route, Switch } from 'wouter-preact';
+import { Route, Switch, useLocation } from 'wouter-preact';
+import { ErrorBoundary } from './components/ErrorBoundary';
 import { lazy } from './components/lazy';
 import { Shell } from './components/Shell';
 import { ErrorState } from './components/States';
@@ -20,9 +21,14 @@ const LoginPage = lazy(() => import('./pages/LoginPage').then((module) => module
 
 export function App() {
   const { error, reload } = useLoad('settings', loadSettings);
+  const [location] = useLocation();
   return (
     <>
-      <Shell>{error ? <ErrorState error={error} retry={reload} /> : settings.value && <Pages />}</Shell>
+      <Shell>
+        <ErrorBoundary location={location}>
+          {error ? <ErrorState error={error} retry={reload} /> : settings.value && <Pages />}
+        </ErrorBoundary>
+      </Shell>
       <Toasts />
     </>
   );

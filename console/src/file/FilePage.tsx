@@ -1,4 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
+import { ErrorBoundary } from '../components/ErrorBoundary';
 import { lazy } from '../components/lazy';
 import { Name } from '../components/Name';
 import type { ViewedFile, ViewerProps } from '../viewers/types';
@@ -85,7 +86,9 @@ function Linked(props: {
   return (
     <div class="file-columns">
       <section class="file-viewer" aria-label="The file">
-        <Viewer key={route.route} file={file} view={view} source={source} />
+        <ErrorBoundary key={route.route}>
+          <Viewer file={file} view={view} source={source} />
+        </ErrorBoundary>
       </section>
       <LinkPanel file={file} view={view} route={route} source={source} onRoute={onRoute} />
     </div>

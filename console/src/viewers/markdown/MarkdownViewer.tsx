@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { decodeText, detectEncoding } from '../csv/decode';
 import { LongText } from '../text/LongText';
 import TextViewer from '../text/TextViewer';
@@ -22,7 +22,18 @@ export default function MarkdownViewer(props: ViewerProps) {
 }
 
 function Content({ text, name }: { text: string; name: string }) {
+  const nodes = useMemo(() => tryRender(text), [text]);
   const [form, setForm] = useState<'read' | 'text'>('read');
+  if (!nodes) {
+    return (
+      <div>
+        <div class="viewer-head">
+          <span>This Markdown is nested too deeply to be laid out. This is its text.</span>
+        </div>
+        <LongText text={text} label={name} />
+      </div>
+    );
+  }
   return (
     <div>
       <div class="viewer-head">
@@ -36,15 +47,26 @@ function Content({ text, name }: { text: string; name: string }) {
           </button>
         </div>
       </div>
-      {form === 'read' ? <Rendered text={text} name={name} /> : <LongText text={text} label={name} />}
+      {form === 'read' ? <Rendered nodes={nodes} name={name} /> : <LongText text={text} label={name} />}
     </div>
   );
 }
 
-function Rendered({ text, name }: { text: string; name: string }) {
+/** `null`: reading it takes more stack than there is. */
+function tryRender(text: string): DocumentFragment | null {
+  try {
+    return renderMarkdown(text);
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+function Rendered({ nodes, name }: { nodes: DocumentFragment; name: string }) {
   const element = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    element.current?.replaceChildren(renderMarkdown(text));
-  }, [text]);
+    // A copy: the form may be chosen again.
+    element.current?.replaceChildren(nodes.cloneNode(true));
+  }, [nodes]);
   return <div ref={element} class="markdown" tabIndex={0} role="region" aria-label={name} dir="auto" />;
 }
