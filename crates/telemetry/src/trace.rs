@@ -143,6 +143,7 @@ fn new_trace_header(now: Duration, random: Uuid) -> TraceHeader {
     let (_, unique) = random.as_u64_pair();
     // A trace id has 96 random bits. These parts of a version 4 UUID have 94.
     let unique = (u128::from(unique) << 32) | u128::from(random.as_fields().0);
+    // A `Uuid` is encoded without a formatter: each request has these ids.
     let id = Uuid::from_u128((u128::from(now.as_secs()) << 96) | unique);
     let mut buffer = Uuid::encode_buffer();
     let (start, unique) = id.simple().encode_lower(&mut buffer).split_at(8);

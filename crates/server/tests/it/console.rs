@@ -1,10 +1,6 @@
 //! The console of `dev` and of `serve --console`, as processes: what it serves, and whom it refuses.
 
-use std::{
-    path::Path,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::{path::Path, process::Command};
 
 use axum::body::Body;
 use futures_util::future::join_all;
@@ -16,7 +12,7 @@ use restore::db::{
 use serde_json::{Value, json};
 
 use crate::{
-    app::{TestApp, TestResponse, build_request, fetch_url, send_over_tcp},
+    app::{TestApp, TestResponse, build_request, fetch_url, send_over_tcp, wait_until},
     dev::{DevProcess, PROGRAM},
     standalone::{ServeProcess, serve_command},
 };
@@ -149,20 +145,6 @@ async fn pages_of_other_origins_get_nothing_from_dev() {
     }
 }
 
-/// The operators' numbers as soon as they have a finished restore. Its packages are ready a moment before.
-async fn wait_for_finished_restore(origin: &str) -> TestResponse {
-    let started = Instant::now();
-    loop {
-        let response = fetch_url("GET", &format!("{origin}/console/operations")).await;
-        let others = response.json()["others"].as_array().unwrap().clone();
-        if others.iter().any(|metric| metric["name"] == "restores_total") {
-            return response;
-        }
-        assert!(started.elapsed() < Duration::from_mins(1), "{others:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
 #[tokio::test]
 async fn operators_of_dev_see_numbers_and_the_doctor() {
     let dir = tempfile::tempdir().unwrap();
@@ -181,7 +163,14 @@ async fn operators_of_dev_see_numbers_and_the_doctor() {
     dev.order_restore("trashed_folder").await;
     dev.wait_until_ready("trashed_folder").await;
 
-    let response = wait_for_finished_restore(&origin).await;
+    let operations = format!("{origin}/console/operations");
+    // Its packages are ready a moment before.
+    wait_until("the restore is counted", async || {
+        let report = fetch_url("GET", &operations).await.json();
+        report["others"].as_array().unwrap().iter().any(|metric| metric["name"] == "restores_total")
+    })
+    .await;
+    let response = fetch_url("GET", &operations).await;
     assert_not_shared(&response);
     assert_eq!(response.header("cache-control"), "no-store");
     let report = response.json();

@@ -1,7 +1,9 @@
 //! Restores: the order, the run, and the progress.
 
+use std::time::Instant;
+
 use local::workspace::Package;
-use restore::{RunOutcome, RunStatus};
+use restore::{RunOutcome, RunStatus, db::queue::LEASE_DURATION};
 use serde_json::{Value, json};
 
 use crate::app::{STORAGE, TestApp, build_request, fetch_url};
@@ -133,7 +135,7 @@ async fn reports_ids_that_cannot_be_ordered_and_answers_each_id_once() {
 async fn an_order_costs_one_statement_and_a_run_a_fixed_number() {
     let app = TestApp::start().await;
     let token = app.create_token("editor").await;
-    let mut costs = Vec::new();
+    let (mut costs, mut renewals) = (Vec::new(), 0);
     for count in [1, 200] {
         let folder = app.create_folder(None, &format!("of {count}")).await;
         app.create_files(&folder, count).await;
@@ -141,12 +143,13 @@ async fn an_order_costs_one_statement_and_a_run_a_fixed_number() {
         let before = app.app.db.statement_count();
         app.order_restore(&token, &[&folder.node_id]).await;
         assert_eq!(app.app.db.statement_count() - before, 1 + 1, "one of them decides who may");
-        let before = app.app.db.statement_count();
+        let (before, started) = (app.app.db.statement_count(), Instant::now());
         app.run_orders().await;
         costs.push(app.app.db.statement_count() - before);
+        // Only a run that takes seconds, on a busy machine, renews its lease.
+        renewals += started.elapsed().as_secs() / (LEASE_DURATION / 3).as_secs();
     }
-    // A run that takes seconds on a busy machine also renews its lease.
-    assert!(costs[0].abs_diff(costs[1]) <= 2, "{costs:?}");
+    assert!(costs[0].abs_diff(costs[1]) <= renewals, "{costs:?}");
     assert!(costs[0] <= 40, "{costs:?}");
 }
 
